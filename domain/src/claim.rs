@@ -1,0 +1,60 @@
+//! What may exist only once over all aggregates, as a pure function of events.
+
+/// A kind of claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ClaimScope {
+    /// An integration's name, folded to lower case.
+    IntegrationName,
+    /// The place that an integration connects to.
+    Connection,
+    /// A repository with an index run that has not ended.
+    ActiveRun,
+}
+
+impl ClaimScope {
+    /// The stored word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::IntegrationName => "integration_name",
+            Self::Connection => "connection",
+            Self::ActiveRun => "active_run",
+        }
+    }
+}
+
+/// One thing that exists at most once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Claim {
+    /// Of which kind.
+    pub scope: ClaimScope,
+    /// Which.
+    pub key: String,
+}
+
+/// What an event does to a claim. The holder is the event's stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimChange {
+    /// From now on this stream holds it; refused while another does.
+    Take(Claim),
+    /// Nobody holds it any more.
+    Release(Claim),
+}
+
+impl ClaimChange {
+    /// Takes `key` of `scope`.
+    pub fn take(scope: ClaimScope, key: impl Into<String>) -> Self {
+        Self::Take(Claim { scope, key: key.into() })
+    }
+
+    /// Releases `key` of `scope`.
+    pub fn release(scope: ClaimScope, key: impl Into<String>) -> Self {
+        Self::Release(Claim { scope, key: key.into() })
+    }
+
+    /// The claim, whichever way it changes.
+    pub const fn claim(&self) -> &Claim {
+        match self {
+            Self::Take(claim) | Self::Release(claim) => claim,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Every event of every stream, as one type: what feeds folds and policies.
+
+use serde::de::DeserializeOwned;
+
+use crate::{
+    access,
+    aggregate::{Aggregate, StoredEvent},
+    claim::ClaimChange,
+    index_run, integration, repository,
+    upcast::{UPCASTERS, upcast},
+};
+
+/// Why a stored event could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// A newer build wrote it. This node must not go on as if it had not happened.
+    #[error("the log holds an event from the future, {event_type} version {version}: this build is outdated")]
+    Future {
+        /// Its stored name.
+        event_type: String,
+        /// Its version.
+        version: String,
+    },
+    /// Its payload does not have the shape that its version promises.
+    #[error("an event of type {event_type} version {version} cannot be read")]
+    Malformed {
+        /// Its stored name.
+        event_type: String,
+        /// Its version.
+        version: String,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! facts {
+    ($($(#[$doc:meta])* $variant:ident($stream:expr, $event:ty)),* $(,)?) => {
+        /// What happened, to whichever kind of thing.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Fact {
+            $($(#[$doc])* $variant($event)),*
+        }
+
+        impl Fact {
+            /// The stored words of all stream types.
+            pub const STREAM_TYPES: &'static [&'static str] = &[$($stream),*];
+
+            /// Every stored name and version that this build writes.
+            pub fn types() -> impl Iterator<Item = (&'static str, &'static str)> {
+                [$(<$event as StoredEvent>::TYPES),*].into_iter().flatten().copied()
+            }
+
+            /// The stored name.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$variant(event) => event.name()),* }
+            }
+
+            /// The payload as it is stored.
+            pub fn payload(&self) -> serde_json::Result<String> {
+                match self { $(Self::$variant(event) => serde_json::to_string(event)),* }
+            }
+
+            /// Reads a stored event. Upcasters run first.
+            pub fn read(stream_type: &str, event_type: &str, version: &str, payload: &str) -> Result<Self, Unreadable> {
+                $(if stream_type == $stream {
+                    return read::<$event>(event_type, version, payload).map(Self::$variant);
+                })*
+                Err(Unreadable::Future { event_type: event_type.to_owned(), version: version.to_owned() })
+            }
+        }
+    };
+}
+
+facts! {
+    /// Of an integration.
+    Integration(integration::Integration::TYPE, integration::Event),
+    /// Of a repository.
+    Repository(repository::Repository::TYPE, repository::Event),
+    /// Of an index run.
+    IndexRun(index_run::IndexRun::TYPE, index_run::Event),
+    /// Of the sibling stream that holds what an index run found.
+    IndexBatch(index_run::batch::STREAM_TYPE, index_run::batch::Event),
+    /// Of an access token.
+    Access(access::Access::TYPE, access::Event),
+}
+
+impl Fact {
+    /// What it takes or releases of what may exist only once. `id` is its stream's.
+    pub fn claims(&self) -> Vec<ClaimChange> {
+        match self {
+            Self::Integration(event) => integration::Integration::claims(event),
+            Self::Repository(event) => repository::Repository::claims(event),
+            Self::IndexRun(event) => index_run::IndexRun::claims(event),
+            Self::IndexBatch(_) => Vec::new(),
+            Self::Access(event) => access::Access::claims(event),
+        }
+    }
+
+    /// The stored word of a stream type, with the lifetime that `StreamId` wants; `None` when this build knows no such type.
+    pub fn stream_type(word: &str) -> Option<&'static str> {
+        Self::STREAM_TYPES.iter().find(|known| **known == word).copied()
+    }
+}
+
+fn read<E: StoredEvent + DeserializeOwned>(event_type: &str, version: &str, payload: &str) -> Result<E, Unreadable> {
+    let malformed =
+        |source| Unreadable::Malformed { event_type: event_type.to_owned(), version: version.to_owned(), source };
+    if E::TYPES.contains(&(event_type, version)) {
+        return serde_json::from_str(payload).map_err(malformed);
+    }
+    let (climbed, value) = upcast(UPCASTERS, event_type, version, serde_json::from_str(payload).map_err(malformed)?);
+    if E::TYPES.contains(&(event_type, climbed.as_str())) {
+        return serde_json::from_value(value).map_err(malformed);
+    }
+    Err(Unreadable::Future { event_type: event_type.to_owned(), version: version.to_owned() })
+}

@@ -1,0 +1,371 @@
+//! What an index run finds, in batches. In memory a batch is rows; in the log it is columns with dictionaries, so that
+//! a commit takes less than 200 bytes.
+//!
+//! The stream is written and read along the log, and never loaded for a decision.
+
+use std::{collections::HashMap, fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::columns::{FrontCoded, Shas, differences, sums};
+use crate::{
+    display_text::DisplayText, id::RepositoryId, issue_key::IssueKey, person::PersonId, recorded::Position,
+    stored_events,
+};
+
+/// The stored word of the sibling stream; its id is the run's.
+pub const STREAM_TYPE: &str = "index_batch";
+
+/// The name of a commit in git's SHA-1 format.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CommitSha(pub [u8; 20]);
+
+impl fmt::Display for CommitSha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The text is not 40 hexadecimal digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a commit is named by 40 hexadecimal digits")]
+pub struct NotASha;
+
+impl FromStr for CommitSha {
+    type Err = NotASha;
+
+    fn from_str(text: &str) -> Result<Self, NotASha> {
+        let mut sha = [0; 20];
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != sha.len() || !rest.is_empty() {
+            return Err(NotASha);
+        }
+        let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(NotASha);
+        for (byte, [high, low]) in sha.iter_mut().zip(pairs) {
+            *byte = (digit(*high)? << 4 | digit(*low)?) as u8;
+        }
+        Ok(Self(sha))
+    }
+}
+
+/// Where in a commit a key was found; a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Places(pub u8);
+
+impl Places {
+    /// In the first paragraph of the message.
+    pub const SUBJECT: Self = Self(1);
+    /// In the rest of the message.
+    pub const BODY: Self = Self(2);
+
+    /// Whether all of `other` are in it.
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// A commit with at least one candidate for an issue key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Its name.
+    pub sha: CommitSha,
+    /// Who wrote it.
+    pub author: PersonId,
+    /// When it was written, by the author's clock; seconds since 1970.
+    pub authored_at: i64,
+    /// When it was committed, by the committer's clock; seconds since 1970.
+    pub committed_at: i64,
+    /// The first paragraph of its message.
+    pub subject: DisplayText,
+    /// The best ref that it is reachable from; rank: default branch, branches, tags, pull requests; then bytewise.
+    pub introduced_by: Arc<str>,
+    /// Its candidates, each once, in the order of their first place.
+    pub keys: Vec<(IssueKey, Places)>,
+}
+
+/// Where a run stands: everything up to this commit, in the order (generation, name), was looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// One more than the greatest generation among the parents; 1 for a root.
+    pub generation: u32,
+    /// The commit.
+    pub sha: CommitSha,
+}
+
+/// Commits of one run, parents before children.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "CommitColumns", try_from = "CommitColumns")]
+pub struct CommitBatch {
+    /// Of which repository.
+    pub repository: RepositoryId,
+    /// The repository's number.
+    pub number: Position,
+    /// Which version of the grammar found the candidates.
+    pub extractor: u32,
+    /// The last commit that was looked at, whether it is in the batch or not.
+    pub cursor: Cursor,
+    /// How many commits the run looked at until here.
+    pub walked: u64,
+    /// The default branch, when there is one.
+    pub default_branch: Option<Arc<str>>,
+    /// The commits with candidates.
+    pub commits: Vec<Commit>,
+}
+
+/// A ref that is new, moved, or gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefMove {
+    /// Its full name.
+    pub name: DisplayText,
+    /// The commit it named before; `None` when it is new.
+    pub from: Option<CommitSha>,
+    /// The commit it names now, annotated tags peeled; `None` when it is gone.
+    pub to: Option<CommitSha>,
+    /// The candidates in its name.
+    pub keys: Vec<IssueKey>,
+}
+
+/// Refs that moved, in bytewise order of their names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "RefColumns", try_from = "RefColumns")]
+pub struct RefBatch {
+    /// Of which repository.
+    pub repository: RepositoryId,
+    /// The repository's number.
+    pub number: Position,
+    /// Which version of the grammar found the candidates.
+    pub extractor: u32,
+    /// The refs.
+    pub refs: Vec<RefMove>,
+}
+
+/// Stored events of the stream `index_batch`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Refs were seen that differ from what was recorded before.
+    RefsMoved(RefBatch),
+    /// Commits were looked at for the first time.
+    CommitsRecorded(CommitBatch),
+}
+
+stored_events!(Event {
+    RefsMoved => "index_batch.refs_moved" v "1",
+    CommitsRecorded => "index_batch.commits_recorded" v "1",
+});
+
+#[derive(Serialize, Deserialize)]
+struct CommitColumns {
+    repository: RepositoryId,
+    number: Position,
+    extractor: u32,
+    generation: u32,
+    cursor: Shas,
+    walked: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_branch: Option<Arc<str>>,
+    commits: Shas,
+    people: Vec<PersonId>,
+    author: Vec<usize>,
+    /// Differences from commit to commit.
+    committed: Vec<i64>,
+    /// Differences to the same commit's committer time: mostly 0.
+    authored: Vec<i64>,
+    subject: Vec<DisplayText>,
+    refs: Vec<Arc<str>>,
+    introduced_by: Vec<usize>,
+    projects: Vec<Arc<str>>,
+    /// Candidates of each commit.
+    key_count: Vec<usize>,
+    /// Project, number and places of each candidate.
+    keys: Vec<(usize, u64, Places)>,
+}
+
+/// Gives each distinct value a small number, in the order of first appearance.
+struct Dictionary<T> {
+    values: Vec<T>,
+    numbers: HashMap<T, usize>,
+}
+
+impl<T: Clone + Eq + std::hash::Hash> Dictionary<T> {
+    fn new() -> Self {
+        Self { values: Vec::new(), numbers: HashMap::new() }
+    }
+
+    fn number(&mut self, value: &T) -> usize {
+        if let Some(number) = self.numbers.get(value) {
+            return *number;
+        }
+        self.values.push(value.clone());
+        self.numbers.insert(value.clone(), self.values.len() - 1);
+        self.values.len() - 1
+    }
+}
+
+impl From<CommitBatch> for CommitColumns {
+    fn from(batch: CommitBatch) -> Self {
+        let (mut people, mut refs, mut projects) = (Dictionary::new(), Dictionary::new(), Dictionary::new());
+        let commits = &batch.commits;
+        Self {
+            repository: batch.repository,
+            number: batch.number,
+            extractor: batch.extractor,
+            generation: batch.cursor.generation,
+            cursor: Shas(vec![batch.cursor.sha]),
+            walked: batch.walked,
+            default_branch: batch.default_branch.clone(),
+            commits: Shas(commits.iter().map(|commit| commit.sha).collect()),
+            author: commits.iter().map(|commit| people.number(&commit.author)).collect(),
+            committed: differences(commits.iter().map(|commit| commit.committed_at)),
+            authored: commits.iter().map(|commit| commit.authored_at.wrapping_sub(commit.committed_at)).collect(),
+            introduced_by: commits.iter().map(|commit| refs.number(&commit.introduced_by)).collect(),
+            key_count: commits.iter().map(|commit| commit.keys.len()).collect(),
+            keys: commits
+                .iter()
+                .flat_map(|commit| &commit.keys)
+                .map(|(key, places)| (projects.number(&key.project), key.number, *places))
+                .collect(),
+            people: people.values,
+            refs: refs.values,
+            projects: projects.values,
+            subject: batch.commits.into_iter().map(|commit| commit.subject).collect(),
+        }
+    }
+}
+
+/// Columns that do not fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the columns of a batch do not fit together: {0}")]
+pub struct Misfit(&'static str);
+
+impl TryFrom<CommitColumns> for CommitBatch {
+    type Error = Misfit;
+
+    fn try_from(columns: CommitColumns) -> Result<Self, Misfit> {
+        let count = columns.commits.0.len();
+        let lengths = [
+            columns.author.len(),
+            columns.committed.len(),
+            columns.authored.len(),
+            columns.subject.len(),
+            columns.introduced_by.len(),
+            columns.key_count.len(),
+        ];
+        if lengths != [count; 6] {
+            return Err(Misfit("lengths differ"));
+        }
+        let [cursor] = columns.cursor.0[..] else { return Err(Misfit("one cursor is wanted")) };
+        let mut keys = columns.keys.into_iter();
+        let rows = columns.commits.0.into_iter().zip(columns.subject).zip(sums(&columns.committed)).enumerate();
+        let commits = rows.map(|(row, ((sha, subject), committed_at))| {
+            let keys = keys
+                .by_ref()
+                .take(columns.key_count[row])
+                .map(|(project, number, places)| {
+                    let project = columns.projects.get(project).ok_or(Misfit("no such project"))?.clone();
+                    Ok((IssueKey { project, number }, places))
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            if keys.len() != columns.key_count[row] {
+                return Err(Misfit("candidates are missing"));
+            }
+            Ok(Commit {
+                sha,
+                author: *columns.people.get(columns.author[row]).ok_or(Misfit("no such person"))?,
+                authored_at: columns.authored[row].wrapping_add(committed_at),
+                committed_at,
+                subject,
+                introduced_by: columns.refs.get(columns.introduced_by[row]).ok_or(Misfit("no such ref"))?.clone(),
+                keys,
+            })
+        });
+        Ok(Self {
+            repository: columns.repository,
+            number: columns.number,
+            extractor: columns.extractor,
+            cursor: Cursor { generation: columns.generation, sha: cursor },
+            walked: columns.walked,
+            default_branch: columns.default_branch,
+            commits: commits.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct RefColumns {
+    repository: RepositoryId,
+    number: Position,
+    extractor: u32,
+    names: FrontCoded,
+    /// All zero for none.
+    to: Shas,
+    /// Absent when all refs are new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Shas>,
+    projects: Vec<Arc<str>>,
+    /// Row, project and number of each candidate.
+    keys: Vec<(usize, usize, u64)>,
+}
+
+const NONE: CommitSha = CommitSha([0; 20]);
+
+impl From<RefBatch> for RefColumns {
+    fn from(batch: RefBatch) -> Self {
+        let mut projects = Dictionary::new();
+        let refs = &batch.refs;
+        Self {
+            repository: batch.repository,
+            number: batch.number,
+            extractor: batch.extractor,
+            names: FrontCoded::encode(refs.iter().map(|moved| moved.name.as_str())),
+            to: Shas(refs.iter().map(|moved| moved.to.unwrap_or(NONE)).collect()),
+            from: refs
+                .iter()
+                .any(|moved| moved.from.is_some())
+                .then(|| Shas(refs.iter().map(|moved| moved.from.unwrap_or(NONE)).collect())),
+            keys: refs
+                .iter()
+                .enumerate()
+                .flat_map(|(row, moved)| moved.keys.iter().map(move |key| (row, key)))
+                .map(|(row, key)| (row, projects.number(&key.project), key.number))
+                .collect(),
+            projects: projects.values,
+        }
+    }
+}
+
+impl TryFrom<RefColumns> for RefBatch {
+    type Error = Misfit;
+
+    fn try_from(columns: RefColumns) -> Result<Self, Misfit> {
+        let names = columns.names.decode().map_err(Misfit)?;
+        let count = names.len();
+        let from = columns.from.map_or_else(|| vec![NONE; count], |shas| shas.0);
+        if [columns.to.0.len(), from.len()] != [count; 2] {
+            return Err(Misfit("lengths differ"));
+        }
+        let some = |sha| (sha != NONE).then_some(sha);
+        let mut refs: Vec<RefMove> = names
+            .iter()
+            .zip(from.into_iter().zip(columns.to.0))
+            .map(|(name, (from, to))| RefMove {
+                name: DisplayText::clean(name),
+                from: some(from),
+                to: some(to),
+                keys: Vec::new(),
+            })
+            .collect();
+        for (row, project, number) in columns.keys {
+            let project = columns.projects.get(project).ok_or(Misfit("no such project"))?.clone();
+            refs.get_mut(row).ok_or(Misfit("no such ref"))?.keys.push(IssueKey { project, number });
+        }
+        Ok(Self { repository: columns.repository, number: columns.number, extractor: columns.extractor, refs })
+    }
+}

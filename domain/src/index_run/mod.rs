@@ -1,0 +1,163 @@
+//! An index run: one pass of the indexer over what is new in a repository. It is a short stream; what it finds is in
+//! the sibling stream of [`batch`].
+
+pub mod batch;
+mod columns;
+mod command;
+mod error;
+mod event;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{command::Command, error::Error, event::Event};
+use crate::{
+    aggregate::Aggregate,
+    claim::{ClaimChange, ClaimScope},
+    event_sourced,
+    id::RepositoryId,
+    recorded::Position,
+    stamped::Stamped,
+};
+
+/// Why a run was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The repository was just discovered.
+    Discovered,
+    /// A person asked.
+    Asked,
+    /// A person reset the index: what was found before counts no more. The position of this request becomes the
+    /// repository's number.
+    Reset,
+}
+
+/// Why a run could not be finished. A closed list: the words are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureCode {
+    /// The place holds no repository (any more).
+    NotARepository,
+    /// The server may not read it, or it belongs to somebody else.
+    Denied,
+    /// It uses SHA-256 object names, which are not read yet.
+    Sha256Unsupported,
+    /// It holds only a part of its history.
+    Shallow,
+    /// An object cannot be read.
+    CorruptObject,
+    /// A commit that a branch names is not there.
+    MissingObject,
+    /// More refs than the bound.
+    TooManyRefs,
+    /// The repository was forgotten meanwhile.
+    RepositoryForgotten,
+    /// Something that is no fault of the repository, and did not go away by trying again.
+    Internal,
+}
+
+/// What a run saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Commits that were looked at for the first time.
+    pub commits: u64,
+    /// Of these, commits with at least one candidate for an issue key.
+    pub keyed: u64,
+    /// Candidates in commits, each counted once per commit.
+    pub keys: u64,
+    /// Refs that were new, moved or gone.
+    pub refs: u64,
+    /// Commits of which only a part was scanned, or not every candidate recorded (bounds of the grammar).
+    #[serde(default)]
+    pub bounded: u64,
+}
+
+/// Where a run is in its life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum IndexRun {
+    /// Nothing happened yet.
+    #[default]
+    Absent,
+    /// It waits for its turn.
+    Requested {
+        /// Of which repository.
+        repository: RepositoryId,
+    },
+    /// It is being done.
+    Running {
+        /// Of which repository.
+        repository: RepositoryId,
+        /// The repository's number when it began.
+        number: Position,
+    },
+    /// Everything was looked at.
+    Completed,
+    /// It could not be finished.
+    Failed,
+    /// A person stopped it.
+    Cancelled,
+}
+
+impl Aggregate for IndexRun {
+    const TYPE: &'static str = "index_run";
+    type Command = Command;
+    type Event = Event;
+    type Error = Error;
+
+    fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
+        let repository = match (self, &stamped.command) {
+            (Self::Absent, Command::Request { repository, cause }) => {
+                return Ok(vec![Event::Requested { repository: *repository, cause: *cause }]);
+            }
+            (Self::Absent, _) => return Err(Error::Unknown),
+            (_, Command::Request { .. }) => return Err(Error::AlreadyRequested),
+            (Self::Completed, Command::Complete { .. })
+            | (Self::Failed, Command::Fail { .. })
+            | (Self::Cancelled, Command::Cancel) => return Ok(Vec::new()),
+            (Self::Completed | Self::Failed | Self::Cancelled, _) => return Err(Error::Ended),
+            (Self::Requested { repository } | Self::Running { repository, .. }, _) => *repository,
+        };
+        Ok(match stamped.command {
+            Command::Request { .. } => Vec::new(),
+            // A node that takes the run over starts it again; the first start counts.
+            Command::Start { .. } if matches!(self, Self::Running { .. }) => Vec::new(),
+            Command::Start { number } => vec![Event::Started { number }],
+            Command::Complete { counts } => vec![Event::Completed { repository, counts }],
+            Command::Fail { code, text } => vec![Event::Failed { repository, code, text }],
+            Command::Cancel => vec![Event::Cancelled { repository }],
+        })
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Requested { repository, .. } => *self = Self::Requested { repository: *repository },
+            Event::Started { number } => {
+                if let Self::Requested { repository } = *self {
+                    *self = Self::Running { repository, number: *number };
+                }
+            }
+            Event::Completed { .. } => *self = Self::Completed,
+            Event::Failed { .. } => *self = Self::Failed,
+            Event::Cancelled { .. } => *self = Self::Cancelled,
+        }
+    }
+
+    fn claims(event: &Event) -> Vec<ClaimChange> {
+        match event {
+            Event::Requested { repository, .. } => {
+                vec![ClaimChange::take(ClaimScope::ActiveRun, repository.to_string())]
+            }
+            Event::Started { .. } => Vec::new(),
+            Event::Completed { repository, .. }
+            | Event::Failed { repository, .. }
+            | Event::Cancelled { repository } => {
+                vec![ClaimChange::release(ClaimScope::ActiveRun, repository.to_string())]
+            }
+        }
+    }
+}
+
+event_sourced!(IndexRun);

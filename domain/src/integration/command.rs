@@ -1,0 +1,31 @@
+//! What can be wished of an integration.
+
+use crate::{integration::IntegrationName, service::Connection};
+
+/// In the API: AddIntegration, RenameIntegration, ChangeConnection, PauseIntegration, ResumeIntegration, RemoveIntegration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Connect it.
+    Add {
+        /// Unique among integrations, whatever the case of its letters.
+        name: IntegrationName,
+        /// Where its repositories are.
+        connection: Connection,
+    },
+    /// Call it something else.
+    Rename {
+        /// The new name.
+        name: IntegrationName,
+    },
+    /// Look for its repositories somewhere else.
+    ChangeConnection {
+        /// The new place.
+        connection: Connection,
+    },
+    /// Stop looking for anything new.
+    Pause,
+    /// Look again.
+    Resume,
+    /// Take it away; its repositories are forgotten.
+    Remove,
+}

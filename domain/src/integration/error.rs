@@ -1,0 +1,31 @@
+//! Why a wish about an integration is refused.
+
+use crate::aggregate::Refusal;
+
+/// In the user's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The id is taken.
+    #[error("this integration was added before")]
+    AlreadyAdded,
+    /// There is no such integration.
+    #[error("there is no such integration")]
+    Unknown,
+    /// It was removed; only its history is left.
+    #[error("this integration was removed; add a new one instead")]
+    Removed,
+    /// A connection keeps its kind.
+    #[error("an integration keeps its kind; add a new one of the other kind and remove this one")]
+    OtherKind,
+}
+
+impl Refusal for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::AlreadyAdded => "integration_exists",
+            Self::Unknown => "integration_unknown",
+            Self::Removed => "integration_removed",
+            Self::OtherKind => "integration_other_kind",
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What happens to an integration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{integration::IntegrationName, service::Connection, stored_events};
+
+/// Stored events of the stream `integration`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// It was connected.
+    Added {
+        /// Its name.
+        name: IntegrationName,
+        /// Where its repositories are.
+        connection: Connection,
+    },
+    /// It is called something else.
+    Renamed {
+        /// The new name.
+        name: IntegrationName,
+        /// The old one, which is free again.
+        previous: IntegrationName,
+    },
+    /// It looks somewhere else.
+    ConnectionChanged {
+        /// The new place.
+        connection: Connection,
+        /// The old one, which may be connected again.
+        previous: Connection,
+    },
+    /// It stopped looking for anything new.
+    Paused {},
+    /// It looks again.
+    Resumed {},
+    /// It was taken away.
+    Removed {
+        /// Its last name, which is free again.
+        name: IntegrationName,
+        /// Its last place, which may be connected again.
+        connection: Connection,
+    },
+}
+
+stored_events!(Event {
+    Added => "integration.added" v "1",
+    Renamed => "integration.renamed" v "1",
+    ConnectionChanged => "integration.connection_changed" v "1",
+    Paused => "integration.paused" v "1",
+    Resumed => "integration.resumed" v "1",
+    Removed => "integration.removed" v "1",
+});

@@ -1,0 +1,149 @@
+//! An integration: one connection to a git service or folder, as an administrator set it up.
+
+mod command;
+mod error;
+mod event;
+mod name;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    command::Command,
+    error::Error,
+    event::Event,
+    name::{BadName, IntegrationName},
+};
+use crate::{
+    aggregate::Aggregate,
+    claim::{ClaimChange, ClaimScope},
+    event_sourced,
+    service::Connection,
+    stamped::Stamped,
+};
+
+/// Where an integration is in its life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Integration {
+    /// Nothing happened yet.
+    #[default]
+    Absent,
+    /// It looks for changes.
+    Active {
+        /// Its name.
+        name: IntegrationName,
+        /// Where its repositories are.
+        connection: Connection,
+    },
+    /// A person stopped it.
+    Paused {
+        /// Its name.
+        name: IntegrationName,
+        /// Where its repositories are.
+        connection: Connection,
+    },
+    /// It is gone for good.
+    Removed,
+}
+
+impl Integration {
+    fn live(&self) -> Result<(&IntegrationName, &Connection), Error> {
+        match self {
+            Self::Absent => Err(Error::Unknown),
+            Self::Removed => Err(Error::Removed),
+            Self::Active { name, connection } | Self::Paused { name, connection } => Ok((name, connection)),
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut IntegrationName, &mut Connection)) {
+        if let Self::Active { name, connection } | Self::Paused { name, connection } = self {
+            change(name, connection);
+        }
+    }
+}
+
+impl Aggregate for Integration {
+    const TYPE: &'static str = "integration";
+    type Command = Command;
+    type Event = Event;
+    type Error = Error;
+
+    fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
+        if let Command::Add { name, connection } = stamped.command {
+            return match self {
+                Self::Absent => Ok(vec![Event::Added { name, connection }]),
+                Self::Removed => Err(Error::Removed),
+                Self::Active { .. } | Self::Paused { .. } => Err(Error::AlreadyAdded),
+            };
+        }
+        if matches!((self, &stamped.command), (Self::Removed, Command::Remove)) {
+            return Ok(Vec::new());
+        }
+        let (now, here) = self.live()?;
+        let paused = matches!(self, Self::Paused { .. });
+        Ok(match stamped.command {
+            Command::Add { .. } => Vec::new(),
+            Command::Rename { name } if name == *now => Vec::new(),
+            Command::Rename { name } => vec![Event::Renamed { name, previous: now.clone() }],
+            Command::ChangeConnection { connection } if connection == *here => Vec::new(),
+            Command::ChangeConnection { connection } if connection.kind() != here.kind() => {
+                return Err(Error::OtherKind);
+            }
+            Command::ChangeConnection { connection } => {
+                vec![Event::ConnectionChanged { connection, previous: here.clone() }]
+            }
+            Command::Pause if paused => Vec::new(),
+            Command::Pause => vec![Event::Paused {}],
+            Command::Resume if paused => vec![Event::Resumed {}],
+            Command::Resume => Vec::new(),
+            Command::Remove => vec![Event::Removed { name: now.clone(), connection: here.clone() }],
+        })
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Added { name, connection } => {
+                *self = Self::Active { name: name.clone(), connection: connection.clone() };
+            }
+            Event::Renamed { name, .. } => self.change(|now, _| now.clone_from(name)),
+            Event::ConnectionChanged { connection, .. } => self.change(|_, here| here.clone_from(connection)),
+            Event::Paused {} => {
+                if let Self::Active { name, connection } = self {
+                    *self = Self::Paused { name: name.clone(), connection: connection.clone() };
+                }
+            }
+            Event::Resumed {} => {
+                if let Self::Paused { name, connection } = self {
+                    *self = Self::Active { name: name.clone(), connection: connection.clone() };
+                }
+            }
+            Event::Removed { .. } => *self = Self::Removed,
+        }
+    }
+
+    fn claims(event: &Event) -> Vec<ClaimChange> {
+        use ClaimScope::{Connection as Place, IntegrationName as Name};
+        match event {
+            Event::Added { name, connection } => {
+                vec![ClaimChange::take(Name, name.folded()), ClaimChange::take(Place, connection.natural_key())]
+            }
+            // Only the case of letters changed: the claim stays as it is.
+            Event::Renamed { name, previous } if name.folded() == previous.folded() => Vec::new(),
+            Event::Renamed { name, previous } => {
+                vec![ClaimChange::release(Name, previous.folded()), ClaimChange::take(Name, name.folded())]
+            }
+            Event::ConnectionChanged { connection, previous } => vec![
+                ClaimChange::release(Place, previous.natural_key()),
+                ClaimChange::take(Place, connection.natural_key()),
+            ],
+            Event::Paused {} | Event::Resumed {} => Vec::new(),
+            Event::Removed { name, connection } => {
+                vec![ClaimChange::release(Name, name.folded()), ClaimChange::release(Place, connection.natural_key())]
+            }
+        }
+    }
+}
+
+event_sourced!(Integration);

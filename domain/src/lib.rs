@@ -1,0 +1,26 @@
+//! The pure core: what can be wished (commands), what happened (events), what follows (policies).
+//!
+//! Called by the projections and by the server. It never knows the time, the network, a database or a
+//! secret: all of these come in as values.
+
+pub mod access;
+pub mod aggregate;
+pub mod claim;
+pub mod display_text;
+pub mod es;
+pub mod fact;
+pub mod given;
+pub mod id;
+pub mod index_run;
+pub mod integration;
+pub mod issue_key;
+pub mod metadata;
+pub mod person;
+pub mod policy;
+pub mod recorded;
+pub mod repository;
+pub mod secret_ref;
+pub mod service;
+pub mod stamped;
+pub mod timestamp;
+pub mod upcast;

@@ -1,0 +1,19 @@
+//! What can be wished of a repository.
+
+use crate::{display_text::DisplayText, id::IntegrationId, service::Connection};
+
+/// Wishes of jobs; no person wishes them directly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// An integration sees it.
+    Discover {
+        /// Which integration.
+        integration: IntegrationId,
+        /// What a person calls it.
+        name: DisplayText,
+        /// Where it is read from.
+        location: Connection,
+    },
+    /// Its integration is gone, or sees it no more.
+    Forget,
+}

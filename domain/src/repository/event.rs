@@ -1,0 +1,31 @@
+//! What happens to a repository.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{display_text::DisplayText, id::IntegrationId, service::Connection, stored_events};
+
+/// Stored events of the stream `repository`.
+///
+/// The position of `discovered` is the repository's *number*, until a run is requested because of a reset: then that
+/// request's position is. Rows of big views are keyed by it, so that forgetting or resetting a repository closes one
+/// row and not a million.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// An integration saw it for the first time, or again after it was forgotten.
+    Discovered {
+        /// Which integration.
+        integration: IntegrationId,
+        /// What a person calls it.
+        name: DisplayText,
+        /// Where it is read from.
+        location: Connection,
+    },
+    /// Its integration is gone, or sees it no more.
+    Forgotten {},
+}
+
+stored_events!(Event {
+    Discovered => "repository.discovered" v "1",
+    Forgotten => "repository.forgotten" v "1",
+});

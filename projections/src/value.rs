@@ -1,0 +1,178 @@
+//! What a cell of a view's table holds, and how rows are read back.
+
+use std::sync::Arc;
+
+use keytrail_domain::timestamp::Timestamp;
+use uuid::Uuid;
+
+/// One cell. Both engines store exactly these; texts compare bytewise in both.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Value {
+    /// Nothing. Sorts first.
+    Null,
+    /// A whole number: counts, positions, microseconds, 0 and 1 for no and yes.
+    Int(i64),
+    /// Text.
+    Text(Arc<str>),
+    /// Bytes: object names, ids.
+    Bytes(Arc<[u8]>),
+}
+
+/// A row, cells in the order of its table's columns or of its query.
+pub type Row = Vec<Value>;
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<u64> for Value {
+    /// Counts and issue numbers stay below 2^63; what does not saturates.
+    fn from(value: u64) -> Self {
+        Self::Int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Int(value.into())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Int(value.into())
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(value: Timestamp) -> Self {
+        Self::Int(value.0)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value.into())
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(value: Arc<str>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(value: &[u8]) -> Self {
+        Self::Bytes(value.into())
+    }
+}
+
+impl From<Uuid> for Value {
+    /// Ids are stored as their 16 bytes.
+    fn from(value: Uuid) -> Self {
+        Self::Bytes(value.as_bytes().as_slice().into())
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A row from values of any kinds.
+#[macro_export]
+macro_rules! row {
+    ($($value:expr),* $(,)?) => { vec![$($crate::value::Value::from($value)),*] };
+}
+
+/// A stored row does not have the shape that its reader expects: the store was changed from outside, or a bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a stored row does not have the expected shape")]
+pub struct BadRow;
+
+/// Reads the cells of a row one after the other.
+pub struct Cells<'a>(std::slice::Iter<'a, Value>);
+
+impl<'a> Cells<'a> {
+    /// From the first cell on.
+    pub fn of(row: &'a [Value]) -> Self {
+        Self(row.iter())
+    }
+
+    /// The next cell, whatever it is.
+    pub fn any(&mut self) -> Result<&'a Value, BadRow> {
+        self.0.next().ok_or(BadRow)
+    }
+
+    /// A whole number.
+    pub fn int(&mut self) -> Result<i64, BadRow> {
+        self.maybe_int()?.ok_or(BadRow)
+    }
+
+    /// A whole number, or nothing.
+    pub fn maybe_int(&mut self) -> Result<Option<i64>, BadRow> {
+        match self.any()? {
+            Value::Int(value) => Ok(Some(*value)),
+            Value::Null => Ok(None),
+            Value::Text(_) | Value::Bytes(_) => Err(BadRow),
+        }
+    }
+
+    /// No or yes.
+    pub fn bool(&mut self) -> Result<bool, BadRow> {
+        Ok(self.int()? != 0)
+    }
+
+    /// A moment.
+    pub fn time(&mut self) -> Result<Timestamp, BadRow> {
+        self.int().map(Timestamp)
+    }
+
+    /// Text.
+    pub fn text(&mut self) -> Result<&'a str, BadRow> {
+        self.maybe_text()?.ok_or(BadRow)
+    }
+
+    /// Text, or nothing.
+    pub fn maybe_text(&mut self) -> Result<Option<&'a str>, BadRow> {
+        match self.any()? {
+            Value::Text(value) => Ok(Some(value)),
+            Value::Null => Ok(None),
+            Value::Int(_) | Value::Bytes(_) => Err(BadRow),
+        }
+    }
+
+    /// Bytes.
+    pub fn bytes(&mut self) -> Result<&'a [u8], BadRow> {
+        self.maybe_bytes()?.ok_or(BadRow)
+    }
+
+    /// Bytes, or nothing.
+    pub fn maybe_bytes(&mut self) -> Result<Option<&'a [u8]>, BadRow> {
+        match self.any()? {
+            Value::Bytes(value) => Ok(Some(value)),
+            Value::Null => Ok(None),
+            Value::Int(_) | Value::Text(_) => Err(BadRow),
+        }
+    }
+
+    /// An id.
+    pub fn id(&mut self) -> Result<Uuid, BadRow> {
+        Uuid::from_slice(self.bytes()?).map_err(|_| BadRow)
+    }
+
+    /// An id, or nothing.
+    pub fn maybe_id(&mut self) -> Result<Option<Uuid>, BadRow> {
+        self.maybe_bytes()?.map(|bytes| Uuid::from_slice(bytes).map_err(|_| BadRow)).transpose()
+    }
+}
