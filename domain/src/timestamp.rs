@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// Microseconds since 1970-01-01T00:00:00Z. Written as RFC 3339 with six decimals.
@@ -29,9 +29,11 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::<Utc>::from_timestamp_micros(self.0) {
-            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true)),
-            // Years beyond the calendar: a commit may claim any second.
-            None => write!(f, "@{}", self.seconds()),
+            Some(time) if (0..=9999).contains(&time.year()) => {
+                f.write_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+            }
+            // Years that RFC 3339 cannot write: a commit may claim any second.
+            _ => write!(f, "@{}", self.seconds()),
         }
     }
 }
