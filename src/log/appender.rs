@@ -1,0 +1,215 @@
+//! The one way into the log on this node: commands that arrive while a commit is under way make the next batch, and a
+//! batch is one transaction and one sync.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use keytrail_domain::timestamp::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    append::{Append, AppendError, Committed, Head, Lane, Pending},
+    leaf::Leaf,
+    postgres, sqlite,
+};
+use crate::{
+    clock::Clock,
+    store::{Db, StoreError},
+};
+
+/// At most this many commands a batch.
+const BATCH_COMMANDS: usize = 500;
+/// At most about this many bytes of events a batch.
+const BATCH_BYTES: usize = 1 << 20;
+/// More waiting commands than this are refused.
+const INTERACTIVE_QUEUE: usize = 2048;
+/// More waiting bulk appends than this make their sender wait.
+const BULK_QUEUE: usize = 8;
+
+/// What the process does when its disk fails, or when another node has fenced it off: it must not go on.
+pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
+
+/// The sending side.
+#[derive(Clone)]
+pub struct Appender {
+    interactive: mpsc::Sender<Pending>,
+    bulk: mpsc::Sender<Pending>,
+}
+
+impl Appender {
+    /// Starts the writer; it ends when all senders are gone and everything sent is written.
+    pub fn start(
+        db: Arc<Db>,
+        clock: Clock,
+        epoch: i64,
+        head: watch::Sender<Head>,
+        on_fatal: OnFatal,
+    ) -> (Self, tokio::task::JoinHandle<()>) {
+        let (interactive, commands) = mpsc::channel(INTERACTIVE_QUEUE);
+        let (bulk, batches) = mpsc::channel(BULK_QUEUE);
+        let writer = Writer { db, clock, epoch, head, on_fatal, commands, batches, held_back: Vec::new() };
+        (Self { interactive, bulk }, tokio::spawn(writer.run()))
+    }
+
+    /// Appends, and answers when it is on disk. Once it is queued it is written, whether the caller still waits or not.
+    pub async fn append(&self, lane: Lane, append: Append) -> Result<Committed, AppendError> {
+        let stream = append.stream;
+        let aggregate_id = stream.id.to_string();
+        let leaves = append.events.iter().zip(append.after + 1..).map(|(event, sequence)| {
+            Leaf {
+                event_id: &event.id.to_string(),
+                aggregate_type: stream.aggregate_type,
+                aggregate_id: &aggregate_id,
+                sequence,
+                event_type: event.event_type,
+                event_version: event.version,
+                payload: &event.payload,
+                metadata: &event.metadata,
+            }
+            .hash()
+        });
+        let leaves = leaves.collect();
+        let bytes = append.events.iter().map(|event| event.payload.len() + event.metadata.len() + 200).sum();
+        let (reply, answer) = oneshot::channel();
+        let pending = Pending { append, leaves, bytes, reply };
+        let closing = || AppendError::Store(StoreError::Unavailable("the server is stopping".into()));
+        match lane {
+            Lane::Interactive => self.interactive.try_send(pending).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => AppendError::Busy,
+                mpsc::error::TrySendError::Closed(_) => closing(),
+            })?,
+            Lane::Bulk => self.bulk.send(pending).await.map_err(|_| closing())?,
+        }
+        answer.await.map_err(|_| closing())?
+    }
+}
+
+struct Writer {
+    db: Arc<Db>,
+    clock: Clock,
+    epoch: i64,
+    head: watch::Sender<Head>,
+    on_fatal: OnFatal,
+    commands: mpsc::Receiver<Pending>,
+    batches: mpsc::Receiver<Pending>,
+    /// Could collide with one of the batch before, so they were left for the next one.
+    held_back: Vec<Pending>,
+}
+
+impl Writer {
+    async fn run(mut self) {
+        loop {
+            let batch = self.collect().await;
+            if batch.is_empty() {
+                return;
+            }
+            self.write(batch).await;
+        }
+    }
+
+    /// Waits for the first, then takes what is there without waiting.
+    async fn collect(&mut self) -> Vec<Pending> {
+        let mut batch = Batch::default();
+        for pending in std::mem::take(&mut self.held_back) {
+            batch.add(pending, &mut self.held_back);
+        }
+        if batch.taken.is_empty() {
+            let first = tokio::select! {
+                biased;
+                Some(pending) = self.commands.recv() => pending,
+                Some(pending) = self.batches.recv() => pending,
+                else => return Vec::new(),
+            };
+            batch.add(first, &mut self.held_back);
+        }
+        while batch.has_room() {
+            let Ok(pending) = self.commands.try_recv() else { break };
+            batch.add(pending, &mut self.held_back);
+        }
+        // One bulk append always gets a place, so that commands never starve a run.
+        let mut bulk_has_place = true;
+        while bulk_has_place || batch.has_room() {
+            bulk_has_place = false;
+            let Ok(pending) = self.batches.try_recv() else { break };
+            batch.add(pending, &mut self.held_back);
+        }
+        batch.taken
+    }
+
+    async fn write(&self, batch: Vec<Pending>) {
+        let (replies, mut requests): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|pending| (pending.reply, (pending.append, pending.leaves))).unzip();
+        let started = std::time::Instant::now();
+        let now: Timestamp = self.clock.now();
+        let (written, requests_back) = match &*self.db {
+            Db::Sqlite(db) => sqlite::write(db, requests, self.epoch, now).await,
+            Db::Postgres(db) => {
+                let written = postgres::write(db, &mut requests, self.epoch, now).await;
+                (written, requests)
+            }
+        };
+        drop(requests_back);
+        metrics::histogram!("keytrail_append_seconds").record(started.elapsed().as_secs_f64());
+        metrics::counter!("keytrail_append_batches_total").increment(1);
+        match written {
+            Ok(written) => {
+                self.head.send_if_modified(|head| {
+                    let moved = written.head.position > head.position;
+                    if moved {
+                        *head = written.head;
+                    }
+                    moved
+                });
+                for (reply, outcome) in replies.into_iter().zip(written.outcomes) {
+                    // Whoever asked may be gone; it is durable all the same.
+                    let _ = reply.send(outcome);
+                }
+            }
+            Err(error) => {
+                if matches!(error, StoreError::Disk(_) | StoreError::Fenced) {
+                    (self.on_fatal)(&error);
+                }
+                tracing::error!(%error, commands = replies.len(), "a batch of commands could not be written");
+                let full = matches!(error, StoreError::Full);
+                let text = error.to_string();
+                for reply in replies {
+                    let error = if full { StoreError::Full } else { StoreError::Unavailable(text.clone()) };
+                    let _ = reply.send(Err(error.into()));
+                }
+                // Those who wait are told at once; a store that is away is not hammered.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+/// A batch never holds two appends that could collide: who offends is then decided by what is stored alone.
+#[derive(Default)]
+struct Batch {
+    taken: Vec<Pending>,
+    bytes: usize,
+    seen: HashSet<String>,
+}
+
+impl Batch {
+    fn has_room(&self) -> bool {
+        self.taken.len() < BATCH_COMMANDS && self.bytes < BATCH_BYTES
+    }
+
+    fn add(&mut self, pending: Pending, held_back: &mut Vec<Pending>) {
+        let append = &pending.append;
+        let mut unique = vec![append.stream.to_string()];
+        unique.extend(append.claims.iter().map(|change| {
+            let claim = change.claim();
+            format!("claim {} {}", claim.scope.as_str(), claim.key)
+        }));
+        unique.extend(append.idempotency.iter().map(|request| format!("key {} {}", request.scope, request.key)));
+        unique.extend(append.events.iter().map(|event| event.id.to_string()));
+        if unique.iter().any(|thing| self.seen.contains(thing)) {
+            held_back.push(pending);
+            return;
+        }
+        self.seen.extend(unique);
+        self.bytes += pending.bytes;
+        self.taken.push(pending);
+    }
+}

@@ -1,0 +1,329 @@
+//! The embedded engine: two files, one thread that writes each, readers beside them.
+//!
+//! One connection does all writes and all checkpoints of a file. That is how a defect of the engine (a WAL reset while
+//! another connection commits, versions before 3.51.3) cannot happen, and why a second process is refused.
+
+use std::{
+    collections::HashMap,
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread::JoinHandle,
+};
+
+use keytrail_projections::value::{Row, Value};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior,
+    types::{ToSqlOutput, ValueRef},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    error::StoreError,
+    statement::{Area, Body, Statement, markers},
+};
+
+type Task = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// The embedded store of one data folder.
+pub struct Sqlite {
+    log: Lane,
+    views: Lane,
+    /// Held as long as the store is open: a second process is refused.
+    _lock: File,
+}
+
+/// One file: its writer and its readers.
+struct Lane {
+    path: PathBuf,
+    tasks: Mutex<Option<Sender<Task>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    idle_readers: Mutex<Vec<Connection>>,
+    translated: RwLock<HashMap<String, Arc<str>>>,
+}
+
+impl Sqlite {
+    /// Opens or makes the store in `folder`.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let lock_path = folder.join("lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock_path)
+            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", lock_path.display())))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Unavailable(format!(
+                    "another process uses {}; stop it first, or talk to it",
+                    folder.display()
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(StoreError::Unavailable(error.to_string())),
+        }
+        Ok(Self {
+            log: Lane::open(folder.join("log.db"), "FULL")?,
+            views: Lane::open(folder.join("views.db"), "NORMAL")?,
+            _lock: lock,
+        })
+    }
+
+    const fn lane(&self, area: Area) -> &Lane {
+        match area {
+            Area::Log => &self.log,
+            Area::Views => &self.views,
+        }
+    }
+
+    /// Runs `work` on the file's writing thread, after what was asked before.
+    pub async fn write_with<R, F>(&self, area: Area, work: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<R, StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let task: Task = Box::new(move |connection| {
+            // Nobody waits for the answer any more: the work is done all the same.
+            let _ = reply.send(work(connection));
+        });
+        let closed = || StoreError::Unavailable("the store is closing".into());
+        let sender = lock(&self.lane(area).tasks).clone().ok_or_else(closed)?;
+        sender.send(task).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Runs the statements as one transaction.
+    pub(super) async fn write(&self, area: Area, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        self.write_with(area, move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
+            let answers = statements.iter().map(|statement| run(&transaction, statement)).collect::<Result<_, _>>()?;
+            transaction.commit().map_err(failure)?;
+            Ok(answers)
+        })
+        .await
+    }
+
+    /// Reads on the calling thread: for reads along an index that take microseconds, a hop to another thread would be
+    /// most of the work.
+    pub(super) fn read(&self, area: Area, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        self.read_with(area, |connection, lane| rows(connection, &lane.translate(sql), args))
+    }
+
+    /// Runs `work` with a reading connection, on the calling thread.
+    fn read_with<R>(
+        &self,
+        area: Area,
+        work: impl FnOnce(&Connection, &Lane) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let lane = self.lane(area);
+        let idle = lock(&lane.idle_readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => lane.open_reader()?,
+        };
+        let result = work(&connection, lane);
+        lock(&lane.idle_readers).push(connection);
+        result
+    }
+
+    /// Runs `work` with a reading connection, on the calling thread; for readers that stop early.
+    pub fn read_rows<R>(
+        &self,
+        area: Area,
+        work: impl FnOnce(&Connection) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        self.read_with(area, |connection, _| work(connection))
+    }
+
+    /// Ends the writers after what was asked; the last connection to close folds the WAL in.
+    pub fn close(&self) {
+        for lane in [&self.log, &self.views] {
+            lock(&lane.idle_readers).clear();
+            lock(&lane.tasks).take();
+            if let Some(thread) = lock(&lane.thread).take() {
+                // A writer that panicked has said so already.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Lane {
+    fn open(path: PathBuf, synchronous: &str) -> Result<Self, StoreError> {
+        let mut connection = Connection::open(&path).map_err(failure)?;
+        connection
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON;
+                 PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;"
+            ))
+            .map_err(failure)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        let (tasks, inbox): (Sender<Task>, Receiver<Task>) = channel();
+        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let thread = std::thread::Builder::new()
+            .name(format!("{name}-writer"))
+            .spawn(move || inbox.into_iter().for_each(|task| task(&mut connection)))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            path,
+            tasks: Mutex::new(Some(tasks)),
+            thread: Mutex::new(Some(thread)),
+            idle_readers: Mutex::default(),
+            translated: RwLock::default(),
+        })
+    }
+
+    fn open_reader(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(failure)?;
+        connection
+            .execute_batch("PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA busy_timeout = 5000;")
+            .map_err(failure)?;
+        connection.set_prepared_statement_cache_capacity(128);
+        Ok(connection)
+    }
+
+    /// The text with `?n` for `$n`: the engine numbers `$n` by first appearance.
+    fn translate(&self, sql: &str) -> Arc<str> {
+        if let Some(known) = self.translated.read().unwrap_or_else(PoisonError::into_inner).get(sql) {
+            return known.clone();
+        }
+        let mut known = self.translated.write().unwrap_or_else(PoisonError::into_inner);
+        // Texts are constants times a few builds of views; this only guards against a mistake.
+        if known.len() > 4096 {
+            known.clear();
+        }
+        known.entry(sql.to_owned()).or_insert_with(|| question_marks(sql).into()).clone()
+    }
+}
+
+fn question_marks(sql: &str) -> String {
+    sql.replace('$', "?")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A value as the driver takes it.
+struct Bound<'a>(&'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Int(value) => ValueRef::Integer(*value),
+            Value::Text(value) => ValueRef::Text(value.as_bytes()),
+            Value::Bytes(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+fn bound(args: &[Value]) -> impl rusqlite::Params + '_ {
+    rusqlite::params_from_iter(args.iter().map(Bound))
+}
+
+/// The rows of a query; its text has `?n` markers.
+pub fn rows(connection: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+    rows_until(connection, sql, args, usize::MAX)
+}
+
+/// The rows of a query until their texts and bytes are more than `bytes` together; at least one if there is one.
+pub fn rows_until(connection: &Connection, sql: &str, args: &[Value], bytes: usize) -> Result<Vec<Row>, StoreError> {
+    let mut left = bytes;
+    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
+    let columns = statement.column_count();
+    let mut found = statement.query(bound(args)).map_err(failure)?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next().map_err(failure)? {
+        let cells = (0..columns).map(|column| value(row.get_ref(column).map_err(failure)?));
+        let row: Row = cells.collect::<Result<_, _>>()?;
+        let size: usize = row.iter().map(size).sum();
+        rows.push(row);
+        if size >= left {
+            break;
+        }
+        left -= size;
+    }
+    Ok(rows)
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Int(_) => 8,
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+    }
+}
+
+fn value(cell: ValueRef<'_>) -> Result<Value, StoreError> {
+    Ok(match cell {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Int(value),
+        ValueRef::Text(bytes) => Value::Text(
+            std::str::from_utf8(bytes).map_err(|_| StoreError::Corrupt("a text is not UTF-8".into()))?.into(),
+        ),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.into()),
+        ValueRef::Real(_) => return Err(StoreError::Corrupt("a number has a fraction".into())),
+    })
+}
+
+/// Runs one statement. What it returns are the rows of `RETURNING`, or of a query.
+pub fn run(transaction: &Connection, statement: &Statement) -> Result<Vec<Row>, StoreError> {
+    let before = transaction.total_changes();
+    let mut answer = Vec::new();
+    match &statement.body {
+        Body::One { sql, args } => answer = rows(transaction, &question_marks(sql), args)?,
+        Body::Insert { head, rows, tail, kinds } => {
+            let sql = question_marks(&format!("{head} VALUES ({}) {tail}", markers(kinds.len())));
+            let mut prepared = transaction.prepare_cached(&sql).map_err(failure)?;
+            for row in rows {
+                prepared.execute(bound(row)).map_err(failure)?;
+            }
+        }
+        Body::Delete { table, columns, rows, .. } => {
+            let conditions: Vec<_> =
+                columns.iter().enumerate().map(|(n, column)| format!("{column} = ?{}", n + 1)).collect();
+            let sql = format!("DELETE FROM {table} WHERE {}", conditions.join(" AND "));
+            let mut prepared = transaction.prepare_cached(&sql).map_err(failure)?;
+            for row in rows {
+                prepared.execute(bound(row)).map_err(failure)?;
+            }
+        }
+    }
+    match statement.expect {
+        Some(expected) if transaction.total_changes() - before != expected => Err(StoreError::Fenced),
+        _ => Ok(answer),
+    }
+}
+
+/// Our words for the driver's.
+pub fn failure(error: rusqlite::Error) -> StoreError {
+    const SHM_SIZE: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+    let text = error.to_string();
+    let rusqlite::Error::SqliteFailure(failure, message) = error else { return StoreError::Wrong(text) };
+    match failure.code {
+        ErrorCode::ConstraintViolation => StoreError::Conflict { constraint: message.unwrap_or(text) },
+        ErrorCode::DiskFull => StoreError::Full,
+        ErrorCode::SystemIoFailure if failure.extended_code == SHM_SIZE => StoreError::Full,
+        ErrorCode::SystemIoFailure => StoreError::Disk(text),
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Corrupt(text),
+        ErrorCode::DatabaseBusy
+        | ErrorCode::DatabaseLocked
+        | ErrorCode::OutOfMemory
+        | ErrorCode::CannotOpen
+        | ErrorCode::ReadOnly
+        | ErrorCode::PermissionDenied => StoreError::Unavailable(text),
+        _ => StoreError::Wrong(text),
+    }
+}

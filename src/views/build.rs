@@ -1,0 +1,206 @@
+//! One build of a view: its tables, and its row in `view_builds` with the checkpoint and who may move it.
+
+use std::sync::Arc;
+
+use keytrail_domain::{recorded::Position, timestamp::Timestamp};
+use keytrail_projections::{
+    value::{BadRow, Cells, Row, Value},
+    view::View,
+};
+
+use crate::store::{Area, Db, Statement, StoreError, schema};
+
+/// How long a node that falls silent keeps a build, in microseconds.
+pub(super) const LEASE_MICROS: i64 = 15_000_000;
+
+/// Where a build is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BuildStatus {
+    /// It is being folded from the beginning; nobody reads it yet.
+    Building,
+    /// It is what readers see.
+    Live,
+    /// Its fold failed: it stays where it is.
+    Faulted,
+}
+
+impl BuildStatus {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Building => "building",
+            Self::Live => "live",
+            Self::Faulted => "faulted",
+        }
+    }
+}
+
+/// A row of `view_builds`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Build {
+    pub(super) number: i64,
+    pub(super) version: u32,
+    pub(super) status: BuildStatus,
+    pub(super) position: Position,
+    pub(super) error: Option<String>,
+}
+
+/// What follows the names of a build's tables.
+pub(super) fn suffix(build: i64) -> String {
+    if build < 0 { format!("__verify{}", build.unsigned_abs()) } else { format!("__{build}") }
+}
+
+/// The builds of a view, newest first.
+pub(super) async fn builds(db: &Db, view: &str) -> Result<Vec<Build>, StoreError> {
+    let sql = "SELECT build, version, status, position, error FROM view_builds WHERE view = $1 AND build > 0 ORDER BY build DESC";
+    let rows = db.read(Area::Views, sql, &[Value::from(view)]).await?;
+    let read = |row: &Row| -> Result<Build, BadRow> {
+        let mut cells = Cells::of(row);
+        Ok(Build {
+            number: cells.int()?,
+            version: u32::try_from(cells.int()?).map_err(|_| BadRow)?,
+            status: match cells.text()? {
+                "building" => BuildStatus::Building,
+                "live" => BuildStatus::Live,
+                "faulted" => BuildStatus::Faulted,
+                _ => return Err(BadRow),
+            },
+            position: cells.int()?,
+            error: cells.maybe_text()?.map(str::to_owned),
+        })
+    };
+    rows.iter().map(|row| read(row).map_err(|error| StoreError::Corrupt(error.to_string()))).collect()
+}
+
+/// Makes the tables of a new build, empty and not yet read. Another node may be faster: then nothing is done.
+pub(super) async fn begin(db: &Db, view: &dyn View, number: i64) -> Result<(), StoreError> {
+    let mut statements = vec![Statement::new(
+        "INSERT INTO view_builds (view, build, version, status, position, epoch, lease_until) \
+         VALUES ($1, $2, $3, 'building', 0, 0, 0)",
+        vec![Value::from(view.name()), Value::Int(number), Value::from(view.version())],
+    )];
+    let suffix = suffix(number);
+    for table in view.tables() {
+        statements.extend(schema::create_table(db, table, &suffix).into_iter().map(|sql| Statement::new(sql, vec![])));
+    }
+    match db.write(Area::Views, statements).await {
+        Ok(_) | Err(StoreError::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Becomes the one who moves the checkpoint, unless another node is alive and does. The epoch, and where it stands.
+pub(super) async fn lease(
+    db: &Db,
+    view: &str,
+    number: i64,
+    node: &str,
+    now: Timestamp,
+) -> Result<Option<(i64, Position)>, StoreError> {
+    // Only one process has the embedded store: what another one held, it holds no more.
+    let free = if matches!(db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $4 OR owner = $3)" };
+    let sql = format!(
+        "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = $5 \
+         WHERE view = $1 AND build = $2 AND {free} AND CAST($4 AS BIGINT) IS NOT NULL RETURNING epoch, position"
+    );
+    let args = vec![
+        Value::from(view),
+        Value::Int(number),
+        Value::from(node),
+        Value::from(now),
+        Value::from(now.plus_micros(LEASE_MICROS)),
+    ];
+    let answers = db.write(Area::Views, vec![Statement::new(sql, args)]).await?;
+    let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
+    let mut cells = Cells::of(row);
+    let mut next = || cells.int().map_err(|error| StoreError::Corrupt(error.to_string()));
+    Ok(Some((next()?, next()?)))
+}
+
+/// A build that this node moves.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub(super) view: &'static str,
+    pub(super) number: i64,
+    pub(super) epoch: i64,
+}
+
+impl Held {
+    fn args(&self) -> Vec<Value> {
+        vec![Value::from(self.view), Value::Int(self.number), Value::Int(self.epoch)]
+    }
+
+    /// Moves the checkpoint. Changes no row, and so takes the transaction down with it, once another holds the build.
+    pub(super) fn advance(&self, from: Position, to: Position, now: Timestamp) -> Statement {
+        let mut args = self.args();
+        args.extend([Value::Int(from), Value::Int(to), Value::from(now.plus_micros(LEASE_MICROS))]);
+        Statement::new(
+            "UPDATE view_builds SET position = $5, lease_until = $6 \
+             WHERE view = $1 AND build = $2 AND epoch = $3 AND position = $4",
+            args,
+        )
+        .expecting(1)
+    }
+
+    /// Says that the node is alive.
+    pub(super) async fn renew(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
+        let mut args = self.args();
+        args.push(Value::from(now.plus_micros(LEASE_MICROS)));
+        let sql = "UPDATE view_builds SET lease_until = $4 WHERE view = $1 AND build = $2 AND epoch = $3";
+        db.write(Area::Views, vec![Statement::new(sql, args).expecting(1)]).await.map(|_| ())
+    }
+
+    /// Leaves the build to whoever wants it.
+    pub(super) async fn release(&self, db: &Db) -> Result<(), StoreError> {
+        let sql = "UPDATE view_builds SET lease_until = 0, owner = NULL WHERE view = $1 AND build = $2 AND epoch = $3";
+        db.write(Area::Views, vec![Statement::new(sql, self.args())]).await.map(|_| ())
+    }
+
+    /// Notes how the build stands.
+    pub(super) async fn note(&self, db: &Db, status: BuildStatus, error: Option<&str>) -> Result<(), StoreError> {
+        let mut args = self.args();
+        args.extend([Value::from(status.as_str()), Value::from(error)]);
+        let sql = "UPDATE view_builds SET status = $4, error = $5 WHERE view = $1 AND build = $2 AND epoch = $3";
+        db.write(Area::Views, vec![Statement::new(sql, args).expecting(1)]).await.map(|_| ())
+    }
+
+    /// Makes this build the one that readers see, and drops the others. `Fenced` when another one of this version stands
+    /// further: readers never go back.
+    pub(super) async fn swap_in(&self, db: &Db, view: &dyn View, others: &[Build]) -> Result<(), StoreError> {
+        let suffix_ = suffix(self.number);
+        let mut statements: Vec<Statement> = view
+            .tables()
+            .iter()
+            .flat_map(|table| schema::create_indexes(table, &suffix_))
+            .map(|sql| Statement::new(sql, vec![]))
+            .collect();
+        statements.push(
+            Statement::new(
+                "UPDATE view_builds SET status = 'live', error = NULL WHERE view = $1 AND build = $2 AND epoch = $3 \
+                 AND position >= (SELECT MAX(position) FROM view_builds WHERE view = $1 AND version = $4 AND build > 0)",
+                [self.args(), vec![Value::from(view.version())]].concat(),
+            )
+            .expecting(1),
+        );
+        for other in others.iter().filter(|other| other.number != self.number) {
+            statements.push(Statement::new(
+                "DELETE FROM view_builds WHERE view = $1 AND build = $2",
+                vec![Value::from(self.view), Value::Int(other.number)],
+            ));
+            let suffix = suffix(other.number);
+            statements
+                .extend(view.tables().iter().map(|table| Statement::new(schema::drop_table(table, &suffix), vec![])));
+        }
+        db.write(Area::Views, statements).await.map(|_| ())
+    }
+}
+
+/// Takes a build and its tables away.
+pub(super) async fn discard(db: &Arc<Db>, view: &dyn View, number: i64) -> Result<(), StoreError> {
+    let suffix = suffix(number);
+    let mut statements = vec![Statement::new(
+        "DELETE FROM view_builds WHERE view = $1 AND build = $2",
+        vec![Value::from(view.name()), Value::Int(number)],
+    )];
+    statements.extend(view.tables().iter().map(|table| Statement::new(schema::drop_table(table, &suffix), vec![])));
+    db.write(Area::Views, statements).await.map(|_| ())
+}

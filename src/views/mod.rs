@@ -1,0 +1,243 @@
+//! The views on this server: kept up with the log, read, rebuilt, verified.
+//!
+//! Called by `app` and the routes. It runs the folds of `projections`; it knows no view by name.
+
+mod build;
+mod fold;
+mod projector;
+mod verify;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use keytrail_domain::recorded::Position;
+use keytrail_projections::{
+    value::Cells,
+    view::{Read, View},
+};
+use tokio::{sync::watch, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+pub use self::verify::{TableVerdict, Verdict, VerifyError};
+use self::{build::Build, projector::Projector};
+use crate::{
+    clock::Clock,
+    log::Feed,
+    store::{Area, Db, StoreError},
+};
+
+/// How long a read waits for its view to reach the position that the reader has seen.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How a view stands. A closed list; the words are stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It is being built; nothing can be read yet.
+    Building,
+    /// It follows the log.
+    Live,
+    /// Its fold failed; it cannot be read until it is rebuilt by a version that can.
+    Faulted,
+    /// The log holds an event that this build of the program does not know.
+    Outdated,
+}
+
+/// How a view stands, with its figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewState {
+    /// In a word.
+    pub status: Status,
+    /// The build that readers see.
+    build: Option<i64>,
+    /// How far that build is.
+    pub position: Position,
+    /// How far a new build is, when there is one.
+    pub building: Option<Position>,
+    /// What went wrong, for an administrator.
+    pub error: Option<String>,
+}
+
+/// Why a view could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// It is being built.
+    #[error("the view {view} is being built: {position} of {head} events are in it")]
+    Building {
+        /// Which.
+        view: &'static str,
+        /// How far.
+        position: Position,
+        /// How far it has to go.
+        head: Position,
+    },
+    /// It stands still.
+    #[error("the view {view} stands still after an error; an administrator can rebuild it")]
+    Faulted {
+        /// Which.
+        view: &'static str,
+    },
+    /// It has not reached the position in time.
+    #[error("the view {view} is at {position} and has not reached {wanted} yet")]
+    Behind {
+        /// Which.
+        view: &'static str,
+        /// How far it is.
+        position: Position,
+        /// What was asked for.
+        wanted: Position,
+    },
+    /// The store did not answer.
+    #[error("the view could not be read")]
+    Store(#[from] StoreError),
+}
+
+/// All views of a server.
+pub struct Views {
+    db: Arc<Db>,
+    feed: Arc<Feed>,
+    clock: Clock,
+    each: HashMap<&'static str, Arc<Projector>>,
+    tasks: Vec<JoinHandle<()>>,
+    texts: RwLock<HashMap<(usize, i64), Arc<str>>>,
+}
+
+impl Views {
+    /// Starts to keep these views up with the log.
+    pub fn start(
+        db: Arc<Db>,
+        feed: Arc<Feed>,
+        clock: Clock,
+        node: &str,
+        views: &[&'static dyn View],
+        stop: &CancellationToken,
+    ) -> Self {
+        let mut each = HashMap::new();
+        let mut tasks = Vec::new();
+        for view in views {
+            let (state, _) = watch::channel(ViewState {
+                status: Status::Building,
+                build: None,
+                position: 0,
+                building: None,
+                error: None,
+            });
+            let projector = Arc::new(Projector {
+                db: db.clone(),
+                feed: feed.clone(),
+                clock: clock.clone(),
+                node: node.to_owned(),
+                view: *view,
+                state,
+                wake: Default::default(),
+                gate: Default::default(),
+                stop: stop.clone(),
+            });
+            tasks.push(tokio::spawn(projector.clone().run()));
+            each.insert(view.name(), projector);
+        }
+        Self { db, feed, clock, each, tasks, texts: RwLock::default() }
+    }
+
+    /// How each view stands, by name.
+    pub fn states(&self) -> Vec<(&'static str, u32, ViewState)> {
+        let mut states: Vec<_> = self
+            .each
+            .values()
+            .map(|projector| (projector.view.name(), projector.view.version(), projector.state.borrow().clone()))
+            .collect();
+        states.sort_by_key(|(name, ..)| *name);
+        states
+    }
+
+    /// Waits until a view stands at `position` or beyond, but not for ever.
+    pub async fn wait_for(&self, view: &'static str, position: Position) -> Result<(), ViewError> {
+        let Some(projector) = self.each.get(view) else { return Ok(()) };
+        let mut state = projector.state.subscribe();
+        let reached = |state: &ViewState| state.build.is_some() && state.position >= position;
+        let ended = |state: &ViewState| matches!(state.status, Status::Faulted | Status::Outdated);
+        let waited = tokio::time::timeout(PATIENCE, state.wait_for(|state| reached(state) || ended(state))).await;
+        match waited {
+            Ok(Ok(state)) if reached(&state) => Ok(()),
+            _ => {
+                let state = projector.state.borrow().clone();
+                self.serving(view, &state)?;
+                Err(ViewError::Behind { view, position: state.position, wanted: position })
+            }
+        }
+    }
+
+    /// The build to read, and why there is none.
+    fn serving(&self, view: &'static str, state: &ViewState) -> Result<i64, ViewError> {
+        match (state.status, state.build) {
+            (Status::Faulted | Status::Outdated, _) => Err(ViewError::Faulted { view }),
+            (_, Some(build)) => Ok(build),
+            (_, None) => Err(ViewError::Building {
+                view,
+                position: state.building.unwrap_or(0),
+                head: self.feed.head().position,
+            }),
+        }
+    }
+
+    /// Reads a view as it is now.
+    pub async fn read<T>(&self, read: Read<T>) -> Result<Vec<T>, ViewError> {
+        let name = read.view.name();
+        let unknown = || StoreError::Wrong(format!("the view {name} is not registered"));
+        let projector = self.each.get(name).ok_or_else(unknown)?;
+        let mut again = true;
+        loop {
+            let build = self.serving(name, &projector.state.borrow())?;
+            match self.db.read(Area::Views, &self.text(read.sql, build), &read.args).await {
+                Ok(rows) => {
+                    let rows = rows.iter().map(|row| (read.row)(&mut Cells::of(row)));
+                    return rows
+                        .collect::<Result<_, _>>()
+                        .map_err(|error| StoreError::Corrupt(error.to_string()).into());
+                }
+                // A new build took its place in between, and the old tables are gone.
+                Err(StoreError::Wrong(_)) if again && projector.state.borrow().build != Some(build) => again = false,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The text of a read for one build. A constant's address names it: hashing the whole text takes longer.
+    fn text(&self, sql: &'static str, build: i64) -> Arc<str> {
+        let key = (sql.as_ptr() as usize, build);
+        if let Some(text) = self.texts.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return text.clone();
+        }
+        let text: Arc<str> = sql.replace('@', &build::suffix(build)).into();
+        let mut texts = self.texts.write().unwrap_or_else(PoisonError::into_inner);
+        // Builds come and go; their texts do not pile up.
+        texts.retain(|(known, _), _| *known != key.0);
+        texts.insert(key, text.clone());
+        text
+    }
+
+    /// Asks for a new build of a view; it is made beside the live one and takes its place. `false` when there is no
+    /// such view.
+    pub async fn rebuild(&self, view: &str) -> Result<bool, StoreError> {
+        let Some(projector) = self.each.get(view) else { return Ok(false) };
+        let builds = build::builds(&self.db, view).await?;
+        let waiting = |build: &Build| build.status == build::BuildStatus::Building;
+        if !builds.iter().any(waiting) {
+            let number = builds.first().map_or(1, |build| build.number + 1);
+            build::begin(&self.db, projector.view, number).await?;
+        }
+        projector.wake.notify_one();
+        Ok(true)
+    }
+
+    /// Waits until the projectors have ended; the stop token tells them to.
+    pub async fn stopped(&mut self) {
+        for task in self.tasks.drain(..) {
+            // One that panicked has said so already.
+            let _ = task.await;
+        }
+    }
+}

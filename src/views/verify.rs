@@ -1,0 +1,163 @@
+//! Compares a live view, row by row, with one that is folded anew from the log.
+
+use keytrail_domain::recorded::Position;
+use keytrail_projections::{value::Cells, view::Table};
+
+use super::{
+    Views,
+    build::{self, Held},
+    fold::FoldError,
+    projector::apply,
+};
+use crate::{
+    log::FeedError,
+    store::{Area, StoreError},
+};
+
+/// What came of comparing one view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Which view.
+    pub view: &'static str,
+    /// At which position.
+    pub position: Position,
+    /// Table by table.
+    pub tables: Vec<TableVerdict>,
+}
+
+impl Verdict {
+    /// Whether live and rebuilt are the same.
+    pub fn same(&self) -> bool {
+        self.tables.iter().all(|table| table.missing == 0 && table.surplus == 0)
+    }
+}
+
+/// What came of comparing one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableVerdict {
+    /// Which table.
+    pub table: &'static str,
+    /// Rows in the live view.
+    pub rows: i64,
+    /// Rows that the rebuilt view has and the live one has not, or has otherwise.
+    pub missing: i64,
+    /// Rows that the live view has and the rebuilt one has not, or has otherwise.
+    pub surplus: i64,
+}
+
+/// Why a view could not be verified.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// It is not live.
+    #[error("the view {0} is not live; only a live view can be verified")]
+    NotLive(&'static str),
+    /// It moved on every time it was compared; another node moves it.
+    #[error("the view {0} moved on while it was compared; try again when there is less to do")]
+    Moving(&'static str),
+    /// The rebuilt one could not be folded.
+    #[error("the view could not be folded anew: {0}")]
+    Fold(String),
+    /// The log could not be read.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Views {
+    /// Compares each view; the live ones stand still only for the last step of their own comparison.
+    pub async fn verify(&self) -> Result<Vec<Verdict>, VerifyError> {
+        let mut verdicts = Vec::new();
+        let mut names: Vec<_> = self.each.keys().copied().collect();
+        names.sort_unstable();
+        for name in names {
+            verdicts.push(self.verify_one(name).await?);
+        }
+        Ok(verdicts)
+    }
+
+    async fn verify_one(&self, name: &'static str) -> Result<Verdict, VerifyError> {
+        let projector = self.each.get(name).ok_or(VerifyError::NotLive(name))?;
+        let live = projector.state.borrow().build.ok_or(VerifyError::NotLive(name))?;
+        // Negative numbers are of builds that nobody picks up; one that a crash left behind is taken away first.
+        let number = -live;
+        build::discard(&self.db, projector.view, number).await?;
+        build::begin(&self.db, projector.view, number).await?;
+        let verdict = self.compare(name, live, number).await;
+        build::discard(&self.db, projector.view, number).await?;
+        verdict
+    }
+
+    async fn compare(&self, name: &'static str, live: i64, scratch: i64) -> Result<Verdict, VerifyError> {
+        let projector = self.each.get(name).ok_or(VerifyError::NotLive(name))?;
+        let mut at = self.catch_up(name, scratch, 0, self.position_of(name, live).await?).await?;
+        for _ in 0..5 {
+            let _still = projector.gate.lock().await;
+            let target = self.position_of(name, live).await?;
+            at = self.catch_up(name, scratch, at, target).await?;
+            let mut tables = Vec::new();
+            for table in projector.view.tables() {
+                tables.push(self.compare_table(table, live, scratch).await?);
+            }
+            if self.position_of(name, live).await? == target && at == target {
+                return Ok(Verdict { view: name, position: at, tables });
+            }
+        }
+        Err(VerifyError::Moving(name))
+    }
+
+    async fn position_of(&self, name: &'static str, number: i64) -> Result<Position, VerifyError> {
+        let builds = build::builds(&self.db, name).await?;
+        let build = builds.iter().find(|build| build.number == number).ok_or(VerifyError::NotLive(name))?;
+        Ok(build.position)
+    }
+
+    async fn catch_up(
+        &self,
+        name: &'static str,
+        scratch: i64,
+        mut at: Position,
+        target: Position,
+    ) -> Result<Position, VerifyError> {
+        let view = self.each.get(name).ok_or(VerifyError::NotLive(name))?.view;
+        let held = Held { view: name, number: scratch, epoch: 0 };
+        while at < target {
+            let page = self.feed.page_apart(at).await?;
+            let page: std::sync::Arc<[_]> = page.iter().filter(|fact| fact.position <= target).cloned().collect();
+            let Some(last) = page.last().map(|fact| fact.position) else { break };
+            apply(&self.db, view, held, at, page, &self.clock).await.map_err(|error| match error {
+                FoldError::Store(error) => VerifyError::Store(error),
+                error @ FoldError::Panicked { .. } => VerifyError::Fold(error.to_string()),
+            })?;
+            at = last;
+        }
+        Ok(at)
+    }
+
+    async fn compare_table(&self, table: &'static Table, live: i64, scratch: i64) -> Result<TableVerdict, VerifyError> {
+        let columns: Vec<_> = table.stored_columns().iter().map(|(column, _)| *column).collect();
+        let columns = columns.join(", ");
+        let name = |build: i64| format!("{}{}", table.name, build::suffix(build));
+        let without = |one: i64, other: i64| {
+            format!(
+                "SELECT COUNT(*) FROM (SELECT {columns} FROM {} EXCEPT SELECT {columns} FROM {}) AS d",
+                name(one),
+                name(other)
+            )
+        };
+        Ok(TableVerdict {
+            table: table.name,
+            rows: self.count(format!("SELECT COUNT(*) FROM {}", name(live))).await?,
+            missing: self.count(without(scratch, live)).await?,
+            surplus: self.count(without(live, scratch)).await?,
+        })
+    }
+
+    async fn count(&self, sql: String) -> Result<i64, StoreError> {
+        let rows = self.db.read_long(Area::Views, sql, Vec::new()).await?;
+        rows.first()
+            .and_then(|row| Cells::of(row).int().ok())
+            .ok_or_else(|| StoreError::Corrupt("a count is missing".into()))
+    }
+}
