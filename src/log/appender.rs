@@ -136,18 +136,14 @@ impl Writer {
     }
 
     async fn write(&self, batch: Vec<Pending>) {
-        let (replies, mut requests): (Vec<_>, Vec<_>) =
+        let (replies, requests): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|pending| (pending.reply, (pending.append, pending.leaves))).unzip();
         let started = std::time::Instant::now();
         let now: Timestamp = self.clock.now();
-        let (written, requests_back) = match &*self.db {
+        let written = match &*self.db {
             Db::Sqlite(db) => sqlite::write(db, requests, self.epoch, now).await,
-            Db::Postgres(db) => {
-                let written = postgres::write(db, &mut requests, self.epoch, now).await;
-                (written, requests)
-            }
+            Db::Postgres(db) => postgres::write(db, &requests, self.epoch, now).await,
         };
-        drop(requests_back);
         metrics::histogram!("keytrail_append_seconds").record(started.elapsed().as_secs_f64());
         metrics::counter!("keytrail_append_batches_total").increment(1);
         match written {

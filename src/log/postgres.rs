@@ -25,7 +25,7 @@ type Request = (Append, Vec<[u8; 32]>);
 /// Writes the batch; appends that offend a constraint are refused, the others go on.
 pub(super) async fn write(
     db: &Postgres,
-    requests: &mut Vec<Request>,
+    requests: &[Request],
     epoch: i64,
     now: Timestamp,
 ) -> Result<Written, StoreError> {
@@ -94,6 +94,71 @@ WITH head AS (
 SELECT position, recorded_at FROM head
 "#;
 
+/// The arrays that [`INSERT`] takes.
+#[derive(Default)]
+struct Columns<'a> {
+    count: Position,
+    types: Vec<&'a str>,
+    ids: Vec<String>,
+    sequences: Vec<Sequence>,
+    names: Vec<&'a str>,
+    versions: Vec<&'a str>,
+    payloads: Vec<&'a str>,
+    metadata: Vec<&'a str>,
+    event_ids: Vec<String>,
+    leaves: Vec<&'a [u8]>,
+    released: [Vec<String>; 4],
+    taken: [Vec<String>; 4],
+    scopes: Vec<&'a str>,
+    keys: Vec<&'a str>,
+    hashes: Vec<&'a [u8]>,
+    request_types: Vec<&'a str>,
+    request_ids: Vec<String>,
+    ends: Vec<Sequence>,
+    firsts: Vec<Position>,
+    lasts: Vec<Position>,
+}
+
+impl<'a> Columns<'a> {
+    fn add(&mut self, append: &'a Append, leaves: &'a [[u8; 32]]) {
+        let stream_id = append.stream.id.to_string();
+        let first = self.count + Position::from(!append.events.is_empty());
+        let mut sequence = append.after;
+        for (event, leaf) in append.events.iter().zip(leaves) {
+            sequence += 1;
+            self.count += 1;
+            self.types.push(append.stream.aggregate_type);
+            self.ids.push(stream_id.clone());
+            self.sequences.push(sequence);
+            self.names.push(event.event_type);
+            self.versions.push(event.version);
+            self.payloads.push(&event.payload);
+            self.metadata.push(&event.metadata);
+            self.event_ids.push(event.id.to_string());
+            self.leaves.push(leaf);
+        }
+        for change in &append.claims {
+            let columns = match change {
+                ClaimChange::Release(_) => &mut self.released,
+                ClaimChange::Take(_) => &mut self.taken,
+            };
+            let claim = change.claim();
+            let row = [claim.scope.as_str(), &claim.key, append.stream.aggregate_type, &stream_id];
+            columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell.to_owned()));
+        }
+        if let Some(request) = &append.idempotency {
+            self.scopes.push(&request.scope);
+            self.keys.push(&request.key);
+            self.hashes.push(&request.request_hash);
+            self.request_types.push(append.stream.aggregate_type);
+            self.request_ids.push(stream_id);
+            self.ends.push(sequence);
+            self.firsts.push(first);
+            self.lasts.push(self.count);
+        }
+    }
+}
+
 /// Inserts the appends with these indexes. The head after it.
 async fn insert(
     connection: &mut PgConnection,
@@ -102,65 +167,28 @@ async fn insert(
     epoch: i64,
     now: Timestamp,
 ) -> Result<Head, StoreError> {
-    let mut events: (Vec<&str>, Vec<String>, Vec<i64>, Vec<&str>, Vec<&str>) = Default::default();
-    let mut texts: (Vec<&str>, Vec<&str>, Vec<String>, Vec<&[u8]>) = Default::default();
-    let mut released: [Vec<String>; 4] = Default::default();
-    let mut taken: [Vec<String>; 4] = Default::default();
-    let mut remembered: (Vec<&str>, Vec<&str>, Vec<&[u8]>, Vec<&str>, Vec<String>) = Default::default();
-    let mut places: (Vec<Sequence>, Vec<Position>, Vec<Position>) = Default::default();
-    let mut count: Position = 0;
+    let mut columns = Columns::default();
     for (append, leaves) in indexes.iter().map(|index| &requests[*index]) {
-        let stream_id = append.stream.id.to_string();
-        let first = count + Position::from(!append.events.is_empty());
-        let mut sequence = append.after;
-        for (event, leaf) in append.events.iter().zip(leaves) {
-            sequence += 1;
-            count += 1;
-            events.0.push(append.stream.aggregate_type);
-            events.1.push(stream_id.clone());
-            events.2.push(sequence);
-            events.3.push(event.event_type);
-            events.4.push(event.version);
-            texts.0.push(&event.payload);
-            texts.1.push(&event.metadata);
-            texts.2.push(event.id.to_string());
-            texts.3.push(leaf);
-        }
-        for change in &append.claims {
-            let columns = match change {
-                ClaimChange::Release(_) => &mut released,
-                ClaimChange::Take(_) => &mut taken,
-            };
-            let claim = change.claim();
-            let row = [claim.scope.as_str(), &claim.key, append.stream.aggregate_type, &stream_id];
-            columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell.to_owned()));
-        }
-        if let Some(request) = &append.idempotency {
-            remembered.0.push(&request.scope);
-            remembered.1.push(&request.key);
-            remembered.2.push(&request.request_hash);
-            remembered.3.push(append.stream.aggregate_type);
-            remembered.4.push(stream_id);
-            places.0.push(sequence);
-            places.1.push(first);
-            places.2.push(count);
-        }
+        columns.add(append, leaves);
     }
+    let Columns { count, types, ids, sequences, names, versions, payloads, metadata, event_ids, leaves, .. } = columns;
+    let Columns { released, taken, scopes, keys, hashes, request_types, request_ids, ends, firsts, lasts, .. } =
+        columns;
     let [released_scope, released_key, released_type, released_id] = released;
     let [taken_scope, taken_key, taken_type, taken_id] = taken;
     let row = sqlx::query(INSERT)
         .bind(count)
         .bind(now.0)
         .bind(epoch)
-        .bind(events.0)
-        .bind(events.1)
-        .bind(events.2)
-        .bind(events.3)
-        .bind(events.4)
-        .bind(texts.0)
-        .bind(texts.1)
-        .bind(texts.2)
-        .bind(texts.3)
+        .bind(types)
+        .bind(ids)
+        .bind(sequences)
+        .bind(names)
+        .bind(versions)
+        .bind(payloads)
+        .bind(metadata)
+        .bind(event_ids)
+        .bind(leaves)
         .bind(released_scope)
         .bind(released_key)
         .bind(released_type)
@@ -169,14 +197,14 @@ async fn insert(
         .bind(taken_key)
         .bind(taken_type)
         .bind(taken_id)
-        .bind(remembered.0)
-        .bind(remembered.1)
-        .bind(remembered.2)
-        .bind(remembered.3)
-        .bind(remembered.4)
-        .bind(places.0)
-        .bind(places.1)
-        .bind(places.2)
+        .bind(scopes)
+        .bind(keys)
+        .bind(hashes)
+        .bind(request_types)
+        .bind(request_ids)
+        .bind(ends)
+        .bind(firsts)
+        .bind(lasts)
         .fetch_optional(connection)
         .await
         .map_err(failure)?

@@ -17,49 +17,46 @@ pub(super) async fn write(
     requests: Vec<Request>,
     epoch: i64,
     now: Timestamp,
-) -> (Result<Written, StoreError>, Vec<Request>) {
-    let written = db
-        .write_with(Area::Log, move |connection| {
-            let mut transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
-            let (mut head, stored_epoch) = transaction
-                .prepare_cached("SELECT position, recorded_at, epoch FROM log_head WHERE id = 0")
-                .and_then(|mut statement| {
-                    statement.query_row([], |row| {
-                        Ok((Head { position: row.get(0)?, recorded_at: Timestamp(row.get(1)?) }, row.get::<_, i64>(2)?))
-                    })
+) -> Result<Written, StoreError> {
+    db.write_with(Area::Log, move |connection| {
+        let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failure)?;
+        let (mut head, stored_epoch) = transaction
+            .prepare_cached("SELECT position, recorded_at, epoch FROM log_head WHERE id = 0")
+            .and_then(|mut statement| {
+                statement.query_row([], |row| {
+                    Ok((Head { position: row.get(0)?, recorded_at: Timestamp(row.get(1)?) }, row.get::<_, i64>(2)?))
                 })
-                .map_err(failure)?;
-            if stored_epoch != epoch {
-                return Err(StoreError::Fenced);
-            }
-            let mut outcomes = Vec::with_capacity(requests.len());
-            for (append, leaves) in &requests {
-                let savepoint = transaction.savepoint().map_err(failure)?;
-                let before = head;
-                match one(&savepoint, append, leaves, &mut head, now) {
-                    Ok(committed) => {
-                        savepoint.commit().map_err(failure)?;
-                        outcomes.push(Ok(committed));
-                    }
-                    Err(AppendError::Store(error)) => return Err(error),
-                    Err(refused) => {
-                        head = before;
-                        // Dropping a savepoint takes it back.
-                        drop(savepoint);
-                        outcomes.push(replayed_or(&transaction, append, refused)?);
-                    }
+            })
+            .map_err(failure)?;
+        if stored_epoch != epoch {
+            return Err(StoreError::Fenced);
+        }
+        let mut outcomes = Vec::with_capacity(requests.len());
+        for (append, leaves) in &requests {
+            let savepoint = transaction.savepoint().map_err(failure)?;
+            let before = head;
+            match one(&savepoint, append, leaves, &mut head, now) {
+                Ok(committed) => {
+                    savepoint.commit().map_err(failure)?;
+                    outcomes.push(Ok(committed));
+                }
+                Err(AppendError::Store(error)) => return Err(error),
+                Err(refused) => {
+                    head = before;
+                    // Dropping a savepoint takes it back.
+                    drop(savepoint);
+                    outcomes.push(replayed_or(&transaction, append, refused)?);
                 }
             }
-            transaction
-                .prepare_cached("UPDATE log_head SET position = ?1, recorded_at = ?2 WHERE id = 0")
-                .and_then(|mut statement| statement.execute(params![head.position, head.recorded_at.0]))
-                .map_err(failure)?;
-            transaction.commit().map_err(failure)?;
-            Ok(Written { head, outcomes })
-        })
-        .await;
-    (written, Vec::new())
+        }
+        transaction
+            .prepare_cached("UPDATE log_head SET position = ?1, recorded_at = ?2 WHERE id = 0")
+            .and_then(|mut statement| statement.execute(params![head.position, head.recorded_at.0]))
+            .map_err(failure)?;
+        transaction.commit().map_err(failure)?;
+        Ok(Written { head, outcomes })
+    })
+    .await
 }
 
 fn one(
