@@ -2,6 +2,21 @@
 //!
 //! Called by the server's projector and by its routes. Knows the domain; never a database, a clock or a runtime.
 
+pub mod audit_trail;
+#[cfg(test)]
+mod fake_store;
+pub mod index_runs;
+pub mod integration_list;
+pub mod issue_branches;
+pub mod issue_commits;
+mod numbered;
+pub mod registry;
+pub mod repository_list;
 pub mod rows;
+mod stored;
+pub mod token_list;
 pub mod value;
 pub mod view;
+pub mod word;
+
+pub use registry::VIEWS;

@@ -10,6 +10,9 @@ use crate::{
     view::{History, Table},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Which rows a page of facts needs.
 #[derive(Debug, Default)]
 pub struct Keys(BTreeMap<&'static str, (&'static Table, BTreeSet<Row>)>);
@@ -34,6 +37,13 @@ struct Version {
     from: Position,
 }
 
+impl Version {
+    fn new(table: &Table, row: Row, at: Position) -> Self {
+        // Without history a row that is as it was is the same row, whenever it was written.
+        Self { row, from: if table.history == History::None { 0 } else { at } }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Entry {
     /// Whether the store was asked for it.
@@ -44,6 +54,8 @@ struct Entry {
     now: Option<Version>,
     /// It may be in the store already, and then stays as it is there.
     once: bool,
+    /// It was there, ended, and by its table's rule never comes back.
+    over: bool,
     /// Versions that came and went within this page, and the stored one if it ended: (version, end).
     ended: Vec<(Version, Position)>,
 }
@@ -74,19 +86,24 @@ impl Rows {
         self.at = position;
     }
 
-    /// Takes in what the store holds for a key: for tables with history the row that has not ended, as stored.
+    /// Takes in what the store holds for a key, as stored: of [`History::Many`] the version that has not ended, of the
+    /// others the row, whether it has ended or not.
     pub fn load(&mut self, table: &'static Table, key: Row, stored: Option<Row>) {
-        let stored = stored.map(|mut row| {
+        let mut entry = Entry { loaded: true, ..Entry::default() };
+        if let Some(mut row) = stored {
             let mut from = 0;
             if table.history != History::None {
                 if let Some(Value::Int(position)) = row.get(table.columns.len()) {
                     from = *position;
                 }
+                entry.over = row.get(table.columns.len() + 1).is_some_and(|to| *to != Value::Null);
                 row.truncate(table.columns.len());
             }
-            Version { row, from }
-        });
-        let entry = Entry { loaded: true, now: stored.clone(), stored, ..Entry::default() };
+            if !entry.over {
+                entry.stored = Some(Version { row, from });
+                entry.now.clone_from(&entry.stored);
+            }
+        }
         self.table(table).insert(key, entry);
     }
 
@@ -114,7 +131,8 @@ impl Rows {
         {
             entry.ended.push((before, at));
         }
-        entry.now = Some(Version { row, from: at });
+        entry.once = false;
+        entry.now = Some(Version::new(table, row, at));
     }
 
     /// Adds the row unless its key is there already. Needs no load, so it is how big tables grow.
@@ -123,9 +141,10 @@ impl Rows {
         debug_assert!(table.history != History::Many, "rows of {} come back", table.name);
         let at = self.at;
         let entry = self.table(table).entry(row[..table.key].to_vec()).or_default();
-        if entry.now.is_none() && entry.stored.is_none() && entry.ended.is_empty() {
-            entry.once = !entry.loaded;
-            entry.now = Some(Version { row, from: at });
+        if entry.now.is_none() && !entry.over {
+            // A stored row that is not there now was deleted within this page: this one takes its place.
+            entry.once = entry.stored.is_none();
+            entry.now = Some(Version::new(table, row, at));
         }
     }
 
@@ -137,10 +156,12 @@ impl Rows {
             return;
         };
         debug_assert!(entry.loaded, "{} was not asked for", table.name);
+        entry.once = false;
         if let Some(before) = entry.now.take()
             && table.history != History::None
             && before.from != at
         {
+            entry.over = table.history == History::Once;
             entry.ended.push((before, at));
         }
     }

@@ -2,7 +2,17 @@
 
 use std::sync::Arc;
 
-use keytrail_domain::timestamp::Timestamp;
+use keytrail_domain::{
+    display_text::DisplayText,
+    id::{IndexRunId, IntegrationId, RepositoryId, TokenId},
+    index_run::batch::CommitSha,
+    person::PersonId,
+    timestamp::Timestamp,
+};
+use serde::{
+    Deserialize, Serialize,
+    de::{IntoDeserializer, value::StrDeserializer},
+};
 use uuid::Uuid;
 
 /// One cell. Both engines store exactly these; texts compare bytewise in both.
@@ -89,6 +99,40 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
+macro_rules! from_ids {
+    ($($id:ty),*) => {$(
+        impl From<$id> for Value {
+            fn from(value: $id) -> Self {
+                Self::from(value.0)
+            }
+        }
+    )*};
+}
+
+from_ids!(IntegrationId, RepositoryId, IndexRunId, TokenId, PersonId);
+
+impl From<CommitSha> for Value {
+    fn from(value: CommitSha) -> Self {
+        Self::Bytes(value.0.as_slice().into())
+    }
+}
+
+impl From<&DisplayText> for Value {
+    fn from(value: &DisplayText) -> Self {
+        Self::from(value.as_str())
+    }
+}
+
+impl Value {
+    /// The stable word of one of the domain's closed lists, as it stands in events; nothing if it has no such word.
+    pub fn word(value: &impl Serialize) -> Self {
+        match serde_json::to_value(value) {
+            Ok(serde_json::Value::String(word)) => Self::from(word),
+            Ok(_) | Err(_) => Self::Null,
+        }
+    }
+}
+
 /// A row from values of any kinds.
 #[macro_export]
 macro_rules! row {
@@ -128,6 +172,16 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// A count.
+    pub fn count(&mut self) -> Result<u64, BadRow> {
+        u64::try_from(self.int()?).map_err(|_| BadRow)
+    }
+
+    /// A small number, such as a version.
+    pub fn small(&mut self) -> Result<u32, BadRow> {
+        u32::try_from(self.int()?).map_err(|_| BadRow)
+    }
+
     /// No or yes.
     pub fn bool(&mut self) -> Result<bool, BadRow> {
         Ok(self.int()? != 0)
@@ -136,6 +190,21 @@ impl<'a> Cells<'a> {
     /// A moment.
     pub fn time(&mut self) -> Result<Timestamp, BadRow> {
         self.int().map(Timestamp)
+    }
+
+    /// A moment, or nothing.
+    pub fn maybe_time(&mut self) -> Result<Option<Timestamp>, BadRow> {
+        self.maybe_int().map(|micros| micros.map(Timestamp))
+    }
+
+    /// A word of a closed list, see [`Value::word`].
+    pub fn word<T: Deserialize<'a>>(&mut self) -> Result<T, BadRow> {
+        read_word(self.text()?)
+    }
+
+    /// A word of a closed list, or nothing.
+    pub fn maybe_word<T: Deserialize<'a>>(&mut self) -> Result<Option<T>, BadRow> {
+        self.maybe_text()?.map(read_word).transpose()
     }
 
     /// Text.
@@ -175,4 +244,14 @@ impl<'a> Cells<'a> {
     pub fn maybe_id(&mut self) -> Result<Option<Uuid>, BadRow> {
         self.maybe_bytes()?.map(|bytes| Uuid::from_slice(bytes).map_err(|_| BadRow)).transpose()
     }
+
+    /// The name of a commit.
+    pub fn commit(&mut self) -> Result<CommitSha, BadRow> {
+        self.bytes()?.try_into().map(CommitSha).map_err(|_| BadRow)
+    }
+}
+
+fn read_word<'a, T: Deserialize<'a>>(word: &'a str) -> Result<T, BadRow> {
+    let reader: StrDeserializer<'a, serde::de::value::Error> = word.into_deserializer();
+    T::deserialize(reader).map_err(|_| BadRow)
 }

@@ -47,7 +47,8 @@ pub struct Table {
     pub key: usize,
     /// How it remembers.
     pub history: History,
-    /// Further indexes. Each ends in the key, so that orders are total.
+    /// Further indexes over stored columns, those of `history` included. Each holds the whole primary key, so that
+    /// orders are total.
     pub indexes: &'static [&'static [&'static str]],
 }
 

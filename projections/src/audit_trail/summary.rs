@@ -1,0 +1,121 @@
+//! What an event says, in one sentence whose subject is the actor. Names no secret, since no event holds one.
+
+use keytrail_domain::{
+    access,
+    fact::Fact,
+    index_run::{
+        self, Cause,
+        batch::{self, CommitBatch, RefBatch},
+    },
+    integration, repository,
+    service::Connection,
+};
+
+/// The sentence, without its subject and its full stop.
+pub(super) fn summary(fact: &Fact) -> String {
+    match fact {
+        Fact::Integration(event) => integration(event),
+        Fact::Repository(event) => repository(event),
+        Fact::IndexRun(event) => index_run(event),
+        Fact::IndexBatch(event) => index_batch(event),
+        Fact::Access(event) => access(event),
+    }
+}
+
+fn integration(event: &integration::Event) -> String {
+    match event {
+        integration::Event::Added { name, connection } => {
+            format!("added the integration {name}, connected to {}", place(connection))
+        }
+        integration::Event::Renamed { name, previous } => format!("renamed the integration {previous} to {name}"),
+        integration::Event::ConnectionChanged { connection, previous } => {
+            format!("connected the integration to {} instead of {}", place(connection), place(previous))
+        }
+        integration::Event::Paused {} => "paused the integration".to_owned(),
+        integration::Event::Resumed {} => "resumed the integration".to_owned(),
+        integration::Event::Removed { name, connection } => {
+            format!("removed the integration {name}, connected to {}", place(connection))
+        }
+    }
+}
+
+fn repository(event: &repository::Event) -> String {
+    match event {
+        repository::Event::Discovered { name, location, .. } => {
+            format!("discovered the repository {name} at {}", place(location))
+        }
+        repository::Event::Forgotten {} => "forgot the repository".to_owned(),
+    }
+}
+
+fn index_run(event: &index_run::Event) -> String {
+    match event {
+        index_run::Event::Requested { repository, cause: Cause::Discovered } => {
+            format!("asked for the first index of repository {repository}")
+        }
+        index_run::Event::Requested { repository, cause: Cause::Asked } => {
+            format!("asked for an index of repository {repository}")
+        }
+        index_run::Event::Requested { repository, cause: Cause::Reset } => {
+            format!("reset the index of repository {repository} and asked for a new one")
+        }
+        index_run::Event::Started { number } => format!("started to index repository number {number}"),
+        index_run::Event::Completed { counts, .. } => format!(
+            "completed the index run: {} looked at, {} with issue keys, {} moved",
+            counted(counts.commits, "commit"),
+            grouped(counts.keyed),
+            counted(counts.refs, "ref"),
+        ),
+        index_run::Event::Failed { code: _, text, .. } => format!("could not finish the index run: {text}"),
+        index_run::Event::Cancelled { .. } => "cancelled the index run".to_owned(),
+    }
+}
+
+fn index_batch(event: &batch::Event) -> String {
+    match event {
+        batch::Event::RefsMoved(RefBatch { refs, .. }) => {
+            let gone = refs.iter().filter(|moved| moved.to.is_none()).count();
+            let moved = counted((refs.len() - gone) as u64, "ref");
+            format!("recorded {moved} that moved or {} new, {} gone", are(refs.len() - gone), grouped(gone as u64))
+        }
+        batch::Event::CommitsRecorded(CommitBatch { commits, walked, .. }) => format!(
+            "recorded {} with issue keys, {} looked at so far",
+            counted(commits.len() as u64, "commit"),
+            grouped(*walked),
+        ),
+    }
+}
+
+fn access(event: &access::Event) -> String {
+    match event {
+        access::Event::TokenIssued { name, role, expires_at, prefix: _ } => {
+            format!("issued the token {name} with the role {role}, valid until {expires_at}")
+        }
+        access::Event::TokenRevoked {} => "revoked the token".to_owned(),
+    }
+}
+
+fn place(connection: &Connection) -> String {
+    format!("{} {}", connection.kind(), connection.location())
+}
+
+const fn are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
+}
+
+fn counted(count: u64, thing: &str) -> String {
+    format!("{} {thing}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// 10000 as `10,000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,146 @@
+//! What can be asked of the list of integrations.
+
+use keytrail_domain::{
+    id::IntegrationId,
+    recorded::{Position, Sequence},
+    service::Connection,
+    timestamp::Timestamp,
+};
+
+use super::{INTEGRATIONS, IntegrationList};
+use crate::{
+    row,
+    stored::Stored,
+    value::{BadRow, Cells, Row},
+    view::{Read, Table},
+    word::words,
+};
+
+words! {
+    /// Where an integration is in its life.
+    IntegrationState {
+        /// It looks for changes.
+        Active = "active",
+        /// A person stopped it.
+        Paused = "paused",
+        /// It is gone for good.
+        Removed = "removed",
+    }
+}
+
+/// An integration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Integration {
+    /// Which.
+    pub id: IntegrationId,
+    /// Its name.
+    pub name: String,
+    /// Its name as it is compared.
+    pub folded_name: String,
+    /// The stable word of the git service.
+    pub kind: String,
+    /// Where it connects to.
+    pub location: String,
+    /// Where it is in its life.
+    pub state: IntegrationState,
+    /// Since when it is in that state.
+    pub since: Timestamp,
+    /// When it was added.
+    pub added_at: Timestamp,
+    /// The position at which it was added: the order of the list.
+    pub added_position: Position,
+    /// The sequence of the last event of its stream: its ETag.
+    pub version: Sequence,
+    /// The position of that event.
+    pub position: Position,
+}
+
+impl Stored for Integration {
+    const TABLE: &'static Table = &INTEGRATIONS;
+
+    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
+        Ok(Self {
+            id: IntegrationId(cells.id()?),
+            name: cells.text()?.to_owned(),
+            folded_name: cells.text()?.to_owned(),
+            kind: cells.text()?.to_owned(),
+            location: cells.text()?.to_owned(),
+            state: cells.word()?,
+            since: cells.time()?,
+            added_at: cells.time()?,
+            added_position: cells.int()?,
+            version: cells.int()?,
+            position: cells.int()?,
+        })
+    }
+
+    fn row(&self) -> Row {
+        row![
+            self.id,
+            self.name.as_str(),
+            self.folded_name.as_str(),
+            self.kind.as_str(),
+            self.location.as_str(),
+            self.state,
+            self.since,
+            self.added_at,
+            self.added_position,
+            self.version,
+            self.position,
+        ]
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT integration, name, folded_name, kind, location, state, since, added_at, added_position, version, ",
+            "position FROM integration_list@ ",
+            $rest
+        )
+    };
+}
+
+fn read(sql: &'static str, args: Row) -> Read<Integration> {
+    Read { view: &IntegrationList, sql, args, row: Integration::read }
+}
+
+/// The integration with this id, removed or not. At most one row.
+pub fn by_id(id: IntegrationId) -> Read<Integration> {
+    read(select!("WHERE integration = $1"), row![id])
+}
+
+/// The live integration with this name, whatever the case of its letters. At most one row.
+pub fn by_name(name: &str) -> Read<Integration> {
+    read(
+        select!("WHERE folded_name = $1 AND state <> 'removed' ORDER BY added_position DESC LIMIT 1"),
+        row![name.to_lowercase()],
+    )
+}
+
+/// The live integration that connects to this place. At most one row.
+pub fn by_place(connection: &Connection) -> Read<Integration> {
+    read(
+        select!("WHERE location = $1 AND kind = $2 AND state <> 'removed' ORDER BY added_position DESC LIMIT 1"),
+        row![connection.location(), connection.kind()],
+    )
+}
+
+/// Integrations in the order in which they were added, from after `after` (an `added_position`) on; with `state` or
+/// `kind`, only those.
+pub fn page(
+    state: Option<IntegrationState>,
+    kind: Option<&str>,
+    after: Option<Position>,
+    limit: u32,
+) -> Read<Integration> {
+    read(
+        select!(
+            "WHERE added_position > $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR state = CAST($2 AS TEXT)) \
+             AND (CAST($3 AS TEXT) IS NULL OR kind = CAST($3 AS TEXT)) \
+             ORDER BY added_position LIMIT $4"
+        ),
+        row![after.unwrap_or(0), state, kind, limit],
+    )
+}

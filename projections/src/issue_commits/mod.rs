@@ -1,0 +1,93 @@
+//! Which commits name which issue: the index that the product exists for.
+//!
+//! Commits and links are only ever added, straight from the batches, under their repository's number. They count while
+//! a row of `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size.
+
+mod reads;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use keytrail_domain::{
+    fact::Fact,
+    index_run::batch::{self, CommitBatch, RefBatch},
+    recorded::Recorded,
+    timestamp::Timestamp,
+};
+
+pub use self::reads::{
+    CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, keyed_commits_of_repository,
+    projects_of_repository, repositories_of_issue, top_projects,
+};
+use self::schema::{COMMITS, LINKS, REPOSITORIES};
+use crate::{
+    numbered, row,
+    rows::{Keys, Rows},
+    value::Value,
+    view::{Table, View},
+};
+
+/// The view.
+#[derive(Debug)]
+pub struct IssueCommits;
+
+impl View for IssueCommits {
+    fn name(&self) -> &'static str {
+        "issue_commits"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        &[REPOSITORIES, LINKS, COMMITS]
+    }
+
+    fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
+        numbered::keys(&REPOSITORIES, fact, keys);
+    }
+
+    fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
+        numbered::fold(&REPOSITORIES, rows, fact);
+        match &fact.fact {
+            Fact::IndexBatch(batch::Event::CommitsRecorded(batch)) => record(rows, batch),
+            Fact::IndexBatch(batch::Event::RefsMoved(RefBatch { .. }))
+            | Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::Access(_) => {}
+        }
+    }
+}
+
+fn record(rows: &mut Rows, batch: &CommitBatch) {
+    for commit in &batch.commits {
+        let sha = Value::from(commit.sha);
+        rows.put_once(
+            &COMMITS,
+            row![
+                batch.number,
+                sha.clone(),
+                commit.author,
+                seconds(commit.authored_at),
+                seconds(commit.committed_at),
+                &commit.subject,
+                commit.introduced_by.clone(),
+                batch.default_branch.as_ref() == Some(&commit.introduced_by),
+            ],
+        );
+        for (key, places) in &commit.keys {
+            rows.put_once(
+                &LINKS,
+                row![key.project.clone(), key.number, batch.number, sha.clone(), i64::from(places.0), batch.extractor,],
+            );
+        }
+    }
+}
+
+/// A commit may claim any second; what a [`Timestamp`] cannot say is moved to the nearest that it can, so that a page's
+/// cursor finds its place again.
+fn seconds(seconds: i64) -> i64 {
+    Timestamp::from_seconds(seconds).seconds()
+}

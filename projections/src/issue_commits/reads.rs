@@ -1,0 +1,218 @@
+//! What can be asked of the index of commits. `as_of` asks what was known at a position; `None` is now.
+//!
+//! In SQLite `CROSS JOIN` keeps the order of the tables, so that an issue's links are always looked at first;
+//! PostgreSQL has statistics and orders them itself.
+
+use keytrail_domain::{
+    id::{IntegrationId, RepositoryId},
+    index_run::batch::{CommitSha, Places},
+    issue_key::IssueKey,
+    person::PersonId,
+    recorded::Position,
+    timestamp::Timestamp,
+};
+
+use super::IssueCommits;
+use crate::{
+    row,
+    value::{BadRow, Cells, Row},
+    view::Read,
+};
+
+/// A commit that names the issue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IssueCommit {
+    /// Its name.
+    pub sha: CommitSha,
+    /// The number of its repository.
+    pub number: Position,
+    /// Its repository.
+    pub repository: RepositoryId,
+    /// What a person calls the repository.
+    pub repository_name: String,
+    /// The integration that sees the repository.
+    pub integration: IntegrationId,
+    /// Who wrote it.
+    pub author: PersonId,
+    /// When it was written, by the author's clock, to the second.
+    pub authored_at: Timestamp,
+    /// When it was committed, by the committer's clock, to the second.
+    pub committed_at: Timestamp,
+    /// The first paragraph of its message.
+    pub subject: String,
+    /// The best ref that it was reachable from when it was recorded.
+    pub introduced_by: String,
+    /// Whether that was the default branch.
+    pub on_default: bool,
+    /// Where it names the issue.
+    pub places: Places,
+    /// The position since which this is known.
+    pub from_position: Position,
+}
+
+/// Where a page of an issue's commits ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitCursor {
+    /// `committed_at` of the last row.
+    pub committed_at: Timestamp,
+    /// `number` of the last row.
+    pub number: Position,
+    /// `sha` of the last row.
+    pub sha: CommitSha,
+}
+
+impl IssueCommit {
+    /// The cursor of a page that ends with this row.
+    pub const fn cursor(&self) -> CommitCursor {
+        CommitCursor { committed_at: self.committed_at, number: self.number, sha: self.sha }
+    }
+
+    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
+        Ok(Self {
+            sha: cells.commit()?,
+            number: cells.int()?,
+            repository: RepositoryId(cells.id()?),
+            repository_name: cells.text()?.to_owned(),
+            integration: IntegrationId(cells.id()?),
+            author: PersonId(cells.id()?),
+            authored_at: Timestamp::from_seconds(cells.int()?),
+            committed_at: Timestamp::from_seconds(cells.int()?),
+            subject: cells.text()?.to_owned(),
+            introduced_by: cells.text()?.to_owned(),
+            on_default: cells.bool()?,
+            places: Places(u8::try_from(cells.int()?).map_err(|_| BadRow)?),
+            from_position: cells.int()?,
+        })
+    }
+}
+
+/// How much of an issue is in a repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IssueRepository {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// What a person calls it.
+    pub name: String,
+    /// The integration that sees it.
+    pub integration: IntegrationId,
+    /// How many commits name the issue.
+    pub commits: u64,
+    /// When the first of them was committed.
+    pub first_at: Timestamp,
+    /// When the last of them was committed.
+    pub last_at: Timestamp,
+}
+
+impl IssueRepository {
+    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
+        Ok(Self {
+            repository: RepositoryId(cells.id()?),
+            name: cells.text()?.to_owned(),
+            integration: IntegrationId(cells.id()?),
+            commits: cells.count()?,
+            first_at: Timestamp::from_seconds(cells.int()?),
+            last_at: Timestamp::from_seconds(cells.int()?),
+        })
+    }
+}
+
+/// How often a project is named.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectCount {
+    /// The project key; perhaps one of those that only look like projects (`issue_key::DENIED_PROJECTS`).
+    pub project: String,
+    /// How many of its issues are named.
+    pub issues: u64,
+    /// How many times a commit of a repository names one of them.
+    pub links: u64,
+}
+
+impl ProjectCount {
+    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
+        Ok(Self { project: cells.text()?.to_owned(), issues: cells.count()?, links: cells.count()? })
+    }
+}
+
+fn read<T>(sql: &'static str, args: Row, row: fn(&mut Cells<'_>) -> Result<T, BadRow>) -> Read<T> {
+    Read { view: &IssueCommits, sql, args, row }
+}
+
+fn position(as_of: Option<Position>) -> Position {
+    // Nothing ended at a position that was not reached: the last one is now.
+    as_of.unwrap_or(Position::MAX)
+}
+
+/// The commits of an issue, newest first, from after `after` on.
+pub fn commits_of_issue(
+    issue: &IssueKey,
+    as_of: Option<Position>,
+    after: Option<CommitCursor>,
+    limit: u32,
+) -> Read<IssueCommit> {
+    const SQL: &str = "\
+        SELECT l.sha, l.repository_number, r.repository, r.name, r.integration, c.author, c.authored_at, \
+        c.committed_at, c.subject, c.introduced_by, c.on_default, l.places, l.from_position \
+        FROM issue_links@ l CROSS JOIN issue_repositories@ r CROSS JOIN issue_commits@ c \
+        WHERE l.project = $1 AND l.issue = $2 AND l.from_position <= $3 \
+        AND r.number = l.repository_number AND r.from_position <= $3 \
+        AND (r.to_position IS NULL OR r.to_position > $3) \
+        AND c.repository_number = l.repository_number AND c.sha = l.sha \
+        AND (c.committed_at < $4 OR (c.committed_at = $4 AND (l.repository_number, l.sha) > ($5, $6))) \
+        ORDER BY c.committed_at DESC, l.repository_number, l.sha LIMIT $7";
+    let (project, number) = (issue.project.clone(), issue.number);
+    let as_of = position(as_of);
+    let args = match after {
+        None => row![project, number, as_of, i64::MAX, i64::MIN, [].as_slice(), limit],
+        Some(CommitCursor { committed_at, number: repository, sha }) => {
+            row![project, number, as_of, committed_at.seconds(), repository, sha, limit]
+        }
+    };
+    read(SQL, args, IssueCommit::read)
+}
+
+/// In which repositories an issue's commits are, with counts and times, in the order of the repositories' numbers.
+pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<IssueRepository> {
+    const SQL: &str = "\
+        SELECT r.repository, r.name, r.integration, COUNT(*), MIN(c.committed_at), MAX(c.committed_at) \
+        FROM issue_links@ l CROSS JOIN issue_repositories@ r CROSS JOIN issue_commits@ c \
+        WHERE l.project = $1 AND l.issue = $2 AND l.from_position <= $3 \
+        AND r.number = l.repository_number AND r.from_position <= $3 \
+        AND (r.to_position IS NULL OR r.to_position > $3) \
+        AND c.repository_number = l.repository_number AND c.sha = l.sha \
+        GROUP BY l.repository_number, r.repository, r.name, r.integration \
+        ORDER BY l.repository_number";
+    read(SQL, row![issue.project.clone(), issue.number, position(as_of)], IssueRepository::read)
+}
+
+/// The projects that the commits of a repository name, the most named first.
+pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<ProjectCount> {
+    const SQL: &str = "\
+        SELECT i.project, COUNT(*), CAST(SUM(i.links) AS BIGINT) \
+        FROM (SELECT l.project AS project, l.issue AS issue, COUNT(*) AS links \
+        FROM issue_repositories@ r CROSS JOIN issue_links@ l \
+        WHERE r.repository = $1 AND r.to_position IS NULL AND l.repository_number = r.number \
+        GROUP BY l.project, l.issue) i \
+        GROUP BY i.project ORDER BY SUM(i.links) DESC, i.project LIMIT $2";
+    read(SQL, row![repository, limit], ProjectCount::read)
+}
+
+/// The projects that all repositories' commits name, the most named first. Looks at every link: for summaries, not for
+/// pages that people wait for.
+pub fn top_projects(limit: u32) -> Read<ProjectCount> {
+    const SQL: &str = "\
+        SELECT i.project, COUNT(*), CAST(SUM(i.links) AS BIGINT) \
+        FROM (SELECT l.project AS project, l.issue AS issue, COUNT(*) AS links \
+        FROM issue_links@ l CROSS JOIN issue_repositories@ r \
+        WHERE r.number = l.repository_number AND r.to_position IS NULL \
+        GROUP BY l.project, l.issue) i \
+        GROUP BY i.project ORDER BY SUM(i.links) DESC, i.project LIMIT $1";
+    read(SQL, row![limit], ProjectCount::read)
+}
+
+/// How many commits of a repository name an issue. One row.
+pub fn keyed_commits_of_repository(repository: RepositoryId) -> Read<u64> {
+    const SQL: &str = "\
+        SELECT COUNT(*) FROM issue_repositories@ r CROSS JOIN issue_commits@ c \
+        WHERE r.repository = $1 AND r.to_position IS NULL AND c.repository_number = r.number";
+    read(SQL, row![repository], |cells| cells.count())
+}

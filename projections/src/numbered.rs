@@ -1,0 +1,82 @@
+//! The table by which a big view knows which repository has which number. Rows of commits, links and refs carry only
+//! the number, so forgetting or resetting a repository ends one row here and not a million there.
+//!
+//! Each big view keeps a copy of its own, since views are rebuilt apart from each other.
+
+use keytrail_domain::{
+    fact::Fact,
+    id::RepositoryId,
+    index_run::{self, Cause},
+    recorded::Recorded,
+    repository,
+};
+
+use crate::{
+    row,
+    rows::{Keys, Rows},
+    value::Value,
+    view::{FROM, History, Kind, Table},
+};
+
+/// The table under the name that its view gives it.
+pub(crate) const fn table(name: &'static str) -> Table {
+    Table {
+        name,
+        columns: &[
+            ("repository", Kind::Bytes),
+            ("number", Kind::Int),
+            ("integration", Kind::Bytes),
+            ("name", Kind::Text),
+        ],
+        key: 1,
+        history: History::Many,
+        indexes: &[&["number", "repository", FROM]],
+    }
+}
+
+/// Asks for the repository that the fact is about.
+pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys) {
+    let mut want = |repository: RepositoryId| keys.add(table, row![repository]);
+    match &fact.fact {
+        Fact::Repository(repository::Event::Discovered { .. } | repository::Event::Forgotten {}) => {
+            want(RepositoryId(fact.stream.id));
+        }
+        Fact::IndexRun(index_run::Event::Requested { repository, cause: Cause::Reset }) => want(*repository),
+        Fact::IndexRun(
+            index_run::Event::Requested { cause: Cause::Discovered | Cause::Asked, .. }
+            | index_run::Event::Started { .. }
+            | index_run::Event::Completed { .. }
+            | index_run::Event::Failed { .. }
+            | index_run::Event::Cancelled { .. },
+        )
+        | Fact::Integration(_)
+        | Fact::IndexBatch(_)
+        | Fact::Access(_) => {}
+    }
+}
+
+/// Keeps the number of the repository that the fact is about.
+pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>) {
+    match &fact.fact {
+        Fact::Repository(repository::Event::Discovered { integration, name, .. }) => {
+            rows.put(table, row![RepositoryId(fact.stream.id), fact.position, *integration, name]);
+        }
+        Fact::Repository(repository::Event::Forgotten {}) => rows.end(table, &row![RepositoryId(fact.stream.id)]),
+        Fact::IndexRun(index_run::Event::Requested { repository, cause: Cause::Reset }) => {
+            if let Some(mut reset) = rows.get(table, &row![*repository]).map(<[Value]>::to_vec) {
+                reset[1] = Value::Int(fact.position);
+                rows.put(table, reset);
+            }
+        }
+        Fact::IndexRun(
+            index_run::Event::Requested { cause: Cause::Discovered | Cause::Asked, .. }
+            | index_run::Event::Started { .. }
+            | index_run::Event::Completed { .. }
+            | index_run::Event::Failed { .. }
+            | index_run::Event::Cancelled { .. },
+        )
+        | Fact::Integration(_)
+        | Fact::IndexBatch(_)
+        | Fact::Access(_) => {}
+    }
+}

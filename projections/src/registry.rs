@@ -1,0 +1,10 @@
+//! Every view, one line each. The server builds, feeds and rebuilds what stands here.
+
+use crate::{
+    audit_trail::AuditTrail, index_runs::IndexRuns, integration_list::IntegrationList, issue_branches::IssueBranches,
+    issue_commits::IssueCommits, repository_list::RepositoryList, token_list::TokenList, view::View,
+};
+
+/// The views.
+pub const VIEWS: &[&dyn View] =
+    &[&IntegrationList, &RepositoryList, &IndexRuns, &IssueCommits, &IssueBranches, &AuditTrail, &TokenList];

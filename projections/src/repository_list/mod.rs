@@ -1,0 +1,153 @@
+//! The repositories, as lists and pages show them: where each is in its life, and what its index holds.
+
+mod reads;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use keytrail_domain::{
+    fact::Fact,
+    id::{IndexRunId, RepositoryId},
+    index_run::{self, Cause},
+    recorded::Recorded,
+    repository,
+    timestamp::Timestamp,
+};
+
+pub use self::reads::{Listed, Repository, RepositoryState, by_id, by_place, page};
+use self::schema::{REPOSITORIES, RUNS};
+use crate::{
+    row,
+    rows::{Keys, Rows},
+    view::{Table, View},
+};
+
+/// The view.
+#[derive(Debug)]
+pub struct RepositoryList;
+
+impl View for RepositoryList {
+    fn name(&self) -> &'static str {
+        "repository_list"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        &[REPOSITORIES, RUNS]
+    }
+
+    fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
+        match &fact.fact {
+            Fact::Repository(_) => keys.want::<Repository>(fact.stream.id),
+            Fact::IndexRun(
+                index_run::Event::Requested { repository, .. }
+                | index_run::Event::Completed { repository, .. }
+                | index_run::Event::Failed { repository, .. }
+                | index_run::Event::Cancelled { repository },
+            ) => keys.want::<Repository>(*repository),
+            Fact::IndexRun(index_run::Event::Started { .. })
+            | Fact::Integration(_)
+            | Fact::IndexBatch(_)
+            | Fact::Access(_) => {}
+        }
+    }
+
+    fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
+        match &fact.fact {
+            Fact::Repository(event) => fold_repository(rows, fact, event),
+            Fact::IndexRun(event) => fold_run(rows, fact, event),
+            Fact::Integration(_) | Fact::IndexBatch(_) | Fact::Access(_) => {}
+        }
+    }
+}
+
+fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::Event) {
+    let id = RepositoryId(fact.stream.id);
+    match event {
+        repository::Event::Discovered { integration, name, location } => {
+            // Who comes back keeps the place in the list, and nothing else.
+            let added_position = rows.find::<Repository>(id).map_or(fact.position, |known| known.added_position);
+            rows.save(&Repository {
+                id,
+                number: fact.position,
+                integration: *integration,
+                name: name.as_str().to_owned(),
+                kind: location.kind().to_owned(),
+                location: location.location().to_owned(),
+                state: RepositoryState::Waiting,
+                since: fact.metadata.at,
+                last_run: None,
+                failure: None,
+                indexed_at: None,
+                added_position,
+                version: fact.sequence,
+                position: fact.position,
+            });
+        }
+        repository::Event::Forgotten {} => rows.change(id, |repository: &mut Repository| {
+            repository.version = fact.sequence;
+            repository.position = fact.position;
+            repository.enter(RepositoryState::Forgotten, fact.metadata.at);
+        }),
+    }
+}
+
+fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
+    let run = IndexRunId(fact.stream.id);
+    let at = fact.metadata.at;
+    let id = match event {
+        index_run::Event::Requested { repository, .. }
+        | index_run::Event::Completed { repository, .. }
+        | index_run::Event::Failed { repository, .. }
+        | index_run::Event::Cancelled { repository } => *repository,
+        // It does not say of which repository; `index_runs` tells whether the work began.
+        index_run::Event::Started { .. } => return,
+    };
+    let Some(mut repository) = rows.find::<Repository>(id) else { return };
+    if repository.state == RepositoryState::Forgotten {
+        return;
+    }
+    // A run that was asked for before the repository was forgotten says nothing about the one that came back.
+    if !matches!(event, index_run::Event::Requested { .. }) && repository.last_run != Some(run) {
+        return;
+    }
+    repository.position = fact.position;
+    match event {
+        index_run::Event::Requested { cause, .. } => {
+            if *cause == Cause::Reset {
+                repository.number = fact.position;
+                repository.indexed_at = None;
+            }
+            repository.last_run = Some(run);
+            repository.enter(RepositoryState::Indexing, at);
+        }
+        index_run::Event::Started { .. } => {}
+        index_run::Event::Completed { counts, .. } => {
+            rows.put_once(&RUNS, row![id, repository.number, run, counts.commits, counts.keyed]);
+            repository.failure = None;
+            repository.indexed_at = Some(at);
+            repository.enter(RepositoryState::Indexed, at);
+        }
+        index_run::Event::Failed { code, text, .. } => {
+            repository.failure = Some((*code, text.as_str().to_owned()));
+            repository.enter(RepositoryState::Failed, at);
+        }
+        index_run::Event::Cancelled { .. } => {
+            let indexed = repository.indexed_at.is_some();
+            repository.enter(if indexed { RepositoryState::Indexed } else { RepositoryState::Waiting }, at);
+        }
+    }
+    rows.save(&repository);
+}
+
+impl Repository {
+    fn enter(&mut self, state: RepositoryState, at: Timestamp) {
+        if self.state != state {
+            self.state = state;
+            self.since = at;
+        }
+    }
+}

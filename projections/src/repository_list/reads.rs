@@ -1,0 +1,185 @@
+//! What can be asked of the list of repositories.
+
+use keytrail_domain::{
+    id::{IndexRunId, IntegrationId, RepositoryId},
+    index_run::FailureCode,
+    recorded::{Position, Sequence},
+    service::Connection,
+    timestamp::Timestamp,
+};
+
+use super::{RepositoryList, schema::REPOSITORIES};
+use crate::{
+    row,
+    stored::Stored,
+    value::{BadRow, Cells, Row, Value},
+    view::{Read, Table},
+    word::words,
+};
+
+words! {
+    /// Where a repository is in its life.
+    RepositoryState {
+        /// It was discovered, was never indexed since, and no run was asked for.
+        Waiting = "waiting",
+        /// A run was asked for and has not ended.
+        Indexing = "indexing",
+        /// The last run completed, or was cancelled after an earlier one had.
+        Indexed = "indexed",
+        /// The last run failed.
+        Failed = "failed",
+        /// No integration sees it any more.
+        Forgotten = "forgotten",
+    }
+}
+
+/// A repository.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repository {
+    /// Which.
+    pub id: RepositoryId,
+    /// Its number: rows of big views carry it.
+    pub number: Position,
+    /// The integration that sees it.
+    pub integration: IntegrationId,
+    /// What a person calls it.
+    pub name: String,
+    /// The stable word of the git service.
+    pub kind: String,
+    /// Where it is read from.
+    pub location: String,
+    /// Where it is in its life.
+    pub state: RepositoryState,
+    /// Since when it is in that state.
+    pub since: Timestamp,
+    /// The run that was asked for last.
+    pub last_run: Option<IndexRunId>,
+    /// Why a run failed, for machines and for people; gone once a run completes.
+    pub failure: Option<(FailureCode, String)>,
+    /// When a run last completed, under the present number.
+    pub indexed_at: Option<Timestamp>,
+    /// The position at which it was first discovered: the order of the list.
+    pub added_position: Position,
+    /// The sequence of the last event of its own stream: its ETag.
+    pub version: Sequence,
+    /// The position of the last event that changed the row, be it the repository's or a run's.
+    pub position: Position,
+}
+
+/// A repository and the sums over its completed runs under its present number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The repository.
+    pub repository: Repository,
+    /// Commits that were looked at.
+    pub commits: u64,
+    /// Of these, commits with at least one candidate for an issue key.
+    pub keyed: u64,
+}
+
+impl Stored for Repository {
+    const TABLE: &'static Table = &REPOSITORIES;
+
+    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
+        Ok(Self {
+            id: RepositoryId(cells.id()?),
+            number: cells.int()?,
+            integration: IntegrationId(cells.id()?),
+            name: cells.text()?.to_owned(),
+            kind: cells.text()?.to_owned(),
+            location: cells.text()?.to_owned(),
+            state: cells.word()?,
+            since: cells.time()?,
+            last_run: cells.maybe_id()?.map(IndexRunId),
+            failure: cells.maybe_word()?.zip(cells.maybe_text()?.map(str::to_owned)),
+            indexed_at: cells.maybe_time()?,
+            added_position: cells.int()?,
+            version: cells.int()?,
+            position: cells.int()?,
+        })
+    }
+
+    fn row(&self) -> Row {
+        row![
+            self.id,
+            self.number,
+            self.integration,
+            self.name.as_str(),
+            self.kind.as_str(),
+            self.location.as_str(),
+            self.state,
+            self.since,
+            self.last_run,
+            self.failure.as_ref().map(|(code, _)| Value::word(code)),
+            self.failure.as_ref().map(|(_, text)| text.as_str()),
+            self.indexed_at,
+            self.added_position,
+            self.version,
+            self.position,
+        ]
+    }
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, r.last_run, ",
+            "r.failure_code, r.failure_text, r.indexed_at, r.added_position, r.version, r.position, ",
+            "(SELECT CAST(COALESCE(SUM(u.commits), 0) AS BIGINT) FROM repository_list_runs@ u ",
+            "WHERE u.repository = r.repository AND u.number = r.number), ",
+            "(SELECT CAST(COALESCE(SUM(u.keyed), 0) AS BIGINT) FROM repository_list_runs@ u ",
+            "WHERE u.repository = r.repository AND u.number = r.number) ",
+            "FROM repository_list@ r ",
+            $rest
+        )
+    };
+}
+
+fn read(sql: &'static str, args: Row) -> Read<Listed> {
+    let row = |cells: &mut Cells<'_>| {
+        Ok(Listed { repository: Repository::read(cells)?, commits: cells.count()?, keyed: cells.count()? })
+    };
+    Read { view: &RepositoryList, sql, args, row }
+}
+
+/// The repository with this id, forgotten or not. At most one row.
+pub fn by_id(id: RepositoryId) -> Read<Listed> {
+    read(select!("WHERE r.repository = $1"), row![id])
+}
+
+/// The repositories that are read from this place and were not forgotten, in the order in which they were discovered.
+pub fn by_place(connection: &Connection) -> Read<Listed> {
+    read(
+        select!("WHERE r.location = $1 AND r.kind = $2 AND r.state <> 'forgotten' ORDER BY r.added_position"),
+        row![connection.location(), connection.kind()],
+    )
+}
+
+/// Repositories in the order in which they were discovered, from after `after` (an `added_position`) on; with
+/// `integration` or `state`, only those.
+pub fn page(
+    integration: Option<IntegrationId>,
+    state: Option<RepositoryState>,
+    after: Option<Position>,
+    limit: u32,
+) -> Read<Listed> {
+    let mut args = row![after.unwrap_or(0), state, limit];
+    let Some(integration) = integration else {
+        return read(
+            select!(
+                "WHERE r.added_position > $1 AND (CAST($2 AS TEXT) IS NULL OR r.state = CAST($2 AS TEXT)) \
+                 ORDER BY r.added_position LIMIT $3"
+            ),
+            args,
+        );
+    };
+    args.push(integration.into());
+    read(
+        select!(
+            "WHERE r.integration = $4 AND r.added_position > $1 \
+             AND (CAST($2 AS TEXT) IS NULL OR r.state = CAST($2 AS TEXT)) \
+             ORDER BY r.added_position LIMIT $3"
+        ),
+        args,
+    )
+}

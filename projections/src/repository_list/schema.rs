@@ -1,0 +1,44 @@
+//! The tables of the list of repositories.
+
+use crate::view::{History, Kind, Table};
+
+/// One row a repository. No index over the place: it may be longer than an index entry.
+pub(super) const REPOSITORIES: Table = Table {
+    name: "repository_list",
+    columns: &[
+        ("repository", Kind::Bytes),
+        ("number", Kind::Int),
+        ("integration", Kind::Bytes),
+        ("name", Kind::Text),
+        ("kind", Kind::Text),
+        ("location", Kind::Text),
+        ("state", Kind::Text),
+        ("since", Kind::Int),
+        ("last_run", Kind::MaybeBytes),
+        ("failure_code", Kind::MaybeText),
+        ("failure_text", Kind::MaybeText),
+        ("indexed_at", Kind::MaybeInt),
+        ("added_position", Kind::Int),
+        ("version", Kind::Int),
+        ("position", Kind::Int),
+    ],
+    key: 1,
+    history: History::None,
+    indexes: &[&["added_position", "repository"], &["integration", "added_position", "repository"]],
+};
+
+/// What each completed run saw, under the number that the repository had. Sums are made when somebody looks: a row says
+/// what one fact said, so no fact can count twice, and a new number starts from nothing.
+pub(super) const RUNS: Table = Table {
+    name: "repository_list_runs",
+    columns: &[
+        ("repository", Kind::Bytes),
+        ("number", Kind::Int),
+        ("run", Kind::Bytes),
+        ("commits", Kind::Int),
+        ("keyed", Kind::Int),
+    ],
+    key: 3,
+    history: History::None,
+    indexes: &[],
+};
