@@ -3,8 +3,13 @@
 //! Layers, from the edge inwards: `http` and the command line call `app`; `app` calls `log`, `views`, `secrets` and
 //! `jobs`; those call `store`. `git` knows nobody. ARCHITECTURE.md is the map.
 
+pub mod app;
 pub mod clock;
+pub mod config;
 pub mod ids;
+pub mod jobs;
 pub mod log;
+pub mod reactors;
 pub mod store;
+pub mod telemetry;
 pub mod views;

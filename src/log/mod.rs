@@ -18,7 +18,7 @@ use keytrail_domain::{
     recorded::{Position, Recorded, Sequence, StreamId},
     timestamp::Timestamp,
 };
-use keytrail_projections::value::{Cells, Value};
+use keytrail_projections::value::{BadRow, Cells, Value};
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use self::{
@@ -80,6 +80,36 @@ impl Log {
         let args = [Value::from(stream.aggregate_type), Value::from(stream.id.to_string())];
         let rows = self.db.read(Area::Log, sql, &args).await?;
         rows.first().and_then(|row| Cells::of(row).int().ok()).ok_or_else(|| StoreError::Corrupt("no maximum".into()))
+    }
+
+    /// The outcome of a request that was carried out before; `KeyReused` when the key belongs to another request.
+    pub async fn remembered(
+        &self,
+        request: &Idempotency,
+    ) -> Result<Option<Result<Committed, AppendError>>, StoreError> {
+        let sql = "SELECT request_hash, aggregate_type, aggregate_id, sequence, first_position, last_position \
+                   FROM command_log WHERE scope = $1 AND idempotency_key = $2";
+        let args = [Value::from(request.scope.as_str()), Value::from(request.key.as_str())];
+        let rows = self.db.read(Area::Log, sql, &args).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let read = |row| -> Result<(Vec<u8>, Remembered), BadRow> {
+            let mut cells = Cells::of(row);
+            Ok((
+                cells.bytes()?.to_vec(),
+                Remembered {
+                    aggregate_type: cells.text()?.to_owned(),
+                    aggregate_id: cells.text()?.to_owned(),
+                    sequence: cells.int()?,
+                    first: cells.int()?,
+                    last: cells.int()?,
+                },
+            ))
+        };
+        let (hash, remembered) = read(row).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        if hash != request.request_hash {
+            return Ok(Some(Err(AppendError::KeyReused)));
+        }
+        Ok(Some(Ok(remembered.committed()?)))
     }
 
     /// Reads the head row: what is durable, whoever wrote it.

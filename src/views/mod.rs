@@ -9,7 +9,7 @@ mod verify;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -101,7 +101,7 @@ pub struct Views {
     feed: Arc<Feed>,
     clock: Clock,
     each: HashMap<&'static str, Arc<Projector>>,
-    tasks: Vec<JoinHandle<()>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
     texts: RwLock<HashMap<(usize, i64), Arc<str>>>,
 }
 
@@ -139,7 +139,7 @@ impl Views {
             tasks.push(tokio::spawn(projector.clone().run()));
             each.insert(view.name(), projector);
         }
-        Self { db, feed, clock, each, tasks, texts: RwLock::default() }
+        Self { db, feed, clock, each, tasks: Mutex::new(tasks), texts: RwLock::default() }
     }
 
     /// How each view stands, by name.
@@ -234,8 +234,9 @@ impl Views {
     }
 
     /// Waits until the projectors have ended; the stop token tells them to.
-    pub async fn stopped(&mut self) {
-        for task in self.tasks.drain(..) {
+    pub async fn stopped(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
             // One that panicked has said so already.
             let _ = task.await;
         }

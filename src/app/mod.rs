@@ -1,0 +1,114 @@
+//! The server's inside: what routes, the command line and the reactors call.
+//!
+//! It dispatches commands and reads views; it knows no HTTP and no SQL.
+
+mod context;
+mod dispatch;
+
+use std::{path::PathBuf, sync::Arc};
+
+use keytrail_domain::recorded::Position;
+use keytrail_projections::{registry::VIEWS, view::Read};
+use tokio_util::sync::CancellationToken;
+
+use self::dispatch::Gates;
+pub use self::{context::Context, dispatch::DispatchError};
+use crate::{
+    clock::Clock,
+    jobs::Jobs,
+    log::{Log, OnFatal, streams::Streams},
+    secrets::Secrets,
+    store::{Db, StoreError},
+    views::{ViewError, Views},
+};
+
+/// What an app is made with.
+pub struct Parts {
+    /// The migrated store.
+    pub db: Arc<Db>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Which node this is, among those of one database.
+    pub node: String,
+    /// The vault, already opened with the root key.
+    pub secrets: Arc<Secrets>,
+    /// Where caches of repositories are kept.
+    pub caches: PathBuf,
+    /// How many jobs run at once on this node.
+    pub workers: usize,
+    /// What to do when the process must not go on.
+    pub on_fatal: OnFatal,
+}
+
+/// One running server, without its doors.
+pub struct App {
+    /// The store.
+    pub db: Arc<Db>,
+    /// Tells the time.
+    pub clock: Clock,
+    /// The log.
+    pub log: Log,
+    /// The views.
+    pub views: Views,
+    /// The jobs.
+    pub jobs: Jobs,
+    /// The vault and the people.
+    pub secrets: Arc<Secrets>,
+    /// Where caches of repositories are kept.
+    pub caches: PathBuf,
+    streams: Streams,
+    gates: Gates,
+    stop: CancellationToken,
+}
+
+impl App {
+    /// Starts it: from here on views follow the log, policies react, and jobs are done.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        let Parts { db, clock, node, secrets, caches, workers, on_fatal } = parts;
+        let stop = CancellationToken::new();
+        let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
+        let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
+        let jobs = Jobs::new(db.clone(), clock.clone(), node.clone());
+        let streams = Streams::of(&db);
+        let app = Arc::new(Self {
+            db,
+            clock,
+            log,
+            views,
+            jobs,
+            secrets,
+            caches,
+            streams,
+            gates: Gates::default(),
+            stop: stop.clone(),
+        });
+        crate::reactors::start(&app, &node, &stop).await?;
+        crate::jobs::start(&app, workers, &stop).await?;
+        Ok(app)
+    }
+
+    /// Reads a view as it is now.
+    pub async fn read<T>(&self, read: Read<T>) -> Result<Vec<T>, ViewError> {
+        self.views.read(read).await
+    }
+
+    /// Reads a view that stands at `position` or beyond.
+    pub async fn read_at_least<T>(&self, position: Position, read: Read<T>) -> Result<Vec<T>, ViewError> {
+        self.views.wait_for(read.view.name(), position).await?;
+        self.views.read(read).await
+    }
+
+    /// Becomes true when the server stops; long work looks at it.
+    pub const fn stopping(&self) -> &CancellationToken {
+        &self.stop
+    }
+
+    /// Stops what goes on by itself, and closes the store. What was acknowledged is on disk.
+    pub async fn stop(&self) {
+        self.stop.cancel();
+        self.jobs.stopped().await;
+        self.views.stopped().await;
+        self.log.stop();
+        self.db.close().await;
+    }
+}

@@ -1,0 +1,250 @@
+//! The configuration: defaults, then a TOML file, then the environment (`KEYTRAIL__SECTION__KEY`), then flags. The only
+//! place that reads the environment.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set. Unknown keys are errors.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen.
+    pub server: Server,
+    /// Where things are kept.
+    pub store: Store,
+    /// The root key.
+    pub secrets: Secrets,
+    /// What may be read of the server's own disk.
+    pub git: Git,
+    /// Work in the background.
+    pub jobs: Jobs,
+    /// What the server says of itself.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Threads that answer requests.
+    pub workers: usize,
+}
+
+/// `[store]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// The data folder: the embedded store and caches.
+    pub folder: PathBuf,
+    /// `postgres://…` for a PostgreSQL database instead of the embedded store.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database_url: Option<DatabaseUrl>,
+    /// Connections to PostgreSQL.
+    pub connections: u32,
+    /// Which node this is among several over one database; the host's name when nothing is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+}
+
+/// A database URL; it may hold a password, so it shows itself without.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// With the password.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DatabaseUrl(..)")
+    }
+}
+
+impl Serialize for DatabaseUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// `[secrets]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Secrets {
+    /// The file with the root key. On the embedded store it is made when it is missing; never below the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub root_key_file: Option<PathBuf>,
+}
+
+/// `[git]`
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Git {
+    /// Folders below which repositories of this machine may be added over HTTP.
+    pub roots: Vec<PathBuf>,
+}
+
+/// `[jobs]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Jobs {
+    /// How many jobs run at once on this node.
+    pub workers: usize,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `keytrail=debug`.
+    pub level: String,
+    /// `json`, `pretty`, or `auto`: pretty on a terminal.
+    pub format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For eyes.
+    Pretty,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            server: Server::default(),
+            store: Store::default(),
+            secrets: Secrets::default(),
+            git: Git::default(),
+            jobs: Jobs::default(),
+            log: Log::default(),
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8421)), workers: 2 }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { folder: home("XDG_DATA_HOME", ".local/share"), database_url: None, connections: 16, node: None }
+    }
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self { workers: 2 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Auto }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The named file is not there.
+    #[error("there is no configuration file {}", .0.display())]
+    NoFile(PathBuf),
+    /// Something in it is wrong.
+    #[error("the configuration cannot be used: {0}")]
+    Bad(String),
+}
+
+/// Flags that override everything else.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--config`
+    pub file: Option<PathBuf>,
+    /// `--data`
+    pub folder: Option<PathBuf>,
+    /// `--database-url`
+    pub database_url: Option<String>,
+    /// `--listen`
+    pub listen: Option<SocketAddr>,
+    /// `--root-key-file`
+    pub root_key_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads it.
+    pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        if let Some(file) = &overrides.file
+            && !file.is_file()
+        {
+            return Err(ConfigError::NoFile(file.clone()));
+        }
+        let file = overrides.file.clone().unwrap_or_else(|| default_folder().join("keytrail.toml"));
+        let figment = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file(&file))
+            .merge(Env::prefixed("KEYTRAIL__").split("__"));
+        let mut config: Self = figment.extract().map_err(|error| ConfigError::Bad(error.to_string()))?;
+        if let Some(folder) = &overrides.folder {
+            config.store.folder.clone_from(folder);
+        }
+        if let Some(url) = &overrides.database_url {
+            config.store.database_url = Some(url.clone().into());
+        }
+        if let Some(listen) = overrides.listen {
+            config.server.listen = listen;
+        }
+        if let Some(path) = &overrides.root_key_file {
+            config.secrets.root_key_file = Some(path.clone());
+        }
+        if config.secrets.root_key_file.is_none() && config.store.database_url.is_none() {
+            let beside = file.parent().map_or_else(default_folder, Path::to_path_buf);
+            config.secrets.root_key_file = Some(beside.join("root.key"));
+        }
+        Ok(config)
+    }
+}
+
+/// Where the configuration is when nothing else is said.
+fn default_folder() -> PathBuf {
+    home("XDG_CONFIG_HOME", ".config")
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+fn home(variable: &str, below_home: &str) -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set(variable)
+        .or_else(|| set("HOME").map(|home| home.join(below_home)))
+        .unwrap_or_else(|| PathBuf::from("."))
+        .join("keytrail")
+}
+
+/// Whether colours and bars are unwelcome (`NO_COLOR`).
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}

@@ -1,0 +1,48 @@
+//! Forgets the repositories of an integration that was removed, and stops what is done to them.
+
+use keytrail_domain::{
+    id::{IntegrationId, RepositoryId},
+    index_run,
+    recorded::Position,
+    repository::{Command, Repository},
+};
+use keytrail_projections::{index_runs, repository_list};
+
+use super::{JobError, TakenJob};
+use crate::app::{App, Context, DispatchError};
+
+const PART: &str = "forget_on_remove";
+
+pub(super) async fn forget_repositories(app: &App, job: &TakenJob) -> Result<(), JobError> {
+    let Ok(id) = job.key.parse::<IntegrationId>() else { return Ok(()) };
+    let mut after = None;
+    loop {
+        let known = app.read_at_least(job.caused_by, repository_list::page(Some(id), None, after, 500)).await?;
+        let Some(last) = known.last() else { return Ok(()) };
+        after = Some(last.repository.added_position);
+        for listed in known.iter().map(|listed| &listed.repository) {
+            if listed.state != repository_list::RepositoryState::Forgotten {
+                forget(app, listed.id, PART, job.caused_by).await?;
+            }
+        }
+    }
+}
+
+/// Forgets one repository; a run of it that has not ended is cancelled.
+pub(super) async fn forget(app: &App, id: RepositoryId, part: &str, cause: Position) -> Result<(), JobError> {
+    let context = || Context::server(part, cause);
+    let later = |error: DispatchError| match error {
+        // Nothing of the kind, or it ended by itself.
+        DispatchError::Refused { .. } => Ok(()),
+        error => Err(JobError::Later(error.to_string())),
+    };
+    app.dispatch::<Repository>(id.0, Command::Forget, context(), Vec::new()).await.map(|_| ()).or_else(later)?;
+    for run in app.read_at_least(cause, index_runs::active(id)).await? {
+        let cancel = index_run::Command::Cancel;
+        app.dispatch::<index_run::IndexRun>(run.id.0, cancel, context(), Vec::new())
+            .await
+            .map(|_| ())
+            .or_else(later)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,359 @@
+//! Does an index run: lists refs, walks what is new, records it in batches, and says that it is complete.
+//!
+//! A run that is taken over goes on in its own stream: refs are recorded before commits, commits come in one order, and
+//! the last recorded batch says up to where.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, atomic::Ordering},
+};
+
+use keytrail_domain::{
+    aggregate::StoredEvent,
+    display_text::DisplayText,
+    fact::Fact,
+    id::{IndexRunId, RepositoryId},
+    index_run::{
+        Cause, Command, Counts, FailureCode, IndexRun,
+        batch::{CommitBatch, CommitSha, Cursor, Event, RefBatch, STREAM_TYPE},
+    },
+    issue_key::EXTRACTOR_VERSION,
+    metadata::{Actor, Causation, Metadata, Source},
+    recorded::{Position, Sequence, StreamId},
+    service::Connection,
+};
+use keytrail_projections::{issue_branches, repository_list};
+use serde::{Deserialize, Serialize};
+
+use super::{JobError, Running, TakenJob};
+use crate::{
+    app::{App, Context, DispatchError},
+    git::{self, GitError, Graph, OpenedRepository, Progress, Ref, RefList, WalkRequest, WalkedBatch},
+    ids,
+    log::{Append, AppendError, Committed, Lane, NewEvent},
+};
+
+const PART: &str = "index_repository";
+/// Refs in one event: about 40 bytes each.
+const REFS_PER_EVENT: usize = 5_000;
+/// Batches that are walked while one is being written.
+const WALKED_AHEAD: usize = 4;
+
+/// How far a run is. Zero totals are not known yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexProgress {
+    /// What is being done, in a word: `listing`, `discovering`, `ordering`, `emitting`, `done`.
+    pub phase: String,
+    /// Commits looked at.
+    pub commits: u64,
+    /// Of these, with candidates.
+    pub keyed: u64,
+    /// Commits recorded or passed by.
+    pub recorded: u64,
+    /// Commits in all, once it is known.
+    pub total: u64,
+}
+
+pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Result<(), JobError> {
+    let Ok(run) = job.key.parse::<IndexRunId>() else { return Ok(()) };
+    let (state, _) = app.load::<IndexRun>(StreamId::new("index_run", run.0)).await?;
+    let repository = match state {
+        IndexRun::Requested { repository } | IndexRun::Running { repository, .. } => repository,
+        IndexRun::Absent | IndexRun::Completed | IndexRun::Failed | IndexRun::Cancelled => return Ok(()),
+    };
+    let listed = app.read_at_least(job.caused_by, repository_list::by_id(repository)).await?;
+    let Some(repository_row) = listed.into_iter().next().map(|listed| listed.repository) else {
+        return Err(JobError::Later("the repository is not in its list yet".into()));
+    };
+    let mut indexing = Indexing {
+        app: app.clone(),
+        running: running.clone(),
+        run,
+        repository,
+        number: repository_row.number,
+        cause: job.caused_by,
+        progress: Arc::default(),
+        sequence: 0,
+    };
+    if repository_row.state == repository_list::RepositoryState::Forgotten {
+        let text = DisplayText::clean("the repository was forgotten before it was indexed");
+        return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await;
+    }
+    let connection = Connection::Path { path: repository_row.location };
+    let outcome = indexing.work(connection).await;
+    match outcome {
+        Ok(()) => Ok(()),
+        // Cancelled by a person: the run says so already. By the server's stop: the job is left to the next start.
+        Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
+        Err(Failure::Git(GitError::Cancelled)) => Ok(()),
+        Err(Failure::Git(error)) => {
+            let (code, lasting) = error.failure_code().map_or((FailureCode::Internal, false), |code| (code, true));
+            if lasting || job.attempts >= 8 {
+                let text = DisplayText::clean(&error.to_string());
+                return indexing.say(Command::Fail { code, text }).await;
+            }
+            Err(JobError::Later(error.to_string()))
+        }
+        Err(Failure::Job(error)) => Err(error),
+    }
+}
+
+/// Why a run did not come to its end.
+enum Failure {
+    Git(GitError),
+    Job(JobError),
+}
+
+impl From<GitError> for Failure {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
+impl<E: Into<JobError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Job(error.into())
+    }
+}
+
+struct Indexing {
+    app: Arc<App>,
+    running: Arc<Running>,
+    run: IndexRunId,
+    repository: RepositoryId,
+    number: Position,
+    cause: Position,
+    progress: Arc<Progress>,
+    /// The last sequence of the stream of batches.
+    sequence: Sequence,
+}
+
+/// What an earlier worker recorded of this run.
+#[derive(Default)]
+struct Recorded {
+    refs: u64,
+    last: Position,
+    commits: Option<(Cursor, u64)>,
+}
+
+impl Indexing {
+    fn batches(&self) -> StreamId {
+        StreamId::new(STREAM_TYPE, self.run.0)
+    }
+
+    async fn work(&mut self, connection: Connection) -> Result<(), Failure> {
+        self.say(Command::Start { number: self.number }).await?;
+        let recorded = self.recorded().await?;
+        self.tell_progress();
+        let place = git::Connection::from(&connection);
+        let graph_path = self.graph_path();
+        let number = self.number;
+        let (opened, graph) = blocking(move || Ok((place.open()?, Graph::load(&graph_path, number)))).await?;
+        let (opened, graph) = (Arc::new(opened), Arc::new(graph));
+        let (refs, moved) = self.refs(&opened, &graph, &recorded).await?;
+
+        let (walked, read_graph) = self.walk(opened, graph, refs, &recorded).await?;
+        let counts = Counts {
+            commits: walked.commits,
+            keyed: walked.keyed,
+            keys: walked.keys,
+            refs: recorded.refs + moved,
+            bounded: walked.bounded,
+        };
+        self.say(Command::Complete { counts }).await?;
+        // Only now: a commit that is in the graph is never looked at again.
+        let graph_path = self.graph_path();
+        let new = walked.new;
+        blocking(move || {
+            if let Err(error) = read_graph.append(&graph_path, number, &new) {
+                tracing::warn!(%error, "the commits of a run could not be remembered; the next run looks at them again");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Says something about the run. A run that ended otherwise meanwhile stays as it ended.
+    async fn say(&self, command: Command) -> Result<(), JobError> {
+        let context = Context::server(PART, self.cause);
+        match self.app.dispatch::<IndexRun>(self.run.0, command, context, Vec::new()).await {
+            Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
+            Err(error) => Err(JobError::Later(error.to_string())),
+        }
+    }
+
+    /// What is in the stream of batches already. Read only here, when a run begins or is taken over.
+    async fn recorded(&mut self) -> Result<Recorded, JobError> {
+        self.sequence = self.app.log.last_sequence(self.batches()).await?;
+        let mut recorded = Recorded::default();
+        if self.sequence == 0 {
+            return Ok(recorded);
+        }
+        let events = self.app.log.stream(self.batches(), Position::MAX).await;
+        for event in events.map_err(|error| JobError::Later(error.to_string()))? {
+            recorded.last = event.position;
+            match event.fact {
+                Fact::IndexBatch(Event::RefsMoved(batch)) => recorded.refs += batch.refs.len() as u64,
+                Fact::IndexBatch(Event::CommitsRecorded(batch)) => {
+                    recorded.commits = Some((batch.cursor, batch.walked));
+                }
+                Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::Access(_) => {}
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// The refs to walk from, recorded; and how many of them moved.
+    async fn refs(
+        &mut self,
+        opened: &Arc<OpenedRepository>,
+        graph: &Arc<Graph>,
+        recorded: &Recorded,
+    ) -> Result<(RefList, u64), Failure> {
+        let before = self.known_refs(recorded.last).await?;
+        let (opened_, graph_) = (opened.clone(), graph.clone());
+        let now = blocking(move || git::list_refs(&opened_, &graph_, git::MAX_REFS)).await?;
+        if recorded.commits.is_some() {
+            // Taken over in the middle: the order of commits belongs to the refs that the run began with.
+            return Ok((RefList { refs: git::ranked(before, now.default_branch.as_deref()), ..now }, 0));
+        }
+        let moves = git::moved(&before, &now.refs);
+        let count = moves.len() as u64;
+        for refs in moves.chunks(REFS_PER_EVENT) {
+            self.record(Event::RefsMoved(RefBatch {
+                repository: self.repository,
+                number: self.number,
+                extractor: EXTRACTOR_VERSION,
+                refs: refs.to_vec(),
+            }))
+            .await?;
+        }
+        Ok((now, count))
+    }
+
+    /// The refs as the log knows them, at `position` or later.
+    async fn known_refs(&self, position: Position) -> Result<Vec<Ref>, JobError> {
+        const PAGE: u32 = 50_000;
+        let mut known: Vec<Ref> = Vec::new();
+        loop {
+            let after = known.last().map(|last| last.name.as_str().to_owned());
+            let read = issue_branches::refs_of_repository(self.number, after.as_deref(), PAGE);
+            let page = self.app.read_at_least(position.max(self.cause), read).await?;
+            let full = page.len() == PAGE as usize;
+            known.extend(page.into_iter().map(|found| Ref { name: DisplayText::clean(&found.name), sha: found.sha }));
+            if !full {
+                return Ok(known);
+            }
+        }
+    }
+
+    /// Walks on threads of its own, and records what comes.
+    async fn walk(
+        &mut self,
+        opened: Arc<OpenedRepository>,
+        graph: Arc<Graph>,
+        refs: RefList,
+        recorded: &Recorded,
+    ) -> Result<(git::Walked, Arc<Graph>), Failure> {
+        let (sender, mut batches) = tokio::sync::mpsc::channel::<WalkedBatch>(WALKED_AHEAD);
+        let (app, running, progress) = (self.app.clone(), self.running.clone(), self.progress.clone());
+        let default_branch: Option<Arc<str>> = refs.default_branch.as_deref().map(Arc::from);
+        let after = recorded.commits.map(|(cursor, _)| cursor);
+        let walking = tokio::task::spawn_blocking(move || {
+            let people = app.secrets.people_key();
+            let identify = |email: &[u8]| people.person_id(email);
+            let request = WalkRequest {
+                refs: &refs,
+                known: &graph,
+                after,
+                identify: &identify,
+                cancel: &running.cancel,
+                progress: &progress,
+                bounds: git::Bounds::default(),
+            };
+            let walked = git::walk(&opened, &request, &mut |batch| sender.blocking_send(batch).map_err(|_| git::Stop));
+            walked.map(|walked| (walked, graph))
+        });
+        while let Some(batch) = batches.recv().await {
+            self.app.secrets.people().remember(&self.app.db, &batch.people_rows()).await?;
+            self.record(Event::CommitsRecorded(CommitBatch {
+                repository: self.repository,
+                number: self.number,
+                extractor: EXTRACTOR_VERSION,
+                cursor: batch.cursor,
+                walked: batch.walked,
+                default_branch: default_branch.clone(),
+                commits: batch.commits,
+            }))
+            .await?;
+        }
+        let walked = walking.await.map_err(|error| JobError::Later(error.to_string()))?;
+        Ok(walked?)
+    }
+
+    /// Appends to the stream of batches.
+    async fn record(&mut self, event: Event) -> Result<Committed, JobError> {
+        let at = self.app.clock.now();
+        let metadata = Metadata {
+            at,
+            actor: Actor::server(PART),
+            source: Source::Job,
+            request_id: None,
+            causation: Some(Causation::Event(self.cause)),
+        };
+        let written = |error: serde_json::Error| JobError::Later(error.to_string());
+        let new = NewEvent {
+            id: ids::new_event_id(),
+            event_type: event.name(),
+            version: event.version(),
+            payload: serde_json::to_string(&event).map_err(written)?,
+            metadata: serde_json::to_string(&metadata).map_err(written)?,
+        };
+        let append = Append {
+            stream: self.batches(),
+            after: self.sequence,
+            events: vec![new],
+            claims: Vec::new(),
+            idempotency: None,
+            companions: Vec::new(),
+        };
+        match self.app.log.appender().append(Lane::Bulk, append).await {
+            Ok(committed) => {
+                self.sequence = committed.sequence;
+                Ok(committed)
+            }
+            // Another worker has taken the run over.
+            Err(AppendError::Conflict(_)) => Err(JobError::Left),
+            Err(error) => Err(JobError::Later(error.to_string())),
+        }
+    }
+
+    fn tell_progress(&self) {
+        let progress = self.progress.clone();
+        let tell = move || {
+            let now = IndexProgress {
+                phase: progress.phase().as_str().to_owned(),
+                commits: progress.seen(),
+                keyed: progress.keyed(),
+                recorded: progress.emitted(),
+                total: progress.total(),
+            };
+            serde_json::to_string(&now).unwrap_or_default()
+        };
+        *self.running.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(tell));
+    }
+
+    fn graph_path(&self) -> PathBuf {
+        self.app.caches.join(Path::new(&format!("{}.graph", self.repository)))
+    }
+}
+
+/// Runs work of git on a thread that may be busy for a while.
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R, GitError> + Send + 'static,
+) -> Result<R, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => Ok(result?),
+        Err(error) => Err(JobError::Later(error.to_string()).into()),
+    }
+}

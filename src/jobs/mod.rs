@@ -1,0 +1,162 @@
+//! Work that takes time: a table of jobs, workers that do them, and one file per kind of job.
+//!
+//! Enqueued by the reactors. Jobs dispatch commands and read views through `app`; they own `git`.
+
+mod discover_repositories;
+mod forget_repositories;
+mod index_repository;
+mod queue;
+mod request_index;
+mod runner;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::{sync::Notify, task::JoinHandle};
+
+pub use self::{
+    index_repository::IndexProgress,
+    queue::{NewJob, TakenJob, cancel},
+    runner::start,
+};
+use crate::{
+    clock::Clock,
+    store::{Db, StoreError},
+};
+
+/// The kinds of jobs; one file each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Look which repositories an integration sees.
+    DiscoverRepositories,
+    /// Ask for an index run.
+    RequestIndex,
+    /// Do an index run.
+    IndexRepository,
+    /// Forget the repositories of an integration.
+    ForgetRepositories,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::DiscoverRepositories, Self::RequestIndex, Self::IndexRepository, Self::ForgetRepositories];
+
+    /// The stored word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DiscoverRepositories => "discover_repositories",
+            Self::RequestIndex => "request_index",
+            Self::IndexRepository => "index_repository",
+            Self::ForgetRepositories => "forget_repositories",
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Short work goes before long work.
+    const fn priority(self) -> i64 {
+        match self {
+            Self::IndexRepository => 0,
+            Self::DiscoverRepositories | Self::RequestIndex | Self::ForgetRepositories => 10,
+        }
+    }
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum JobError {
+    /// It may work later.
+    Later(String),
+    /// The server stops, or another worker has it: it is left as it is.
+    Left,
+}
+
+impl From<StoreError> for JobError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced => Self::Left,
+            error => Self::Later(error.to_string()),
+        }
+    }
+}
+
+impl From<crate::views::ViewError> for JobError {
+    fn from(error: crate::views::ViewError) -> Self {
+        Self::Later(error.to_string())
+    }
+}
+
+/// What a job sees of its worker.
+pub struct Running {
+    /// Becomes true when the job is not wanted any more, or the server stops.
+    pub cancel: AtomicBool,
+    /// How far it is, as JSON; the worker writes it down every second.
+    pub progress: Mutex<Option<Arc<dyn Fn() -> String + Send + Sync>>>,
+}
+
+/// The jobs of this node.
+pub struct Jobs {
+    db: Arc<Db>,
+    clock: Clock,
+    node: String,
+    wake: Notify,
+    running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Jobs {
+    /// None are done until [`start`].
+    pub fn new(db: Arc<Db>, clock: Clock, node: String) -> Self {
+        Self { db, clock, node, wake: Notify::new(), running: Mutex::default(), tasks: Mutex::default() }
+    }
+
+    /// There is something to do.
+    pub fn wake(&self) {
+        self.wake.notify_waiters();
+        self.wake.notify_one();
+    }
+
+    /// Stops a job at once, if it runs on this node; another node sees it in the table.
+    pub fn cancel_here(&self, kind: Kind, key: &str) {
+        if let Some(running) = self.running().get(&(kind, key.to_owned())) {
+            running.cancel.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How far a job is: as it is now when it runs here, else as last written down.
+    pub async fn progress(&self, kind: Kind, key: &str) -> Result<Option<String>, StoreError> {
+        let here = self.running().get(&(kind, key.to_owned())).cloned();
+        let tell = here.and_then(|running| running.progress.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        match tell {
+            Some(tell) => Ok(Some(tell())),
+            None => queue::progress(&self.db, kind, key).await,
+        }
+    }
+
+    fn running(&self) -> std::sync::MutexGuard<'_, HashMap<(Kind, String), Arc<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for this task, too, when the server stops.
+    pub fn keep(&self, task: JoinHandle<()>) {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(task);
+    }
+
+    /// Waits until the workers have ended; the stop token tells them to.
+    pub async fn stopped(&self) {
+        self.running().values().for_each(|running| running.cancel.store(true, Ordering::Relaxed));
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        for task in tasks {
+            // One that panicked has said so already.
+            let _ = task.await;
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The table of jobs: one row per (kind, key), taken by one worker at a time.
+
+use keytrail_domain::{recorded::Position, timestamp::Timestamp};
+use keytrail_projections::value::{BadRow, Cells, Row, Value};
+
+use super::Kind;
+use crate::store::{Area, Db, Statement, StoreError};
+
+/// How long a worker that falls silent keeps its job, in microseconds.
+pub(super) const LEASE_MICROS: i64 = 30_000_000;
+
+/// A job that is to be done. Asking twice for the same is asking once; asking while it runs is doing it once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// What.
+    pub kind: Kind,
+    /// To what.
+    pub key: String,
+    /// Because of which event.
+    pub caused_by: Position,
+}
+
+impl NewJob {
+    /// The statement that puts it into the table.
+    pub fn enqueue(&self, now: Timestamp) -> Statement {
+        Statement::new(
+            "INSERT INTO jobs (kind, key, state, priority, attempts, run_after, epoch, lease_until, cancelled, again, \
+             caused_by, created_at) VALUES ($1, $2, 'waiting', $3, 0, $4, 0, 0, 0, 0, $5, $4) \
+             ON CONFLICT (kind, key) DO UPDATE SET again = 1, caused_by = excluded.caused_by",
+            vec![
+                Value::from(self.kind.as_str()),
+                Value::from(self.key.as_str()),
+                Value::Int(self.kind.priority()),
+                Value::from(now),
+                Value::Int(self.caused_by),
+            ],
+        )
+    }
+}
+
+/// The statement that marks a job as not wanted any more.
+pub fn cancel(kind: Kind, key: &str) -> Statement {
+    Statement::new(
+        "UPDATE jobs SET cancelled = 1 WHERE kind = $1 AND key = $2",
+        vec![Value::from(kind.as_str()), Value::from(key)],
+    )
+}
+
+/// A job that this worker does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenJob {
+    /// What.
+    pub kind: Kind,
+    /// To what.
+    pub key: String,
+    /// Because of which event.
+    pub caused_by: Position,
+    /// The how-manieth try this is.
+    pub attempts: i64,
+    epoch: i64,
+}
+
+/// Takes the next job that is due: the most urgent first, and a minute of waiting is worth one step of urgency.
+pub(super) async fn take(db: &Db, node: &str, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
+    const DUE: &str = "((state = 'waiting' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))";
+    let sql = format!(
+        "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, attempts = attempts + 1, again = 0, \
+         lease_until = $3 \
+         WHERE {DUE} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {DUE} \
+         ORDER BY priority + ($2 - created_at) / 60000000 DESC, run_after, kind, key LIMIT 1) \
+         RETURNING kind, key, caused_by, attempts, epoch"
+    );
+    let args = vec![Value::from(node), Value::from(now), Value::from(now.plus_micros(LEASE_MICROS))];
+    let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
+    let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
+    read(row).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
+fn read(row: &Row) -> Result<TakenJob, BadRow> {
+    let mut cells = Cells::of(row);
+    Ok(TakenJob {
+        kind: Kind::parse(cells.text()?).ok_or(BadRow)?,
+        key: cells.text()?.to_owned(),
+        caused_by: cells.int()?,
+        attempts: cells.int()?,
+        epoch: cells.int()?,
+    })
+}
+
+/// Whether anything is due; a read, so that an idle server writes nothing.
+pub(super) async fn is_due(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM jobs WHERE (state = 'waiting' AND run_after <= $1) \
+               OR (state = 'running' AND lease_until < $1) LIMIT 1";
+    Ok(!db.read(Area::Log, sql, &[Value::from(now)]).await?.is_empty())
+}
+
+/// What another process on the embedded store was doing when it ended is to be done now.
+pub(super) async fn reclaim(db: &Db) -> Result<(), StoreError> {
+    let sql = "UPDATE jobs SET state = 'waiting', run_after = 0 WHERE state = 'running'";
+    db.write(Area::Log, vec![Statement::new(sql, vec![])]).await.map(|_| ())
+}
+
+impl TakenJob {
+    fn args(&self) -> Vec<Value> {
+        vec![Value::from(self.kind.as_str()), Value::from(self.key.as_str()), Value::Int(self.epoch)]
+    }
+
+    /// Says that the worker lives, and how far it is. Whether the job is still wanted.
+    pub(super) async fn renew(&self, db: &Db, progress: Option<&str>, now: Timestamp) -> Result<bool, StoreError> {
+        let mut args = self.args();
+        args.extend([Value::from(now.plus_micros(LEASE_MICROS)), Value::from(progress)]);
+        let sql = "UPDATE jobs SET lease_until = $4, progress = $5 WHERE kind = $1 AND key = $2 AND epoch = $3 \
+                   RETURNING cancelled";
+        let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
+        let row = answers.first().and_then(|rows| rows.first()).ok_or(StoreError::Fenced)?;
+        Cells::of(row).bool().map(|cancelled| !cancelled).map_err(|error| StoreError::Corrupt(error.to_string()))
+    }
+
+    /// It is done; unless it was asked for again meanwhile, its row goes.
+    pub(super) async fn done(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
+        let delete = "DELETE FROM jobs WHERE kind = $1 AND key = $2 AND epoch = $3 AND again = 0";
+        let mut args = self.args();
+        args.push(Value::from(now));
+        let again = "UPDATE jobs SET state = 'waiting', run_after = $4, attempts = 0, created_at = $4, progress = NULL \
+                     WHERE kind = $1 AND key = $2 AND epoch = $3";
+        let statements = vec![Statement::new(delete, self.args()), Statement::new(again, args)];
+        db.write(Area::Log, statements).await.map(|_| ())
+    }
+
+    /// It is to be tried again at `at`.
+    pub(super) async fn again_at(&self, db: &Db, at: Timestamp, error: &str) -> Result<(), StoreError> {
+        let mut args = self.args();
+        args.extend([Value::from(at), Value::from(error)]);
+        let sql = "UPDATE jobs SET state = 'waiting', run_after = $4, last_error = $5, owner = NULL \
+                   WHERE kind = $1 AND key = $2 AND epoch = $3";
+        db.write(Area::Log, vec![Statement::new(sql, args)]).await.map(|_| ())
+    }
+}
+
+/// How far a job is, as its worker last wrote.
+pub(super) async fn progress(db: &Db, kind: Kind, key: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT progress FROM jobs WHERE kind = $1 AND key = $2";
+    let rows = db.read(Area::Log, sql, &[Value::from(kind.as_str()), Value::from(key)]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let text = Cells::of(row).maybe_text().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    Ok(text.map(str::to_owned))
+}

@@ -1,0 +1,121 @@
+//! Workers: take a job, do it, renew its lease meanwhile, and put it back when it could not be done.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    JobError, Kind, Running, TakenJob, discover_repositories, forget_repositories, index_repository, queue,
+    request_index,
+};
+use crate::{
+    app::App,
+    ids,
+    store::{Db, StoreError},
+};
+
+/// How often a worker looks for jobs that nobody told it of: those that wait for a moment, and other nodes'.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a worker writes down how far it is, and looks whether the job is still wanted.
+const RENEW: Duration = Duration::from_secs(1);
+/// The first pause before trying again; it doubles.
+const FIRST_PAUSE_MICROS: i64 = 500_000;
+/// The longest pause.
+const LONGEST_PAUSE_MICROS: i64 = 300_000_000;
+
+/// Starts the workers.
+pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> Result<(), StoreError> {
+    if let Db::Sqlite(_) = *app.db {
+        queue::reclaim(&app.db).await?;
+    }
+    for _ in 0..workers.max(1) {
+        let app_ = app.clone();
+        let stop = stop.clone();
+        app.jobs.keep(tokio::spawn(work(app_, stop)));
+    }
+    Ok(())
+}
+
+async fn work(app: Arc<App>, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let now = app.clock.now();
+        let taken = match queue::is_due(&app.db, now).await {
+            Ok(true) => queue::take(&app.db, &app.jobs.node, now).await,
+            Ok(false) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(Some(job)) => one(&app, job).await,
+            Ok(None) => tokio::select! {
+                () = app.jobs.wake.notified() => {}
+                () = tokio::time::sleep(LOOK) => {}
+                () = stop.cancelled() => {}
+            },
+            Err(error) => {
+                tracing::warn!(%error, "jobs cannot be looked up; trying again");
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+}
+
+async fn one(app: &Arc<App>, job: TakenJob) {
+    let key = (job.kind, job.key.clone());
+    let running = Arc::new(Running { cancel: AtomicBool::new(false), progress: Mutex::default() });
+    app.jobs.running().insert(key.clone(), running.clone());
+    let started = std::time::Instant::now();
+    // The job's own task: a panic in it is its failure, not the worker's.
+    let mut task = tokio::spawn({
+        let (app, job, running) = (app.clone(), job.clone(), running.clone());
+        async move { carry_out(&app, &job, &running).await }
+    });
+    let outcome = loop {
+        tokio::select! {
+            ended = &mut task => break ended.unwrap_or_else(|error| Err(JobError::Later(error.to_string()))),
+            () = tokio::time::sleep(RENEW) => {}
+        }
+        let tell = running.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let progress = tell.map(|tell| tell());
+        match job.renew(&app.db, progress.as_deref(), app.clock.now()).await {
+            Ok(true) => {}
+            // Not wanted any more, or another worker has it: it stops at its next look.
+            Ok(false) | Err(StoreError::Fenced) => running.cancel.store(true, std::sync::atomic::Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, job = job.kind.as_str(), "a lease could not be renewed"),
+        }
+    };
+    app.jobs.running().remove(&key);
+    let kind = job.kind.as_str();
+    metrics::histogram!("keytrail_job_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
+    let now = app.clock.now();
+    let noted = match outcome {
+        Ok(()) => {
+            metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "done").increment(1);
+            job.done(&app.db, now).await
+        }
+        Err(JobError::Left) => Ok(()),
+        Err(JobError::Later(error)) => {
+            metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "again").increment(1);
+            tracing::warn!(kind, key = job.key, attempts = job.attempts, error, "a job will be tried again");
+            let doublings = job.attempts.clamp(1, 20) - 1;
+            let pause = (FIRST_PAUSE_MICROS << doublings).min(LONGEST_PAUSE_MICROS);
+            let jitter = i64::from(u16::from_le_bytes(ids::random_bytes())) * pause / 4 / i64::from(u16::MAX);
+            job.again_at(&app.db, now.plus_micros(pause + jitter), &error).await
+        }
+    };
+    if let Err(error) = noted {
+        // Its lease runs out, and it is done again: jobs can be repeated.
+        tracing::warn!(kind, key = job.key, %error, "the end of a job could not be written down");
+    }
+}
+
+async fn carry_out(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Result<(), JobError> {
+    match job.kind {
+        Kind::DiscoverRepositories => discover_repositories::discover_repositories(app, job).await,
+        Kind::RequestIndex => request_index::request_index(app, job).await,
+        Kind::IndexRepository => index_repository::index_repository(app, job, running).await,
+        Kind::ForgetRepositories => forget_repositories::forget_repositories(app, job).await,
+    }
+}

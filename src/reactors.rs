@@ -1,0 +1,164 @@
+//! Turns facts into work: runs the policies over every new event, once, and enqueues the jobs they ask for together with
+//! the checkpoint. A replay or a rebuild never comes here.
+
+use std::{sync::Arc, time::Duration};
+
+use keytrail_domain::{
+    policy::{Intent, POLICIES},
+    recorded::Position,
+};
+use keytrail_projections::value::{Cells, Value};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::App,
+    jobs::{Kind, NewJob},
+    store::{Area, Db, Statement, StoreError},
+};
+
+/// The row in `reactor_checkpoints`.
+const NAME: &str = "policies";
+/// How long a node that falls silent keeps the checkpoint, in microseconds.
+const LEASE_MICROS: i64 = 15_000_000;
+/// How often a node says that it lives, or looks whether the other one does.
+const RENEW: Duration = Duration::from_secs(5);
+
+/// Starts the reactor. A checkpoint that is missing begins at the head: what was before is not reacted to.
+pub async fn start(app: &Arc<App>, node: &str, stop: &CancellationToken) -> Result<(), StoreError> {
+    let make = "INSERT INTO reactor_checkpoints (name, position, epoch, lease_until) \
+                SELECT $1, position, 0, 0 FROM log_head WHERE id = 0 ON CONFLICT (name) DO NOTHING";
+    app.db.write(Area::Log, vec![Statement::new(make, vec![Value::from(NAME)])]).await?;
+    let reactor = Reactor { app: app.clone(), node: node.to_owned() };
+    let stop = stop.clone();
+    app.jobs.keep(tokio::spawn(async move {
+        tokio::select! {
+            () = reactor.run() => {}
+            () = stop.cancelled() => {}
+        }
+    }));
+    Ok(())
+}
+
+struct Reactor {
+    app: Arc<App>,
+    node: String,
+}
+
+impl Reactor {
+    async fn run(self) {
+        loop {
+            match self.lease().await {
+                Ok(Some((epoch, position))) => match self.follow(epoch, position).await {
+                    StoreError::Fenced => {}
+                    error => {
+                        tracing::warn!(%error, "the reactor stands still; trying again");
+                        tokio::time::sleep(Duration::from_millis(500)).await;
+                    }
+                },
+                Ok(None) => tokio::time::sleep(RENEW).await,
+                Err(error) => {
+                    tracing::warn!(%error, "the reactor cannot start; trying again");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+        }
+    }
+
+    async fn lease(&self) -> Result<Option<(i64, Position)>, StoreError> {
+        let now = self.app.clock.now();
+        // Only one process has the embedded store.
+        let free = if matches!(*self.app.db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $3 OR owner = $2)" };
+        let sql = format!(
+            "UPDATE reactor_checkpoints SET owner = $2, epoch = epoch + 1, lease_until = $4 \
+             WHERE name = $1 AND {free} AND CAST($3 AS BIGINT) IS NOT NULL RETURNING epoch, position"
+        );
+        let args = vec![
+            Value::from(NAME),
+            Value::from(self.node.as_str()),
+            Value::from(now),
+            Value::from(now.plus_micros(LEASE_MICROS)),
+        ];
+        let answers = self.app.db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
+        let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
+        let mut cells = Cells::of(row);
+        let mut next = || cells.int().map_err(|error| StoreError::Corrupt(error.to_string()));
+        Ok(Some((next()?, next()?)))
+    }
+
+    /// Reacts until it cannot.
+    async fn follow(&self, epoch: i64, mut position: Position) -> StoreError {
+        let feed = self.app.log.feed();
+        loop {
+            if feed.head().position <= position {
+                tokio::select! {
+                    () = feed.wait_beyond(position) => {}
+                    () = tokio::time::sleep(RENEW) => {
+                        // On the embedded engine nobody else can come: an idle server writes nothing.
+                        if let Db::Postgres(_) = *self.app.db
+                            && let Err(error) = self.commit(epoch, position, position, Vec::new()).await
+                        {
+                            return error;
+                        }
+                        continue;
+                    }
+                }
+            }
+            let page = match feed.page(position).await {
+                Ok(page) => page,
+                // An event from the future, or one that cannot be read: views say so; nothing may be skipped.
+                Err(error) => return StoreError::Corrupt(error.to_string()),
+            };
+            let Some(last) = page.last().map(|fact| fact.position) else { continue };
+            let mut jobs = Vec::new();
+            let mut stopped = Vec::new();
+            for recorded in page.iter() {
+                for (policy, rule) in POLICIES {
+                    let Some(intent) = rule(recorded) else { continue };
+                    tracing::debug!(policy, ?intent, position = recorded.position, "a policy reacts");
+                    match job(intent) {
+                        Ok((kind, key)) => jobs.push(NewJob { kind, key, caused_by: recorded.position }),
+                        Err(stop) => stopped.push(stop),
+                    }
+                }
+            }
+            let now = self.app.clock.now();
+            let mut statements: Vec<_> = jobs.iter().map(|job| job.enqueue(now)).collect();
+            statements.extend(stopped.iter().map(|(kind, key)| crate::jobs::cancel(*kind, key)));
+            let idle = statements.is_empty();
+            if let Err(error) = self.commit(epoch, position, last, statements).await {
+                return error;
+            }
+            if !idle {
+                stopped.iter().for_each(|(kind, key)| self.app.jobs.cancel_here(*kind, key));
+                self.app.jobs.wake();
+            }
+            position = last;
+        }
+    }
+
+    async fn commit(
+        &self,
+        epoch: i64,
+        from: Position,
+        to: Position,
+        mut statements: Vec<Statement>,
+    ) -> Result<(), StoreError> {
+        let until = self.app.clock.now().plus_micros(LEASE_MICROS);
+        let sql = "UPDATE reactor_checkpoints SET position = $4, lease_until = $5 \
+                   WHERE name = $1 AND epoch = $2 AND position = $3";
+        let args = vec![Value::from(NAME), Value::Int(epoch), Value::Int(from), Value::Int(to), Value::from(until)];
+        statements.insert(0, Statement::new(sql, args).expecting(1));
+        self.app.db.write(Area::Log, statements).await.map(|_| ())
+    }
+}
+
+/// Which job an intent is; or which one it stops.
+fn job(intent: Intent) -> Result<(Kind, String), (Kind, String)> {
+    match intent {
+        Intent::DiscoverRepositories(integration) => Ok((Kind::DiscoverRepositories, integration.to_string())),
+        Intent::RequestIndex(repository) => Ok((Kind::RequestIndex, repository.to_string())),
+        Intent::IndexRepository(run) => Ok((Kind::IndexRepository, run.to_string())),
+        Intent::ForgetRepositories(integration) => Ok((Kind::ForgetRepositories, integration.to_string())),
+        Intent::StopIndexing(run) => Err((Kind::IndexRepository, run.to_string())),
+    }
+}
