@@ -1,1 +1,3 @@
+//! The server: everything with input and output. The pure core is in `keytrail_domain`.
 
+pub mod git;
