@@ -6,10 +6,12 @@
 pub mod app;
 pub mod clock;
 pub mod config;
+pub mod git;
 pub mod ids;
 pub mod jobs;
 pub mod log;
 pub mod reactors;
+pub mod secrets;
 pub mod store;
 pub mod telemetry;
 pub mod views;

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use super::{JobError, Running, TakenJob};
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, OpenedRepository, Progress, Ref, RefList, WalkRequest, WalkedBatch},
+    git::{self, GitError, Graph, OpenedRepository, Phase, Progress, Ref, RefList, WalkRequest, WalkedBatch, transport},
     ids,
     log::{Append, AppendError, Committed, Lane, NewEvent},
 };
@@ -42,7 +42,7 @@ const WALKED_AHEAD: usize = 4;
 /// How far a run is. Zero totals are not known yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexProgress {
-    /// What is being done, in a word: `listing`, `discovering`, `ordering`, `emitting`, `done`.
+    /// What is being done, in a word: `listing`, `discovering`, `ordering`, `recording`, `done`.
     pub phase: String,
     /// Commits looked at.
     pub commits: u64,
@@ -98,6 +98,16 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
     }
 }
 
+const fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "listing",
+        Phase::Discovering => "discovering",
+        Phase::Ordering => "ordering",
+        Phase::Emitting => "recording",
+        Phase::Done => "done",
+    }
+}
+
 /// Why a run did not come to its end.
 enum Failure {
     Git(GitError),
@@ -110,8 +120,14 @@ impl From<GitError> for Failure {
     }
 }
 
-impl<E: Into<JobError>> From<E> for Failure {
-    fn from(error: E) -> Self {
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        Self::Job(error)
+    }
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Self {
         Self::Job(error.into())
     }
 }
@@ -145,14 +161,18 @@ impl Indexing {
         self.say(Command::Start { number: self.number }).await?;
         let recorded = self.recorded().await?;
         self.tell_progress();
-        let place = git::Connection::from(&connection);
-        let graph_path = self.graph_path();
-        let number = self.number;
-        let (opened, graph) = blocking(move || Ok((place.open()?, Graph::load(&graph_path, number)))).await?;
-        let (opened, graph) = (Arc::new(opened), Arc::new(graph));
-        let (refs, moved) = self.refs(&opened, &graph, &recorded).await?;
-
-        let (walked, read_graph) = self.walk(opened, graph, refs, &recorded).await?;
+        let Connection::Path { path } = connection;
+        let (graph_path, number) = (self.graph_path(), self.number);
+        let mut repository = blocking(move || {
+            let opened = transport::Connection::InPlace(path.into()).open()?;
+            Ok(Reading { opened, graph: Graph::load(&graph_path, number) })
+        })
+        .await?;
+        let refs;
+        (repository, refs) = list(repository).await?;
+        let (refs, moved) = self.settle_refs(refs, &recorded).await?;
+        let default_branch = repository.opened.default_branch().map(Arc::from);
+        let (walked, graph) = self.walk(repository, refs, default_branch, &recorded).await?;
         let counts = Counts {
             commits: walked.commits,
             keyed: walked.keyed,
@@ -162,10 +182,9 @@ impl Indexing {
         };
         self.say(Command::Complete { counts }).await?;
         // Only now: a commit that is in the graph is never looked at again.
-        let graph_path = self.graph_path();
         let new = walked.new;
         blocking(move || {
-            if let Err(error) = read_graph.append(&graph_path, number, &new) {
+            if let Err(error) = graph.append(&new) {
                 tracing::warn!(%error, "the commits of a run could not be remembered; the next run looks at them again");
             }
             Ok(())
@@ -203,22 +222,14 @@ impl Indexing {
         Ok(recorded)
     }
 
-    /// The refs to walk from, recorded; and how many of them moved.
-    async fn refs(
-        &mut self,
-        opened: &Arc<OpenedRepository>,
-        graph: &Arc<Graph>,
-        recorded: &Recorded,
-    ) -> Result<(RefList, u64), Failure> {
+    /// The refs to walk from, with what moved recorded; and how many moved.
+    async fn settle_refs(&mut self, now: RefList, recorded: &Recorded) -> Result<(RefList, u64), Failure> {
         let before = self.known_refs(recorded.last).await?;
-        let (opened_, graph_) = (opened.clone(), graph.clone());
-        let now = blocking(move || git::list_refs(&opened_, &graph_, git::MAX_REFS)).await?;
         if recorded.commits.is_some() {
             // Taken over in the middle: the order of commits belongs to the refs that the run began with.
-            return Ok((RefList { refs: git::ranked(before, now.default_branch.as_deref()), ..now }, 0));
+            return Ok((RefList { refs: before, ..now }, 0));
         }
         let moves = git::moved(&before, &now.refs);
-        let count = moves.len() as u64;
         for refs in moves.chunks(REFS_PER_EVENT) {
             self.record(Event::RefsMoved(RefBatch {
                 repository: self.repository,
@@ -228,7 +239,7 @@ impl Indexing {
             }))
             .await?;
         }
-        Ok((now, count))
+        Ok((now, moves.len() as u64))
     }
 
     /// The refs as the log knows them, at `position` or later.
@@ -236,11 +247,11 @@ impl Indexing {
         const PAGE: u32 = 50_000;
         let mut known: Vec<Ref> = Vec::new();
         loop {
-            let after = known.last().map(|last| last.name.as_str().to_owned());
+            let after = known.last().map(|last| last.name.to_string());
             let read = issue_branches::refs_of_repository(self.number, after.as_deref(), PAGE);
             let page = self.app.read_at_least(position.max(self.cause), read).await?;
             let full = page.len() == PAGE as usize;
-            known.extend(page.into_iter().map(|found| Ref { name: DisplayText::clean(&found.name), sha: found.sha }));
+            known.extend(page.into_iter().map(|found| Ref { name: found.name.into(), commit: found.sha }));
             if !full {
                 return Ok(known);
             }
@@ -250,29 +261,29 @@ impl Indexing {
     /// Walks on threads of its own, and records what comes.
     async fn walk(
         &mut self,
-        opened: Arc<OpenedRepository>,
-        graph: Arc<Graph>,
+        repository: Reading,
         refs: RefList,
+        default_branch: Option<Arc<str>>,
         recorded: &Recorded,
-    ) -> Result<(git::Walked, Arc<Graph>), Failure> {
+    ) -> Result<(git::Walked, Graph), Failure> {
         let (sender, mut batches) = tokio::sync::mpsc::channel::<WalkedBatch>(WALKED_AHEAD);
         let (app, running, progress) = (self.app.clone(), self.running.clone(), self.progress.clone());
-        let default_branch: Option<Arc<str>> = refs.default_branch.as_deref().map(Arc::from);
         let after = recorded.commits.map(|(cursor, _)| cursor);
         let walking = tokio::task::spawn_blocking(move || {
             let people = app.secrets.people_key();
             let identify = |email: &[u8]| people.person_id(email);
             let request = WalkRequest {
                 refs: &refs,
-                known: &graph,
+                known: &repository.graph,
                 after,
                 identify: &identify,
                 cancel: &running.cancel,
                 progress: &progress,
                 bounds: git::Bounds::default(),
             };
-            let walked = git::walk(&opened, &request, &mut |batch| sender.blocking_send(batch).map_err(|_| git::Stop));
-            walked.map(|walked| (walked, graph))
+            let mut emit = |batch| sender.blocking_send(batch).map_err(|_| git::Stop);
+            let walked = git::walk(&repository.opened, &request, &mut emit)?;
+            Ok::<_, GitError>((walked, repository.graph))
         });
         while let Some(batch) = batches.recv().await {
             self.app.secrets.people().remember(&self.app.db, &batch.people_rows()).await?;
@@ -287,8 +298,7 @@ impl Indexing {
             }))
             .await?;
         }
-        let walked = walking.await.map_err(|error| JobError::Later(error.to_string()))?;
-        Ok(walked?)
+        Ok(walking.await.map_err(|error| JobError::Later(error.to_string()))??)
     }
 
     /// Appends to the stream of batches.
@@ -332,7 +342,7 @@ impl Indexing {
         let progress = self.progress.clone();
         let tell = move || {
             let now = IndexProgress {
-                phase: progress.phase().as_str().to_owned(),
+                phase: phase(progress.phase()).to_owned(),
                 commits: progress.seen(),
                 keyed: progress.keyed(),
                 recorded: progress.emitted(),
@@ -346,6 +356,21 @@ impl Indexing {
     fn graph_path(&self) -> PathBuf {
         self.app.caches.join(Path::new(&format!("{}.graph", self.repository)))
     }
+}
+
+/// A repository that is being read, and what was read of it before.
+struct Reading {
+    opened: OpenedRepository,
+    graph: Graph,
+}
+
+/// Lists the refs on a thread that may be busy for a while.
+async fn list(reading: Reading) -> Result<(Reading, RefList), Failure> {
+    blocking(move || {
+        let refs = git::list_refs(&reading.opened, &reading.graph, git::MAX_REFS)?;
+        Ok((reading, refs))
+    })
+    .await
 }
 
 /// Runs work of git on a thread that may be busy for a while.

@@ -1,0 +1,115 @@
+//! What can go wrong with a repository, in sentences for a person. Made in every part of `git`; called by the jobs,
+//! which record the code with the sentence.
+
+use std::{io, path::PathBuf};
+
+use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
+
+/// Why a repository could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    /// There is no repository exactly at this path.
+    #[error("{} holds no git repository; give the folder of a working tree, its .git folder, or a bare repository", .path.display())]
+    NotARepository {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// The server may not read it, or it belongs to somebody else.
+    #[error("{} may not be read: {reason}", .path.display())]
+    Denied {
+        /// What may not be read.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// It uses SHA-256 object names.
+    #[error("{} names its objects by SHA-256, which is not supported yet; only SHA-1 repositories can be indexed", .path.display())]
+    Sha256Unsupported {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// It is stored in a way that is not understood.
+    #[error("{} uses the repository format {extension:?}, which is not supported; convert it, or index a clone of it", .path.display())]
+    FormatUnsupported {
+        /// The repository.
+        path: PathBuf,
+        /// The extension of the format, as its configuration names it.
+        extension: String,
+    },
+    /// It holds only a part of its history.
+    #[error("{} is a shallow clone, which lacks a part of its history; complete it with `git fetch --unshallow`", .path.display())]
+    Shallow {
+        /// The repository.
+        path: PathBuf,
+    },
+    /// An object cannot be read.
+    #[error("the object {sha} cannot be read: {reason}; check the repository with `git fsck`")]
+    CorruptObject {
+        /// Its name.
+        sha: CommitSha,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A commit that a ref or another commit names is not there.
+    #[error("the commit {sha} is missing; check the repository with `git fsck`, or fetch it again")]
+    MissingObject {
+        /// Its name.
+        sha: CommitSha,
+    },
+    /// More refs than the bound.
+    #[error("the repository has more than {bound} branches, tags and pull requests; raise `max_refs` to index it")]
+    TooManyRefs {
+        /// The bound.
+        bound: usize,
+    },
+    /// More commits than can be counted in 30 bits.
+    #[error("the repository has more commits than can be indexed (1,073,741,823)")]
+    TooManyCommits,
+    /// A person or the server stopped the work.
+    #[error("the work was stopped before its end")]
+    Cancelled,
+    /// Something that may go away when it is tried again.
+    #[error("{doing} failed: {source}; it will be tried again")]
+    Transient {
+        /// What was being done.
+        doing: String,
+        /// What the system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl GitError {
+    /// The code to record; `None` when the work was stopped, which is no failure.
+    pub const fn failure_code(&self) -> Option<FailureCode> {
+        Some(match self {
+            // The closed list has no word of its own for a format that cannot be read; the sentence says which it is.
+            Self::NotARepository { .. } | Self::FormatUnsupported { .. } => FailureCode::NotARepository,
+            Self::Denied { .. } => FailureCode::Denied,
+            Self::Sha256Unsupported { .. } => FailureCode::Sha256Unsupported,
+            Self::Shallow { .. } => FailureCode::Shallow,
+            Self::CorruptObject { .. } => FailureCode::CorruptObject,
+            Self::MissingObject { .. } => FailureCode::MissingObject,
+            Self::TooManyRefs { .. } => FailureCode::TooManyRefs,
+            Self::TooManyCommits | Self::Transient { .. } => FailureCode::Internal,
+            Self::Cancelled => return None,
+        })
+    }
+
+    /// Whether trying again may help.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::Transient { .. })
+    }
+
+    pub(super) fn transient(doing: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Transient { doing: doing.to_owned(), source: source.into() }
+    }
+
+    /// What the system said about a path: a refusal is told from what may go away.
+    pub(super) fn of_path(path: &std::path::Path, doing: &str, source: io::Error) -> Self {
+        if source.kind() == io::ErrorKind::PermissionDenied {
+            let reason = "the server's user lacks the permission; grant it, or leave the repository out".to_owned();
+            return Self::Denied { path: path.to_owned(), reason };
+        }
+        Self::transient(doing, source)
+    }
+}

@@ -1,0 +1,179 @@
+//! Lists the refs of a repository in their fixed rank. Called by jobs; reads at most the objects of tags that it does
+//! not know yet, and never the history.
+
+mod moved;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashSet, sync::Arc};
+
+use gix::{objs::Kind, refs::Target};
+use keytrail_domain::{display_text::DisplayText, index_run::batch::CommitSha};
+
+pub use self::moved::moved;
+use super::{GitError, Graph, OpenedRepository, opened::ObjectReader};
+
+/// The usual bound of [`list_refs`].
+pub const MAX_REFS: usize = 500_000;
+
+/// What is listed; everything else (merge results, keep-around, stash, remotes) names commits that these name too,
+/// or that nobody published.
+const PREFIXES: [&str; 4] = ["refs/heads/", "refs/tags/", "refs/pull/", "refs/merge-requests/"];
+
+/// A chain of symbolic refs or of tags of tags that is longer than this is an accident or an attack.
+const LONGEST_CHAIN: usize = 8;
+
+/// A ref that names a commit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ref {
+    /// Its full name, made fit to be shown.
+    pub name: Arc<str>,
+    /// The commit, annotated tags peeled.
+    pub commit: CommitSha,
+}
+
+/// The refs of a repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RefList {
+    /// In the order of rank: default branch, branches, tags, pull requests; then bytewise.
+    pub refs: Vec<Ref>,
+    /// How many could not be read, name an object that is not there, or share their shown name with another.
+    pub broken: u64,
+    /// How many name something else than a commit.
+    pub not_commits: u64,
+    /// How many objects were read.
+    pub objects_read: u64,
+}
+
+/// Lists branches, tags and the heads of pull and merge requests.
+///
+/// A ref that is broken is counted and left out, as git does. A commit in `known` is not looked for again.
+pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> Result<RefList, GitError> {
+    let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| GitError::transient("listing the refs", error);
+    let store = gix::refs::file::Store::at(repository.common_dir().to_owned(), gix::hash::Kind::Sha1);
+    let mut listing = Listing { known, reader: repository.reader(), list: RefList::default() };
+    let mut names = HashSet::new();
+    let mut default = None;
+    let platform = store.iter().map_err(|error| unreadable(error.into()))?;
+    for prefix in PREFIXES {
+        let prefix: &gix::path::RelativePath =
+            prefix.as_bytes().try_into().map_err(|error: gix::Error| unreadable(error.into()))?;
+        for item in platform.prefixed(prefix).map_err(|error| unreadable(error.into()))? {
+            let Ok(item) = item else {
+                listing.list.broken += 1;
+                continue;
+            };
+            let name = item.name.as_bstr();
+            let of_requests = name.starts_with(b"refs/pull/") || name.starts_with(b"refs/merge-requests/");
+            if of_requests && !is_request_head(name) {
+                continue;
+            }
+            let Some(commit) = listing.commit_of(&store, &item)? else { continue };
+            if listing.list.refs.len() == max_refs {
+                return Err(GitError::TooManyRefs { bound: max_refs });
+            }
+            let shown: Arc<str> = DisplayText::clean_bytes(name).as_str().into();
+            if !names.insert(shown.clone()) {
+                listing.list.broken += 1;
+                continue;
+            }
+            if Some(name.as_ref()) == repository.default_branch_bytes() {
+                default = Some(listing.list.refs.len());
+            }
+            listing.list.refs.push(Ref { name: shown, commit });
+        }
+    }
+    // Each prefix comes sorted, but cleaning may change the order of names.
+    let default = default.map(|at| listing.list.refs[at].name.clone());
+    listing.list.refs.sort_by(|a, b| rank(a, default.as_ref()).cmp(&rank(b, default.as_ref())));
+    listing.list.objects_read = listing.reader.objects_read();
+    Ok(listing.list)
+}
+
+/// `refs/pull/1/head`, not `refs/pull/1/merge`.
+fn is_request_head(name: &[u8]) -> bool {
+    name.strip_suffix(b"/head").is_some_and(|name| name.iter().filter(|byte| **byte == b'/').count() == 2)
+}
+
+fn rank<'a>(item: &'a Ref, default: Option<&Arc<str>>) -> (u8, &'a str) {
+    let kind = match &*item.name {
+        _ if default == Some(&item.name) => 0,
+        name if name.starts_with("refs/heads/") => 1,
+        name if name.starts_with("refs/tags/") => 2,
+        _ => 3,
+    };
+    (kind, &item.name)
+}
+
+struct Listing<'a> {
+    known: &'a Graph,
+    reader: ObjectReader,
+    list: RefList,
+}
+
+impl Listing<'_> {
+    /// The commit that a ref leads to; `None` when it is counted as none.
+    fn commit_of(
+        &mut self,
+        store: &gix::refs::file::Store,
+        item: &gix::refs::Reference,
+    ) -> Result<Option<CommitSha>, GitError> {
+        let mut target = item.peeled.map_or_else(|| item.target.clone(), Target::Object);
+        for _ in 0..LONGEST_CHAIN {
+            match target {
+                Target::Object(id) => {
+                    return self.peel(sha_of(&id), item.name.as_bstr().starts_with(b"refs/tags/"));
+                }
+                Target::Symbolic(name) => match store.try_find(name.as_ref()) {
+                    Ok(Some(next)) => target = next.peeled.map_or(next.target, Target::Object),
+                    Ok(None) | Err(_) => break,
+                },
+            }
+        }
+        self.list.broken += 1;
+        Ok(None)
+    }
+
+    fn peel(&mut self, mut sha: CommitSha, may_be_a_tag: bool) -> Result<Option<CommitSha>, GitError> {
+        if self.known.contains(sha) {
+            return Ok(Some(sha));
+        }
+        if !may_be_a_tag {
+            // Only a hand could make a branch name something else; the walk finds out, and reading twice is slow.
+            let found = self.reader.exists(sha);
+            self.list.broken += u64::from(!found);
+            return Ok(found.then_some(sha));
+        }
+        for _ in 0..LONGEST_CHAIN {
+            match self.reader.read(sha)? {
+                Some((Kind::Commit, _)) => return Ok(Some(sha)),
+                Some((Kind::Tag, bytes)) => match tagged(bytes) {
+                    Some(next) => sha = next,
+                    None => break,
+                },
+                Some((Kind::Tree | Kind::Blob, _)) => {
+                    self.list.not_commits += 1;
+                    return Ok(None);
+                }
+                None => break,
+            }
+            if self.known.contains(sha) {
+                return Ok(Some(sha));
+            }
+        }
+        self.list.broken += 1;
+        Ok(None)
+    }
+}
+
+fn sha_of(id: &gix::ObjectId) -> CommitSha {
+    let mut sha = CommitSha::default();
+    sha.0.copy_from_slice(id.as_bytes());
+    sha
+}
+
+/// What an annotated tag's first line names.
+fn tagged(tag: &[u8]) -> Option<CommitSha> {
+    let hex = tag.strip_prefix(b"object ")?.get(..40)?;
+    std::str::from_utf8(hex).ok()?.parse().ok()
+}

@@ -1,0 +1,26 @@
+//! Ways to make the objects of a repository readable on this machine. Called by jobs before refs are listed or
+//! commits are walked; never decides what is read.
+//!
+//! A way is one file here and one arm below. What comes out is the same for all: an [`OpenedRepository`].
+
+mod in_place;
+
+use std::path::PathBuf;
+
+use super::{GitError, OpenedRepository};
+
+/// Where a repository is, and so how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// In a folder of this machine; it is read where it lies, and nothing is written to it.
+    InPlace(PathBuf),
+}
+
+impl Connection {
+    /// Makes the objects readable.
+    pub fn open(&self) -> Result<OpenedRepository, GitError> {
+        match self {
+            Self::InPlace(path) => in_place::open(path),
+        }
+    }
+}
