@@ -10,6 +10,9 @@ use crate::{
     upcast::{UPCASTERS, upcast},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Why a stored event could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -127,6 +130,3 @@ fn read<E: StoredEvent + DeserializeOwned>(event_type: &str, version: &str, payl
     }
     Ok(event)
 }
-
-#[cfg(test)]
-mod tests;
