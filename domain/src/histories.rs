@@ -42,7 +42,11 @@ where
             state.evolve(&read);
         }
         let emitted = decided.unwrap_or_default();
-        prop_assert_eq!(emitted.is_empty(), before == json(&state), "an event changes the state, and nothing else does");
+        prop_assert_eq!(
+            emitted.is_empty(),
+            before == json(&state),
+            "an event changes the state, and nothing else does"
+        );
         let twice = state.decide(stamp(command)).unwrap_or_default();
         prop_assert!(twice.is_empty(), "{twice:?} a second time");
         history.extend(emitted);

@@ -110,8 +110,9 @@ pub fn scan(text: &str, letters: Letters) -> Found {
         let Some((number, _)) = number_after(text, end, hyphen) else { continue };
         let start = match letters {
             Letters::Upper => project_before(text, hyphen, Letters::Upper),
-            Letters::AnyCase => project_before(text, hyphen, Letters::Upper)
-                .or_else(|| project_before(text, hyphen, Letters::AnyCase)),
+            Letters::AnyCase => {
+                project_before(text, hyphen, Letters::Upper).or_else(|| project_before(text, hyphen, Letters::AnyCase))
+            }
         };
         let Some(start) = start else { continue };
         let project = &text[start..hyphen];

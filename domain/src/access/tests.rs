@@ -8,12 +8,7 @@ use crate::{display_text::DisplayText, given::given, histories, timestamp::Times
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
 fn issue(name: &str, expires_at: Timestamp) -> Command {
-    Command::IssueToken {
-        name: DisplayText::clean(name),
-        role: Role::Auditor,
-        expires_at,
-        prefix: "kt_abcdef".into(),
-    }
+    Command::IssueToken { name: DisplayText::clean(name), role: Role::Auditor, expires_at, prefix: "kt_abcdef".into() }
 }
 
 fn issued() -> Event {

@@ -153,10 +153,12 @@ fn a_name_that_another_holds_is_refused_whatever_its_case() {
 
 #[test]
 fn the_stored_words_of_scopes_stay() {
-    let words =
-        [ClaimScope::IntegrationName, ClaimScope::Connection, ClaimScope::ActiveRun].map(ClaimScope::as_str);
+    let words = [ClaimScope::IntegrationName, ClaimScope::Connection, ClaimScope::ActiveRun].map(ClaimScope::as_str);
     assert_eq!(words, ["integration_name", "connection", "active_run"]);
     // Hashed keys stand in the table of claims: how they are made never changes.
     assert_eq!(claim(ClaimScope::Connection, "a".repeat(512)).key, "a".repeat(512));
-    assert_eq!(claim(ClaimScope::Connection, "a".repeat(513)).key, "sha256:02425c0f5b0dabf3d2b9115f3f7723a02ad8bcfb1534a0d231614fd42b8188f6");
+    assert_eq!(
+        claim(ClaimScope::Connection, "a".repeat(513)).key,
+        "sha256:02425c0f5b0dabf3d2b9115f3f7723a02ad8bcfb1534a0d231614fd42b8188f6"
+    );
 }

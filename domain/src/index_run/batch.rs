@@ -13,6 +13,9 @@ use crate::{
     stored_events,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The stored word of the sibling stream; its id is the run's.
 pub const STREAM_TYPE: &str = "index_batch";
 

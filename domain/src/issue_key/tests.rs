@@ -39,7 +39,8 @@ fn a_neighbour_is_neither_letter_nor_digit_of_any_script() {
         assert_eq!(upper(text), [""; 0], "{text}");
         assert_eq!(any_case(&text.replace('x', "é")), [""; 0], "{text}");
     }
-    for text in ["_JRA-1", "__JRA-1_", "1_JRA-1", "é_JRA-1", "-JRA-1-", "😀JRA-1😀", "\u{feff}JRA-1\0", "«JRA-1»"] {
+    for text in ["_JRA-1", "__JRA-1_", "1_JRA-1", "é_JRA-1", "-JRA-1-", "😀JRA-1😀", "\u{feff}JRA-1\0", "«JRA-1»"]
+    {
         assert_eq!(upper(text), ["JRA-1"], "{text}");
         assert_eq!(any_case(text), ["JRA-1"], "{text}");
     }
@@ -105,7 +106,12 @@ fn at_most_64_kib_are_scanned_and_no_key_is_cut() {
         (padding(MAX_BYTES - 6) + "JRA-1é", &[], true),
         (padding(MAX_BYTES - 7) + "JRA-1.é", &["JRA-1"], true),
     ] {
-        assert_eq!((upper(&text), scan(&text, Letters::Upper).bounded), (to_vec(expected), bounded), "{}", &text[65_520..]);
+        assert_eq!(
+            (upper(&text), scan(&text, Letters::Upper).bounded),
+            (to_vec(expected), bounded),
+            "{}",
+            &text[65_520..]
+        );
     }
 }
 

@@ -109,8 +109,7 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
 fn each_fact_leads_to_its_intent_by_one_policy() {
     for (fact, expected) in table() {
         let recorded = recorded(fact);
-        let followed: Vec<_> =
-            POLICIES.iter().filter_map(|(name, policy)| Some((*name, policy(&recorded)?))).collect();
+        let followed: Vec<_> = POLICIES.iter().filter_map(|(name, policy)| Some((*name, policy(&recorded)?))).collect();
         assert_eq!(followed, Vec::from_iter(expected), "after {}", recorded.fact.name());
     }
 }
