@@ -1,5 +1,12 @@
 //! What may exist only once over all aggregates, as a pure function of events.
 
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+#[cfg(test)]
+mod tests;
+
 /// A kind of claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ClaimScope {
@@ -22,13 +29,30 @@ impl ClaimScope {
     }
 }
 
-/// One thing that exists at most once.
+/// One thing that exists at most once. Its key is at most [`Claim::MAX_BYTES`] long, or hashed: it stands in an index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Claim {
     /// Of which kind.
     pub scope: ClaimScope,
     /// Which.
     pub key: String,
+}
+
+impl Claim {
+    /// The bound of a key in bytes, as of all indexed text.
+    pub const MAX_BYTES: usize = 512;
+
+    fn new(scope: ClaimScope, key: String) -> Self {
+        if key.len() <= Self::MAX_BYTES {
+            return Self { scope, key };
+        }
+        let hash = Sha256::digest(key.as_bytes());
+        let digits = hash.iter().fold(String::with_capacity(64), |mut digits, byte| {
+            let _ = write!(digits, "{byte:02x}");
+            digits
+        });
+        Self { scope, key: format!("sha256:{digits}") }
+    }
 }
 
 /// What an event does to a claim. The holder is the event's stream.
@@ -43,12 +67,12 @@ pub enum ClaimChange {
 impl ClaimChange {
     /// Takes `key` of `scope`.
     pub fn take(scope: ClaimScope, key: impl Into<String>) -> Self {
-        Self::Take(Claim { scope, key: key.into() })
+        Self::Take(Claim::new(scope, key.into()))
     }
 
     /// Releases `key` of `scope`.
     pub fn release(scope: ClaimScope, key: impl Into<String>) -> Self {
-        Self::Release(Claim { scope, key: key.into() })
+        Self::Release(Claim::new(scope, key.into()))
     }
 
     /// The claim, whichever way it changes.

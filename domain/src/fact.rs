@@ -10,6 +10,9 @@ use crate::{
     upcast::{UPCASTERS, upcast},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Why a stored event could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -56,6 +59,11 @@ macro_rules! facts {
                 match self { $(Self::$variant(event) => event.name()),* }
             }
 
+            /// The version of the payload's shape.
+            pub fn version(&self) -> &'static str {
+                match self { $(Self::$variant(event) => event.version()),* }
+            }
+
             /// The payload as it is stored.
             pub fn payload(&self) -> serde_json::Result<String> {
                 match self { $(Self::$variant(event) => serde_json::to_string(event)),* }
@@ -86,7 +94,7 @@ facts! {
 }
 
 impl Fact {
-    /// What it takes or releases of what may exist only once. `id` is its stream's.
+    /// What it takes or releases of what may exist only once; the holder is its stream.
     pub fn claims(&self) -> Vec<ClaimChange> {
         match self {
             Self::Integration(event) => integration::Integration::claims(event),
@@ -106,12 +114,19 @@ impl Fact {
 fn read<E: StoredEvent + DeserializeOwned>(event_type: &str, version: &str, payload: &str) -> Result<E, Unreadable> {
     let malformed =
         |source| Unreadable::Malformed { event_type: event_type.to_owned(), version: version.to_owned(), source };
-    if E::TYPES.contains(&(event_type, version)) {
-        return serde_json::from_str(payload).map_err(malformed);
+    let (climbed, event): (_, E) = if E::TYPES.contains(&(event_type, version)) {
+        (version.to_owned(), serde_json::from_str(payload).map_err(malformed)?)
+    } else {
+        let value = serde_json::from_str(payload).map_err(malformed)?;
+        let (climbed, value) = upcast(UPCASTERS, event_type, version, value);
+        if !E::TYPES.contains(&(event_type, climbed.as_str())) {
+            return Err(Unreadable::Future { event_type: event_type.to_owned(), version: version.to_owned() });
+        }
+        (climbed, serde_json::from_value(value).map_err(malformed)?)
+    };
+    // The payload names its event too; a row whose two names differ says nothing that can be trusted.
+    if (event.name(), event.version()) != (event_type, climbed.as_str()) {
+        return Err(malformed(serde::de::Error::custom(format_args!("the payload is of {}", event.name()))));
     }
-    let (climbed, value) = upcast(UPCASTERS, event_type, version, serde_json::from_str(payload).map_err(malformed)?);
-    if E::TYPES.contains(&(event_type, climbed.as_str())) {
-        return serde_json::from_value(value).map_err(malformed);
-    }
-    Err(Unreadable::Future { event_type: event_type.to_owned(), version: version.to_owned() })
+    Ok(event)
 }

@@ -2,11 +2,16 @@
 //!
 //! Grammar: an ASCII letter, 1 to 254 letters, digits or underscores, a hyphen, a number from 1 to 10^18-1 without a
 //! leading zero; the neighbours on both sides are neither letters nor digits (of any script). Keys are folded to upper
-//! case. Lower-case letters in the project count only in ref names.
+//! case. Lower-case letters in the project count only in ref names. docs/issue-keys.md compares this with other tools.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 use memchr::memchr_iter;
+
+#[cfg(test)]
+mod comparison;
+#[cfg(test)]
+mod tests;
 
 /// Raised whenever the grammar changes, and recorded with what it found.
 pub const EXTRACTOR_VERSION: u32 = 1;
@@ -19,6 +24,9 @@ pub const MAX_KEYS: usize = 500;
 
 /// The longest project key.
 pub const MAX_PROJECT: usize = 255;
+
+/// The longest number: 18 digits fit every engine's integers.
+const MAX_DIGITS: usize = 18;
 
 /// The name of an issue, such as `KAFKA-1234`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -45,18 +53,19 @@ impl FromStr for IssueKey {
 
     /// The whole text, whatever its case: people type `kafka-1`.
     fn from_str(text: &str) -> Result<Self, NotAKey> {
-        let found = scan(text, Letters::AnyCase);
-        match &found.keys[..] {
-            [(key, at)] if *at == 0 && key.project.len() + 1 + decimal_length(key.number) == text.len() => {
-                Ok(key.clone())
+        let hyphen = text.find('-').ok_or(NotAKey)?;
+        let project = &text[..hyphen];
+        let letters = project.bytes().all(|byte| Letters::AnyCase.in_project(byte));
+        if !letters || !project.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            return Err(NotAKey);
+        }
+        match number_after(text, text.len(), hyphen) {
+            Some((number, end)) if end == text.len() && (2..=MAX_PROJECT).contains(&project.len()) => {
+                Ok(Self { project: Arc::from(project.to_ascii_uppercase()), number })
             }
             _ => Err(NotAKey),
         }
     }
-}
-
-fn decimal_length(number: u64) -> usize {
-    number.checked_ilog10().map_or(1, |digits| digits as usize + 1)
 }
 
 /// Which letters a project may have in this text.
@@ -64,8 +73,19 @@ fn decimal_length(number: u64) -> usize {
 pub enum Letters {
     /// Messages: `lodash-4` is no key.
     Upper,
-    /// Ref names, and what a person types: `feature/jra-1` means JRA-1.
+    /// Ref names, and what a person types: `feature/jra-1` means JRA-1. Where upper case alone makes a key too, that
+    /// one is meant: `bugfix_JRA-1` is JRA-1.
     AnyCase,
+}
+
+impl Letters {
+    fn in_project(self, byte: u8) -> bool {
+        match byte {
+            b'A'..=b'Z' | b'0'..=b'9' | b'_' => true,
+            b'a'..=b'z' => self == Self::AnyCase,
+            _ => false,
+        }
+    }
 }
 
 /// What a text holds.
@@ -87,7 +107,14 @@ pub fn scan(text: &str, letters: Letters) -> Found {
     }
     let bytes = text.as_bytes();
     for hyphen in memchr_iter(b'-', &bytes[..end]) {
-        let Some((start, number, _)) = candidate(text, end, hyphen, letters) else { continue };
+        let Some((number, _)) = number_after(text, end, hyphen) else { continue };
+        let start = match letters {
+            Letters::Upper => project_before(text, hyphen, Letters::Upper),
+            Letters::AnyCase => {
+                project_before(text, hyphen, Letters::Upper).or_else(|| project_before(text, hyphen, Letters::AnyCase))
+            }
+        };
+        let Some(start) = start else { continue };
         let project = &text[start..hyphen];
         let same = |key: &IssueKey| key.number == number && key.project.eq_ignore_ascii_case(project);
         if found.keys.iter().any(|(key, _)| same(key)) {
@@ -103,38 +130,35 @@ pub fn scan(text: &str, letters: Letters) -> Found {
     found
 }
 
-/// The candidate around the hyphen: where it starts, its number, and where it ends.
-fn candidate(text: &str, limit: usize, hyphen: usize, letters: Letters) -> Option<(usize, u64, usize)> {
+/// The number after the hyphen, and where it ends. A number that the limit cuts in two is none.
+fn number_after(text: &str, limit: usize, hyphen: usize) -> Option<(u64, usize)> {
+    let bytes = &text.as_bytes()[..limit];
+    let digits = bytes[hyphen + 1..].iter().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    let end = hyphen + 1 + digits;
+    if !(1..=MAX_DIGITS).contains(&digits) || bytes[hyphen + 1] == b'0' {
+        return None;
+    }
+    if text[end..].chars().next().is_some_and(char::is_alphanumeric) {
+        return None;
+    }
+    Some((text[hyphen + 1..end].parse().ok()?, end))
+}
+
+/// Where the longest project that ends before the hyphen begins. An underscore in front is a neighbour like any other:
+/// `_JRA-1` and `1_JRA-1` are JRA-1, as `JRA-1_` is.
+fn project_before(text: &str, hyphen: usize, letters: Letters) -> Option<usize> {
     let bytes = text.as_bytes();
-    let in_project = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let length = bytes[..hyphen].iter().rev().take(MAX_PROJECT + 1).take_while(|byte| in_project(byte)).count();
-    // An underscore in front is a neighbour like any other: `_JRA-1` is JRA-1, as `JRA-1_` is.
-    let start = hyphen - length;
-    let start = start + bytes[start..hyphen].iter().take_while(|byte| **byte == b'_').count();
-    if !(2..=MAX_PROJECT).contains(&(hyphen - start)) || !bytes[start].is_ascii_alphabetic() {
-        return None;
-    }
-    if letters == Letters::Upper && bytes[start..hyphen].iter().any(u8::is_ascii_lowercase) {
-        return None;
-    }
-    if text[..start].chars().next_back().is_some_and(char::is_alphanumeric) {
-        return None;
-    }
-    let digits = bytes[hyphen + 1..limit].iter().take(19).take_while(|byte| byte.is_ascii_digit()).count();
-    let after = hyphen + 1 + digits;
-    if !(1..=18).contains(&digits) || bytes[hyphen + 1] == b'0' {
-        return None;
-    }
-    if text[after..].chars().next().is_some_and(char::is_alphanumeric) {
-        return None;
-    }
-    Some((start, text[hyphen + 1..after].parse().ok()?, after))
+    let run = bytes[..hyphen].iter().rev().take(MAX_PROJECT).take_while(|byte| letters.in_project(**byte)).count();
+    // Two characters at least, so the one before the hyphen is no beginning.
+    (hyphen - run..hyphen.saturating_sub(1)).find(|&start| {
+        bytes[start].is_ascii_alphabetic() && !text[..start].chars().next_back().is_some_and(char::is_alphanumeric)
+    })
 }
 
 /// Projects that look like issue keys and are names of standards and products; views leave them out unless such a
 /// project is really there.
 pub const DENIED_PROJECTS: &[&str] = &[
     "ASCII", "BASE", "COVID", "CP", "CVE", "CWE", "ECMA", "EN", "GHSA", "GPL", "HTTP", "IEC", "IEEE", "IPV", "ISO",
-    "JDK", "JEP", "JSR", "LGPL", "MD", "PEP", "PKCS", "RFC", "RUSTSEC", "SHA", "TLS", "UCS", "US", "USASCII", "UTF",
-    "WD", "WINDOWS", "X",
+    "JDK", "JEP", "JSR", "LGPL", "MD", "PEP", "PKCS", "RFC", "RUSTSEC", "SHA", "TLS", "UCS", "USASCII", "UTF", "WD",
+    "WINDOWS",
 ];

@@ -10,6 +10,8 @@ pub mod display_text;
 pub mod es;
 pub mod fact;
 pub mod given;
+#[cfg(test)]
+mod histories;
 pub mod id;
 pub mod index_run;
 pub mod integration;

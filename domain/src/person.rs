@@ -24,3 +24,23 @@ impl fmt::Display for PersonId {
         self.0.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Variant;
+
+    use super::*;
+
+    #[test]
+    fn a_person_is_a_uuid_of_version_8_made_of_the_first_half_of_the_hash() {
+        let mut hash = [0xab; 32];
+        let id = PersonId::of_keyed_hash(&hash);
+        assert_eq!((id.0.get_version_num(), id.0.get_variant()), (8, Variant::RFC4122));
+        // Ids stand in the log: how they are made never changes.
+        assert_eq!(id.to_string(), "abababab-abab-8bab-abab-abababababab");
+        hash[16] = 0;
+        assert_eq!(PersonId::of_keyed_hash(&hash), id);
+        hash[15] = 0;
+        assert_ne!(PersonId::of_keyed_hash(&hash), id);
+    }
+}

@@ -68,6 +68,8 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -79,5 +81,35 @@ mod tests {
         }
         assert_eq!(Timestamp(1_700_000_000_123_456).to_string(), "2023-11-14T22:13:20.123456Z");
         assert_eq!("yesterday".parse::<Timestamp>(), Err(NotATime));
+    }
+
+    #[test]
+    fn a_time_of_any_zone_is_read_as_utc() {
+        for text in ["2026-11-21T06:00:00Z", "2026-11-21T07:30:00.000000+01:30", "2026-11-21t06:00:00z"] {
+            assert_eq!(text.parse::<Timestamp>().expect("a time").to_string(), "2026-11-21T06:00:00.000000Z");
+        }
+        for text in ["", "@", "@x", "@1.5", "2026-11-21", "2026-11-21T06:00:00", "2026-13-01T00:00:00Z", "@\u{661}"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(NotATime), "{text}");
+        }
+        assert_eq!("@9223372036854775807".parse(), Ok(Timestamp(i64::MAX)));
+    }
+
+    proptest! {
+        #[test]
+        fn every_moment_of_a_year_of_four_digits_survives_exactly_and_in_order(
+            one in -62_167_219_200_000_000..253_402_300_800_000_000_i64,
+            other in -62_167_219_200_000_000..253_402_300_800_000_000_i64,
+        ) {
+            let [one, other] = [Timestamp(one), Timestamp(other)];
+            prop_assert_eq!(one.to_string().parse(), Ok(one));
+            prop_assert_eq!(one.to_string().cmp(&other.to_string()), one.cmp(&other));
+        }
+
+        #[test]
+        fn every_other_moment_survives_to_its_second(micros: i64) {
+            let read: Timestamp = Timestamp(micros).to_string().parse().expect("what we wrote");
+            prop_assert_eq!(read.to_string(), Timestamp(micros).to_string());
+            prop_assert!(read == Timestamp(micros) || read == Timestamp::from_seconds(Timestamp(micros).seconds()));
+        }
     }
 }

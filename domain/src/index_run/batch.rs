@@ -13,6 +13,9 @@ use crate::{
     stored_events,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The stored word of the sibling stream; its id is the run's.
 pub const STREAM_TYPE: &str = "index_batch";
 
@@ -119,7 +122,7 @@ pub struct CommitBatch {
     pub commits: Vec<Commit>,
 }
 
-/// A ref that is new, moved, or gone.
+/// A ref that is new, moved, or gone. git's null name (all zero) names no commit: it is `None` here, and read back so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefMove {
     /// Its full name.
@@ -286,6 +289,10 @@ impl TryFrom<CommitColumns> for CommitBatch {
                 keys,
             })
         });
+        let commits = commits.collect::<Result<_, _>>()?;
+        if keys.next().is_some() {
+            return Err(Misfit("candidates are left over"));
+        }
         Ok(Self {
             repository: columns.repository,
             number: columns.number,
@@ -293,7 +300,7 @@ impl TryFrom<CommitColumns> for CommitBatch {
             cursor: Cursor { generation: columns.generation, sha: cursor },
             walked: columns.walked,
             default_branch: columns.default_branch,
-            commits: commits.collect::<Result<_, _>>()?,
+            commits,
         })
     }
 }
@@ -353,10 +360,10 @@ impl TryFrom<RefColumns> for RefBatch {
         }
         let some = |sha| (sha != NONE).then_some(sha);
         let mut refs: Vec<RefMove> = names
-            .iter()
+            .into_iter()
             .zip(from.into_iter().zip(columns.to.0))
             .map(|(name, (from, to))| RefMove {
-                name: DisplayText::clean(name),
+                name: DisplayText::stored(name),
                 from: some(from),
                 to: some(to),
                 keys: Vec::new(),

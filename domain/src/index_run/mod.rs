@@ -7,7 +7,7 @@ mod command;
 mod error;
 mod event;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,1 +1,128 @@
 //! Given, when, then.
+
+use proptest::{collection::vec, prelude::*};
+use uuid::Uuid;
+
+use super::{Cause, Command, Counts, Error, Event, FailureCode, IndexRun};
+use crate::{aggregate::Aggregate as _, display_text::DisplayText, given::given, histories, id::RepositoryId};
+
+const REPOSITORY: RepositoryId = RepositoryId(Uuid::from_u128(1));
+const COUNTS: Counts = Counts { commits: 12, keyed: 7, keys: 9, refs: 3, bounded: 0 };
+
+fn request(cause: Cause) -> Command {
+    Command::Request { repository: REPOSITORY, cause }
+}
+
+fn requested() -> Event {
+    Event::Requested { repository: REPOSITORY, cause: Cause::Asked }
+}
+
+fn fail(text: &str) -> Command {
+    Command::Fail { code: FailureCode::Denied, text: DisplayText::clean(text) }
+}
+
+fn failed() -> Event {
+    Event::Failed { repository: REPOSITORY, code: FailureCode::Denied, text: DisplayText::clean("no") }
+}
+
+fn completed() -> Event {
+    Event::Completed { repository: REPOSITORY, counts: COUNTS }
+}
+
+fn cancelled() -> Event {
+    Event::Cancelled { repository: REPOSITORY }
+}
+
+fn complete() -> Command {
+    Command::Complete { counts: COUNTS }
+}
+
+fn waiting() -> Vec<Event> {
+    vec![requested()]
+}
+
+fn running() -> Vec<Event> {
+    vec![requested(), Event::Started { number: 5 }]
+}
+
+#[test]
+fn a_run_begins_with_a_request_and_its_cause() {
+    for cause in [Cause::Discovered, Cause::Asked, Cause::Reset] {
+        given::<IndexRun>(&[]).when(request(cause)).then(&[Event::Requested { repository: REPOSITORY, cause }]);
+    }
+    for wish in [Command::Start { number: 5 }, complete(), fail("no"), Command::Cancel] {
+        given::<IndexRun>(&[]).when(wish).then_refused("index_run_unknown");
+    }
+}
+
+#[test]
+fn a_run_is_requested_once() {
+    for history in [waiting(), running(), ended(completed()), ended(failed()), ended(cancelled())] {
+        given::<IndexRun>(&history).when(request(Cause::Reset)).then_refused("index_run_exists");
+    }
+}
+
+#[test]
+fn the_first_start_counts() {
+    given::<IndexRun>(&waiting()).when(Command::Start { number: 5 }).then(&[Event::Started { number: 5 }]);
+    given::<IndexRun>(&running()).when(Command::Start { number: 5 }).then_nothing();
+    given::<IndexRun>(&running()).when(Command::Start { number: 6 }).then_nothing();
+}
+
+#[test]
+fn a_run_ends_from_wherever_it_is() {
+    for history in [waiting(), running()] {
+        given::<IndexRun>(&history).when(complete()).then(&[completed()]);
+        given::<IndexRun>(&history).when(fail("no")).then(&[failed()]);
+        given::<IndexRun>(&history).when(Command::Cancel).then(&[cancelled()]);
+    }
+}
+
+fn ended(end: Event) -> Vec<Event> {
+    [running(), vec![end]].concat()
+}
+
+#[test]
+fn a_run_ends_once() {
+    let same = [(completed(), complete()), (failed(), fail("still no")), (cancelled(), Command::Cancel)];
+    for (row, (end, _)) in same.iter().enumerate() {
+        for (column, (_, wish)) in same.iter().enumerate() {
+            let then = given::<IndexRun>(&ended(end.clone())).when(wish.clone());
+            if row == column { then.then_nothing() } else { then.then_refused("index_run_ended") }
+        }
+        given::<IndexRun>(&ended(end.clone())).when(Command::Start { number: 5 }).then_refused("index_run_ended");
+    }
+    histories::refusals_differ(&[Error::AlreadyRequested, Error::Unknown, Error::Ended]);
+}
+
+#[test]
+fn a_repository_has_one_run_at_a_time_and_every_end_frees_it() {
+    let take = IndexRun::claims(&requested());
+    assert_eq!(take.len(), 1);
+    for end in [completed(), failed(), cancelled()] {
+        assert_eq!(IndexRun::claims(&end).len(), 1);
+        assert_eq!(IndexRun::claims(&end)[0].claim(), take[0].claim());
+    }
+    assert_eq!(IndexRun::claims(&Event::Started { number: 5 }), []);
+}
+
+/// Wishes over a few repositories, so that they meet.
+pub(crate) fn any_command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        (1..4_u128).prop_map(|id| Command::Request {
+            repository: RepositoryId(Uuid::from_u128(id)),
+            cause: Cause::Discovered
+        }),
+        (1..9_i64).prop_map(|number| Command::Start { number }),
+        Just(complete()),
+        Just(fail("no")),
+        Just(Command::Cancel),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_history_of_wishes_folds(commands in vec(any_command(), 0..40)) {
+        histories::fold::<IndexRun>(commands)?;
+    }
+}

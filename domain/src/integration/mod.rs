@@ -5,7 +5,7 @@ mod error;
 mod event;
 mod name;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,1 +1,161 @@
 //! Given, when, then.
+
+use proptest::{collection::vec, prelude::*};
+
+use super::{Command, Error, Event, Integration, IntegrationName};
+use crate::{aggregate::Refusal as _, given::given, histories, service::Connection};
+
+fn name(text: &str) -> IntegrationName {
+    IntegrationName::parse(text).expect("a good name")
+}
+
+fn path(path: &str) -> Connection {
+    Connection::Path { path: path.into() }
+}
+
+fn add() -> Command {
+    Command::Add { name: name("Kafka"), connection: path("/git/kafka") }
+}
+
+fn rename(text: &str) -> Command {
+    Command::Rename { name: name(text) }
+}
+
+fn change_connection(to: &str) -> Command {
+    Command::ChangeConnection { connection: path(to) }
+}
+
+fn added() -> Event {
+    Event::Added { name: name("Kafka"), connection: path("/git/kafka") }
+}
+
+fn renamed(to: &str) -> Event {
+    Event::Renamed { name: name(to), previous: name("Kafka") }
+}
+
+fn connection_changed(to: &str) -> Event {
+    Event::ConnectionChanged { connection: path(to), previous: path("/git/kafka") }
+}
+
+fn removed() -> Event {
+    Event::Removed { name: name("Kafka"), connection: path("/git/kafka") }
+}
+
+fn absent() -> Vec<Event> {
+    Vec::new()
+}
+
+fn active() -> Vec<Event> {
+    vec![added()]
+}
+
+fn paused() -> Vec<Event> {
+    vec![added(), Event::Paused {}]
+}
+
+fn gone() -> Vec<Event> {
+    vec![added(), removed()]
+}
+
+#[test]
+fn what_was_never_added_can_only_be_added() {
+    given::<Integration>(&absent()).when(add()).then(&[added()]);
+    for wish in [rename("Other"), change_connection("/x"), Command::Pause, Command::Resume, Command::Remove] {
+        given::<Integration>(&absent()).when(wish).then_refused("integration_unknown");
+    }
+}
+
+#[test]
+fn an_id_is_added_once() {
+    given::<Integration>(&active()).when(add()).then_refused("integration_exists");
+    given::<Integration>(&paused()).when(add()).then_refused("integration_exists");
+    given::<Integration>(&gone()).when(add()).then_refused("integration_removed");
+}
+
+#[test]
+fn what_was_removed_stays_removed() {
+    for wish in [rename("Other"), change_connection("/x"), Command::Pause, Command::Resume] {
+        given::<Integration>(&gone()).when(wish).then_refused("integration_removed");
+    }
+    given::<Integration>(&gone()).when(Command::Remove).then_nothing();
+}
+
+#[test]
+fn a_live_integration_is_renamed_whether_paused_or_not() {
+    for history in [active(), paused()] {
+        given::<Integration>(&history).when(rename("Other")).then(&[renamed("Other")]);
+        given::<Integration>(&history).when(rename("Kafka")).then_nothing();
+        given::<Integration>(&history).when(rename("KAFKA")).then(&[renamed("KAFKA")]);
+    }
+}
+
+#[test]
+fn a_live_integration_looks_somewhere_else_whether_paused_or_not() {
+    for history in [active(), paused()] {
+        given::<Integration>(&history).when(change_connection("/x")).then(&[connection_changed("/x")]);
+        given::<Integration>(&history).when(change_connection("/git/kafka")).then_nothing();
+    }
+}
+
+#[test]
+fn pausing_and_resuming_say_nothing_twice() {
+    given::<Integration>(&active()).when(Command::Pause).then(&[Event::Paused {}]);
+    given::<Integration>(&active()).when(Command::Resume).then_nothing();
+    given::<Integration>(&paused()).when(Command::Pause).then_nothing();
+    given::<Integration>(&paused()).when(Command::Resume).then(&[Event::Resumed {}]);
+    let resumed = [added(), Event::Paused {}, Event::Resumed {}];
+    given::<Integration>(&resumed).when(Command::Pause).then(&[Event::Paused {}]);
+}
+
+#[test]
+fn removing_frees_the_last_name_and_place() {
+    for history in [active(), paused()] {
+        given::<Integration>(&history).when(Command::Remove).then(&[removed()]);
+        let moved = [history, vec![renamed("Other"), connection_changed("/x")]].concat();
+        given::<Integration>(&moved)
+            .when(Command::Remove)
+            .then(&[Event::Removed { name: name("Other"), connection: path("/x") }]);
+    }
+}
+
+#[test]
+fn a_pause_survives_a_new_name_and_a_new_place() {
+    let history = [paused(), vec![renamed("Other"), connection_changed("/x")]].concat();
+    given::<Integration>(&history).when(Command::Resume).then(&[Event::Resumed {}]);
+}
+
+#[test]
+fn a_name_has_1_to_100_characters_after_cleaning() {
+    assert!(IntegrationName::parse(" \t\0").is_err());
+    assert!(IntegrationName::parse(&"ä".repeat(100)).is_ok());
+    assert!(IntegrationName::parse(&"ä".repeat(101)).is_err());
+    assert_eq!(name("  Two \n words ").as_str(), "Two words");
+    assert_eq!(name("KAFKA Ä").folded(), name("kafka ä").folded());
+}
+
+#[test]
+fn every_refusal_has_its_own_code_and_sentence() {
+    histories::refusals_differ(&[Error::AlreadyAdded, Error::Unknown, Error::Removed, Error::OtherKind]);
+    assert_eq!(Error::OtherKind.code(), "integration_other_kind");
+}
+
+/// Wishes over a few names and places, so that they meet.
+pub(crate) fn any_command() -> impl Strategy<Value = Command> {
+    let any_name = prop::sample::select(vec!["a", "A", "b", "B", "c"]).prop_map(name);
+    let any_path = prop::sample::select(vec!["/a", "/b", "/c"]).prop_map(path);
+    prop_oneof![
+        (any_name.clone(), any_path.clone()).prop_map(|(name, connection)| Command::Add { name, connection }),
+        any_name.prop_map(|name| Command::Rename { name }),
+        any_path.prop_map(|connection| Command::ChangeConnection { connection }),
+        Just(Command::Pause),
+        Just(Command::Resume),
+        Just(Command::Remove),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_history_of_wishes_folds(commands in vec(any_command(), 0..40)) {
+        histories::fold::<Integration>(commands)?;
+    }
+}

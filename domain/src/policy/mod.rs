@@ -6,6 +6,8 @@ mod forget_on_remove;
 mod index_on_discover;
 mod run_on_request;
 mod stop_on_cancel;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     fact::Fact,

@@ -1,1 +1,75 @@
 //! Given, when, then.
+
+use proptest::{collection::vec, prelude::*};
+use uuid::Uuid;
+
+use super::{Command, Error, Event, Repository};
+use crate::{
+    display_text::DisplayText,
+    given::given,
+    histories,
+    id::{IntegrationId, RepositoryId},
+    service::Connection,
+};
+
+const INTEGRATION: IntegrationId = IntegrationId(Uuid::from_u128(1));
+
+fn discover(name: &str) -> Command {
+    Command::Discover { integration: INTEGRATION, name: DisplayText::clean(name), location: location() }
+}
+
+fn discovered(name: &str) -> Event {
+    Event::Discovered { integration: INTEGRATION, name: DisplayText::clean(name), location: location() }
+}
+
+fn location() -> Connection {
+    Connection::Path { path: "/git/kafka".into() }
+}
+
+#[test]
+fn an_integration_sees_a_repository_for_the_first_time() {
+    given::<Repository>(&[]).when(discover("kafka")).then(&[discovered("kafka")]);
+}
+
+#[test]
+fn seeing_it_again_is_no_second_fact() {
+    given::<Repository>(&[discovered("kafka")]).when(discover("kafka")).then_nothing();
+    given::<Repository>(&[discovered("kafka")]).when(discover("other")).then_nothing();
+}
+
+#[test]
+fn a_forgotten_repository_can_be_discovered_again() {
+    let forgotten = [discovered("kafka"), Event::Forgotten {}];
+    given::<Repository>(&forgotten).when(discover("other")).then(&[discovered("other")]);
+}
+
+#[test]
+fn a_repository_is_forgotten_once() {
+    given::<Repository>(&[discovered("kafka")]).when(Command::Forget).then(&[Event::Forgotten {}]);
+    given::<Repository>(&[discovered("kafka"), Event::Forgotten {}]).when(Command::Forget).then_nothing();
+}
+
+#[test]
+fn what_was_never_seen_cannot_be_forgotten() {
+    given::<Repository>(&[]).when(Command::Forget).then_refused("repository_unknown");
+    histories::refusals_differ(&[Error::Unknown]);
+}
+
+#[test]
+fn the_id_of_a_repository_is_that_of_its_place_in_its_integration() {
+    let key = location().natural_key();
+    let other = IntegrationId(Uuid::from_u128(2));
+    assert_eq!(RepositoryId::of(INTEGRATION, &key), RepositoryId::of(INTEGRATION, &key));
+    assert_ne!(RepositoryId::of(INTEGRATION, &key), RepositoryId::of(other, &key));
+    // Ids stand in the log: how they are made never changes.
+    assert_eq!(RepositoryId::of(INTEGRATION, "path:/git/kafka").to_string(), "d0697a9d-ff82-5cef-9014-3666b0e9031a");
+}
+
+proptest! {
+    #[test]
+    fn any_history_of_wishes_folds(
+        commands in vec(prop_oneof![Just(discover("a")), Just(discover("b")), Just(Command::Forget)], 0..40)
+    ) {
+        histories::fold::<Repository>(commands)?;
+    }
+}
