@@ -4,6 +4,7 @@
 //! `jobs`; those call `store`. `git` knows nobody. ARCHITECTURE.md is the map.
 
 pub mod app;
+pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod git;

@@ -77,7 +77,7 @@ impl App {
     pub async fn dispatch<A>(
         &self,
         id: Uuid,
-        command: A::Command,
+        command: <A as Aggregate>::Command,
         context: Context,
         companions: Vec<Statement>,
     ) -> Result<Committed, DispatchError>
@@ -102,7 +102,7 @@ impl App {
     async fn try_dispatch<A>(
         &self,
         id: Uuid,
-        command: A::Command,
+        command: <A as Aggregate>::Command,
         context: &Context,
         companions: Vec<Statement>,
     ) -> Result<Committed, DispatchError>

@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     jobs::Jobs,
     log::{Log, OnFatal, streams::Streams},
-    secrets::Secrets,
+    secrets::{People, ServerSecrets, Tokens, Vault},
     store::{Db, StoreError},
     views::{ViewError, Views},
 };
@@ -31,7 +31,9 @@ pub struct Parts {
     /// Which node this is, among those of one database.
     pub node: String,
     /// The vault, already opened with the root key.
-    pub secrets: Arc<Secrets>,
+    pub vault: Vault,
+    /// The server's own keys.
+    pub keys: ServerSecrets,
     /// Where caches of repositories are kept.
     pub caches: PathBuf,
     /// How many jobs run at once on this node.
@@ -52,8 +54,14 @@ pub struct App {
     pub views: Views,
     /// The jobs.
     pub jobs: Jobs,
-    /// The vault and the people.
-    pub secrets: Arc<Secrets>,
+    /// Sealed secrets.
+    pub vault: Vault,
+    /// The server's own keys.
+    pub keys: ServerSecrets,
+    /// Who is behind a `PersonId`.
+    pub people: People,
+    /// Who may come in.
+    pub tokens: Tokens,
     /// Where caches of repositories are kept.
     pub caches: PathBuf,
     streams: Streams,
@@ -64,19 +72,23 @@ pub struct App {
 impl App {
     /// Starts it: from here on views follow the log, policies react, and jobs are done.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { db, clock, node, secrets, caches, workers, on_fatal } = parts;
+        let Parts { db, clock, node, vault, keys, caches, workers, on_fatal } = parts;
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
         let jobs = Jobs::new(db.clone(), clock.clone(), node.clone());
         let streams = Streams::of(&db);
+        let (people, tokens) = (People::new(db.clone()), Tokens::new(db.clone()));
         let app = Arc::new(Self {
             db,
             clock,
             log,
             views,
             jobs,
-            secrets,
+            vault,
+            keys,
+            people,
+            tokens,
             caches,
             streams,
             gates: Gates::default(),

@@ -5,7 +5,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError},
 };
 
 use keytrail_domain::{
@@ -14,8 +14,8 @@ use keytrail_domain::{
     fact::Fact,
     id::{IndexRunId, RepositoryId},
     index_run::{
-        Cause, Command, Counts, FailureCode, IndexRun,
-        batch::{CommitBatch, CommitSha, Cursor, Event, RefBatch, STREAM_TYPE},
+        Command, Counts, FailureCode, IndexRun,
+        batch::{CommitBatch, Cursor, Event, RefBatch, STREAM_TYPE},
     },
     issue_key::EXTRACTOR_VERSION,
     metadata::{Actor, Causation, Metadata, Source},
@@ -28,9 +28,12 @@ use serde::{Deserialize, Serialize};
 use super::{JobError, Running, TakenJob};
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, OpenedRepository, Phase, Progress, Ref, RefList, WalkRequest, WalkedBatch, transport},
+    git::{
+        self, GitError, Graph, OpenedRepository, Phase, Progress, Ref, RefList, WalkRequest, WalkedBatch, transport,
+    },
     ids,
     log::{Append, AppendError, Committed, Lane, NewEvent},
+    secrets::Person,
 };
 
 const PART: &str = "index_repository";
@@ -270,8 +273,7 @@ impl Indexing {
         let (app, running, progress) = (self.app.clone(), self.running.clone(), self.progress.clone());
         let after = recorded.commits.map(|(cursor, _)| cursor);
         let walking = tokio::task::spawn_blocking(move || {
-            let people = app.secrets.people_key();
-            let identify = |email: &[u8]| people.person_id(email);
+            let identify = |email: &[u8]| app.keys.people.person_id(email);
             let request = WalkRequest {
                 refs: &refs,
                 known: &repository.graph,
@@ -286,7 +288,9 @@ impl Indexing {
             Ok::<_, GitError>((walked, repository.graph))
         });
         while let Some(batch) = batches.recv().await {
-            self.app.secrets.people().remember(&self.app.db, &batch.people_rows()).await?;
+            // Before the batch: an id that the log knows has its row.
+            let people = batch.people.into_iter().map(|met| (met.id, Person { name: met.name, email: met.email }));
+            self.app.people.remember(people).await?;
             self.record(Event::CommitsRecorded(CommitBatch {
                 repository: self.repository,
                 number: self.number,

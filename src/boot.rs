@@ -1,0 +1,160 @@
+//! From a configuration to a running server: opens the store, migrates it, opens the vault, starts the app, and says
+//! where it is.
+
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::{App, Parts},
+    clock::Clock,
+    config::Config,
+    log::OnFatal,
+    secrets::{RootKeyPlace, SecretsError, ServerSecrets, Vault},
+    store::{
+        Db, StoreError,
+        migrate::{self, MigrateError},
+    },
+};
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// The data folder.
+    #[error("the data folder {} cannot be used: {source}", .path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store.
+    #[error("the store cannot be opened: {0}")]
+    Store(#[from] StoreError),
+    /// The migrations.
+    #[error("the store cannot be made ready: {0}")]
+    Migrate(#[from] MigrateError),
+    /// The vault.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The address.
+    #[error("the server cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Opens the store of a configuration, as it is.
+pub async fn open_store(config: &Config) -> Result<Arc<Db>, BootError> {
+    let folder = &config.store.folder;
+    make_folder(folder).map_err(|source| BootError::Folder { path: folder.clone(), source })?;
+    Ok(Arc::new(match &config.store.database_url {
+        None => Db::open_sqlite(folder)?,
+        Some(url) => Db::open_postgres(url.expose(), config.store.connections).await?,
+    }))
+}
+
+/// Starts everything but the doors.
+pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError> {
+    let db = open_store(config).await?;
+    let now = clock.now();
+    let ran = migrate::migrate(&db, now).await?;
+    if !ran.is_empty() {
+        tracing::info!(migrations = ?ran, "the store was made ready");
+    }
+    let folder = &config.store.folder;
+    let place = root_key_place(config)?;
+    let vault = Vault::open_at(db.clone(), &place, folder, now).await?;
+    let keys = ServerSecrets::load_or_make(&vault, now).await?;
+    let caches = folder.join("caches");
+    make_folder(&caches).map_err(|source| BootError::Folder { path: caches.clone(), source })?;
+    let parts = Parts {
+        db,
+        clock,
+        node: node(config),
+        vault,
+        keys,
+        caches,
+        workers: config.jobs.workers,
+        on_fatal: end_process(),
+    };
+    Ok(App::start(parts).await?)
+}
+
+/// Where the root key is.
+pub fn root_key_place(config: &Config) -> Result<RootKeyPlace, SecretsError> {
+    match (&config.secrets.root_key_file, &config.store.database_url) {
+        (Some(path), None) => Ok(RootKeyPlace::MadeWhenMissing(path.clone())),
+        (Some(path), Some(_)) => Ok(RootKeyPlace::File(path.clone())),
+        (None, _) => Err(SecretsError::RootKeyNotGiven),
+    }
+}
+
+/// A failed sync means that memory and disk may differ; a newer epoch means that the log is another node's. Whatever
+/// this process would say from here on could be wrong, so it says nothing more. What was acknowledged is on disk.
+fn end_process() -> OnFatal {
+    Arc::new(|error| {
+        tracing::error!(%error, "the process ends, so that nothing is acknowledged that is not on disk");
+        const IO_ERROR: i32 = 74;
+        std::process::exit(IO_ERROR);
+    })
+}
+
+fn node(config: &Config) -> String {
+    let host = || fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
+    let name = config.store.node.clone().or_else(|| host().ok()).unwrap_or_else(|| "node".into());
+    // Two processes on one host are two nodes; so is one before and after a restart.
+    format!("{name}-{}", crate::ids::new_id())
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Where a running server is, and how who can read its data folder comes in.
+#[derive(Serialize, Deserialize)]
+pub struct Endpoint {
+    /// `http://address:port`
+    pub url: String,
+    /// Works as long as this process runs.
+    pub token: String,
+    /// The process.
+    pub pid: u32,
+}
+
+/// The file that tells it.
+fn endpoint_file(folder: &Path) -> PathBuf {
+    folder.join("server.json")
+}
+
+impl Endpoint {
+    /// Tells it to the command line of who can read the folder.
+    pub fn publish(&self, folder: &Path) -> io::Result<()> {
+        let (path, new) = (endpoint_file(folder), folder.join("server.json.new"));
+        // Left over from a crash in just this moment.
+        let _ = fs::remove_file(&new);
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        fs::rename(new, path)
+    }
+
+    /// The server of a folder; what a crash left behind is told apart by asking it.
+    pub fn find(folder: &Path) -> Option<Self> {
+        serde_json::from_slice(&fs::read(endpoint_file(folder)).ok()?).ok()
+    }
+
+    /// The server has stopped.
+    pub fn withdraw(folder: &Path) {
+        // Gone already, or left for the next start to overwrite.
+        let _ = fs::remove_file(endpoint_file(folder));
+    }
+}
