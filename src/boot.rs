@@ -26,8 +26,8 @@ use crate::{
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum BootError {
-    /// The data folder.
-    #[error("the data folder {} cannot be used: {source}", .path.display())]
+    /// The data folder, or the one of the root key.
+    #[error("the folder {} cannot be used: {source}", .path.display())]
     Folder {
         /// Which.
         path: PathBuf,
@@ -73,6 +73,11 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     }
     let folder = &config.store.folder;
     let place = root_key_place(config)?;
+    if let RootKeyPlace::MadeWhenMissing(path) = &place
+        && let Some(beside) = path.parent()
+    {
+        make_folder(beside).map_err(|source| BootError::Folder { path: beside.to_owned(), source })?;
+    }
     let vault = Vault::open_at(db.clone(), &place, folder, now).await?;
     let keys = ServerSecrets::load_or_make(&vault, now).await?;
     let caches = folder.join("caches");
