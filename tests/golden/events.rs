@@ -123,6 +123,7 @@ fn every_file_is_called_by_what_it_holds_and_belongs_to_a_known_event() {
 fn every_event_that_this_build_writes_has_one_sample() {
     let mut sampled: Vec<_> = samples().iter().map(|(fact, _)| (fact.name(), fact.version())).collect();
     let mut written: Vec<_> = Fact::types().collect();
-    (sampled.sort_unstable(), written.sort_unstable());
+    sampled.sort_unstable();
+    written.sort_unstable();
     assert_eq!(sampled, written);
 }
