@@ -106,6 +106,30 @@ fn a_repository_has_one_run_at_a_time_and_every_end_frees_it() {
     assert_eq!(IndexRun::claims(&Event::Started { number: 5 }), []);
 }
 
+#[test]
+fn the_stored_words_of_causes_and_failures_stay() {
+    use FailureCode::{
+        CorruptObject, Denied, Internal, MissingObject, NotARepository, RepositoryForgotten, Sha256Unsupported,
+        Shallow, TooManyRefs,
+    };
+    let causes = [Cause::Discovered, Cause::Asked, Cause::Reset];
+    assert_eq!(serde_json::to_string(&causes).expect("words"), r#"["discovered","asked","reset"]"#);
+    let codes = [
+        (NotARepository, "not_a_repository"),
+        (Denied, "denied"),
+        (Sha256Unsupported, "sha256_unsupported"),
+        (Shallow, "shallow"),
+        (CorruptObject, "corrupt_object"),
+        (MissingObject, "missing_object"),
+        (TooManyRefs, "too_many_refs"),
+        (RepositoryForgotten, "repository_forgotten"),
+        (Internal, "internal"),
+    ];
+    for (code, word) in codes {
+        assert_eq!(serde_json::to_value(code).expect("a word"), word);
+    }
+}
+
 /// Wishes over a few repositories, so that they meet.
 pub(crate) fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![

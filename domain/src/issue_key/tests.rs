@@ -164,13 +164,12 @@ fn slow_scan(text: &str, letters: Letters) -> Found {
     let matches_in = |upper_only: bool| {
         // By the place of the hyphen: the leftmost beginning is found first and kept.
         let mut by_hyphen = std::collections::BTreeMap::new();
-        for start in 0..characters.len() {
+        for (start, &(start_byte, first)) in characters.iter().enumerate() {
             let in_project = |character: char| match character {
                 'a'..='z' => !upper_only,
                 'A'..='Z' | '0'..='9' | '_' => true,
                 _ => false,
             };
-            let first = characters[start].1;
             let neighbour = start.checked_sub(1).and_then(at);
             if !in_project(first) || !first.is_ascii_alphabetic() || neighbour.is_some_and(char::is_alphanumeric) {
                 continue;
@@ -187,7 +186,7 @@ fn slow_scan(text: &str, letters: Letters) -> Found {
             let fits = at(hyphen) == Some('-') && (2..=255).contains(&(hyphen - start)) && digits.len() <= 18;
             if fits && !digits.is_empty() && !digits.starts_with('0') && !at(end).is_some_and(char::is_alphanumeric) {
                 let project: String = (start..hyphen).filter_map(at).collect();
-                by_hyphen.entry(hyphen).or_insert((project.to_uppercase(), digits, characters[start].0));
+                by_hyphen.entry(hyphen).or_insert((project.to_uppercase(), digits, start_byte));
             }
         }
         by_hyphen

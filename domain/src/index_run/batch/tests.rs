@@ -212,10 +212,10 @@ fn realistic_batch() -> CommitBatch {
             author: PersonId(Uuid::from_u128(0xfeed_0000_0000_8000_8000_0000_0000_0000 + u128::from(row % 150))),
             authored_at: if row.is_multiple_of(3) { at - 86_400 } else { at },
             committed_at: at,
-            subject: DisplayText::clean(
-                &format!("{:<59}.", format!("KAFKA-{}: \"Repair\" the {}", 10_000 + row, names[row as usize % 5]))
-                    .replace(' ', "x"),
-            ),
+            subject: DisplayText::clean(&format!(
+                "{:.<60}",
+                format!("KAFKA-{}: Repair the \"{}\"", 10_000 + row, names[row as usize % 5])
+            )),
             introduced_by: if row.is_multiple_of(9) { "refs/heads/3.9".into() } else { "refs/heads/trunk".into() },
             keys: vec![(IssueKey { project: "KAFKA".into(), number: 10_000 + row }, Places::SUBJECT)],
         }

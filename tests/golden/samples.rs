@@ -1,0 +1,169 @@
+//! One example of every event that this build writes, from which a missing golden file is made. A file that is there is
+//! never made again, so an example may change.
+
+use keytrail_domain::{
+    access::{self, Role},
+    display_text::DisplayText,
+    fact::Fact,
+    id::{IntegrationId, RepositoryId, TokenId},
+    index_run::{
+        self, Cause, Counts, FailureCode,
+        batch::{self, Commit, CommitBatch, CommitSha, Cursor, Places, RefBatch, RefMove},
+    },
+    integration::{self, IntegrationName},
+    issue_key::IssueKey,
+    metadata::{Actor, Causation, Metadata, Source},
+    person::PersonId,
+    repository,
+    service::Connection,
+    timestamp::Timestamp,
+};
+use uuid::Uuid;
+
+const REPOSITORY: RepositoryId = RepositoryId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0002));
+
+fn text(text: &str) -> DisplayText {
+    DisplayText::clean(text)
+}
+
+fn name(name: &str) -> IntegrationName {
+    IntegrationName::parse(name).expect("a good name")
+}
+
+fn place(path: &str) -> Connection {
+    Connection::Path { path: path.into() }
+}
+
+fn integration_events() -> Vec<integration::Event> {
+    use integration::Event::{Added, ConnectionChanged, Paused, Removed, Renamed, Resumed};
+    vec![
+        Added { name: name("Kafka \"main\" é 漢"), connection: place("/srv/git/kafka.git") },
+        Renamed { name: name("Kafka"), previous: name("Kafka \"main\" é 漢") },
+        ConnectionChanged { connection: place("/srv/git/kafka"), previous: place("/srv/git/kafka.git") },
+        Paused {},
+        Resumed {},
+        Removed { name: name("Kafka"), connection: place("/srv/git/kafka") },
+    ]
+}
+
+fn repository_events() -> Vec<repository::Event> {
+    use repository::Event::{Discovered, Forgotten};
+    let integration = IntegrationId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001));
+    vec![Discovered { integration, name: text("kafka"), location: place("/srv/git/kafka.git") }, Forgotten {}]
+}
+
+fn index_run_events() -> Vec<index_run::Event> {
+    use index_run::Event::{Cancelled, Completed, Failed, Requested, Started};
+    vec![
+        Requested { repository: REPOSITORY, cause: Cause::Discovered },
+        Started { number: 2 },
+        Completed {
+            repository: REPOSITORY,
+            counts: Counts { commits: 17_482, keyed: 14_021, keys: 14_566, refs: 402, bounded: 1 },
+        },
+        Failed {
+            repository: REPOSITORY,
+            code: FailureCode::NotARepository,
+            text: text("/srv/git/kafka.git is not a git repository"),
+        },
+        Cancelled { repository: REPOSITORY },
+    ]
+}
+
+fn key(project: &str, number: u64) -> IssueKey {
+    IssueKey { project: project.into(), number }
+}
+
+fn commits() -> CommitBatch {
+    let person = |id: u128| PersonId(Uuid::from_u128(0xab00_0000_0000_8000_8000_0000_0000_0000 + id));
+    let commit = |sha, author, authored_at, committed_at, subject, keys| Commit {
+        sha: CommitSha([sha; 20]),
+        author: person(author),
+        authored_at,
+        committed_at,
+        subject: text(subject),
+        introduced_by: "refs/heads/trunk".into(),
+        keys,
+    };
+    CommitBatch {
+        repository: REPOSITORY,
+        number: 2,
+        extractor: 1,
+        cursor: Cursor { generation: 4, sha: CommitSha([0x44; 20]) },
+        walked: 4,
+        default_branch: Some("refs/heads/trunk".into()),
+        commits: vec![
+            commit(0x11, 1, 1_700_000_000, 1_700_000_000, "KAFKA-1: begin", vec![(key("KAFKA", 1), Places::SUBJECT)]),
+            commit(0x22, 2, -1, 1_700_000_060, "Wörter \"漢\" \\", vec![(key("KAFKA", 2), Places::BODY)]),
+            commit(
+                0x33,
+                1,
+                1_699_999_000,
+                1_700_000_030,
+                "KAFKA-1 and A_B-18",
+                vec![
+                    (key("KAFKA", 1), Places::SUBJECT.and(Places::BODY)),
+                    (key("A_B", 999_999_999_999_999_999), Places::SUBJECT),
+                ],
+            ),
+        ],
+    }
+}
+
+fn refs() -> RefBatch {
+    let moved = |name, from: Option<u8>, to: Option<u8>, keys| RefMove {
+        name: text(name),
+        from: from.map(|byte| CommitSha([byte; 20])),
+        to: to.map(|byte| CommitSha([byte; 20])),
+        keys,
+    };
+    RefBatch {
+        repository: REPOSITORY,
+        number: 2,
+        extractor: 1,
+        refs: vec![
+            moved("refs/heads/feature/kafka-1-è", None, Some(0x11), vec![key("KAFKA", 1)]),
+            moved("refs/heads/feature/kafka-1-é", Some(0x11), None, vec![key("KAFKA", 1)]),
+            moved("refs/heads/trunk", Some(0x22), Some(0x33), Vec::new()),
+        ],
+    }
+}
+
+fn access_events() -> Vec<access::Event> {
+    use access::Event::{TokenIssued, TokenRevoked};
+    let expires_at = Timestamp::from_seconds(1_800_000_000);
+    vec![
+        TokenIssued { name: text("nightly report"), role: Role::Auditor, expires_at, prefix: "kt_3fA9".into() },
+        TokenRevoked {},
+    ]
+}
+
+/// Every kind of actor, door and cause, one after the other.
+fn metadata(row: usize) -> Metadata {
+    let id = |id: u128| Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + id);
+    let actors = [
+        Actor::Token { id: TokenId(id(3)), name: "nightly \"report\"".into() },
+        Actor::Local,
+        Actor::server("index_on_discover"),
+    ];
+    let sources = [Source::Api, Source::Cli, Source::Job, Source::Console, Source::Webhook, Source::Import];
+    let causes = [None, Some(Causation::Event(41)), Some(Causation::Delivery(id(4)))];
+    Metadata {
+        at: Timestamp(1_700_000_000_123_456),
+        actor: actors[row % actors.len()].clone(),
+        source: sources[row % sources.len()],
+        request_id: row.is_multiple_of(2).then(|| id(5)),
+        causation: causes[row % causes.len()],
+    }
+}
+
+/// The examples.
+pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
+    let batches = [batch::Event::RefsMoved(refs()), batch::Event::CommitsRecorded(commits())];
+    let facts = integration_events().into_iter().map(Fact::Integration);
+    let facts = facts.chain(repository_events().into_iter().map(Fact::Repository));
+    let facts = facts.chain(index_run_events().into_iter().map(Fact::IndexRun));
+    let facts = facts.chain(batches.into_iter().map(Fact::IndexBatch));
+    let facts = facts.chain(access_events().into_iter().map(Fact::Access));
+    facts.enumerate().map(|(row, fact)| (fact, metadata(row))).collect()
+}
