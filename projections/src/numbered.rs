@@ -61,9 +61,9 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         Fact::Repository(repository::Event::Discovered { integration, name, .. }) => {
             rows.put(table, row![RepositoryId(fact.stream.id), fact.position, *integration, name]);
         }
-        Fact::Repository(repository::Event::Forgotten {}) => rows.end(table, &row![RepositoryId(fact.stream.id)]),
+        Fact::Repository(repository::Event::Forgotten {}) => rows.end(table, &[RepositoryId(fact.stream.id).into()]),
         Fact::IndexRun(index_run::Event::Requested { repository, cause: Cause::Reset }) => {
-            if let Some(mut reset) = rows.get(table, &row![*repository]).map(<[Value]>::to_vec) {
+            if let Some(mut reset) = rows.get(table, &[(*repository).into()]).map(<[Value]>::to_vec) {
                 reset[1] = Value::Int(fact.position);
                 rows.put(table, reset);
             }
