@@ -149,3 +149,10 @@ pub(crate) fn check_read<T>(read: &Read<T>) {
         assert!(name.ends_with('@') || name.starts_with('(') || name == "SELECT", "{name} lacks its @: {sql}");
     }
 }
+
+/// A read of whole rows names the columns of the table in their order, with `prefix` before each.
+pub(crate) fn check_columns<T>(read: &Read<T>, table: &Table, prefix: &str) {
+    let columns: Vec<_> = table.columns.iter().map(|(name, _)| format!("{prefix}{name}")).collect();
+    let start = format!("SELECT {}", columns.join(", "));
+    assert!(read.sql.starts_with(&start), "{} does not start with {start}", read.sql);
+}
