@@ -15,10 +15,11 @@ use crate::{
     row,
     rows::{Keys, Rows},
     value::Value,
-    view::{FROM, History, Kind, Table},
+    view::{FROM, History, Kind, TO, Table},
 };
 
-/// The table under the name that its view gives it.
+/// The table under the name that its view gives it. Every row that is read goes through its index, so that holds all
+/// that is asked for.
 pub(crate) const fn table(name: &'static str) -> Table {
     Table {
         name,
@@ -30,7 +31,7 @@ pub(crate) const fn table(name: &'static str) -> Table {
         ],
         key: 1,
         history: History::Many,
-        indexes: &[&["number", "repository", FROM]],
+        indexes: &[&["number", FROM, TO, "repository", "integration", "name"]],
     }
 }
 

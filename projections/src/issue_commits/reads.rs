@@ -188,9 +188,9 @@ pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<
 pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<ProjectCount> {
     const SQL: &str = "\
         SELECT i.project, COUNT(*), CAST(SUM(i.links) AS BIGINT) \
-        FROM (SELECT l.project AS project, l.issue AS issue, COUNT(*) AS links \
-        FROM issue_repositories@ r CROSS JOIN issue_links@ l \
-        WHERE r.repository = $1 AND r.to_position IS NULL AND l.repository_number = r.number \
+        FROM (SELECT l.project AS project, l.issue AS issue, COUNT(*) AS links FROM issue_links@ l \
+        WHERE l.repository_number = \
+        (SELECT r.number FROM issue_repositories@ r WHERE r.repository = $1 AND r.to_position IS NULL) \
         GROUP BY l.project, l.issue) i \
         GROUP BY i.project ORDER BY SUM(i.links) DESC, i.project LIMIT $2";
     read(SQL, row![repository, limit], ProjectCount::read)

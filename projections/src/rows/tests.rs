@@ -33,7 +33,7 @@ impl Change {
         match self {
             Self::Put(key, value) => rows.put(table, row![key, value]),
             Self::PutOnce(key, value) => rows.put_once(table, row![key, value]),
-            Self::End(key) => rows.end(table, &row![key]),
+            Self::End(key) => rows.end(table, &[key.into()]),
         }
     }
 }
@@ -134,6 +134,8 @@ proptest! {
     }
 }
 
+const KEY: &[Value] = &[Value::Int(1)];
+
 fn loaded(table: &'static Table, stored: Option<Row>) -> Rows {
     let mut rows = Rows::default();
     rows.load(table, row![1_i64], stored);
@@ -171,8 +173,8 @@ fn what_came_and_went_within_a_page_is_remembered() {
     let mut rows = loaded(&MANY, None);
     rows.put(&MANY, row![1_i64, 7_i64]);
     rows.at(12);
-    rows.end(&MANY, &row![1_i64]);
-    assert_eq!(rows.get(&MANY, &row![1_i64]), None);
+    rows.end(&MANY, KEY);
+    assert_eq!(rows.get(&MANY, KEY), None);
     assert_eq!(rows.into_changes()[0].upserts, [row![1_i64, 7_i64, 10_i64, 12_i64]]);
 }
 
@@ -190,16 +192,16 @@ fn what_was_not_loaded_is_added_only_where_nothing_is() {
 #[test]
 fn what_ended_for_good_does_not_come_back() {
     let mut rows = loaded(&ONCE, Some(row![1_i64, 7_i64, 3_i64, 5_i64]));
-    assert_eq!(rows.get(&ONCE, &row![1_i64]), None);
+    assert_eq!(rows.get(&ONCE, KEY), None);
     rows.put_once(&ONCE, row![1_i64, 8_i64]);
-    rows.end(&ONCE, &row![1_i64]);
+    rows.end(&ONCE, KEY);
     assert_eq!(rows.into_changes(), []);
 }
 
 #[test]
 fn a_plain_row_that_ends_is_deleted() {
     let mut rows = loaded(&PLAIN, Some(row![1_i64, 7_i64]));
-    rows.end(&PLAIN, &row![1_i64]);
+    rows.end(&PLAIN, KEY);
     assert_eq!(rows.into_changes()[0].deletes, [row![1_i64]]);
 }
 
@@ -216,5 +218,5 @@ fn changes_are_in_the_order_of_keys() {
 #[should_panic(expected = "was not asked for")]
 #[cfg(debug_assertions)]
 fn looking_at_what_was_not_asked_for_is_a_bug() {
-    let _ = Rows::default().get(&PLAIN, &row![1_i64]);
+    let _ = Rows::default().get(&PLAIN, KEY);
 }
