@@ -4,6 +4,10 @@
 
 pub mod audit_trail;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod fact_histories;
+#[cfg(test)]
 mod fake_store;
 pub mod index_runs;
 pub mod integration_list;

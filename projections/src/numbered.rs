@@ -15,10 +15,11 @@ use crate::{
     row,
     rows::{Keys, Rows},
     value::Value,
-    view::{FROM, History, Kind, Table},
+    view::{FROM, History, Kind, TO, Table},
 };
 
-/// The table under the name that its view gives it.
+/// The table under the name that its view gives it. Every row that is read goes through its index, so that holds all
+/// that is asked for.
 pub(crate) const fn table(name: &'static str) -> Table {
     Table {
         name,
@@ -30,7 +31,7 @@ pub(crate) const fn table(name: &'static str) -> Table {
         ],
         key: 1,
         history: History::Many,
-        indexes: &[&["number", "repository", FROM]],
+        indexes: &[&["number", FROM, TO, "repository", "integration", "name"]],
     }
 }
 
@@ -61,9 +62,9 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         Fact::Repository(repository::Event::Discovered { integration, name, .. }) => {
             rows.put(table, row![RepositoryId(fact.stream.id), fact.position, *integration, name]);
         }
-        Fact::Repository(repository::Event::Forgotten {}) => rows.end(table, &row![RepositoryId(fact.stream.id)]),
+        Fact::Repository(repository::Event::Forgotten {}) => rows.end(table, &[RepositoryId(fact.stream.id).into()]),
         Fact::IndexRun(index_run::Event::Requested { repository, cause: Cause::Reset }) => {
-            if let Some(mut reset) = rows.get(table, &row![*repository]).map(<[Value]>::to_vec) {
+            if let Some(mut reset) = rows.get(table, &[(*repository).into()]).map(<[Value]>::to_vec) {
                 reset[1] = Value::Int(fact.position);
                 rows.put(table, reset);
             }

@@ -76,7 +76,7 @@ fn index_batch(event: &batch::Event) -> String {
         batch::Event::RefsMoved(RefBatch { refs, .. }) => {
             let gone = refs.iter().filter(|moved| moved.to.is_none()).count();
             let moved = counted((refs.len() - gone) as u64, "ref");
-            format!("recorded {moved} that moved or {} new, {} gone", are(refs.len() - gone), grouped(gone as u64))
+            format!("recorded {moved} that {} new or moved, {} gone", are(refs.len() - gone), grouped(gone as u64))
         }
         batch::Event::CommitsRecorded(CommitBatch { commits, walked, .. }) => format!(
             "recorded {} with issue keys, {} looked at so far",

@@ -1,1 +1,142 @@
+//! Sentences, and the rest of a row.
 
+use keytrail_domain::{
+    access::{self, Role},
+    display_text::DisplayText,
+    id::{RepositoryId, TokenId},
+    index_run::{self, Cause, FailureCode},
+    integration,
+    metadata::{Metadata, Source},
+    repository,
+    timestamp::Timestamp,
+};
+
+use super::{summary::grouped, *};
+use crate::{
+    fact_histories::{Log, commit, commits, completed, discovered, id, name, place, refs, requested, sha},
+    fake_store::{FakeStore, check_columns, check_read},
+};
+
+#[test]
+fn every_event_is_a_sentence() {
+    let run = |event| Fact::IndexRun(event);
+    let (tools, expiry) = (RepositoryId(id(2, 1)), Timestamp::from_seconds(0));
+    let text = DisplayText::clean("the folder may not be read");
+    let heads = [("refs/heads/a", Some(sha(1))), ("refs/heads/b", None)];
+    let many = (0..=255).map(|n| commit(n, "KEY-1")).collect();
+    for (fact, sentence) in [
+        (
+            Fact::Integration(integration::Event::Added { name: name("Office"), connection: place(1) }),
+            "added the integration Office, connected to path /srv/git/1",
+        ),
+        (
+            Fact::Integration(integration::Event::Renamed { name: name("New"), previous: name("Old") }),
+            "renamed the integration Old to New",
+        ),
+        (
+            Fact::Integration(integration::Event::ConnectionChanged { connection: place(2), previous: place(1) }),
+            "connected the integration to path /srv/git/2 instead of path /srv/git/1",
+        ),
+        (Fact::Integration(integration::Event::Paused {}), "paused the integration"),
+        (Fact::Integration(integration::Event::Resumed {}), "resumed the integration"),
+        (
+            Fact::Integration(integration::Event::Removed { name: name("Office"), connection: place(1) }),
+            "removed the integration Office, connected to path /srv/git/1",
+        ),
+        (discovered(id(1, 1), "tools", place(1)), "discovered the repository tools at path /srv/git/1"),
+        (Fact::Repository(repository::Event::Forgotten {}), "forgot the repository"),
+        (
+            requested(id(2, 1), Cause::Discovered),
+            "asked for the first index of repository 00000000-0000-0002-0000-000000000001",
+        ),
+        (requested(id(2, 1), Cause::Asked), "asked for an index of repository 00000000-0000-0002-0000-000000000001"),
+        (
+            requested(id(2, 1), Cause::Reset),
+            "reset the index of repository 00000000-0000-0002-0000-000000000001 and asked for a new one",
+        ),
+        (run(index_run::Event::Started { number: 7 }), "started to index repository number 7"),
+        (
+            completed(id(2, 1), 1_234_567),
+            "completed the index run: 1,234,567 commits looked at, 617,283 with issue keys, 1 ref moved",
+        ),
+        (
+            run(index_run::Event::Failed { repository: tools, code: FailureCode::Denied, text }),
+            "could not finish the index run: the folder may not be read",
+        ),
+        (run(index_run::Event::Cancelled { repository: tools }), "cancelled the index run"),
+        (commits(id(2, 1), 1, 10_000, many), "recorded 256 commits with issue keys, 10,000 looked at so far"),
+        (refs(id(2, 1), 1, &heads), "recorded 1 ref that is new or moved, 1 gone"),
+        (
+            Fact::Access(access::Event::TokenIssued {
+                name: DisplayText::clean("laptop"),
+                role: Role::Admin,
+                expires_at: expiry,
+                prefix: "kt_abc".to_owned(),
+            }),
+            "issued the token laptop with the role admin, valid until 1970-01-01T00:00:00.000000Z",
+        ),
+        (Fact::Access(access::Event::TokenRevoked {}), "revoked the token"),
+    ] {
+        assert_eq!(summary(&fact), sentence);
+    }
+}
+
+#[test]
+fn a_row_tells_who_when_and_why() {
+    let mut log = Log::default();
+    let metadata = Metadata {
+        at: Timestamp::from_seconds(50),
+        actor: Actor::Token { id: TokenId(id(5, 1)), name: "ann".to_owned() },
+        source: Source::Console,
+        request_id: Some(id(7, 1)),
+        causation: Some(Causation::Event(17)),
+    };
+    log.append_by(id(1, 1), Fact::Integration(integration::Event::Paused {}), metadata);
+    let rows: Vec<_> = FakeStore::folded(&AuditTrail, log.facts(), 1).stored(&ENTRIES).cloned().collect();
+    let reader = page(&AuditFilter::default(), Order::OldestFirst, 1).row;
+    let expected = AuditEntry {
+        position: 1,
+        recorded_at: Timestamp(50_000_001),
+        at: Timestamp(50_000_000),
+        actor_kind: "token".to_owned(),
+        actor_name: "ann".to_owned(),
+        actor_id: Some(TokenId(id(5, 1))),
+        source: Source::Console,
+        stream_type: "integration".to_owned(),
+        stream_id: id(1, 1),
+        sequence: 1,
+        event_type: "integration.paused".to_owned(),
+        summary: "paused the integration".to_owned(),
+        causation: Some("event 17".to_owned()),
+        request_id: Some(id(7, 1)),
+    };
+    assert_eq!(reader(&mut crate::value::Cells::of(&rows[0])), Ok(expected));
+}
+
+#[test]
+fn big_numbers_are_grouped() {
+    for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (100_000, "100,000"), (1_000_000, "1,000,000")] {
+        assert_eq!(grouped(number), text);
+    }
+}
+
+#[test]
+fn reads_fit_their_table() {
+    let all = AuditFilter::default();
+    let full = AuditFilter {
+        stream: Some(id(1, 1)),
+        event_type: Some(EventType::StartingWith("integration.".to_owned())),
+        actor_name: Some("ann".to_owned()),
+        after: Some(3),
+        until: Some(9),
+    };
+    let typed = AuditFilter { event_type: Some(EventType::Exactly("x.y".to_owned())), ..all.clone() };
+    let by = AuditFilter { actor_name: Some("ann".to_owned()), ..all.clone() };
+    for filter in [all, full, typed, by] {
+        for order in [Order::OldestFirst, Order::NewestFirst] {
+            let read = page(&filter, order, 10);
+            check_read(&read);
+            check_columns(&read, &ENTRIES, "");
+        }
+    }
+}

@@ -158,22 +158,21 @@ pub fn page(
     before: Option<Position>,
     limit: u32,
 ) -> Read<IndexRun> {
-    // A text each, so that each has its index.
+    // A text for each index that leads to few rows.
     let mut args = row![before.unwrap_or(Position::MAX), limit];
-    args.extend(repository.map(Value::from));
-    args.extend(state.map(Value::from));
     let sql = match (repository, state) {
         (None, None) => select!("WHERE requested_position < $1 ORDER BY requested_position DESC LIMIT $2"),
-        (Some(_), None) => {
-            select!("WHERE repository = $3 AND requested_position < $1 ORDER BY requested_position DESC LIMIT $2")
-        }
-        (None, Some(_)) => {
+        (None, Some(state)) => {
+            args.push(state.into());
             select!("WHERE state = $3 AND requested_position < $1 ORDER BY requested_position DESC LIMIT $2")
         }
-        (Some(_), Some(_)) => select!(
-            "WHERE repository = $3 AND state = $4 AND requested_position < $1 \
-             ORDER BY requested_position DESC LIMIT $2"
-        ),
+        (Some(repository), _) => {
+            args.extend(row![state, repository]);
+            select!(
+                "WHERE repository = $4 AND (CAST($3 AS TEXT) IS NULL OR state = CAST($3 AS TEXT)) \
+                 AND requested_position < $1 ORDER BY requested_position DESC LIMIT $2"
+            )
+        }
     };
     read(sql, args)
 }

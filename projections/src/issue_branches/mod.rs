@@ -78,7 +78,7 @@ fn move_refs(rows: &mut Rows, batch: &RefBatch) {
                 links(batch.number, moved).for_each(|link| rows.put(&LINKS, link));
             }
             None => {
-                rows.end(&REFS, &row![batch.number, &moved.name]);
+                rows.end(&REFS, &[batch.number.into(), (&moved.name).into()]);
                 links(batch.number, moved).for_each(|link| rows.end(&LINKS, &link));
             }
         }

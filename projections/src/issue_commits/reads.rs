@@ -187,12 +187,10 @@ pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<
 /// The projects that the commits of a repository name, the most named first.
 pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<ProjectCount> {
     const SQL: &str = "\
-        SELECT i.project, COUNT(*), CAST(SUM(i.links) AS BIGINT) \
-        FROM (SELECT l.project AS project, l.issue AS issue, COUNT(*) AS links \
-        FROM issue_repositories@ r CROSS JOIN issue_links@ l \
-        WHERE r.repository = $1 AND r.to_position IS NULL AND l.repository_number = r.number \
-        GROUP BY l.project, l.issue) i \
-        GROUP BY i.project ORDER BY SUM(i.links) DESC, i.project LIMIT $2";
+        SELECT l.project, COUNT(DISTINCT l.issue), COUNT(*) FROM issue_links@ l \
+        WHERE l.repository_number = \
+        (SELECT r.number FROM issue_repositories@ r WHERE r.repository = $1 AND r.to_position IS NULL) \
+        GROUP BY l.project ORDER BY COUNT(*) DESC, l.project LIMIT $2";
     read(SQL, row![repository, limit], ProjectCount::read)
 }
 
@@ -200,12 +198,10 @@ pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<Proj
 /// pages that people wait for.
 pub fn top_projects(limit: u32) -> Read<ProjectCount> {
     const SQL: &str = "\
-        SELECT i.project, COUNT(*), CAST(SUM(i.links) AS BIGINT) \
-        FROM (SELECT l.project AS project, l.issue AS issue, COUNT(*) AS links \
+        SELECT l.project, COUNT(DISTINCT l.issue), COUNT(*) \
         FROM issue_links@ l CROSS JOIN issue_repositories@ r \
         WHERE r.number = l.repository_number AND r.to_position IS NULL \
-        GROUP BY l.project, l.issue) i \
-        GROUP BY i.project ORDER BY SUM(i.links) DESC, i.project LIMIT $1";
+        GROUP BY l.project ORDER BY COUNT(*) DESC, l.project LIMIT $1";
     read(SQL, row![limit], ProjectCount::read)
 }
 

@@ -1,1 +1,111 @@
+//! What batches leave in the tables, and what forgetting and resetting change.
 
+use keytrail_domain::{
+    id::RepositoryId,
+    index_run::{Cause, batch::CommitSha},
+    issue_key::IssueKey,
+    repository,
+};
+
+use super::*;
+use crate::{
+    fact_histories::{Log, commit, commits, discovered, id, place, requested, sha},
+    fake_store::{FakeStore, check_read},
+    value::Row,
+};
+
+fn folded(log: &Log) -> FakeStore {
+    FakeStore::folded(&IssueCommits, log.facts(), 3)
+}
+
+/// A log with one repository, whose number is 1.
+fn log() -> Log {
+    let mut log = Log::default();
+    log.append(id(2, 1), discovered(id(1, 1), "tools", place(1)));
+    log
+}
+
+fn numbers(store: &FakeStore) -> Vec<Value> {
+    store.current(&REPOSITORIES).into_iter().map(|mut row| row.swap_remove(1)).collect()
+}
+
+#[test]
+fn a_batch_becomes_commits_and_links() {
+    let mut log = log();
+    let mut topic = commit(1, "KEY-7 and OTHER-1");
+    topic.authored_at = -5;
+    log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![topic, commit(2, "KEY-7")]));
+    let store = folded(&log);
+    let link = |project: &str, issue: i64, commit: CommitSha| -> Row {
+        row![project, issue, 1_i64, commit, 1_i64, 1_i64, 2_i64]
+    };
+    assert_eq!(store.current(&LINKS), [link("KEY", 7, sha(1)), link("KEY", 7, sha(2)), link("OTHER", 1, sha(1))]);
+    let [first, second] = &store.current(&COMMITS)[..] else { panic!("two commits") };
+    let head = "refs/heads/topic";
+    assert_eq!(*first, row![1_i64, sha(1), id(9, 1), -5_i64, 1001_i64, "KEY-7 and OTHER-1", head, false, 2_i64]);
+    assert_eq!(second[7], Value::Int(1), "on the default branch");
+}
+
+#[test]
+fn a_commit_that_is_recorded_again_stays_as_it_was() {
+    let mut log = log();
+    log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![commit(1, "KEY-7")]));
+    let before = folded(&log);
+    let mut again = commit(1, "KEY-7");
+    again.introduced_by = "refs/heads/other".into();
+    log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![again]));
+    assert_eq!(folded(&log), before);
+}
+
+#[test]
+fn seconds_that_no_moment_has_are_moved_to_the_nearest() {
+    let mut log = log();
+    let mut odd = commit(1, "KEY-7");
+    (odd.authored_at, odd.committed_at) = (i64::MIN, i64::MAX);
+    log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![odd]));
+    let row = folded(&log).current(&COMMITS).remove(0);
+    for cell in [&row[3], &row[4]] {
+        let Value::Int(stored) = *cell else { panic!("a number") };
+        assert_eq!(Timestamp::from_seconds(stored).seconds(), stored, "a cursor must find it again");
+    }
+}
+
+#[test]
+fn forgetting_ends_one_row_and_coming_back_makes_another() {
+    let mut log = log();
+    log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![commit(1, "KEY-7")]));
+    log.append(id(2, 1), Fact::Repository(repository::Event::Forgotten {}));
+    assert_eq!(numbers(&folded(&log)), []);
+    assert_eq!(folded(&log).current(&LINKS).len(), 1, "links are left alone");
+    log.append(id(2, 1), discovered(id(1, 1), "tools", place(1)));
+    assert_eq!(numbers(&folded(&log)), [Value::Int(4)]);
+}
+
+#[test]
+fn a_reset_gives_a_new_number_and_keeps_the_rest() {
+    let mut log = log();
+    log.append(id(3, 1), requested(id(2, 1), Cause::Asked));
+    log.append(id(3, 2), requested(id(2, 1), Cause::Reset));
+    let store = folded(&log);
+    assert_eq!(store.current(&REPOSITORIES), [row![id(2, 1), 3_i64, id(1, 1), "tools", 3_i64]]);
+    assert_eq!(store.at(&REPOSITORIES, 2), [row![id(2, 1), 1_i64, id(1, 1), "tools", 1_i64]]);
+}
+
+#[test]
+fn a_reset_of_what_is_not_there_shows_nothing() {
+    let mut log = Log::default();
+    log.append(id(3, 1), requested(id(2, 1), Cause::Reset));
+    assert_eq!(numbers(&folded(&log)), []);
+}
+
+#[test]
+fn reads_fit_their_tables() {
+    let key = IssueKey { project: "KEY".into(), number: 7 };
+    let cursor = CommitCursor { committed_at: Timestamp::from_seconds(7), number: 1, sha: sha(1) };
+    check_read(&commits_of_issue(&key, None, None, 10));
+    check_read(&commits_of_issue(&key, Some(9), Some(cursor), 10));
+    check_read(&repositories_of_issue(&key, None));
+    check_read(&projects_of_repository(RepositoryId(id(2, 1)), 10));
+    check_read(&top_projects(10));
+    check_read(&keyed_commits_of_repository(RepositoryId(id(2, 1))));
+}

@@ -1,1 +1,164 @@
+//! What happens to a repository and its runs, as the list shows it.
 
+use keytrail_domain::{display_text::DisplayText, id::IntegrationId, index_run::FailureCode};
+
+use super::*;
+use crate::{
+    fact_histories::{Log, completed, discovered, id, place, requested},
+    fake_store::{FakeStore, check_columns, check_read},
+    stored::Stored,
+    value::Value,
+};
+
+/// A repository, and runs of it by number.
+struct Given(Log);
+
+impl Given {
+    fn discovered() -> Self {
+        Self(Log::default()).discover()
+    }
+
+    fn discover(self) -> Self {
+        self.fact(id(2, 1), discovered(id(1, 1), "tools", place(1)))
+    }
+
+    fn forget(self) -> Self {
+        self.fact(id(2, 1), Fact::Repository(repository::Event::Forgotten {}))
+    }
+
+    fn request(self, run: u64, cause: Cause) -> Self {
+        self.fact(id(3, run), requested(id(2, 1), cause))
+    }
+
+    fn complete(self, run: u64, commits: u64) -> Self {
+        self.fact(id(3, run), completed(id(2, 1), commits))
+    }
+
+    fn fail(self, run: u64) -> Self {
+        let text = DisplayText::clean("the folder holds no repository");
+        let (repository, code) = (RepositoryId(id(2, 1)), FailureCode::NotARepository);
+        self.fact(id(3, run), Fact::IndexRun(index_run::Event::Failed { repository, code, text }))
+    }
+
+    fn cancel(self, run: u64) -> Self {
+        let repository = RepositoryId(id(2, 1));
+        self.fact(id(3, run), Fact::IndexRun(index_run::Event::Cancelled { repository }))
+    }
+
+    fn fact(mut self, stream: uuid::Uuid, fact: Fact) -> Self {
+        self.0.append(stream, fact);
+        self
+    }
+
+    fn then(&self) -> Repository {
+        let store = FakeStore::folded(&RepositoryList, self.0.facts(), 3);
+        store.read(&REPOSITORIES, Repository::read).remove(0)
+    }
+
+    /// The sums that reads make: of commits, under the present number.
+    fn commits(&self) -> i64 {
+        let number = Value::Int(self.then().number);
+        let store = FakeStore::folded(&RepositoryList, self.0.facts(), 3);
+        let of_number = store.stored(&RUNS).filter(|row| row[1] == number);
+        of_number.map(|row| if let Value::Int(commits) = row[3] { commits } else { 0 }).sum()
+    }
+}
+
+fn second(position: i64) -> Timestamp {
+    Timestamp::from_seconds(position)
+}
+
+#[test]
+fn a_discovered_repository_waits() {
+    let expected = Repository {
+        id: RepositoryId(id(2, 1)),
+        number: 1,
+        integration: IntegrationId(id(1, 1)),
+        name: "tools".to_owned(),
+        kind: "path".to_owned(),
+        location: "/srv/git/1".to_owned(),
+        state: RepositoryState::Waiting,
+        since: second(1),
+        last_run: None,
+        failure: None,
+        indexed_at: None,
+        added_position: 1,
+        version: 1,
+        position: 1,
+    };
+    assert_eq!(Given::discovered().then(), expected);
+}
+
+#[test]
+fn runs_add_up_under_one_number() {
+    let given = Given::discovered().request(1, Cause::Discovered).complete(1, 10).request(2, Cause::Asked);
+    let now = given.then();
+    assert_eq!(
+        (now.state, now.since, now.last_run),
+        (RepositoryState::Indexing, second(4), Some(IndexRunId(id(3, 2))))
+    );
+    assert_eq!((now.indexed_at, now.version, now.position), (Some(second(3)), 1, 4));
+    let given = given.complete(2, 5);
+    assert_eq!((given.then().state, given.commits()), (RepositoryState::Indexed, 15));
+}
+
+#[test]
+fn a_run_that_completes_again_counts_once() {
+    let given = Given::discovered().request(1, Cause::Discovered).complete(1, 10).complete(1, 10);
+    assert_eq!(given.commits(), 10);
+}
+
+#[test]
+fn a_reset_counts_from_nothing() {
+    let given = Given::discovered().request(1, Cause::Discovered).complete(1, 10).request(2, Cause::Reset);
+    let now = given.then();
+    assert_eq!((now.number, now.indexed_at, given.commits()), (4, None, 0));
+    assert_eq!(given.complete(2, 7).commits(), 7);
+}
+
+#[test]
+fn a_failure_is_told_until_a_run_completes() {
+    let given = Given::discovered().request(1, Cause::Discovered).fail(1);
+    let failure = Some((FailureCode::NotARepository, "the folder holds no repository".to_owned()));
+    assert_eq!((given.then().state, given.then().failure), (RepositoryState::Failed, failure.clone()));
+    let given = given.request(2, Cause::Asked);
+    assert_eq!((given.then().state, given.then().failure), (RepositoryState::Indexing, failure));
+    assert_eq!(given.complete(2, 1).then().failure, None);
+}
+
+#[test]
+fn cancelling_leaves_what_was_indexed_before() {
+    let given = Given::discovered().request(1, Cause::Discovered).cancel(1);
+    assert_eq!(given.then().state, RepositoryState::Waiting);
+    let given = given.request(2, Cause::Asked).complete(2, 1).request(3, Cause::Asked).cancel(3);
+    assert_eq!(given.then().state, RepositoryState::Indexed);
+}
+
+#[test]
+fn a_forgotten_repository_is_not_touched_by_its_runs() {
+    let given = Given::discovered().request(1, Cause::Discovered).forget().fail(1).request(2, Cause::Asked);
+    let now = given.then();
+    assert_eq!((now.state, now.since, now.position, now.version), (RepositoryState::Forgotten, second(3), 3, 2));
+}
+
+#[test]
+fn who_comes_back_has_a_new_number_and_the_old_place() {
+    let given = Given::discovered().request(1, Cause::Discovered).forget().discover().complete(1, 10);
+    let now = given.then();
+    assert_eq!((now.number, now.added_position, now.state), (4, 1, RepositoryState::Waiting));
+    assert_eq!((now.last_run, given.commits()), (None, 0));
+}
+
+#[test]
+fn reads_fit_their_tables() {
+    for read in [
+        by_id(RepositoryId(id(2, 1))),
+        by_place(&place(1)),
+        page(None, None, None, 10),
+        page(None, Some(RepositoryState::Failed), Some(3), 10),
+        page(Some(IntegrationId(id(1, 1))), Some(RepositoryState::Failed), Some(3), 10),
+    ] {
+        check_read(&read);
+        check_columns(&read, &REPOSITORIES, "r.");
+    }
+}
