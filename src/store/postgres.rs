@@ -32,7 +32,7 @@ impl Postgres {
                 Box::pin(async move {
                     // A session that hangs while it holds the head row would stop the log.
                     connection
-                        .execute("SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '10s'; SET timezone = 'UTC'")
+                        .execute("SET idle_in_transaction_session_timeout = '10s'; SET lock_timeout = '10s'; SET timezone = 'UTC'; SET client_min_messages = warning")
                         .await?;
                     Ok(())
                 })

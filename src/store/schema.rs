@@ -60,7 +60,8 @@ fn define(db: &Db, column: &str, kind: Kind) -> String {
 pub(super) fn select_rows(db: &Db, table: &Table, suffix: &str) -> String {
     let columns: Vec<_> = table.stored_columns().iter().map(|(column, _)| format!("t.{column}")).collect();
     let key = &table.columns[..table.key];
-    let current = if table.history == History::None { "" } else { " AND t.to_position IS NULL" };
+    // A row of `Once` never comes back: that it ended must be seen.
+    let current = if table.history == History::Many { " AND t.to_position IS NULL" } else { "" };
     let (columns, name) = (columns.join(", "), table.name);
     let equal = |other: &dyn Fn(usize, &str) -> String| {
         let all: Vec<_> =
