@@ -25,7 +25,7 @@ const INTERACTIVE_QUEUE: usize = 2048;
 /// More waiting bulk appends than this make their sender wait.
 const BULK_QUEUE: usize = 8;
 
-/// What the process does when its disk fails, or when another node has fenced it off: it must not go on.
+/// What the process does when the log was given to others, by a restore or an import: it must not go on.
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 /// The sending side.
@@ -161,7 +161,8 @@ impl Writer {
                 }
             }
             Err(error) => {
-                if matches!(error, StoreError::Disk(_) | StoreError::Fenced) {
+                // A failing disk of the embedded store ends the process in the store itself.
+                if matches!(error, StoreError::Fenced) {
                     (self.on_fatal)(&error);
                 }
                 tracing::error!(%error, commands = replies.len(), "a batch of commands could not be written");
