@@ -6,5 +6,6 @@
 pub mod clock;
 pub mod ids;
 pub mod log;
+pub mod secrets;
 pub mod store;
 pub mod views;

@@ -1,0 +1,40 @@
+//! Secrets, people and access tokens: what must never be in the log, and what the log says instead.
+//!
+//! Called by `app`, `intake` and `jobs`; it knows the store and nothing else of ours. Rows that belong to an event are
+//! handed out as statements, which become durable with that event. Nothing here is shown by any interface.
+
+mod data_keys;
+mod error;
+mod key_use;
+mod keyed_hash;
+mod owner;
+mod people;
+mod people_key;
+mod rekey;
+mod reseal;
+mod root_key;
+mod seal;
+mod sealed_row;
+mod secret;
+mod server_secrets;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod vault;
+
+pub use self::{
+    error::SecretsError,
+    key_use::KeyUse,
+    keyed_hash::KeyedHash,
+    owner::Owner,
+    people::{People, Person},
+    people_key::PeopleKey,
+    rekey::rotate_root_key,
+    reseal::Resealing,
+    root_key::{RootKey, RootKeyPlace},
+    sealed_row::SealedRow,
+    secret::Secret,
+    server_secrets::ServerSecrets,
+    tokens::{Authenticated, NewToken, Tokens},
+    vault::Vault,
+};

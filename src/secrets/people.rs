@@ -1,0 +1,136 @@
+//! Names and addresses of persons. The log knows persons by id only, so that one can be forgotten.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use keytrail_domain::{display_text::DisplayText, person::PersonId, timestamp::Timestamp};
+use keytrail_projections::{
+    row,
+    value::{Cells, Row, Value},
+    view::Kind,
+};
+
+use crate::store::{Area, Db, Statement, StoreError};
+
+/// What is known of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// As the latest source spells it.
+    pub name: DisplayText,
+    /// As the latest source spells it.
+    pub email: DisplayText,
+}
+
+/// The table of persons.
+pub struct People {
+    db: Arc<Db>,
+}
+
+/// A row that is there.
+struct Known {
+    person: Person,
+    forgotten: bool,
+}
+
+impl People {
+    /// Of this database.
+    pub const fn new(db: Arc<Db>) -> Self {
+        Self { db }
+    }
+
+    /// Makes these persons known, before the append whose events name them. Names are refreshed; who was forgotten
+    /// stays forgotten. Of several lines for one person the last counts. Writes nothing when nothing is new.
+    pub async fn remember(&self, people: impl IntoIterator<Item = (PersonId, Person)>) -> Result<(), StoreError> {
+        // In the order of ids: two nodes that write the same persons wait for each other instead of locking each
+        // other out. Once each: PostgreSQL refuses to change a row twice in one statement.
+        let mut people: BTreeMap<PersonId, Person> = people.into_iter().collect();
+        for (id, known) in self.rows(people.keys().copied()).await? {
+            if known.forgotten || people.get(&id) == Some(&known.person) {
+                people.remove(&id);
+            }
+        }
+        if people.is_empty() {
+            return Ok(());
+        }
+        let rows =
+            people.into_iter().map(|(id, person)| row![id.0, String::from(person.name), String::from(person.email)]);
+        // The condition guards against a forgetting that came after the look above.
+        let tail = "ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, email = excluded.email \
+                    WHERE people.forgotten_at IS NULL";
+        let kinds = vec![Kind::Bytes, Kind::Text, Kind::Text];
+        let head = "INSERT INTO people (person_id, name, email)".to_owned();
+        let statement = Statement::insert(head, kinds, rows.collect(), tail.to_owned());
+        self.db.write(Area::Log, vec![statement]).await?;
+        Ok(())
+    }
+
+    /// What is known of these persons; who is forgotten or unknown is left out.
+    pub async fn lookup(
+        &self,
+        ids: impl IntoIterator<Item = PersonId>,
+    ) -> Result<HashMap<PersonId, Person>, StoreError> {
+        let rows = self.rows(ids).await?;
+        Ok(rows.into_iter().filter(|(_, known)| !known.forgotten).map(|(id, known)| (id, known.person)).collect())
+    }
+
+    /// The statement that forgets a person: name and address go, and what stays keeps them from coming back.
+    pub fn forget_statement(person: PersonId, at: Timestamp) -> Statement {
+        let sql = "INSERT INTO people (person_id, name, email, forgotten_at) VALUES ($1, NULL, NULL, $2) \
+                   ON CONFLICT (person_id) DO UPDATE SET name = NULL, email = NULL, \
+                   forgotten_at = COALESCE(people.forgotten_at, excluded.forgotten_at)";
+        Statement::new(sql, row![person.0, at])
+    }
+
+    /// Forgets a person, known or not.
+    pub async fn forget(&self, person: PersonId, at: Timestamp) -> Result<(), StoreError> {
+        self.db.write(Area::Log, vec![Self::forget_statement(person, at)]).await.map(|_| ())
+    }
+
+    async fn rows(&self, ids: impl IntoIterator<Item = PersonId>) -> Result<Vec<(PersonId, Known)>, StoreError> {
+        let mut ids: Vec<PersonId> = ids.into_iter().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let mut found = Vec::with_capacity(ids.len());
+        for chunk in ids.chunks(MOST) {
+            let (sql, args) = question(chunk);
+            // A handful runs where it is asked; more would keep the asking thread busy.
+            let rows = if chunk.len() > SIZES[1] {
+                self.db.read_long(Area::Log, sql, args).await?
+            } else {
+                self.db.read(Area::Log, &sql, &args).await?
+            };
+            for row in &rows {
+                found.push(known(row).map_err(|error| StoreError::Corrupt(error.to_string()))?);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Few sizes, so that few texts of the query exist and both engines keep them prepared.
+const SIZES: [usize; 4] = [1, 16, 128, MOST];
+const MOST: usize = 1024;
+
+fn question(ids: &[PersonId]) -> (String, Row) {
+    let size = SIZES.into_iter().find(|size| ids.len() <= *size).unwrap_or(MOST);
+    let markers: Vec<_> = (1..=size).map(|n| format!("${n}")).collect();
+    let sql = format!(
+        "SELECT person_id, name, email, forgotten_at FROM people WHERE person_id IN ({}) ORDER BY person_id",
+        markers.join(", ")
+    );
+    let mut args: Row = ids.iter().map(|id| Value::from(id.0)).collect();
+    // Asking twice for the same person does not find two.
+    args.resize(size, args.last().cloned().unwrap_or(Value::Null));
+    (sql, args)
+}
+
+fn known(row: &Row) -> Result<(PersonId, Known), keytrail_projections::value::BadRow> {
+    let mut cells = Cells::of(row);
+    let id = PersonId(cells.id()?);
+    // They were cleaned when they came in; cleaning again changes nothing.
+    let name = DisplayText::clean(cells.maybe_text()?.unwrap_or_default());
+    let email = DisplayText::clean(cells.maybe_text()?.unwrap_or_default());
+    Ok((id, Known { person: Person { name, email }, forgotten: cells.maybe_int()?.is_some() }))
+}

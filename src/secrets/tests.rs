@@ -1,0 +1,1 @@
+//! Sealing, rotating, forgetting and coming in.
