@@ -112,6 +112,16 @@ pub(crate) mod suite {
         let keys = db.read(Area::Log, "SELECT key_id FROM data_keys", &[]).await.expect("reads");
         assert_eq!(keys.len(), 1);
     }
+
+    pub(crate) async fn a_key_that_comes_between_is_not_left_behind(db: &Arc<Db>) {
+        let vault = vault(db, 1).await.expect("opens");
+        let stored = crate::secrets::data_keys::WrappedKey::all(db).await.expect("reads");
+        let late = crate::secrets::rekey::statements(&stored, &root(1), &root(2)).expect("wraps");
+        vault.add_key(NOW).await.expect("adds");
+        let refused = db.write(Area::Log, late).await;
+        assert!(matches!(refused, Err(crate::store::StoreError::Fenced)), "{refused:?}");
+        assert_eq!(code(super::super::vault(db, 1).await), "it worked", "nothing was changed");
+    }
 }
 
 super::on_a_store!(
@@ -122,6 +132,7 @@ super::on_a_store!(
     the_doctor_is_told_what_does_not_open,
     nodes_that_start_together_agree,
     keys_that_change_meanwhile_are_left,
+    a_key_that_comes_between_is_not_left_behind,
 );
 
 mod root_key_file {
