@@ -11,7 +11,10 @@ pub mod git;
 pub mod ids;
 pub mod jobs;
 pub mod log;
+<<<<<<< HEAD
 pub mod reactors;
+=======
+>>>>>>> secrets
 pub mod secrets;
 pub mod store;
 pub mod telemetry;
