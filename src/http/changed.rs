@@ -25,7 +25,7 @@ pub(super) struct Pending {
     /// Of what.
     pub(super) id: Uuid,
     /// The position of the change in the log; reads take it as `min_position`.
-    pub(super) position: Position,
+    pub(super) position: i64,
 }
 
 /// What is shown with its version.

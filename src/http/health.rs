@@ -31,7 +31,7 @@ pub(super) struct Readiness {
     /// Whether the store takes writes.
     store_writable: bool,
     /// The last position of the log.
-    head: Position,
+    head: i64,
     /// When it was recorded.
     #[schema(value_type = String, format = DateTime)]
     head_recorded_at: Timestamp,
@@ -50,7 +50,7 @@ struct ViewReadiness {
     #[schema(value_type = String)]
     status: Status,
     /// How many events it is behind the log.
-    lag: Position,
+    lag: i64,
 }
 
 /// A clock that is this much behind the log, in seconds, is wrong.

@@ -53,9 +53,9 @@ pub(super) struct Shown {
     #[schema(value_type = String, format = DateTime)]
     added_at: Timestamp,
     /// Its version, which is its ETag, too.
-    version: Sequence,
+    version: i64,
     /// The position of its last change.
-    position: Position,
+    position: i64,
 }
 
 impl Shown {
@@ -123,7 +123,7 @@ pub(super) struct ListQuery {
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -131,7 +131,7 @@ pub(super) struct ListQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct OneQuery {
     /// The answer is at least as new as this position.
-    pub(super) min_position: Option<Position>,
+    pub(super) min_position: Option<i64>,
 }
 
 /// Integrations in the order in which they were added, removed ones too.

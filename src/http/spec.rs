@@ -143,6 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn every_reference_leads_somewhere() {
+        let text = spec().to_json().expect("a description is JSON");
+        let spec: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap_or_default();
+            assert!(spec.pointer(pointer).is_some(), "{pointer} is described nowhere");
+        }
+    }
+
+    #[test]
     fn every_operation_has_a_name_in_command_words_a_tag_and_a_summary() {
         for (path, item) in spec().paths.paths {
             for operation in [item.get, item.post, item.put, item.delete].into_iter().flatten() {

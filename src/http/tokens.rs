@@ -58,9 +58,9 @@ pub(super) struct Shown {
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
     /// Its version, which is its ETag, too.
-    version: Sequence,
+    version: i64,
     /// The position of its last change.
-    position: Position,
+    position: i64,
 }
 
 /// Whether a token works.
@@ -120,7 +120,7 @@ pub(super) struct Issued {
     /// Which.
     id: Uuid,
     /// The position in the log; reads take it as `min_position`.
-    position: Position,
+    position: i64,
     /// The token. It is told this once; nothing when an earlier request with the same idempotency key made it.
     token: Option<String>,
     /// How it is listed.
@@ -136,7 +136,7 @@ pub(super) struct ListQuery {
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 /// Tokens in the order in which they were made, revoked and expired ones too.
