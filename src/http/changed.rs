@@ -7,7 +7,7 @@ use actix_web::{
         header::{ETAG, HeaderName, LOCATION, RETRY_AFTER},
     },
 };
-use keytrail_domain::recorded::{Position, Sequence};
+use keytrail_domain::recorded::Sequence;
 use keytrail_projections::view::Read;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -4,11 +4,7 @@ use actix_web::{
     HttpResponse, get,
     web::{Data, Query},
 };
-use keytrail_domain::{
-    metadata::Source,
-    recorded::{Position, Sequence},
-    timestamp::Timestamp,
-};
+use keytrail_domain::{metadata::Source, recorded::Position, timestamp::Timestamp};
 use keytrail_projections::audit_trail::{self, AuditEntry, AuditFilter, EventType, Order};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

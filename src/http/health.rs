@@ -1,7 +1,7 @@
 //! Whether the server lives, whether it is ready, and its figures.
 
 use actix_web::{HttpResponse, get, http::header::RETRY_AFTER, web::Data};
-use keytrail_domain::{recorded::Position, timestamp::Timestamp};
+use keytrail_domain::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -9,7 +9,7 @@ use actix_web::{
 use keytrail_domain::{
     id::{IndexRunId, RepositoryId},
     index_run::{Cause, Command, IndexRun as Aggregate},
-    recorded::{Position, Sequence},
+    recorded::Sequence,
     timestamp::Timestamp,
 };
 use keytrail_projections::index_runs::{self, IndexRun as Row, RunState};

@@ -7,7 +7,7 @@ use actix_web::{
 use keytrail_domain::{
     id::IntegrationId,
     integration::{Command, Integration as Aggregate, IntegrationName},
-    recorded::{Position, Sequence},
+    recorded::Sequence,
     service::Connection,
     timestamp::Timestamp,
 };

@@ -21,7 +21,7 @@ mod place;
 mod projects;
 mod repositories;
 mod routes;
-mod spec;
+pub mod spec;
 mod streams;
 mod tokens;
 mod unrouted;
@@ -42,9 +42,8 @@ use utoipa_actix_web::AppExt;
 pub use self::{
     auth::LocalToken,
     error::{ApiError, Code},
-    spec::spec,
 };
-use self::{cursor::Cursors, unrouted::Known};
+use self::{cursor::Cursors, spec::spec, unrouted::Known};
 use crate::app::App;
 
 /// How the API is served.

@@ -7,7 +7,7 @@ use actix_web::{
 use keytrail_domain::{
     id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{Cause, Command, FailureCode, IndexRun as Run},
-    recorded::{Position, Sequence, StreamId},
+    recorded::{Sequence, StreamId},
     repository::Repository as Aggregate,
     timestamp::Timestamp,
 };

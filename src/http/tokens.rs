@@ -8,7 +8,7 @@ use keytrail_domain::{
     access::{Access, Command, Role},
     display_text::DisplayText,
     id::TokenId,
-    recorded::{Position, Sequence},
+    recorded::Sequence,
     timestamp::Timestamp,
 };
 use keytrail_projections::token_list::{self, Token as Row};
