@@ -75,7 +75,7 @@ struct Failure {
 struct Project {
     project: String,
     issues: u64,
-    commits: u64,
+    links: u64,
     denied: bool,
 }
 
@@ -236,7 +236,7 @@ fn print(summary: &Summary, path: &Path) {
                 "    {:<12} {} in {}",
                 project.project,
                 output::count(project.issues, "issue"),
-                output::count(project.commits, "commit")
+                output::count(project.links, "link")
             ));
         }
     }

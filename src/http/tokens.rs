@@ -169,7 +169,7 @@ pub(super) async fn issue_token(
     let context = admin.context(key.of(&api, &admin, "IssueToken", &body.bytes), None);
     let TokenToIssue { name, role, expires_in_days } = body.value;
     let (id, new) = (TokenId(ids::new_id()), NewToken::random());
-    let expires_at = now.plus_micros(i64::from(expires_in_days) * DAY);
+    let expires_at = now.plus_micros(i64::from(expires_in_days).saturating_mul(DAY));
     let name = DisplayText::clean(&name);
     let companions = vec![new.issue_statement(id, &name, role, expires_at)];
     let command = Command::IssueToken { name, role, expires_at, prefix: new.prefix.clone() };
