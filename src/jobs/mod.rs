@@ -25,7 +25,6 @@ pub use self::{
     runner::start,
 };
 use crate::{
-    clock::Clock,
     store::{Db, StoreError},
 };
 
@@ -105,7 +104,6 @@ pub struct Running {
 /// The jobs of this node.
 pub struct Jobs {
     db: Arc<Db>,
-    clock: Clock,
     node: String,
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
@@ -114,8 +112,8 @@ pub struct Jobs {
 
 impl Jobs {
     /// None are done until [`start`].
-    pub fn new(db: Arc<Db>, clock: Clock, node: String) -> Self {
-        Self { db, clock, node, wake: Notify::new(), running: Mutex::default(), tasks: Mutex::default() }
+    pub fn new(db: Arc<Db>, node: String) -> Self {
+        Self { db, node, wake: Notify::new(), running: Mutex::default(), tasks: Mutex::default() }
     }
 
     /// There is something to do.

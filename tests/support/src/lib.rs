@@ -4,3 +4,6 @@
 
 pub mod faults;
 pub mod postgres;
+//! What tests and benches share. Never part of the server.
+
+pub mod repositories;
