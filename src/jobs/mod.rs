@@ -24,9 +24,7 @@ pub use self::{
     queue::{NewJob, TakenJob, cancel},
     runner::start,
 };
-use crate::{
-    store::{Db, StoreError},
-};
+use crate::store::{Db, StoreError};
 
 /// The kinds of jobs; one file each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
