@@ -42,8 +42,9 @@ use utoipa_actix_web::AppExt;
 pub use self::{
     auth::LocalToken,
     error::{ApiError, Code},
+    spec::spec,
 };
-use self::{cursor::Cursors, spec::spec, unrouted::Known};
+use self::{cursor::Cursors, unrouted::Known};
 use crate::app::App;
 
 /// How the API is served.
