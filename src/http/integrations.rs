@@ -5,6 +5,7 @@ use actix_web::{
     web::{Data, Path, Query},
 };
 use keytrail_domain::{
+    claim::{Claim, ClaimScope},
     id::IntegrationId,
     integration::{Command, Integration as Aggregate, IntegrationName},
     recorded::Sequence,
@@ -28,7 +29,10 @@ use super::{
     place::{self, Place},
     words,
 };
-use crate::{app::Context, ids};
+use crate::{
+    app::{Context, DispatchError},
+    ids,
+};
 
 /// An integration: one connection to a git service or folder.
 #[derive(Serialize, ToSchema)]
@@ -183,12 +187,38 @@ pub(super) async fn add_integration(
         None => {
             let name = name(&body.value.name)?;
             let connection = place::checked(&api, &admin, body.value.connection).await?;
-            let command = Command::Add { name, connection };
-            api.app.dispatch::<Aggregate>(ids::new_id(), command, context, Vec::new()).await?
+            let command = Command::Add { name: name.clone(), connection: connection.clone() };
+            match api.app.dispatch::<Aggregate>(ids::new_id(), command, context, Vec::new()).await {
+                Ok(committed) => committed,
+                Err(error) => return Err(naming_the_holder(&api, &name, &connection, error).await),
+            }
         }
     };
     let read = integration_list::by_id(IntegrationId(committed.stream.id));
     Ok(api.changed(committed, Telling::created("/api/v1/integrations"), read, Shown::of).await)
+}
+
+/// Whoever may not add an integration is told which one is in the way. When name and place are both taken, the place is
+/// what counts: another name would not help.
+async fn naming_the_holder(
+    api: &Api,
+    name: &IntegrationName,
+    connection: &Connection,
+    error: DispatchError,
+) -> ApiError {
+    let DispatchError::Claimed(claim) = error else { return error.into() };
+    let head = api.app.log.feed().head().position;
+    let holder =
+        async |read| api.app.read_at_least(head, read).await.ok().and_then(|rows: Vec<Row>| rows.into_iter().next());
+    let (claim, holder) = match holder(integration_list::by_place(connection)).await {
+        Some(row) => (Claim { scope: ClaimScope::Connection, key: claim.key }, Some(row)),
+        None => (claim, holder(integration_list::by_name(name.as_str())).await),
+    };
+    let error = ApiError::from(DispatchError::Claimed(claim));
+    match holder {
+        Some(row) => error.with("integration", row.id.to_string()),
+        None => error,
+    }
 }
 
 /// One integration.

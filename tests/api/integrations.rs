@@ -74,9 +74,13 @@ async fn a_name_and_a_place_are_taken_once(server: Server) {
     let (one, two) = (server.root.join("one"), server.root.join("two"));
     repository::empty(&one);
     repository::empty(&two);
-    server.add("Shop", &one).await.with(StatusCode::CREATED);
-    server.add("shop", &two).await.refused(409, "integration_name_taken");
-    server.add("other", &one).await.refused(409, "connection_taken");
+    let shop = server.add("Shop", &one).await.with(StatusCode::CREATED).id();
+    let refused = server.add("shop", &two).await.refused(409, "integration_name_taken");
+    assert_eq!(refused.text_of("integration"), shop);
+    let refused = server.add("other", &one).await.refused(409, "connection_taken");
+    assert_eq!(refused.text_of("integration"), shop);
+    // Another name would not help.
+    server.add("Shop", &one).await.refused(409, "connection_taken");
     // Another way to write the same place.
     server.add("other", &two.join("..").join("one").join(".")).await.refused(409, "connection_taken");
     for name in ["", " ", "\u{0}", &"x".repeat(101)] {
