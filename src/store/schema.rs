@@ -55,7 +55,7 @@ fn define(db: &Db, column: &str, kind: Kind) -> String {
     format!("{column} {word}{null}")
 }
 
-/// The query for rows by key, as they are now: one key in `$1 …` on the embedded engine, an array per key column on
+/// The query for rows by key, as `Rows::load` wants them: one key in `$1 …` on the embedded engine, an array per key column on
 /// PostgreSQL.
 pub(super) fn select_rows(db: &Db, table: &Table, suffix: &str) -> String {
     let columns: Vec<_> = table.stored_columns().iter().map(|(column, _)| format!("t.{column}")).collect();

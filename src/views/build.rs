@@ -20,7 +20,8 @@ pub(super) enum BuildStatus {
     Building,
     /// It is what readers see.
     Live,
-    /// Its fold failed: it stays where it is.
+    /// It was live until its fold failed: it stays where it is. One whose fold fails before that goes on building, with
+    /// an error.
     Faulted,
 }
 
@@ -114,6 +115,21 @@ pub(super) async fn lease(
     let mut cells = Cells::of(row);
     let mut next = || cells.int().map_err(|error| StoreError::Corrupt(error.to_string()));
     Ok(Some((next()?, next()?)))
+}
+
+/// Becomes the one who moves the checkpoint, whoever does now: what that one writes from here on is refused.
+pub(super) async fn seize(db: &Db, view: &str, number: i64, node: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = $4 WHERE view = $1 AND build = $2";
+    let args =
+        vec![Value::from(view), Value::Int(number), Value::from(node), Value::from(now.plus_micros(LEASE_MICROS))];
+    db.write(Area::Views, vec![Statement::new(sql, args)]).await.map(|_| ())
+}
+
+/// Leaves a build to whoever wants it, if this node moves it.
+pub(super) async fn leave(db: &Db, view: &str, number: i64, node: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE view_builds SET lease_until = 0, owner = NULL WHERE view = $1 AND build = $2 AND owner = $3";
+    let args = vec![Value::from(view), Value::Int(number), Value::from(node)];
+    db.write(Area::Views, vec![Statement::new(sql, args)]).await.map(|_| ())
 }
 
 /// A build that this node moves.
