@@ -8,6 +8,7 @@ pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod git;
+pub mod http;
 pub mod ids;
 pub mod jobs;
 pub mod log;
