@@ -211,11 +211,13 @@ impl Batch {
         }));
         unique.extend(append.idempotency.iter().map(|request| format!("key {} {}", request.scope, request.key)));
         unique.extend(append.events.iter().map(|event| event.id.to_string()));
-        if unique.iter().any(|thing| self.seen.contains(thing)) {
+        let collides = unique.iter().any(|thing| self.seen.contains(thing));
+        // Also when it waits: what came after it and touches the same things does not overtake it.
+        self.seen.extend(unique);
+        if collides {
             held_back.push(pending);
             return;
         }
-        self.seen.extend(unique);
         self.bytes += pending.bytes;
         self.taken.push(pending);
     }
