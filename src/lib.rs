@@ -12,7 +12,10 @@ pub mod http;
 pub mod ids;
 pub mod jobs;
 pub mod log;
+<<<<<<< HEAD
 pub mod reactors;
+=======
+>>>>>>> secrets
 pub mod secrets;
 pub mod store;
 pub mod telemetry;

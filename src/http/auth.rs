@@ -8,6 +8,7 @@ use actix_web::{
     dev::Payload,
     http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
 use keytrail_domain::{
     access::Role,
     metadata::{Actor, Source},
@@ -21,13 +22,20 @@ use super::{
     Api,
     error::{ApiError, Code},
 };
-use crate::{app::Context, log::Idempotency};
+use crate::{app::Context, ids::random_bytes, log::Idempotency};
 
 /// The token by which the command line of who can read the data folder comes in; only its hash is kept.
 #[derive(Clone)]
 pub struct LocalToken([u8; 32]);
 
 impl LocalToken {
+    /// A new one, and the token itself.
+    pub fn random() -> (String, Self) {
+        let token = format!("kt_local_{}", URL_SAFE_NO_PAD.encode(random_bytes::<32>()));
+        let hash = Self::of(&token);
+        (token, hash)
+    }
+
     /// Of this token.
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())

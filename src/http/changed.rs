@@ -19,15 +19,13 @@ use crate::log::Committed;
 /// The position of a change.
 pub(super) const X_LOG_POSITION: HeaderName = HeaderName::from_static("x-log-position");
 
-/// A change that is on disk.
+/// A change that is on disk, and that the view does not show yet.
 #[derive(Serialize, ToSchema)]
-pub(super) struct Changed<T> {
+pub(super) struct Pending {
     /// Of what.
     pub(super) id: Uuid,
     /// The position of the change in the log; reads take it as `min_position`.
     pub(super) position: Position,
-    /// How it is shown from now on. Nothing with the status 202: the view has not reached the position yet.
-    pub(super) item: Option<T>,
 }
 
 /// What is shown with its version.
@@ -82,10 +80,13 @@ impl Api {
         read: Read<R>,
         show: impl Fn(R) -> T,
     ) -> HttpResponse {
-        let item = self.shown(&committed, read, show).await;
-        let version = item.as_ref().map(Versioned::version);
-        let body = Changed { id: committed.stream.id, position: committed.last, item };
-        tell(&committed, &telling, version, &body)
+        match self.shown(&committed, read, show).await {
+            Some(item) => tell(&committed, &telling, Some(item.version()), &item),
+            None => {
+                let pending = Pending { id: committed.stream.id, position: committed.last };
+                tell(&committed, &telling, None, &pending)
+            }
+        }
     }
 }
 

@@ -91,9 +91,9 @@ impl Entry {
 pub(super) enum Direction {
     /// As people read news.
     #[default]
-    Newest,
+    Desc,
     /// As it happened.
-    Oldest,
+    Asc,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -107,7 +107,7 @@ pub(super) struct EventsQuery {
     event_type: Option<String>,
     /// Only those by an actor of this name.
     actor: Option<String>,
-    /// `newest` first or `oldest` first.
+    /// `desc`: newest first; `asc`: as it happened.
     #[param(inline)]
     order: Option<Direction>,
     /// Only those after this position.
@@ -149,11 +149,11 @@ pub(super) async fn list_events(
         until: query.until,
     };
     let order = match order {
-        Direction::Oldest => {
+        Direction::Asc => {
             filter.after = last.or(filter.after);
             Order::OldestFirst
         }
-        Direction::Newest => {
+        Direction::Desc => {
             filter.until = last.map(|last| last - 1).or(filter.until);
             Order::NewestFirst
         }

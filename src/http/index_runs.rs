@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::{Admin, Viewer},
-    changed::{Changed, Telling, Versioned, tell_one},
+    changed::{Telling, Versioned, tell_one},
     conditions::IfMatch,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
@@ -73,13 +73,13 @@ struct Counts {
     /// Commits that were looked at for the first time.
     commits: u64,
     /// Of these, commits that name an issue, or seem to.
-    keyed_commits: u64,
+    keyed: u64,
     /// Keys in commits, each counted once per commit.
     keys: u64,
     /// Refs that were new, moved or gone.
     refs: u64,
     /// Commits of which only a part was scanned, or not every key recorded.
-    bounded_commits: u64,
+    bounded: u64,
 }
 
 /// How far a run is.
@@ -90,11 +90,11 @@ struct Progress {
     /// Commits that were looked at.
     commits: u64,
     /// Of these, commits that name an issue, or seem to.
-    keyed_commits: u64,
+    keyed: u64,
     /// Commits that were recorded or passed by.
     recorded: u64,
-    /// Commits in all; nothing until that is known.
-    total: Option<u64>,
+    /// Commits in all; 0 until that is known.
+    total: u64,
 }
 
 impl Shown {
@@ -109,10 +109,10 @@ impl Shown {
             ended_at: row.ended_at,
             counts: Counts {
                 commits: row.counts.commits,
-                keyed_commits: row.counts.keyed,
+                keyed: row.counts.keyed,
                 keys: row.counts.keys,
                 refs: row.counts.refs,
-                bounded_commits: row.counts.bounded,
+                bounded: row.counts.bounded,
             },
             failure: row.failure.map(|(code, text)| Failure { code, text }),
             progress: None,
@@ -128,13 +128,7 @@ impl Shown {
 
 impl From<IndexProgress> for Progress {
     fn from(now: IndexProgress) -> Self {
-        Self {
-            phase: now.phase,
-            commits: now.commits,
-            keyed_commits: now.keyed,
-            recorded: now.recorded,
-            total: (now.total > 0).then_some(now.total),
-        }
+        Self { phase: now.phase, commits: now.commits, keyed: now.keyed, recorded: now.recorded, total: now.total }
     }
 }
 
@@ -243,7 +237,7 @@ async fn progress(api: &Api, id: IndexRunId) -> Result<Option<Progress>, ApiErro
 #[utoipa::path(tag = "index-runs", operation_id = "CancelIndex", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once."),
         ("If-Match" = Option<String>, Header, description = "Only when it has this ETag.")),
-    responses((status = 200, description = "It is cancelled.", body = Changed<Shown>)))]
+    responses((status = 200, description = "It is cancelled.", body = Shown)))]
 #[post("/api/v1/index-runs/{id}/cancel")]
 pub(super) async fn cancel_index(
     admin: Admin,

@@ -8,6 +8,7 @@ use keytrail_domain::{
     id::IntegrationId,
     integration::{Command, Integration as Aggregate, IntegrationName},
     recorded::{Position, Sequence},
+    service::Connection,
     timestamp::Timestamp,
 };
 use keytrail_projections::integration_list::{self, Integration as Row, IntegrationState};
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::{Admin, Viewer},
-    changed::{Changed, Telling, Versioned, tell_one},
+    changed::{Telling, Versioned, tell_one},
     conditions::IfMatch,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
@@ -37,8 +38,11 @@ pub(super) struct Shown {
     id: Uuid,
     /// Its name; unique among integrations that were not removed, whatever the case of letters.
     name: String,
-    /// Where its repositories are.
-    connection: Place,
+    /// The kind of its connection.
+    #[schema(example = "path")]
+    kind: String,
+    /// Where it connects to.
+    location: String,
     /// Where it is in its life.
     #[schema(schema_with = words::integration_state)]
     state: IntegrationState,
@@ -59,8 +63,8 @@ impl Shown {
         Self {
             id: row.id.0,
             name: row.name,
-            // The only kind there is.
-            connection: Place::Path { path: row.location },
+            kind: row.kind,
+            location: row.location,
             state: row.state,
             since: row.since,
             added_at: row.added_at,
@@ -112,6 +116,8 @@ pub(super) struct ListQuery {
     state: Option<IntegrationState>,
     /// Only those of this kind of service, for example `path`.
     kind: Option<String>,
+    /// Only the one that was not removed and connects to this place, as `location` shows it.
+    location: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
@@ -138,11 +144,23 @@ pub(super) async fn list_integrations(
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
-    let list = List::new("integrations", &(query.state, &query.kind));
+    let list = List::new("integrations", &(query.state, &query.kind, &query.location));
     let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
-    let read = integration_list::page(query.state, query.kind.as_deref(), after, limit + 1);
-    let rows = api.read(query.min_position, read).await?;
+    let rows = match &query.location {
+        None => {
+            let read = integration_list::page(query.state, query.kind.as_deref(), after, limit + 1);
+            api.read(query.min_position, read).await?
+        }
+        // At most one.
+        Some(location) => {
+            let read = integration_list::by_place(&Connection::Path { path: location.clone() });
+            let mut rows = api.read(query.min_position, read).await?;
+            rows.retain(|row| query.state.is_none_or(|state| row.state == state));
+            rows.retain(|row| query.kind.as_ref().is_none_or(|kind| row.kind == *kind));
+            rows
+        }
+    };
     let page = api.cursors.page(rows, limit, &list, now, |row| row.added_position, Shown::of)?;
     Ok(HttpResponse::Ok().json(page))
 }
@@ -151,7 +169,7 @@ pub(super) async fn list_integrations(
 #[utoipa::path(tag = "integrations", operation_id = "AddIntegration", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
     request_body = NewIntegration,
-    responses((status = 201, description = "It was added.", body = Changed<Shown>)))]
+    responses((status = 201, description = "It was added.", body = Shown)))]
 #[post("/api/v1/integrations")]
 pub(super) async fn add_integration(
     admin: Admin,
@@ -191,7 +209,7 @@ pub(super) async fn get_integration(
 /// Calls it something else.
 #[utoipa::path(tag = "integrations", operation_id = "RenameIntegration", security(("bearer" = ["admin"])),
     params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")), request_body = NewName,
-    responses((status = 200, description = "It has the name.", body = Changed<Shown>)))]
+    responses((status = 200, description = "It has the name.", body = Shown)))]
 #[put("/api/v1/integrations/{id}/name")]
 pub(super) async fn rename_integration(
     admin: Admin,
@@ -207,7 +225,7 @@ pub(super) async fn rename_integration(
 /// Connects it to another place; repositories of the old place are forgotten.
 #[utoipa::path(tag = "integrations", operation_id = "ChangeConnection", security(("bearer" = ["admin"])),
     params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")), request_body = NewConnection,
-    responses((status = 200, description = "It is connected there.", body = Changed<Shown>)))]
+    responses((status = 200, description = "It is connected there.", body = Shown)))]
 #[put("/api/v1/integrations/{id}/connection")]
 pub(super) async fn change_connection(
     admin: Admin,
@@ -225,7 +243,7 @@ pub(super) async fn change_connection(
 #[utoipa::path(tag = "integrations", operation_id = "PauseIntegration", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once."),
         ("If-Match" = Option<String>, Header, description = "Only when it has this ETag.")),
-    responses((status = 200, description = "It is paused.", body = Changed<Shown>)))]
+    responses((status = 200, description = "It is paused.", body = Shown)))]
 #[post("/api/v1/integrations/{id}/pause")]
 pub(super) async fn pause_integration(
     admin: Admin,
@@ -242,7 +260,7 @@ pub(super) async fn pause_integration(
 #[utoipa::path(tag = "integrations", operation_id = "ResumeIntegration", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once."),
         ("If-Match" = Option<String>, Header, description = "Only when it has this ETag.")),
-    responses((status = 200, description = "It is active.", body = Changed<Shown>)))]
+    responses((status = 200, description = "It is active.", body = Shown)))]
 #[post("/api/v1/integrations/{id}/resume")]
 pub(super) async fn resume_integration(
     admin: Admin,
@@ -258,7 +276,7 @@ pub(super) async fn resume_integration(
 /// Takes it away; its repositories are forgotten. Its history stays.
 #[utoipa::path(tag = "integrations", operation_id = "RemoveIntegration", security(("bearer" = ["admin"])),
     params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
-    responses((status = 200, description = "It is removed.", body = Changed<Shown>)))]
+    responses((status = 200, description = "It is removed.", body = Shown)))]
 #[delete("/api/v1/integrations/{id}")]
 pub(super) async fn remove_integration(
     admin: Admin,

@@ -51,8 +51,6 @@ pub(super) struct Issue {
 #[derive(Serialize, ToSchema)]
 struct InRepository {
     /// The repository.
-    #[serde(flatten)]
-    #[schema(inline)]
     repository: RepositoryName,
     /// Commits that name the issue.
     commits: u64,
@@ -68,9 +66,9 @@ struct InRepository {
 #[derive(Serialize, ToSchema)]
 struct RepositoryName {
     /// Which.
-    repository: Uuid,
+    id: Uuid,
     /// What a person calls it.
-    repository_name: String,
+    name: String,
     /// The integration that sees it.
     integration: Uuid,
 }
@@ -83,8 +81,7 @@ pub(super) struct ShownCommit {
     #[serde(serialize_with = "hex")]
     #[schema(value_type = String)]
     sha: CommitSha,
-    #[serde(flatten)]
-    #[schema(inline)]
+    /// In which repository.
     repository: RepositoryName,
     /// Who wrote it.
     author: Author,
@@ -127,8 +124,7 @@ pub(super) struct ShownBranch {
     #[serde(serialize_with = "hex")]
     #[schema(value_type = String)]
     sha: CommitSha,
-    #[serde(flatten)]
-    #[schema(inline)]
+    /// In which repository.
     repository: RepositoryName,
     /// The position since which it is there.
     position: Position,
@@ -200,11 +196,7 @@ pub(super) async fn get_issue(
 
 fn in_repository(row: IssueRepository) -> InRepository {
     InRepository {
-        repository: RepositoryName {
-            repository: row.repository.0,
-            repository_name: row.name,
-            integration: row.integration.0,
-        },
+        repository: RepositoryName { id: row.repository.0, name: row.name, integration: row.integration.0 },
         commits: row.commits,
         first_commit_at: row.first_at,
         last_commit_at: row.last_at,
@@ -248,11 +240,7 @@ fn commit_cursor(AfterCommit(seconds, number, sha): AfterCommit) -> Result<Commi
 fn shown_commit(row: IssueCommit, author_name: Option<String>) -> ShownCommit {
     ShownCommit {
         sha: row.sha,
-        repository: RepositoryName {
-            repository: row.repository.0,
-            repository_name: row.repository_name,
-            integration: row.integration.0,
-        },
+        repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
         author: Author { id: row.author.0, name: author_name },
         authored_at: row.authored_at,
         committed_at: row.committed_at,
@@ -292,11 +280,7 @@ fn shown_branch(row: IssueBranch) -> ShownBranch {
     ShownBranch {
         name: row.name,
         sha: row.sha,
-        repository: RepositoryName {
-            repository: row.repository.0,
-            repository_name: row.repository_name,
-            integration: row.integration.0,
-        },
+        repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
         position: row.from_position,
         moved_position: row.moved_position,
     }

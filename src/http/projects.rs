@@ -32,7 +32,7 @@ pub(super) struct Projects {
 struct Project {
     /// Its key.
     #[schema(example = "KAFKA")]
-    key: String,
+    project: String,
     /// Whether it only looks like a project, as UTF does.
     denied: bool,
     /// Issues that are named.
@@ -78,5 +78,5 @@ pub(super) async fn list_projects(
 
 fn project(row: ProjectCount) -> Project {
     let denied = DENIED_PROJECTS.contains(&row.project.as_str());
-    Project { key: row.project, denied, issues: row.issues, links: row.links }
+    Project { project: row.project, denied, issues: row.issues, links: row.links }
 }

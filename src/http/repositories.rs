@@ -22,14 +22,13 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::{Admin, Viewer},
-    changed::{Changed, Telling, Versioned, tell_one},
+    changed::{Telling, Versioned, tell_one},
     conditions::unknown,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
     index_runs::Shown as ShownRun,
     integrations::OneQuery,
-    place::Place,
     words,
 };
 use crate::{app::DispatchError, ids};
@@ -44,8 +43,10 @@ pub(super) struct Shown {
     integration: Uuid,
     /// What a person calls it.
     name: String,
+    /// The kind of its connection.
+    kind: String,
     /// Where it is read from.
-    location: Place,
+    location: String,
     /// Where it is in its life.
     #[schema(schema_with = words::repository_state)]
     state: RepositoryState,
@@ -62,7 +63,7 @@ pub(super) struct Shown {
     /// Commits that were looked at.
     commits: u64,
     /// Of these, commits that name an issue, or seem to.
-    keyed_commits: u64,
+    keyed: u64,
     /// Its version, which is its ETag, too.
     version: Sequence,
     /// The position of the last event that changed anything of this.
@@ -86,15 +87,15 @@ impl Shown {
             id: row.id.0,
             integration: row.integration.0,
             name: row.name,
-            // The only kind there is.
-            location: Place::Path { path: row.location },
+            kind: row.kind,
+            location: row.location,
             state: row.state,
             since: row.since,
             last_run: row.last_run.map(|run| run.0),
             failure: row.failure.map(|(code, text)| Failure { code, text }),
             indexed_at: row.indexed_at,
             commits,
-            keyed_commits: keyed,
+            keyed,
             version: row.version,
             position: row.position,
         }
@@ -196,7 +197,7 @@ pub(super) async fn get_repository(
 /// Asks for an index run over what is new. The answer names the run to watch.
 #[utoipa::path(tag = "repositories", operation_id = "RequestIndex", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
-    responses((status = 202, description = "The run to watch.", body = Changed<ShownRun>)))]
+    responses((status = 202, description = "The run to watch; only `id` and `position` when the view does not show it yet.", body = ShownRun)))]
 #[post("/api/v1/repositories/{id}/index-runs")]
 pub(super) async fn request_index(
     admin: Admin,
@@ -210,7 +211,7 @@ pub(super) async fn request_index(
 /// Indexes the repository from its beginning; what was found before counts no more.
 #[utoipa::path(tag = "repositories", operation_id = "ResetIndex", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
-    responses((status = 202, description = "The run to watch.", body = Changed<ShownRun>)))]
+    responses((status = 202, description = "The run to watch; only `id` and `position` when the view does not show it yet.", body = ShownRun)))]
 #[post("/api/v1/repositories/{id}/reset")]
 pub(super) async fn reset_index(
     admin: Admin,

@@ -11,7 +11,7 @@ use utoipa::openapi::{
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{error::Problem, routes};
+use super::{changed::Pending, error::Problem, routes};
 
 /// What a bearer token is called in the description.
 const BEARER: &str = "bearer";
@@ -53,6 +53,7 @@ pub(super) fn frame() -> OpenApi {
             ComponentsBuilder::new()
                 .security_scheme(BEARER, SecurityScheme::Http(bearer))
                 .schema("Problem", problem)
+                .schema("Pending", <Pending as utoipa::PartialSchema>::schema())
                 .build(),
         ))
         .build()
@@ -63,13 +64,13 @@ pub fn spec() -> OpenApi {
     let (_, mut spec) = App::new().into_utoipa_app().openapi(frame()).configure(routes::routes).split_for_parts();
     for (path, item) in &mut spec.paths.paths {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
-        operations.into_iter().flatten().for_each(|operation| add_problems(path, operation));
+        operations.into_iter().flatten().for_each(|operation| add_common(path, operation));
     }
     spec
 }
 
-/// What can go wrong is the same for all routes of a shape; no route repeats it.
-fn add_problems(path: &str, operation: &mut Operation) {
+/// What is the same for all routes of a shape; no route repeats it.
+fn add_common(path: &str, operation: &mut Operation) {
     let secured = operation.security.is_some();
     let body = operation.request_body.is_some();
     let header = |name: &str| {
@@ -95,6 +96,14 @@ fn add_problems(path: &str, operation: &mut Operation) {
         ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
         ("507", "There is no space left on the server's disk.", condition || key),
     ];
+    if (condition || key) && !operation.responses.responses.contains_key("202") {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Pending"))).build();
+        let response = ResponseBuilder::new()
+            .description("It is done and on disk; the view does not show it yet.")
+            .content("application/json", content)
+            .build();
+        operation.responses.responses.insert("202".to_owned(), RefOr::T(response));
+    }
     for (status, description, _) in problems.into_iter().filter(|(.., applies)| *applies) {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let response =

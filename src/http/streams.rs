@@ -24,19 +24,13 @@ use super::{
     Api,
     auth::Auditor,
     conditions::unknown,
+    cursor::{List, Page, limit},
     error::{ApiError, Code},
 };
 
-/// The events of a stream.
-#[derive(Serialize, ToSchema)]
-pub(super) struct StreamEvents {
-    /// In their order; all of them, since streams are short.
-    items: Vec<StreamEvent>,
-}
-
 /// An event as it is stored.
 #[derive(Serialize, ToSchema)]
-struct StreamEvent {
+pub(super) struct StreamEvent {
     /// Its place in the log.
     position: Position,
     /// Its place in its stream.
@@ -70,13 +64,17 @@ pub(super) struct StreamQuery {
     until: Option<Position>,
     /// Whether to tell the state after each event.
     state: Option<bool>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
 }
 
 /// The events of a stream, with the state after each.
 #[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
     params(("type" = String, Path, description = "`integration`, `repository`, `index_run` or `access`."),
         ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
-    responses((status = 200, description = "All of them.", body = StreamEvents)))]
+    responses((status = 200, description = "A page.", body = Page<StreamEvent>)))]
 #[get("/api/v1/streams/{type}/{id}/events")]
 pub(super) async fn list_stream_events(
     _: Auditor,
@@ -93,20 +91,29 @@ pub(super) async fn list_stream_events(
         let detail = "What an index run found may be millions of rows. Ask the issues for it.";
         return Err(ApiError::new(Code::StreamNotShown, detail));
     }
+    let now = api.app.clock.now();
+    let with_state = query.state.unwrap_or(false);
+    let list = List::new("stream", &(stream_type, id, query.until, with_state));
+    let after: Option<Sequence> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
     let until = query.until.unwrap_or(Position::MAX);
     let events = api.app.log.stream(StreamId::new(stream_type, id), until).await?;
     if events.is_empty() {
         return Err(unknown(Code::StreamUnknown));
     }
+    // Streams are short: each page folds from the beginning.
     let mut state = State::default();
-    let with_state = query.state.unwrap_or(false);
-    let items = events.into_iter().map(|event| {
+    let mut rows = Vec::new();
+    for event in events {
         state.follow(&event.fact);
-        let state = if with_state { state.told(&event.fact)? } else { None };
-        shown(event, state)
-    });
-    let items = items.collect::<Result<_, _>>().map_err(|error| ApiError::internal(&error))?;
-    Ok(HttpResponse::Ok().json(StreamEvents { items }))
+        if event.sequence > after.unwrap_or(0) && rows.len() <= limit as usize {
+            let state = if with_state { state.told(&event.fact) } else { Ok(None) };
+            let row = state.and_then(|state| shown(event, state)).map_err(|error| ApiError::internal(&error))?;
+            rows.push(row);
+        }
+    }
+    let page = api.cursors.page(rows, limit, &list, now, |row| row.sequence, |row| row)?;
+    Ok(HttpResponse::Ok().json(page))
 }
 
 fn shown(event: Recorded<Fact>, state: Option<Value>) -> serde_json::Result<StreamEvent> {

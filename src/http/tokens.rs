@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::{Admin, Auditor},
-    changed::{Changed, Telling, Versioned, tell},
+    changed::{Telling, Versioned, tell},
     conditions::IfMatch,
     cursor::{List, Page, limit},
     error::ApiError,
@@ -186,7 +186,7 @@ pub(super) async fn issue_token(
 /// Stops a token from working, at once.
 #[utoipa::path(tag = "tokens", operation_id = "RevokeToken", security(("bearer" = ["admin"])),
     params(("If-Match" = Option<String>, Header, description = "Only when it has this ETag.")),
-    responses((status = 200, description = "It works no more.", body = Changed<Shown>)))]
+    responses((status = 200, description = "It works no more.", body = Shown)))]
 #[delete("/api/v1/tokens/{id}")]
 pub(super) async fn revoke_token(
     admin: Admin,

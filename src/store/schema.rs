@@ -60,7 +60,7 @@ fn define(db: &Db, column: &str, kind: Kind) -> String {
 pub(super) fn select_rows(db: &Db, table: &Table, suffix: &str) -> String {
     let columns: Vec<_> = table.stored_columns().iter().map(|(column, _)| format!("t.{column}")).collect();
     let key = &table.columns[..table.key];
-    // A row of `Once` never comes back: that it ended must be seen.
+    // A row that is there once stays what it was when it has ended: the fold must know that it was there.
     let current = if table.history == History::Many { " AND t.to_position IS NULL" } else { "" };
     let (columns, name) = (columns.join(", "), table.name);
     let equal = |other: &dyn Fn(usize, &str) -> String| {

@@ -23,6 +23,8 @@ pub(super) enum BuildStatus {
     /// It was live until its fold failed: it stays where it is. One whose fold fails before that goes on building, with
     /// an error.
     Faulted,
+    /// Another one has taken its place; its tables are being taken away.
+    Retired,
 }
 
 impl BuildStatus {
@@ -31,6 +33,7 @@ impl BuildStatus {
             Self::Building => "building",
             Self::Live => "live",
             Self::Faulted => "faulted",
+            Self::Retired => "retired",
         }
     }
 }
@@ -63,6 +66,7 @@ pub(super) async fn builds(db: &Db, view: &str) -> Result<Vec<Build>, StoreError
                 "building" => BuildStatus::Building,
                 "live" => BuildStatus::Live,
                 "faulted" => BuildStatus::Faulted,
+                "retired" => BuildStatus::Retired,
                 _ => return Err(BadRow),
             },
             position: cells.int()?,
@@ -179,7 +183,7 @@ impl Held {
         db.write(Area::Views, vec![Statement::new(sql, args).expecting(1)]).await.map(|_| ())
     }
 
-    /// Makes this build the one that readers see, and drops the others. `Fenced` when another one of this version stands
+    /// Makes this build the one that readers see, and retires the others. `Fenced` when another one of this version stands
     /// further: readers never go back.
     pub(super) async fn swap_in(&self, db: &Db, view: &dyn View, others: &[Build]) -> Result<(), StoreError> {
         let suffix_ = suffix(self.number);
@@ -198,25 +202,32 @@ impl Held {
             .expecting(1),
         );
         for other in others.iter().filter(|other| other.number != self.number) {
-            statements.push(Statement::new(
-                "DELETE FROM view_builds WHERE view = $1 AND build = $2",
-                vec![Value::from(self.view), Value::Int(other.number)],
-            ));
-            let suffix = suffix(other.number);
-            statements
-                .extend(view.tables().iter().map(|table| Statement::new(schema::drop_table(table, &suffix), vec![])));
+            statements.push(retire(self.view, other.number));
         }
         db.write(Area::Views, statements).await.map(|_| ())
     }
 }
 
-/// Takes a build and its tables away.
+/// From here on nobody reads it or moves it.
+fn retire(view: &'static str, number: i64) -> Statement {
+    Statement::new(
+        "UPDATE view_builds SET status = 'retired', epoch = epoch + 1 WHERE view = $1 AND build = $2",
+        vec![Value::from(view), Value::Int(number)],
+    )
+}
+
+/// Takes a build and its tables away. Each table goes on its own: a reader that is still at work may hold one of them
+/// and want another.
 pub(super) async fn discard(db: &Arc<Db>, view: &dyn View, number: i64) -> Result<(), StoreError> {
+    db.write(Area::Views, vec![retire(view.name(), number)]).await?;
     let suffix = suffix(number);
-    let mut statements = vec![Statement::new(
+    for table in view.tables() {
+        db.write(Area::Views, vec![Statement::new(schema::drop_table(table, &suffix), vec![])]).await?;
+    }
+    // The row goes last: until then a node that comes after a crash knows what is left to do.
+    let delete = Statement::new(
         "DELETE FROM view_builds WHERE view = $1 AND build = $2",
         vec![Value::from(view.name()), Value::Int(number)],
-    )];
-    statements.extend(view.tables().iter().map(|table| Statement::new(schema::drop_table(table, &suffix), vec![])));
-    db.write(Area::Views, statements).await.map(|_| ())
+    );
+    db.write(Area::Views, vec![delete]).await.map(|_| ())
 }

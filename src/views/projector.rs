@@ -93,6 +93,7 @@ impl Projector {
         let builds = build::builds(&self.db, self.view.name()).await?;
         let (live, building) = (self.live(&builds), self.building(&builds));
         self.show(live, building);
+        self.clean(&builds).await?;
         match (live, building) {
             (_, Some(building)) => self.build(live, building, &builds).await,
             (Some(live), None) => self.keep(live).await,
@@ -129,7 +130,8 @@ impl Projector {
 
     fn live<'a>(&self, builds: &'a [Build]) -> Option<&'a Build> {
         let version = self.view.version();
-        builds.iter().find(|build| build.version == version && build.status != BuildStatus::Building)
+        let serves = |status| matches!(status, BuildStatus::Live | BuildStatus::Faulted);
+        builds.iter().find(|build| build.version == version && serves(build.status))
     }
 
     fn building<'a>(&self, builds: &'a [Build]) -> Option<&'a Build> {
@@ -150,6 +152,17 @@ impl Projector {
                 (None, _) => Status::Building,
             };
         });
+    }
+
+    /// Takes away what a node that died had still to take away.
+    async fn clean(&self, builds: &[Build]) -> Result<(), StoreError> {
+        for old in builds.iter().filter(|build| build.status == BuildStatus::Retired) {
+            let now = self.clock.now();
+            if build::lease(&self.db, self.view.name(), old.number, &self.node, now).await?.is_some() {
+                build::discard(&self.db, self.view, old.number).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves the live build along the log for as long as this node may.
@@ -216,6 +229,10 @@ impl Projector {
             }
         }
         held.swap_in(&self.db, self.view, all).await?;
+        self.look().await?;
+        for old in all.iter().filter(|build| build.number != held.number) {
+            build::discard(&self.db, self.view, old.number).await?;
+        }
         held.release(&self.db).await?;
         tracing::info!(view = self.view.name(), build = held.number, position, "a view was built");
         Ok(Ended::LookAgain)
