@@ -104,7 +104,7 @@ impl Cli {
 
     fn carry_out(self) -> Result<ExitCode, CliError> {
         if let Command::Openapi = self.command {
-            output::print(&crate::http::spec::json());
+            output::print(&crate::http::spec().to_pretty_json().unwrap_or_default());
             return Ok(ExitCode::SUCCESS);
         }
         let listen = match &self.command {

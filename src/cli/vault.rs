@@ -42,7 +42,7 @@ impl Vault {
             let keys = rotate_root_key(&db, &old, &new).await.map_err(BootError::from)?;
             let replace = |source| CliError::System { what: "put the new root key in the old one's place", source };
             RootKey::put_in_place(&new_path, &path).map_err(replace)?;
-            Ok(keys)
+            Ok::<_, CliError>(keys)
         };
         let rotated = rotated.await;
         db.close().await;
