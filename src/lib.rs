@@ -8,10 +8,14 @@ pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod git;
+pub mod http;
 pub mod ids;
 pub mod jobs;
 pub mod log;
+<<<<<<< HEAD
 pub mod reactors;
+=======
+>>>>>>> secrets
 pub mod secrets;
 pub mod store;
 pub mod telemetry;

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use keytrail_domain::timestamp::Timestamp;
+use keytrail_domain::{claim::ClaimChange, timestamp::Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -51,7 +51,8 @@ impl Appender {
     }
 
     /// Appends, and answers when it is on disk. Once it is queued it is written, whether the caller still waits or not.
-    pub async fn append(&self, lane: Lane, append: Append) -> Result<Committed, AppendError> {
+    pub async fn append(&self, lane: Lane, mut append: Append) -> Result<Committed, AppendError> {
+        append.claims = last_changes(append.claims);
         let stream = append.stream;
         let aggregate_id = stream.id.to_string();
         let leaves = append.events.iter().zip(append.after + 1..).map(|(event, sequence)| {
@@ -81,6 +82,14 @@ impl Appender {
         }
         answer.await.map_err(|_| closing())?
     }
+}
+
+/// What is left of changes of claims when each claim changes once: only the last one counts.
+fn last_changes(changes: Vec<ClaimChange>) -> Vec<ClaimChange> {
+    let mut seen = HashSet::new();
+    let mut last: Vec<_> = changes.into_iter().rev().filter(|change| seen.insert(change.claim().clone())).collect();
+    last.reverse();
+    last
 }
 
 struct Writer {
@@ -121,7 +130,8 @@ impl Writer {
             };
             batch.add(first, &mut self.held_back);
         }
-        while batch.has_room() {
+        // What waits for another batch stays bounded too: a flood of commands to one stream is refused in the end.
+        while batch.has_room() && self.held_back.len() < INTERACTIVE_QUEUE {
             let Ok(pending) = self.commands.try_recv() else { break };
             batch.add(pending, &mut self.held_back);
         }
@@ -201,11 +211,13 @@ impl Batch {
         }));
         unique.extend(append.idempotency.iter().map(|request| format!("key {} {}", request.scope, request.key)));
         unique.extend(append.events.iter().map(|event| event.id.to_string()));
-        if unique.iter().any(|thing| self.seen.contains(thing)) {
+        let collides = unique.iter().any(|thing| self.seen.contains(thing));
+        // Also when it waits: what came after it and touches the same things does not overtake it.
+        self.seen.extend(unique);
+        if collides {
             held_back.push(pending);
             return;
         }
-        self.seen.extend(unique);
         self.bytes += pending.bytes;
         self.taken.push(pending);
     }
