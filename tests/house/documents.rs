@@ -152,7 +152,9 @@ fn every_command_that_a_document_names_is_one() {
         for (index, line) in text.lines().enumerate() {
             for call in calls(line) {
                 let mut words = call.split_whitespace().skip_while(|word| word.starts_with('-'));
-                let Some(word) = words.next().map(|word| word.trim_end_matches(['`', ',', '.', ';', ':'])) else { continue };
+                let Some(word) = words.next().map(|word| word.trim_end_matches(['`', ',', '.', ';', ':'])) else {
+                    continue;
+                };
                 if !commands.contains(word) {
                     rule.broken_at(&path, index + 1, format_args!("there is no command {word:?}"));
                     continue;
@@ -189,7 +191,8 @@ fn variants(path: &str, mark: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for line in rest.lines() {
         // Variants stand four blanks in; their fields stand further in.
-        let Some(name) = line.strip_prefix("    ").filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase())) else {
+        let Some(name) = line.strip_prefix("    ").filter(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
+        else {
             continue;
         };
         let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
@@ -208,12 +211,15 @@ fn variants(path: &str, mark: &str) -> BTreeSet<String> {
 #[test]
 fn every_address_that_a_document_names_is_served() {
     let mut rule = Rule::new("an address of the API in README.md or docs is in openapi/v1.json");
-    let spec: serde_json::Value = serde_json::from_str(&tree::read("openapi/v1.json")).expect("openapi/v1.json is JSON");
-    let served: Vec<&str> = spec["paths"].as_object().into_iter().flat_map(|paths| paths.keys()).map(String::as_str).collect();
+    let spec: serde_json::Value =
+        serde_json::from_str(&tree::read("openapi/v1.json")).expect("openapi/v1.json is JSON");
+    let served: Vec<&str> =
+        spec["paths"].as_object().into_iter().flat_map(|paths| paths.keys()).map(String::as_str).collect();
     for (path, text) in documents().into_iter().filter(|(path, _)| path == "README.md" || path.starts_with("docs/")) {
         for (index, line) in text.lines().enumerate() {
             for (at, _) in line.match_indices("/api/v1/") {
-                let address = line[at..].split(|c: char| c.is_whitespace() || "\"'`?)|,;".contains(c)).next().unwrap_or_default();
+                let address =
+                    line[at..].split(|c: char| c.is_whitespace() || "\"'`?)|,;".contains(c)).next().unwrap_or_default();
                 let address = address.trim_end_matches(['.', ':']);
                 if !address.contains('…') && !served.iter().any(|known| fits(known, address)) {
                     rule.broken_at(&path, index + 1, format_args!("{address} is not served"));
@@ -227,7 +233,8 @@ fn every_address_that_a_document_names_is_served() {
 /// Whether an address is one of a path with parameters.
 fn fits(known: &str, address: &str) -> bool {
     let (known, address): (Vec<_>, Vec<_>) = (known.split('/').collect(), address.split('/').collect());
-    known.len() == address.len() && known.iter().zip(&address).all(|(k, a)| k.starts_with('{') && !a.is_empty() || k == a)
+    known.len() == address.len()
+        && known.iter().zip(&address).all(|(k, a)| k.starts_with('{') && !a.is_empty() || k == a)
 }
 
 #[test]

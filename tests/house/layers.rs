@@ -41,8 +41,7 @@ const FENCES: &[(&str, &[&str])] = &[
 ];
 
 /// What the pure core may be built on: nothing of it does input or output, or knows the time.
-const DOMAIN: &[&str] =
-    &["base64", "chrono", "cqrs-es", "memchr", "serde", "serde_json", "sha2", "thiserror", "uuid"];
+const DOMAIN: &[&str] = &["base64", "chrono", "cqrs-es", "memchr", "serde", "serde_json", "sha2", "thiserror", "uuid"];
 /// What the views may be built on.
 const PROJECTIONS: &[&str] = &["keytrail-domain", "serde", "serde_json", "thiserror", "uuid"];
 /// Features that bring the time or randomness along.
@@ -61,7 +60,8 @@ fn only(rule: &mut Rule, path: &str, package: &str, allowed: &[&str]) {
 
 #[test]
 fn the_manifests_are_the_fence_of_the_pure_crates() {
-    let mut rule = Rule::new("domain and projections depend on nothing that knows a disk, a network, a runtime or the time");
+    let mut rule =
+        Rule::new("domain and projections depend on nothing that knows a disk, a network, a runtime or the time");
     only(&mut rule, "domain/Cargo.toml", "keytrail-domain", DOMAIN);
     only(&mut rule, "projections/Cargo.toml", "keytrail-projections", PROJECTIONS);
     rule.hold();
@@ -69,7 +69,8 @@ fn the_manifests_are_the_fence_of_the_pure_crates() {
 
 #[test]
 fn the_parts_of_the_server_know_only_those_below_them() {
-    let mut rule = Rule::new("inside src every part names only the parts that the arrows in tests/house/layers.rs allow it");
+    let mut rule =
+        Rule::new("inside src every part names only the parts that the arrows in tests/house/layers.rs allow it");
     for source in source::of_product().iter().filter(|source| source.path.starts_with("src/")) {
         let Some(part) = part(source) else { continue };
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == part) else {
@@ -103,11 +104,16 @@ fn views_know_of_the_log_only_its_feed() {
 
 #[test]
 fn a_crate_with_a_fence_is_named_inside_it_only() {
-    let mut rule = Rule::new("only src/git knows git, only src/store and src/log know a database, only the edge knows HTTP");
+    let mut rule =
+        Rule::new("only src/git knows git, only src/store and src/log know a database, only the edge knows HTTP");
     for source in source::of_product() {
         for (name, places) in FENCES.iter().filter(|(_, places)| !source.is_below(places)) {
             for line in source.lines_with(name) {
-                rule.broken_at(&source.path, line, format_args!("names {name}, which belongs in {}", places.join(", ")));
+                rule.broken_at(
+                    &source.path,
+                    line,
+                    format_args!("names {name}, which belongs in {}", places.join(", ")),
+                );
             }
         }
     }

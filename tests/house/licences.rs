@@ -30,7 +30,8 @@ const ACCEPTED: &[(&str, &str)] =
 
 #[test]
 fn everything_that_is_linked_may_be_used_by_anybody() {
-    let mut rule = Rule::new("every crate is under a permissive licence, or accepted in tests/house/licences.rs with a reason");
+    let mut rule =
+        Rule::new("every crate is under a permissive licence, or accepted in tests/house/licences.rs with a reason");
     for package in packages().filter(|package| !package["source"].is_null()) {
         let text = |member: &str| package[member].as_str().unwrap_or_default();
         let accepted = ACCEPTED.iter().any(|(name, _)| *name == text("name"));
@@ -53,9 +54,13 @@ fn our_own_licence_is_the_one_that_the_manifests_name() {
     if !licence.contains("Apache License") || !licence.contains("Version 2.0, January 2004") || licence.len() < 10_000 {
         rule.broken_in("LICENSE", "is not the whole text of Apache-2.0");
     }
-    for package in metadata()["packages"].as_array().into_iter().flatten().filter(|package| package["source"].is_null()) {
+    for package in metadata()["packages"].as_array().into_iter().flatten().filter(|package| package["source"].is_null())
+    {
         if package["license"] != "Apache-2.0" {
-            rule.broken_in(package["name"].as_str().unwrap_or_default(), format_args!("is under {}", package["license"]));
+            rule.broken_in(
+                package["name"].as_str().unwrap_or_default(),
+                format_args!("is under {}", package["license"]),
+            );
         }
     }
     rule.hold();
@@ -105,7 +110,9 @@ fn one(words: &[&str], at: &mut usize) -> bool {
 
 #[test]
 fn expressions_are_read_as_they_are_meant() {
-    for good in ["MIT", "MIT/Apache-2.0", "GPL-2.0 OR MIT", "(MIT OR GPL-3.0) AND Zlib", "Apache-2.0 WITH LLVM-exception"] {
+    for good in
+        ["MIT", "MIT/Apache-2.0", "GPL-2.0 OR MIT", "(MIT OR GPL-3.0) AND Zlib", "Apache-2.0 WITH LLVM-exception"]
+    {
         assert!(permits(good), "{good}");
     }
     for bad in ["", "GPL-3.0", "MIT AND GPL-2.0", "AGPL-3.0 OR LGPL-3.0", "(MIT AND MPL-2.0) OR GPL-3.0", "MIT MIT"] {

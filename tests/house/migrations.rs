@@ -33,7 +33,8 @@ fn the_migrations_are_twins() {
 
 #[test]
 fn every_migration_is_in_the_list_that_is_run() {
-    let mut rule = Rule::new("every file in migrations is named in src/store/migrate.rs, in its order, and nothing else is");
+    let mut rule =
+        Rule::new("every file in migrations is named in src/store/migrate.rs, in its order, and nothing else is");
     let list = tree::read("src/store/migrate.rs");
     let named: Vec<&str> =
         list.lines().filter_map(|line| line.trim().strip_prefix("migration!(Area::")?.split('"').nth(1)).collect();
@@ -119,7 +120,8 @@ fn column(part: &str) -> String {
 #[test]
 fn a_column_that_may_be_null_on_one_engine_only_is_found() {
     let one = shape("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT NOT NULL, c BLOB) STRICT;");
-    let same = shape("-- why\nCREATE TABLE t (a BIGINT PRIMARY KEY, b TEXT COLLATE \"C\" NOT NULL, c BYTEA) WITH (x = 1);");
+    let same =
+        shape("-- why\nCREATE TABLE t (a BIGINT PRIMARY KEY, b TEXT COLLATE \"C\" NOT NULL, c BYTEA) WITH (x = 1);");
     assert_eq!(one, same);
     assert_ne!(one, shape("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT, c BLOB) STRICT;"));
     assert_eq!(one["table t"].len(), 3);

@@ -34,7 +34,8 @@ fn no_file_is_longer_than_600_lines() {
 
 #[test]
 fn a_file_over_400_lines_has_a_reason() {
-    let mut rule = Rule::new("a file stays under 400 lines, or stands in LONG_FILES in tests/house/names.rs with a reason");
+    let mut rule =
+        Rule::new("a file stays under 400 lines, or stands in LONG_FILES in tests/house/names.rs with a reason");
     let sources = source::all();
     for source in sources.iter().filter(|source| lines(source) > SOFT_LIMIT) {
         if !LONG_FILES.iter().any(|(path, reason)| *path == source.path && !reason.is_empty()) {
@@ -60,7 +61,8 @@ fn every_thing_has_a_name() {
     }
     for source in source::all() {
         for (number, line) in source.lines() {
-            let declared = line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub ").strip_prefix("mod ");
+            let declared =
+                line.trim().trim_start_matches("pub(crate) ").trim_start_matches("pub ").strip_prefix("mod ");
             let name = declared.map(|rest| rest.trim_end_matches([';', '{', ' ']));
             if let Some(name) = name.filter(|name| name.split('_').any(|part| NAMELESS.contains(&part))) {
                 rule.broken_at(&source.path, number, format_args!("declares {name}"));
@@ -111,7 +113,9 @@ fn nothing_is_left_half_done() {
 #[test]
 fn every_aggregate_has_the_same_files() {
     let mut rule = Rule::new("an aggregate is a folder with mod, command, event, error and tests");
-    for name in tree::names_in("domain/src").iter().filter(|name| tree::exists(&format!("domain/src/{name}/command.rs"))) {
+    for name in
+        tree::names_in("domain/src").iter().filter(|name| tree::exists(&format!("domain/src/{name}/command.rs")))
+    {
         for file in ["mod.rs", "event.rs", "error.rs", "tests.rs"] {
             let path = format!("domain/src/{name}/{file}");
             if !tree::exists(&path) {
@@ -120,6 +124,20 @@ fn every_aggregate_has_the_same_files() {
         }
         if !tree::read("domain/src/fact.rs").contains(&format!("{name}::Event)")) {
             rule.broken_in("domain/src/fact.rs", format_args!("the facts lack those of {name}"));
+        }
+    }
+    rule.hold();
+}
+
+#[test]
+fn every_merge_is_finished() {
+    let mut rule = Rule::new("no file holds the marks of a merge that was not finished");
+    let marks = ["<", ">", "|"].map(|sign| sign.repeat(7) + " ");
+    for path in tree::files().iter().filter(|path| !path.starts_with("tests/fixtures/")) {
+        for (index, line) in tree::read(path).lines().enumerate() {
+            if marks.iter().any(|mark| line.starts_with(mark)) {
+                rule.broken_at(path, index + 1, line);
+            }
         }
     }
     rule.hold();

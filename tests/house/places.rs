@@ -3,8 +3,10 @@
 use super::{rule::Rule, source};
 
 /// Pure files that use a map without an order, each with the reason why its order is never seen.
-const UNORDERED: &[(&str, &str)] =
-    &[("domain/src/index_run/batch.rs", "the dictionary of a batch is looked up and never walked; its list keeps the order")];
+const UNORDERED: &[(&str, &str)] = &[(
+    "domain/src/index_run/batch.rs",
+    "the dictionary of a batch is looked up and never walked; its list keeps the order",
+)];
 
 fn only_in(rule: &mut Rule, place: &str, words: &[&str]) {
     for source in source::of_product().iter().filter(|source| source.path != place) {
@@ -33,7 +35,11 @@ fn the_wall_clock_is_read_in_clock_only() {
 #[test]
 fn randomness_comes_from_ids_only() {
     let mut rule = Rule::new("random ids and bytes are made in src/ids.rs only");
-    only_in(&mut rule, "src/ids.rs", &["now_v7", "new_v4", "new_v1", "getrandom", "OsRng", "thread_rng", "rand::random"]);
+    only_in(
+        &mut rule,
+        "src/ids.rs",
+        &["now_v7", "new_v4", "new_v1", "getrandom", "OsRng", "thread_rng", "rand::random"],
+    );
     rule.hold();
 }
 

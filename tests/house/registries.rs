@@ -43,7 +43,8 @@ fn every_view_is_in_the_registry() {
 fn every_kind_of_job_has_its_file() {
     let mut rule = Rule::new("a job is a file under src/jobs named after it, a word of Kind and an arm of the runner");
     let list = tree::read("src/jobs/mod.rs");
-    let words: Vec<&str> = list.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split('"').nth(1)).collect();
+    let words: Vec<&str> =
+        list.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split('"').nth(1)).collect();
     let runner = tree::read("src/jobs/runner.rs");
     for word in &words {
         if !tree::exists(&format!("src/jobs/{word}.rs")) {
@@ -64,7 +65,8 @@ fn every_kind_of_job_has_its_file() {
 
 #[test]
 fn every_policy_is_in_the_list() {
-    let mut rule = Rule::new("a policy is a file under domain/src/policy and one entry of POLICIES, under its own name");
+    let mut rule =
+        Rule::new("a policy is a file under domain/src/policy and one entry of POLICIES, under its own name");
     let list = tree::read("domain/src/policy/mod.rs");
     let list = between(&list, "POLICIES: &[Policy] = &[", "];");
     let entries: Vec<&str> = list.lines().filter_map(|line| line.split('"').nth(1)).collect();
@@ -87,7 +89,8 @@ fn every_route_is_on_the_page_of_routes() {
     for source in source::of_product().iter().filter(|source| source.is_below(&["src/http/"])) {
         let mut lines = source.lines();
         while let Some((number, line)) = lines.next() {
-            let method = ["#[get(", "#[post(", "#[put(", "#[delete(", "#[patch("].iter().any(|m| line.trim().starts_with(m));
+            let method =
+                ["#[get(", "#[post(", "#[put(", "#[delete(", "#[patch("].iter().any(|m| line.trim().starts_with(m));
             if !method {
                 continue;
             }

@@ -88,14 +88,20 @@ fn the_stack_that_was_decided_on_is_used() {
 fn every_dependency_is_used() {
     let mut rule = Rule::new("a crate that nothing uses is not a dependency");
     let sources = source::all();
-    let members =
-        [("keytrail", "src/", ""), ("keytrail-domain", "domain/", "domain/"), ("keytrail-projections", "projections/", "projections/"), ("keytrail-test-support", "tests/support/", "tests/support/")];
+    let members = [
+        ("keytrail", "src/", ""),
+        ("keytrail-domain", "domain/", "domain/"),
+        ("keytrail-projections", "projections/", "projections/"),
+        ("keytrail-test-support", "tests/support/", "tests/support/"),
+    ];
     for (package, folder, manifest) in members {
         for one in dependencies(package) {
             let word = one.name.replace('-', "_");
             // Tests and benches of the server lie in the root.
-            let places: &[&str] = if one.dev && folder == "src/" { &["src/", "tests/", "benches/", "examples/"] } else { &[folder] };
-            let used = sources.iter().filter(|source| source.is_below(places)).any(|source| has_word_in(&source.text, &word));
+            let places: &[&str] =
+                if one.dev && folder == "src/" { &["src/", "tests/", "benches/", "examples/"] } else { &[folder] };
+            let used =
+                sources.iter().filter(|source| source.is_below(places)).any(|source| has_word_in(&source.text, &word));
             if !used {
                 rule.broken_in(&format!("{manifest}Cargo.toml"), format_args!("nothing uses {}", one.name));
             }
