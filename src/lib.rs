@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod boot;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod git;
@@ -12,10 +13,7 @@ pub mod http;
 pub mod ids;
 pub mod jobs;
 pub mod log;
-<<<<<<< HEAD
 pub mod reactors;
-=======
->>>>>>> secrets
 pub mod secrets;
 pub mod store;
 pub mod telemetry;

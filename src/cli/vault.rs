@@ -42,12 +42,16 @@ impl Vault {
             let keys = rotate_root_key(&db, &old, &new).await.map_err(BootError::from)?;
             let replace = |source| CliError::System { what: "put the new root key in the old one's place", source };
             RootKey::put_in_place(&new_path, &path).map_err(replace)?;
-            Ok(keys)
+            Ok::<_, CliError>(keys)
         };
         let rotated = rotated.await;
         db.close().await;
         let keys = rotated?;
-        output::print(&format!("{} now under a new root key in {}", output::count(keys as u64, "data key"), path.display()));
+        output::print(&format!(
+            "{} now under a new root key in {}",
+            output::count(keys as u64, "data key"),
+            path.display()
+        ));
         output::print("backups made before need the old root key: keep it with them, apart from them");
         Ok(ExitCode::SUCCESS)
     }
