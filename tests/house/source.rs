@@ -75,8 +75,9 @@ pub(crate) fn has_word(line: &str, word: &str) -> bool {
     let part = |character: Option<char>| character.is_some_and(|c| c.is_alphanumeric() || c == '_');
     line.match_indices(word).any(|(at, _)| {
         let (before, after) = (line[..at].chars().next_back(), line[at + word.len()..].chars().next());
-        !(word.starts_with(|c: char| c.is_alphanumeric()) && part(before))
-            && !(word.ends_with(|c: char| c.is_alphanumeric()) && part(after))
+        let begins_inside = word.starts_with(|c: char| c.is_alphanumeric()) && part(before);
+        let ends_inside = word.ends_with(|c: char| c.is_alphanumeric()) && part(after);
+        !begins_inside && !ends_inside
     })
 }
 
