@@ -54,7 +54,7 @@ pub(crate) fn key((project, number): (usize, u64)) -> IssueKey {
 }
 
 /// Appends it all; how many links there are then. Issues have about five commits each.
-pub(crate) async fn append(log: &Arc<Log>, links: u64, keys_per_commit: u64) -> u64 {
+pub(crate) async fn append(log: &Log, links: u64, keys_per_commit: u64) -> u64 {
     let (integration, run) = (IntegrationId(ids::new_id()), IndexRunId(ids::new_id()));
     let repository = RepositoryId(ids::new_id());
     let discovered = repository::Event::Discovered {
