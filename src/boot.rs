@@ -66,6 +66,11 @@ pub async fn open_store(config: &Config) -> Result<Arc<Db>, BootError> {
 /// Starts everything but the doors.
 pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError> {
     let db = open_store(config).await?;
+    let on_fatal = end_process();
+    if let Db::Sqlite(sqlite) = &*db {
+        let end = on_fatal.clone();
+        sqlite.on_disk_failure(Box::new(move |error| end(error)));
+    }
     let now = clock.now();
     let ran = migrate::migrate(&db, now).await?;
     if !ran.is_empty() {
@@ -82,16 +87,7 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     let keys = ServerSecrets::load_or_make(&vault, now).await?;
     let caches = folder.join("caches");
     make_folder(&caches).map_err(|source| BootError::Folder { path: caches.clone(), source })?;
-    let parts = Parts {
-        db,
-        clock,
-        node: node(config),
-        vault,
-        keys,
-        caches,
-        workers: config.jobs.workers,
-        on_fatal: end_process(),
-    };
+    let parts = Parts { db, clock, node: node(config), vault, keys, caches, workers: config.jobs.workers, on_fatal };
     Ok(App::start(parts).await?)
 }
 

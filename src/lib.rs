@@ -5,9 +5,11 @@
 
 pub mod app;
 pub mod boot;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod git;
+pub mod http;
 pub mod ids;
 pub mod jobs;
 pub mod log;

@@ -1,3 +1,10 @@
 //! The program `keytrail`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use keytrail::cli::Cli;
+
+fn main() -> ExitCode {
+    Cli::parse().run()
+}

@@ -3,7 +3,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use keytrail_domain::timestamp::Timestamp;
+use keytrail_domain::{claim::ClaimChange, timestamp::Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -25,7 +25,7 @@ const INTERACTIVE_QUEUE: usize = 2048;
 /// More waiting bulk appends than this make their sender wait.
 const BULK_QUEUE: usize = 8;
 
-/// What the process does when its disk fails, or when another node has fenced it off: it must not go on.
+/// What the process does when the log was given to others, by a restore or an import: it must not go on.
 pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 
 /// The sending side.
@@ -51,7 +51,8 @@ impl Appender {
     }
 
     /// Appends, and answers when it is on disk. Once it is queued it is written, whether the caller still waits or not.
-    pub async fn append(&self, lane: Lane, append: Append) -> Result<Committed, AppendError> {
+    pub async fn append(&self, lane: Lane, mut append: Append) -> Result<Committed, AppendError> {
+        append.claims = last_changes(append.claims);
         let stream = append.stream;
         let aggregate_id = stream.id.to_string();
         let leaves = append.events.iter().zip(append.after + 1..).map(|(event, sequence)| {
@@ -81,6 +82,14 @@ impl Appender {
         }
         answer.await.map_err(|_| closing())?
     }
+}
+
+/// What is left of changes of claims when each claim changes once: only the last one counts.
+fn last_changes(changes: Vec<ClaimChange>) -> Vec<ClaimChange> {
+    let mut seen = HashSet::new();
+    let mut last: Vec<_> = changes.into_iter().rev().filter(|change| seen.insert(change.claim().clone())).collect();
+    last.reverse();
+    last
 }
 
 struct Writer {
@@ -121,7 +130,8 @@ impl Writer {
             };
             batch.add(first, &mut self.held_back);
         }
-        while batch.has_room() {
+        // What waits for another batch stays bounded too: a flood of commands to one stream is refused in the end.
+        while batch.has_room() && self.held_back.len() < INTERACTIVE_QUEUE {
             let Ok(pending) = self.commands.try_recv() else { break };
             batch.add(pending, &mut self.held_back);
         }
@@ -161,7 +171,8 @@ impl Writer {
                 }
             }
             Err(error) => {
-                if matches!(error, StoreError::Disk(_) | StoreError::Fenced) {
+                // A failing disk of the embedded store ends the process in the store itself.
+                if matches!(error, StoreError::Fenced) {
                     (self.on_fatal)(&error);
                 }
                 tracing::error!(%error, commands = replies.len(), "a batch of commands could not be written");
@@ -200,11 +211,13 @@ impl Batch {
         }));
         unique.extend(append.idempotency.iter().map(|request| format!("key {} {}", request.scope, request.key)));
         unique.extend(append.events.iter().map(|event| event.id.to_string()));
-        if unique.iter().any(|thing| self.seen.contains(thing)) {
+        let collides = unique.iter().any(|thing| self.seen.contains(thing));
+        // Also when it waits: what came after it and touches the same things does not overtake it.
+        self.seen.extend(unique);
+        if collides {
             held_back.push(pending);
             return;
         }
-        self.seen.extend(unique);
         self.bytes += pending.bytes;
         self.taken.push(pending);
     }

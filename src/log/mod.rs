@@ -28,7 +28,7 @@ pub use self::{
 };
 use crate::{
     clock::Clock,
-    store::{Area, Db, StoreError},
+    store::{Area, Db, Statement, StoreError},
 };
 
 /// The log of one server.
@@ -115,6 +115,12 @@ impl Log {
     /// Reads the head row: what is durable, whoever wrote it.
     pub async fn stored_head(&self) -> Result<Head, StoreError> {
         read_head(&self.db).await.map(|(head, _)| head)
+    }
+
+    /// Whether the store takes writes now: makes one that changes nothing.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE log_head SET position = position WHERE id = -1";
+        self.db.write(Area::Log, vec![Statement::new(sql, Vec::new())]).await.map(|_| ())
     }
 
     /// Stops following other nodes. The writer ends when the last sender is gone.

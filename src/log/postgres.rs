@@ -8,7 +8,7 @@ use keytrail_domain::{
     recorded::{Position, Sequence},
     timestamp::Timestamp,
 };
-use sqlx::{Row as _, postgres::PgConnection};
+use sqlx::{Acquire, Row as _, postgres::PgConnection};
 use uuid::Uuid;
 
 use super::{
@@ -34,11 +34,11 @@ pub(super) async fn write(
     if requests.iter().all(|(append, _)| append.companions.is_empty()) {
         match insert(&mut connection, requests, &all, epoch, now).await {
             Ok(head) => return Ok(answer(requests, &all, head, HashMap::new())),
-            Err(StoreError::Conflict { .. }) => {}
+            Err(StoreError::Conflict { .. } | StoreError::Wrong(_)) => {}
             Err(error) => return Err(error),
         }
     }
-    let mut transaction = sqlx::Acquire::begin(&mut *connection).await.map_err(failure)?;
+    let mut transaction = connection.begin().await.map_err(failure)?;
     // From here on nobody else appends: what is found now still holds when the rest is inserted.
     let locked = sqlx::query("UPDATE log_head SET position = position WHERE id = 0 AND epoch = $1")
         .bind(epoch)
@@ -48,16 +48,53 @@ pub(super) async fn write(
     if locked.rows_affected() != 1 {
         return Err(StoreError::Fenced);
     }
-    let refused = offenders(&mut transaction, requests).await?;
-    let rest: Vec<usize> = all.into_iter().filter(|index| !refused.contains_key(index)).collect();
-    let head = insert(&mut transaction, requests, &rest, epoch, now).await?;
-    for index in &rest {
-        for companion in &requests[*index].0.companions {
-            run(&mut transaction, companion).await?;
+    let mut refused = offenders(&mut transaction, requests).await?;
+    let mut rest: Vec<usize> = all.into_iter().filter(|index| !refused.contains_key(index)).collect();
+    let mut together = transaction.begin().await.map_err(failure)?;
+    let head = match insert_with_companions(&mut together, requests, &rest, epoch, now).await {
+        Ok(head) => {
+            together.commit().await.map_err(failure)?;
+            head
         }
-    }
+        Err(error) if error.is_of_one_command() => {
+            together.rollback().await.map_err(failure)?;
+            let mut head = insert(&mut transaction, requests, &[], epoch, now).await?;
+            // Nobody can tell whose statement it was: each for itself.
+            for index in std::mem::take(&mut rest) {
+                let mut alone = transaction.begin().await.map_err(failure)?;
+                match insert_with_companions(&mut alone, requests, &[index], epoch, now).await {
+                    Ok(moved) => {
+                        alone.commit().await.map_err(failure)?;
+                        head = moved;
+                        rest.push(index);
+                    }
+                    Err(error) if error.is_of_one_command() => {
+                        alone.rollback().await.map_err(failure)?;
+                        refused.insert(index, Err(error.into()));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            head
+        }
+        Err(error) => return Err(error),
+    };
     transaction.commit().await.map_err(failure)?;
     Ok(answer(requests, &rest, head, refused))
+}
+
+async fn insert_with_companions(
+    connection: &mut PgConnection,
+    requests: &[Request],
+    indexes: &[usize],
+    epoch: i64,
+    now: Timestamp,
+) -> Result<Head, StoreError> {
+    let head = insert(connection, requests, indexes, epoch, now).await?;
+    for companion in indexes.iter().flat_map(|index| &requests[*index].0.companions) {
+        run(connection, companion).await?;
+    }
+    Ok(head)
 }
 
 const INSERT: &str = r#"
@@ -82,6 +119,9 @@ WITH head AS (
   SELECT t.scope, t.claim_key, t.aggregate_type, t.aggregate_id
   FROM head, unnest($17::text[], $18::text[], $19::text[], $20::text[])
        AS t (scope, claim_key, aggregate_type, aggregate_id)
+  -- What the stream holds already it need not take. Only its own events change that, and they would conflict.
+  WHERE NOT EXISTS (SELECT FROM claims c WHERE c.scope = t.scope AND c.claim_key = t.claim_key
+                    AND c.aggregate_type = t.aggregate_type AND c.aggregate_id = t.aggregate_id)
 ), remembered AS (
   INSERT INTO command_log (scope, idempotency_key, request_hash, aggregate_type, aggregate_id, sequence, first_position,
                            last_position, recorded_at)
@@ -303,10 +343,14 @@ async fn offenders(
     };
     let found = sqlx::query(
         "SELECT c.scope, c.claim_key FROM claims c
-         JOIN unnest($1::text[], $2::text[]) AS r (scope, claim_key) ON c.scope = r.scope AND c.claim_key = r.claim_key",
+         JOIN unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS r (scope, claim_key, aggregate_type, aggregate_id)
+           ON c.scope = r.scope AND c.claim_key = r.claim_key
+         WHERE (c.aggregate_type, c.aggregate_id) <> (r.aggregate_type, r.aggregate_id)",
     )
     .bind(takes().map(|(_, claim)| claim.scope.as_str()).collect::<Vec<_>>())
     .bind(takes().map(|(_, claim)| claim.key.as_str()).collect::<Vec<_>>())
+    .bind(takes().map(|(index, _)| requests[index].0.stream.aggregate_type).collect::<Vec<_>>())
+    .bind(takes().map(|(index, _)| requests[index].0.stream.id.to_string()).collect::<Vec<_>>())
     .fetch_all(&mut *connection)
     .await
     .map_err(failure)?;

@@ -40,7 +40,7 @@ pub(super) async fn write(
                     savepoint.commit().map_err(failure)?;
                     outcomes.push(Ok(committed));
                 }
-                Err(AppendError::Store(error)) => return Err(error),
+                Err(AppendError::Store(error)) if !error.is_of_one_command() => return Err(error),
                 Err(refused) => {
                     head = before;
                     // Dropping a savepoint takes it back.
@@ -129,15 +129,16 @@ fn one(
         if let ClaimChange::Take(claim) = change {
             transaction
                 .prepare_cached(
-                    "INSERT INTO claims (scope, claim_key, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3, ?4)",
+                    // Taking what the stream holds already changes nothing.
+                    "INSERT INTO claims (scope, claim_key, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT (scope, claim_key) DO UPDATE SET aggregate_id = excluded.aggregate_id
+                     WHERE aggregate_type = excluded.aggregate_type AND aggregate_id = excluded.aggregate_id",
                 )
                 .and_then(|mut insert| {
                     insert.execute(params![claim.scope.as_str(), claim.key, append.stream.aggregate_type, stream_id])
                 })
-                .map_err(|error| match failure(error) {
-                    StoreError::Conflict { .. } => AppendError::Claimed(claim.clone()),
-                    error => AppendError::Store(error),
-                })?;
+                .map_err(|error| AppendError::Store(failure(error)))
+                .and_then(|taken| if taken == 1 { Ok(()) } else { Err(AppendError::Claimed(claim.clone())) })?;
         }
     }
     if let Some(request) = &append.idempotency {

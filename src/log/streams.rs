@@ -50,6 +50,11 @@ impl Streams {
 pub struct SqliteEventRepository(Arc<Db>);
 
 impl SqliteEventRepository {
+    /// Over an embedded store.
+    pub const fn over(db: Arc<Db>) -> Self {
+        Self(db)
+    }
+
     async fn after<A: Aggregate>(&self, id: &str, sequence: usize) -> Result<Vec<SerializedEvent>, PersistenceError> {
         let sql = "SELECT sequence, event_type, event_version, payload, metadata FROM events \
                    WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 ORDER BY sequence";

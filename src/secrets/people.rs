@@ -54,15 +54,7 @@ impl People {
         if people.is_empty() {
             return Ok(());
         }
-        let rows =
-            people.into_iter().map(|(id, person)| row![id.0, String::from(person.name), String::from(person.email)]);
-        // The condition guards against a forgetting that came after the look above.
-        let tail = "ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, email = excluded.email \
-                    WHERE people.forgotten_at IS NULL";
-        let kinds = vec![Kind::Bytes, Kind::Text, Kind::Text];
-        let head = "INSERT INTO people (person_id, name, email)".to_owned();
-        let statement = Statement::insert(head, kinds, rows.collect(), tail.to_owned());
-        self.db.write(Area::Log, vec![statement]).await?;
+        self.db.write(Area::Log, vec![remember_statement(people)]).await?;
         Ok(())
     }
 
@@ -107,6 +99,15 @@ impl People {
         }
         Ok(found)
     }
+}
+
+/// Whatever was looked up before: who is forgotten by the time this runs stays forgotten.
+pub(super) fn remember_statement(people: BTreeMap<PersonId, Person>) -> Statement {
+    let rows = people.into_iter().map(|(id, person)| row![id.0, String::from(person.name), String::from(person.email)]);
+    let tail = "ON CONFLICT (person_id) DO UPDATE SET name = excluded.name, email = excluded.email \
+                WHERE people.forgotten_at IS NULL";
+    let head = "INSERT INTO people (person_id, name, email)".to_owned();
+    Statement::insert(head, vec![Kind::Bytes, Kind::Text, Kind::Text], rows.collect(), tail.to_owned())
 }
 
 /// Few sizes, so that few texts of the query exist and both engines keep them prepared.

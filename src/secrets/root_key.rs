@@ -43,7 +43,7 @@ impl RootKey {
     pub fn read(path: &Path, data_folder: &Path) -> Result<Self, SecretsError> {
         let failed = |source| SecretsError::RootKeyFile { path: path.to_owned(), what: "read", source };
         refuse_inside(path, data_folder).map_err(failed)?.map_or(Ok(()), Err)?;
-        let mut file = match File::open(path) {
+        let file = match File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Err(SecretsError::RootKeyMissing { path: path.to_owned() });
             }
@@ -54,13 +54,12 @@ impl RootKey {
         if mode & 0o077 != 0 {
             return Err(SecretsError::RootKeyExposed { path: path.to_owned(), mode });
         }
-        const ENOUGH: u64 = 256;
-        let mut text = Secret::new(String::with_capacity(ENOUGH as usize));
-        let mut bytes = Zeroizing::new(Vec::with_capacity(ENOUGH as usize));
-        io::Read::take(&mut file, ENOUGH).read_to_end(&mut bytes).map_err(failed)?;
-        if let Ok(read) = std::str::from_utf8(&bytes) {
-            text = Secret::new(read.to_owned());
-        }
+        // Longer than any root key: a wrong path must not be read into memory as a whole.
+        const ENOUGH: usize = 256;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(ENOUGH));
+        file.take(ENOUGH as u64).read_to_end(&mut bytes).map_err(failed)?;
+        // What is not text is no base64 either.
+        let text = Secret::new(std::str::from_utf8(&bytes).unwrap_or_default().to_owned());
         Self::parse(&text, &path.display().to_string())
     }
 

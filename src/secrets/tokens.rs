@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keytrail_domain::{access::Role, display_text::DisplayText, id::TokenId, timestamp::Timestamp};
 use keytrail_projections::{
     row,
-    value::{BadRow, Cells},
+    value::{BadRow, Cells, Value},
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -101,7 +101,7 @@ impl Tokens {
         let hash = hash(token);
         let sql =
             "SELECT token_id, token_hash, name, role, expires_at, revoked_at FROM access_tokens WHERE token_hash = $1";
-        let rows = self.db.read(Area::Log, sql, &row![&hash[..]]).await?;
+        let rows = self.db.read(Area::Log, sql, &[Value::from(&hash[..])]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let stored = Stored::of_row(row).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let same: bool = stored.hash.as_slice().ct_eq(&hash).into();
@@ -117,7 +117,7 @@ struct Stored {
 }
 
 impl Stored {
-    fn of_row(row: &[keytrail_projections::value::Value]) -> Result<Self, BadRow> {
+    fn of_row(row: &[Value]) -> Result<Self, BadRow> {
         let mut cells = Cells::of(row);
         let (id, hash) = (TokenId(cells.id()?), cells.bytes()?.to_vec());
         let name = DisplayText::clean(cells.text()?);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use keytrail_domain::{secret_ref::SecretRef, timestamp::Timestamp};
-use keytrail_projections::row;
+use keytrail_projections::{row, value::Value};
 use uuid::Uuid;
 
 use super::{
@@ -76,7 +76,7 @@ impl Vault {
     /// What was sealed as the `field` of `owner`; refuses a secret of another owner or field.
     pub async fn open(&self, secret: SecretRef, owner: Owner, field: &str) -> Result<Secret<Vec<u8>>, SecretsError> {
         let sql = format!("SELECT {COLUMNS} FROM secrets WHERE secret_ref = $1");
-        let rows = self.db.read(Area::Log, &sql, &row![secret.0]).await?;
+        let rows = self.db.read(Area::Log, &sql, &[Value::from(secret.0)]).await?;
         let row = SealedRow::of_row(rows.first().ok_or(SecretsError::SecretMissing { secret })?)?;
         let here = row.kind == owner.kind && row.owner == owner.id && row.field == field;
         let clear = if here { row.open(&*self.key_of(&row).await?) } else { None };

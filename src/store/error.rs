@@ -34,4 +34,9 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Full)
     }
+
+    /// Whether it speaks of the statements of one command, so that other commands may go on: not of the store as a whole.
+    pub(crate) fn is_of_one_command(&self) -> bool {
+        matches!(self, Self::Conflict { .. } | Self::Fenced | Self::Wrong(_))
+    }
 }

@@ -25,6 +25,7 @@ pub use self::{
 };
 
 /// The store of one server.
+#[expect(clippy::large_enum_variant, reason = "a server has one, behind an Arc")]
 pub enum Db {
     /// Embedded.
     Sqlite(Sqlite),
@@ -82,8 +83,8 @@ impl Db {
         }
     }
 
-    /// The rows of `table` (its name followed by `suffix`) with these keys, as they are now; those that are not there are
-    /// left out. For many keys at once.
+    /// The rows of `table` (its name followed by `suffix`) with these keys, as they are now (of rows that are there once:
+    /// ended or not); those that are not there are left out. For many keys at once.
     pub async fn lookup(
         self: &Arc<Self>,
         table: &'static Table,

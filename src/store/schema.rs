@@ -55,12 +55,12 @@ fn define(db: &Db, column: &str, kind: Kind) -> String {
     format!("{column} {word}{null}")
 }
 
-/// The query for rows by key, as they are now: one key in `$1 …` on the embedded engine, an array per key column on
+/// The query for rows by key, as `Rows::load` wants them: one key in `$1 …` on the embedded engine, an array per key column on
 /// PostgreSQL.
 pub(super) fn select_rows(db: &Db, table: &Table, suffix: &str) -> String {
     let columns: Vec<_> = table.stored_columns().iter().map(|(column, _)| format!("t.{column}")).collect();
     let key = &table.columns[..table.key];
-    // A row of `Once` never comes back: that it ended must be seen.
+    // A row that is there once stays what it was when it has ended: the fold must know that it was there.
     let current = if table.history == History::Many { " AND t.to_position IS NULL" } else { "" };
     let (columns, name) = (columns.join(", "), table.name);
     let equal = |other: &dyn Fn(usize, &str) -> String| {

@@ -8,7 +8,7 @@ use std::{
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
@@ -32,9 +32,13 @@ type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 pub struct Sqlite {
     log: Lane,
     views: Lane,
+    on_disk_failure: OnceLock<OnDiskFailure>,
     /// Held as long as the store is open: a second process is refused.
     _lock: File,
 }
+
+/// What is done when a write or a sync failed.
+pub type OnDiskFailure = Box<dyn Fn(&StoreError) + Send + Sync>;
 
 /// One file: its writer and its readers.
 struct Lane {
@@ -68,8 +72,15 @@ impl Sqlite {
         Ok(Self {
             log: Lane::open(folder.join("log.db"), "FULL")?,
             views: Lane::open(folder.join("views.db"), "NORMAL")?,
+            on_disk_failure: OnceLock::new(),
             _lock: lock,
         })
+    }
+
+    /// Says what is done when a write or a sync fails: memory and disk may differ from then on. Said once.
+    pub fn on_disk_failure(&self, act: OnDiskFailure) {
+        // Said before: the first one stays.
+        let _ = self.on_disk_failure.set(act);
     }
 
     const fn lane(&self, area: Area) -> &Lane {
@@ -93,7 +104,11 @@ impl Sqlite {
         let closed = || StoreError::Unavailable("the store is closing".into());
         let sender = lock(&self.lane(area).tasks).clone().ok_or_else(closed)?;
         sender.send(task).map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        let result = answer.await.map_err(|_| closed())?;
+        if let (Err(error @ StoreError::Disk(_)), Some(act)) = (&result, self.on_disk_failure.get()) {
+            act(error);
+        }
+        result
     }
 
     /// Runs the statements as one transaction.

@@ -20,8 +20,11 @@ pub(super) enum BuildStatus {
     Building,
     /// It is what readers see.
     Live,
-    /// Its fold failed: it stays where it is.
+    /// It was live until its fold failed: it stays where it is. One whose fold fails before that goes on building, with
+    /// an error.
     Faulted,
+    /// Another one has taken its place; its tables are being taken away.
+    Retired,
 }
 
 impl BuildStatus {
@@ -30,6 +33,7 @@ impl BuildStatus {
             Self::Building => "building",
             Self::Live => "live",
             Self::Faulted => "faulted",
+            Self::Retired => "retired",
         }
     }
 }
@@ -62,6 +66,7 @@ pub(super) async fn builds(db: &Db, view: &str) -> Result<Vec<Build>, StoreError
                 "building" => BuildStatus::Building,
                 "live" => BuildStatus::Live,
                 "faulted" => BuildStatus::Faulted,
+                "retired" => BuildStatus::Retired,
                 _ => return Err(BadRow),
             },
             position: cells.int()?,
@@ -116,6 +121,21 @@ pub(super) async fn lease(
     Ok(Some((next()?, next()?)))
 }
 
+/// Becomes the one who moves the checkpoint, whoever does now: what that one writes from here on is refused.
+pub(super) async fn seize(db: &Db, view: &str, number: i64, node: &str, now: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = $4 WHERE view = $1 AND build = $2";
+    let args =
+        vec![Value::from(view), Value::Int(number), Value::from(node), Value::from(now.plus_micros(LEASE_MICROS))];
+    db.write(Area::Views, vec![Statement::new(sql, args)]).await.map(|_| ())
+}
+
+/// Leaves a build to whoever wants it, if this node moves it.
+pub(super) async fn leave(db: &Db, view: &str, number: i64, node: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE view_builds SET lease_until = 0, owner = NULL WHERE view = $1 AND build = $2 AND owner = $3";
+    let args = vec![Value::from(view), Value::Int(number), Value::from(node)];
+    db.write(Area::Views, vec![Statement::new(sql, args)]).await.map(|_| ())
+}
+
 /// A build that this node moves.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
@@ -163,7 +183,7 @@ impl Held {
         db.write(Area::Views, vec![Statement::new(sql, args).expecting(1)]).await.map(|_| ())
     }
 
-    /// Makes this build the one that readers see, and drops the others. `Fenced` when another one of this version stands
+    /// Makes this build the one that readers see, and retires the others. `Fenced` when another one of this version stands
     /// further: readers never go back.
     pub(super) async fn swap_in(&self, db: &Db, view: &dyn View, others: &[Build]) -> Result<(), StoreError> {
         let suffix_ = suffix(self.number);
@@ -182,25 +202,32 @@ impl Held {
             .expecting(1),
         );
         for other in others.iter().filter(|other| other.number != self.number) {
-            statements.push(Statement::new(
-                "DELETE FROM view_builds WHERE view = $1 AND build = $2",
-                vec![Value::from(self.view), Value::Int(other.number)],
-            ));
-            let suffix = suffix(other.number);
-            statements
-                .extend(view.tables().iter().map(|table| Statement::new(schema::drop_table(table, &suffix), vec![])));
+            statements.push(retire(self.view, other.number));
         }
         db.write(Area::Views, statements).await.map(|_| ())
     }
 }
 
-/// Takes a build and its tables away.
+/// From here on nobody reads it or moves it.
+fn retire(view: &'static str, number: i64) -> Statement {
+    Statement::new(
+        "UPDATE view_builds SET status = 'retired', epoch = epoch + 1 WHERE view = $1 AND build = $2",
+        vec![Value::from(view), Value::Int(number)],
+    )
+}
+
+/// Takes a build and its tables away. Each table goes on its own: a reader that is still at work may hold one of them
+/// and want another.
 pub(super) async fn discard(db: &Arc<Db>, view: &dyn View, number: i64) -> Result<(), StoreError> {
+    db.write(Area::Views, vec![retire(view.name(), number)]).await?;
     let suffix = suffix(number);
-    let mut statements = vec![Statement::new(
+    for table in view.tables() {
+        db.write(Area::Views, vec![Statement::new(schema::drop_table(table, &suffix), vec![])]).await?;
+    }
+    // The row goes last: until then a node that comes after a crash knows what is left to do.
+    let delete = Statement::new(
         "DELETE FROM view_builds WHERE view = $1 AND build = $2",
         vec![Value::from(view.name()), Value::Int(number)],
-    )];
-    statements.extend(view.tables().iter().map(|table| Statement::new(schema::drop_table(table, &suffix), vec![])));
-    db.write(Area::Views, statements).await.map(|_| ())
+    );
+    db.write(Area::Views, vec![delete]).await.map(|_| ())
 }

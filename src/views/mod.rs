@@ -188,7 +188,6 @@ impl Views {
         let name = read.view.name();
         let unknown = || StoreError::Wrong(format!("the view {name} is not registered"));
         let projector = self.each.get(name).ok_or_else(unknown)?;
-        let mut again = true;
         loop {
             let build = self.serving(name, &projector.state.borrow())?;
             match self.db.read(Area::Views, &self.text(read.sql, build), &read.args).await {
@@ -198,8 +197,13 @@ impl Views {
                         .collect::<Result<_, _>>()
                         .map_err(|error| StoreError::Corrupt(error.to_string()).into());
                 }
-                // A new build took its place in between, and the old tables are gone.
-                Err(StoreError::Wrong(_)) if again && projector.state.borrow().build != Some(build) => again = false,
+                // A new build took its place in between, perhaps on another node, and the old tables are gone.
+                Err(error @ StoreError::Wrong(_)) => {
+                    projector.look().await?;
+                    if projector.state.borrow().build == Some(build) {
+                        return Err(error.into());
+                    }
+                }
                 Err(error) => return Err(error.into()),
             }
         }
@@ -224,7 +228,10 @@ impl Views {
     pub async fn rebuild(&self, view: &str) -> Result<bool, StoreError> {
         let Some(projector) = self.each.get(view) else { return Ok(false) };
         let builds = build::builds(&self.db, view).await?;
-        let waiting = |build: &Build| build.status == build::BuildStatus::Building;
+        let version = projector.view.version();
+        let waiting = |build: &Build| {
+            build.version == version && build.status == build::BuildStatus::Building && build.error.is_none()
+        };
         if !builds.iter().any(waiting) {
             let number = builds.first().map_or(1, |build| build.number + 1);
             build::begin(&self.db, projector.view, number).await?;

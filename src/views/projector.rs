@@ -1,6 +1,6 @@
 //! Keeps one view up with the log: its live build, and a new one beside it when there is none or one was asked for.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use keytrail_domain::{
@@ -26,6 +26,8 @@ use crate::{
 const FOLLOW: Duration = Duration::from_millis(100);
 /// How often a node that moves a build says that it lives when there is nothing to do.
 const RENEW: Duration = Duration::from_secs(5);
+/// How often a node on which a view is faulted looks whether another one has gone on.
+const MENDED: Duration = Duration::from_secs(1);
 
 pub(super) struct Projector {
     pub(super) db: Arc<Db>,
@@ -46,7 +48,7 @@ enum Ended {
     Stopped,
     /// There is something else to do: look again.
     LookAgain,
-    CaughtUp(Held, Position),
+    CaughtUp(Position),
     Outdated(String),
     Faulted(String),
 }
@@ -70,9 +72,8 @@ impl Projector {
                         state.status = Status::Faulted;
                         state.error = Some(error);
                     });
-                    tokio::select! {
-                        () = self.stop.cancelled() => return,
-                        () = self.wake.notified() => {}
+                    if !self.mended().await {
+                        return;
                     }
                 }
                 Ok(Ended::LookAgain | Ended::CaughtUp(..)) => {}
@@ -90,10 +91,9 @@ impl Projector {
     /// Looks which builds there are, and does what is to be done next.
     async fn step(&self) -> Result<Ended, StoreError> {
         let builds = build::builds(&self.db, self.view.name()).await?;
-        let ours = |build: &&Build| build.version == self.view.version();
-        let live = builds.iter().filter(ours).find(|build| build.status != BuildStatus::Building);
-        let building = builds.iter().filter(ours).find(|build| build.status == BuildStatus::Building);
+        let (live, building) = (self.live(&builds), self.building(&builds));
         self.show(live, building);
+        self.clean(&builds).await?;
         match (live, building) {
             (_, Some(building)) => self.build(live, building, &builds).await,
             (Some(live), None) => self.keep(live).await,
@@ -105,18 +105,64 @@ impl Projector {
         }
     }
 
+    /// Waits until somebody asks for a new build, or another node has gone on. `false` when the server stops.
+    async fn mended(&self) -> bool {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return false,
+                () = self.wake.notified() => return true,
+                () = tokio::time::sleep(MENDED) => {}
+            }
+            let builds = build::builds(&self.db, self.view.name()).await.unwrap_or_default();
+            let mut ours = builds.iter().filter(|build| build.version == self.view.version()).peekable();
+            if ours.peek().is_some() && ours.all(|build| build.error.is_none()) {
+                return true;
+            }
+        }
+    }
+
+    /// Looks which builds there are, for a reader whose build is gone: another one has taken its place.
+    pub(super) async fn look(&self) -> Result<(), StoreError> {
+        let builds = build::builds(&self.db, self.view.name()).await?;
+        self.show(self.live(&builds), self.building(&builds));
+        Ok(())
+    }
+
+    fn live<'a>(&self, builds: &'a [Build]) -> Option<&'a Build> {
+        let version = self.view.version();
+        let serves = |status| matches!(status, BuildStatus::Live | BuildStatus::Faulted);
+        builds.iter().find(|build| build.version == version && serves(build.status))
+    }
+
+    fn building<'a>(&self, builds: &'a [Build]) -> Option<&'a Build> {
+        let version = self.view.version();
+        builds.iter().find(|build| build.version == version && build.status == BuildStatus::Building)
+    }
+
     fn show(&self, live: Option<&Build>, building: Option<&Build>) {
         self.state.send_modify(|state| {
             state.build = live.filter(|live| live.status == BuildStatus::Live).map(|live| live.number);
             state.position = live.map_or(0, |live| live.position.max(state.position));
             state.building = building.map(|building| building.position);
-            state.error = live.and_then(|live| live.error.clone());
-            state.status = match live {
-                Some(live) if live.status == BuildStatus::Faulted => Status::Faulted,
-                Some(_) => Status::Live,
-                None => Status::Building,
+            state.error = live.or(building).and_then(|build| build.error.clone());
+            state.status = match (live, building) {
+                (Some(live), _) if live.status == BuildStatus::Faulted => Status::Faulted,
+                (Some(_), _) => Status::Live,
+                (None, Some(building)) if building.error.is_some() => Status::Faulted,
+                (None, _) => Status::Building,
             };
         });
+    }
+
+    /// Takes away what a node that died had still to take away.
+    async fn clean(&self, builds: &[Build]) -> Result<(), StoreError> {
+        for old in builds.iter().filter(|build| build.status == BuildStatus::Retired) {
+            let now = self.clock.now();
+            if build::lease(&self.db, self.view.name(), old.number, &self.node, now).await?.is_some() {
+                build::discard(&self.db, self.view, old.number).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Moves the live build along the log for as long as this node may.
@@ -145,28 +191,31 @@ impl Projector {
         };
         let held = Held { view: self.view.name(), number: building.number, epoch };
         // The live build goes on meanwhile, on this node if nobody else moves it.
-        let beside = async {
-            match live {
-                Some(live) if live.status == BuildStatus::Live => {
-                    let lease = build::lease(&self.db, self.view.name(), live.number, &self.node, now).await;
-                    if let Ok(Some((epoch, position))) = lease {
-                        let held = Held { view: self.view.name(), number: live.number, epoch };
-                        // Whatever ends it, the new build is what counts now.
-                        let _ = self.project(held, position, false, false).await;
+        let ended = tokio::select! {
+            ended = self.project(held, position, true, building.error.is_some()) => ended,
+            never = self.keep_beside(live) => match never {},
+        };
+        let mut position = match ended {
+            Ok(Ended::CaughtUp(position)) => position,
+            // It is tried again when somebody asks for it; what is live goes on as it was.
+            Ok(Ended::Faulted(error)) if live.is_some_and(|live| live.status == BuildStatus::Live) => {
+                tracing::error!(view = self.view.name(), error, "a new build of a view failed and is given up");
+                build::discard(&self.db, self.view, held.number).await?;
+                return Ok(Ended::LookAgain);
+            }
+            ended => {
+                if matches!(ended, Ok(Ended::Stopped | Ended::LookAgain | Ended::Outdated(_))) {
+                    held.release(&self.db).await?;
+                    if let Some(live) = live {
+                        build::leave(&self.db, self.view.name(), live.number, &self.node).await?;
                     }
                 }
-                _ => {}
+                return ended;
             }
-            std::future::pending::<()>().await;
         };
-        let ended = tokio::select! {
-            ended = self.project(held, position, true, false) => ended?,
-            () = beside => return Ok(Ended::LookAgain),
-        };
-        let Ended::CaughtUp(held, mut position) = ended else { return Ok(ended) };
         // Nobody moves the old build from here on, so the new one comes to stand at or beyond it.
         if let Some(live) = live {
-            build::lease(&self.db, self.view.name(), live.number, &self.node, self.clock.now()).await?;
+            build::seize(&self.db, self.view.name(), live.number, &self.node, self.clock.now()).await?;
             let target = build::builds(&self.db, self.view.name())
                 .await?
                 .iter()
@@ -180,9 +229,37 @@ impl Projector {
             }
         }
         held.swap_in(&self.db, self.view, all).await?;
+        self.look().await?;
+        for old in all.iter().filter(|build| build.number != held.number) {
+            build::discard(&self.db, self.view, old.number).await?;
+        }
         held.release(&self.db).await?;
         tracing::info!(view = self.view.name(), build = held.number, position, "a view was built");
         Ok(Ended::LookAgain)
+    }
+
+    /// Moves the live build while a new one is built, or looks how far another node has moved it.
+    async fn keep_beside(&self, live: Option<&Build>) -> Infallible {
+        let Some(live) = live.filter(|live| live.status == BuildStatus::Live) else {
+            return std::future::pending().await;
+        };
+        let view = self.view.name();
+        loop {
+            match build::lease(&self.db, view, live.number, &self.node, self.clock.now()).await {
+                Ok(Some((epoch, position))) => {
+                    let held = Held { view, number: live.number, epoch };
+                    if let Ok(Ended::Faulted(_)) = self.project(held, position, false, false).await {
+                        return std::future::pending().await;
+                    }
+                }
+                Ok(None) => {
+                    // When it cannot be read now, it can the next time.
+                    let _ = self.look().await;
+                }
+                Err(error) => tracing::warn!(view, %error, "the live build cannot be moved while a new one is built"),
+            }
+            tokio::time::sleep(FOLLOW).await;
+        }
     }
 
     /// Another node moves it: look how far it is, and whether it still does.
@@ -207,12 +284,15 @@ impl Projector {
             }
             if position >= self.feed.head().position {
                 if until_caught_up {
-                    return Ok(Ended::CaughtUp(held, position));
+                    return Ok(Ended::CaughtUp(position));
                 }
                 tokio::select! {
                     () = self.feed.wait_beyond(position) => {}
                     () = tokio::time::sleep(RENEW) => {
-                        held.renew(&self.db, self.clock.now()).await?;
+                        match held.renew(&self.db, self.clock.now()).await {
+                            Err(StoreError::Fenced) => return Ok(Ended::LookAgain),
+                            renewed => renewed?,
+                        }
                         continue;
                     }
                     () = self.wake.notified() => return Ok(Ended::LookAgain),
@@ -225,6 +305,10 @@ impl Projector {
             }
             if until_caught_up {
                 self.state.send_modify(|state| state.building = Some(position));
+                if was_faulted {
+                    held.note(&self.db, BuildStatus::Building, None).await?;
+                    return Ok(Ended::LookAgain);
+                }
             } else {
                 if was_faulted {
                     held.note(&self.db, BuildStatus::Live, None).await?;
@@ -252,7 +336,9 @@ impl Projector {
             Err(FeedError::Unreadable { source: future @ Unreadable::Future { .. }, .. }) => {
                 return Ok(Err(Ended::Outdated(future.to_string())));
             }
-            Err(error @ FeedError::Unreadable { .. }) => return self.faulted(held, error.to_string()).await.map(Err),
+            Err(error @ FeedError::Unreadable { .. }) => {
+                return self.faulted(held, apart, error.to_string()).await.map(Err);
+            }
         };
         let Some(last) = page.last().map(|fact| fact.position) else { return Ok(Ok(position)) };
         let _gate = self.gate.lock().await;
@@ -261,7 +347,9 @@ impl Projector {
             Ok(()) => {}
             Err(FoldError::Store(StoreError::Fenced)) => return Ok(Err(Ended::LookAgain)),
             Err(FoldError::Store(error)) => return Err(error),
-            Err(error @ FoldError::Panicked { .. }) => return self.faulted(held, error.to_string()).await.map(Err),
+            Err(error @ FoldError::Panicked { .. }) => {
+                return self.faulted(held, apart, error.to_string()).await.map(Err);
+            }
         }
         let view = self.view.name();
         metrics::histogram!("keytrail_view_page_seconds", "view" => view).record(started.elapsed().as_secs_f64());
@@ -269,8 +357,10 @@ impl Projector {
         Ok(Ok(last))
     }
 
-    async fn faulted(&self, held: Held, error: String) -> Result<Ended, StoreError> {
-        held.note(&self.db, BuildStatus::Faulted, Some(&error)).await?;
+    async fn faulted(&self, held: Held, building: bool, error: String) -> Result<Ended, StoreError> {
+        // What was never complete must not become what readers see when it goes on.
+        let status = if building { BuildStatus::Building } else { BuildStatus::Faulted };
+        held.note(&self.db, status, Some(&error)).await?;
         Ok(Ended::Faulted(error))
     }
 }

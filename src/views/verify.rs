@@ -4,8 +4,8 @@ use keytrail_domain::recorded::Position;
 use keytrail_projections::{value::Cells, view::Table};
 
 use super::{
-    Views,
-    build::{self, Held},
+    Status, Views,
+    build::{self, BuildStatus, Held},
     fold::FoldError,
     projector::apply,
 };
@@ -79,7 +79,10 @@ impl Views {
 
     async fn verify_one(&self, name: &'static str) -> Result<Verdict, VerifyError> {
         let projector = self.each.get(name).ok_or(VerifyError::NotLive(name))?;
-        let live = projector.state.borrow().build.ok_or(VerifyError::NotLive(name))?;
+        let live = {
+            let state = projector.state.borrow();
+            state.build.filter(|_| state.status == Status::Live).ok_or(VerifyError::NotLive(name))?
+        };
         // Negative numbers are of builds that nobody picks up; one that a crash left behind is taken away first.
         let number = -live;
         build::discard(&self.db, projector.view, number).await?;
@@ -109,7 +112,8 @@ impl Views {
 
     async fn position_of(&self, name: &'static str, number: i64) -> Result<Position, VerifyError> {
         let builds = build::builds(&self.db, name).await?;
-        let build = builds.iter().find(|build| build.number == number).ok_or(VerifyError::NotLive(name))?;
+        let live = |build: &&build::Build| build.number == number && build.status == BuildStatus::Live;
+        let build = builds.iter().find(live).ok_or(VerifyError::NotLive(name))?;
         Ok(build.position)
     }
 

@@ -1,1 +1,8 @@
+//! What tests and benches share: repositories made from a seed, a PostgreSQL cluster, disks and clocks that fail on
+//! demand.
+//!
+//! It knows nothing of the server's code: what it gives are addresses, folders and variables of the environment.
 
+pub mod faults;
+pub mod postgres;
+pub mod repositories;

@@ -1,0 +1,184 @@
+//! Talks to the server of a data folder; starts one when none runs.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix_web::dev::ServerHandle;
+use reqwest::{Method, RequestBuilder, Response};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::CliError;
+use crate::{
+    app::App,
+    boot::{self, BootError, Endpoint},
+    clock::Clock,
+    config::Config,
+    http::{self, HttpSettings, LocalToken},
+    store::StoreError,
+};
+
+/// How long to wait for another command that has the data folder for itself.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection to the API with every right on this machine.
+pub(super) struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+    /// Started for this command only.
+    own: Option<Own>,
+}
+
+struct Own {
+    app: Arc<App>,
+    server: ServerHandle,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    pub(super) next: Option<String>,
+}
+
+/// What the server says when it refuses (RFC 9457).
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+    #[serde(default)]
+    title: String,
+    detail: Option<String>,
+}
+
+impl Client {
+    /// Finds the server of the configured data folder, or starts one.
+    pub(super) async fn connect(config: &Config) -> Result<Self, CliError> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|source| CliError::NoAnswer { url: "(none)".into(), source })?;
+        let started = Instant::now();
+        loop {
+            if let Some(found) = Self::find(config, &http).await {
+                return Ok(found);
+            }
+            match Self::start(config, http.clone()).await {
+                Ok(own) => return Ok(own),
+                // A server that is just starting, or another command for as long as it takes.
+                Err(CliError::Boot(BootError::Store(StoreError::Unavailable(_))))
+                    if config.store.database_url.is_none() && started.elapsed() < PATIENCE =>
+                {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn find(config: &Config, http: &reqwest::Client) -> Option<Self> {
+        let Endpoint { url, token, .. } = Endpoint::find(&config.store.folder)?;
+        let alive = http.get(format!("{url}/livez")).timeout(Duration::from_secs(2)).send().await.ok()?;
+        alive.status().is_success().then(|| Self { http: http.clone(), url, token, own: None })
+    }
+
+    async fn start(config: &Config, http: reqwest::Client) -> Result<Self, CliError> {
+        let app = boot::start(config, Clock::System).await?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listen = |source| BootError::Listen { address, source };
+        let listener = TcpListener::bind(address).map_err(listen)?;
+        let url = format!("http://{}", listener.local_addr().map_err(listen)?);
+        let (token, local) = LocalToken::random();
+        let settings = HttpSettings { workers: 1, roots: Vec::new(), local_token: Some(local), metrics: None };
+        let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
+        let handle = server.handle();
+        tokio::spawn(server);
+        Ok(Self { http, url, token, own: Some(Own { app, server: handle }) })
+    }
+
+    /// Ends the server that was started for this command.
+    pub(super) async fn close(self) {
+        if let Some(own) = self.own {
+            own.server.stop(false).await;
+            own.app.stop().await;
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, CliError> {
+        let response = request.send().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let problem: Problem =
+            response.json().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })?;
+        let detail = problem.detail.unwrap_or(problem.title);
+        Err(CliError::Problem { status: status.as_u16(), code: problem.code, detail })
+    }
+
+    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
+        let response = self.answer(request).await?;
+        response.json().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })
+    }
+
+    /// Reads a resource.
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
+        self.json(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// Reads a whole list, page after page, up to `most` items.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        most: usize,
+    ) -> Result<Vec<T>, CliError> {
+        let mut items = Vec::new();
+        let mut cursor: Option<String> = None;
+        while items.len() < most {
+            let limit = (most - items.len()).min(500).to_string();
+            let mut query: Vec<_> = query.iter().map(|(name, value)| (*name, value.clone())).collect();
+            query.push(("limit", limit));
+            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let page: Page<T> = self.get(path, &query).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        Ok(items)
+    }
+
+    /// Wishes something.
+    pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
+        self.json(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// Changes something, whatever its version is.
+    pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
+        self.json(self.request(Method::PUT, path).header("If-Match", "*").json(body)).await
+    }
+
+    /// Takes something away, whatever its version is.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), CliError> {
+        self.answer(self.request(Method::DELETE, path).header("If-Match", "*")).await.map(|_| ())
+    }
+}
+
+/// Runs a command with a client, and closes it however the command ends.
+pub(super) async fn with_client<R>(
+    config: &Config,
+    command: impl AsyncFnOnce(&Client) -> Result<R, CliError>,
+) -> Result<R, CliError> {
+    let client = Client::connect(config).await?;
+    let result = command(&client).await;
+    client.close().await;
+    result
+}

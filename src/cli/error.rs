@@ -1,0 +1,62 @@
+//! Why a command failed, and the exit code it ends with.
+
+use std::{io, process::ExitCode};
+
+use crate::{boot::BootError, config::ConfigError};
+
+/// Speaks to the person at the terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The server did not start.
+    #[error(transparent)]
+    Boot(#[from] BootError),
+    /// The server refused.
+    #[error("{detail} ({code})")]
+    Problem {
+        /// HTTP status.
+        status: u16,
+        /// The stable code.
+        code: String,
+        /// In the server's words.
+        detail: String,
+    },
+    /// The server did not answer as one of ours does.
+    #[error("the server at {url} did not answer: {source}")]
+    NoAnswer {
+        /// Where.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// Something was given that is not there.
+    #[error("{0}")]
+    Input(String),
+    /// The work that was waited for did not succeed.
+    #[error("{0}")]
+    Failed(String),
+    /// The operating system.
+    #[error("keytrail could not {what}: {source}")]
+    System {
+        /// What was tried.
+        what: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl CliError {
+    /// 1 the work failed; 2 the command or the configuration is wrong; 3 not found; 4 refused; 5 the server is not
+    /// available.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) | Self::System { .. } => 1,
+            Self::Config(_) | Self::Input(_) => 2,
+            Self::Problem { status: 404, .. } => 3,
+            Self::Problem { status: 500.., .. } | Self::NoAnswer { .. } | Self::Boot(_) => 5,
+            Self::Problem { .. } => 4,
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! `keytrail events`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{
+    CliError,
+    client::{Client, with_client},
+    output,
+};
+use crate::config::Config;
+
+#[derive(Debug, Args)]
+pub(super) struct Events {
+    /// Replay one stream: each event and the state after it. For example integration/0198…
+    #[arg(long, value_name = "TYPE/ID")]
+    stream: Option<String>,
+    /// Only up to this position of the log
+    #[arg(long, value_name = "POSITION")]
+    until: Option<i64>,
+    /// How many, the newest ones; all with 0
+    #[arg(long, default_value_t = 50, conflicts_with = "stream")]
+    last: usize,
+    /// Print JSON, one event a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl Events {
+    pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        with_client(config, async |client| match &self.stream {
+            Some(stream) => self.replay(client, stream).await,
+            None => self.list(client).await,
+        })
+        .await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn list(&self, client: &Client) -> Result<(), CliError> {
+        let mut query = vec![("order", "desc".to_owned())];
+        query.extend(self.until.map(|until| ("until", until.to_string())));
+        let most = if self.last == 0 { usize::MAX } else { self.last };
+        let mut events: Vec<Value> = client.list("/api/v1/events", &query, most).await?;
+        events.reverse();
+        for event in &events {
+            if self.json {
+                output::json(event)?;
+                continue;
+            }
+            let text = |member: &str| event[member].as_str().unwrap_or_default();
+            let cause = event["causation"].as_str().map(|cause| format!(", because of {cause}")).unwrap_or_default();
+            output::print(&format!(
+                "{:>6}  {}  {} ({})  {}{cause}",
+                event["position"],
+                text("recorded_at").get(..19).unwrap_or_default(),
+                event["actor"]["name"].as_str().unwrap_or_default(),
+                text("source"),
+                text("summary"),
+            ));
+        }
+        Ok(())
+    }
+
+    async fn replay(&self, client: &Client, stream: &str) -> Result<(), CliError> {
+        let wrong = || CliError::Input("a stream is named by its type and id, such as integration/0198…".into());
+        let (stream_type, id) = stream.split_once('/').ok_or_else(wrong)?;
+        if [stream_type, id].iter().any(|part| !part.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))) {
+            return Err(wrong());
+        }
+        let mut query = vec![("state", "true".to_owned())];
+        query.extend(self.until.map(|until| ("until", until.to_string())));
+        let path = format!("/api/v1/streams/{stream_type}/{id}/events");
+        for event in client.list::<Value>(&path, &query, usize::MAX).await? {
+            if self.json {
+                output::json(&event)?;
+                continue;
+            }
+            let text = |member: &str| event[member].as_str().unwrap_or_default();
+            output::print(&format!(
+                "{:>6}  {}  {} #{}  by {} ({})",
+                event["position"],
+                text("recorded_at").get(..19).unwrap_or_default(),
+                text("event_type"),
+                event["sequence"],
+                event["metadata"]["actor"]["name"]
+                    .as_str()
+                    .unwrap_or(event["metadata"]["actor"]["kind"].as_str().unwrap_or_default()),
+                event["metadata"]["source"].as_str().unwrap_or_default(),
+            ));
+            output::print(&format!("        event  {}", event["payload"]));
+            output::print(&format!("        state  {}", event["state"]));
+        }
+        Ok(())
+    }
+}

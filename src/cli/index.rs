@@ -1,0 +1,249 @@
+//! `keytrail index`
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    CliError,
+    client::{Client, with_client},
+    output,
+};
+use crate::config::{self, Config};
+
+#[derive(Debug, Args)]
+pub(super) struct Index {
+    /// The repository: its folder, its `.git`, or a bare repository. Naming it here approves it
+    path: PathBuf,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Deserialize)]
+struct Integration {
+    id: String,
+    #[serde(default)]
+    position: i64,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    id: String,
+    last_run: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Run {
+    id: String,
+    state: String,
+    counts: Option<Counts>,
+    progress: Option<Progress>,
+    failure: Option<Failure>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+struct Counts {
+    commits: u64,
+    keyed: u64,
+    keys: u64,
+    refs: u64,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    phase: String,
+    commits: u64,
+    recorded: u64,
+    total: u64,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    code: String,
+    text: String,
+}
+
+#[derive(Deserialize, Serialize)]
+struct Project {
+    project: String,
+    issues: u64,
+    commits: u64,
+    denied: bool,
+}
+
+/// What is printed at the end.
+#[derive(Serialize)]
+struct Summary {
+    repository: String,
+    run: String,
+    commits: u64,
+    keyed_commits: u64,
+    keys: u64,
+    refs: u64,
+    seconds: f64,
+    commits_per_second: f64,
+    projects: Vec<Project>,
+}
+
+impl Index {
+    pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        let path = std::path::absolute(&self.path)
+            .map_err(|error| CliError::Input(format!("{}: {error}", self.path.display())))?;
+        let started = Instant::now();
+        let summary = with_client(config, async |client| index(client, &path, started).await).await?;
+        if self.json {
+            output::json(&summary)?;
+        } else {
+            print(&summary, &path);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn index(client: &Client, path: &Path, started: Instant) -> Result<Summary, CliError> {
+    let (repository, run) = request(client, path).await?;
+    let (run, counts) = watch(client, &run).await?;
+    let seconds = started.elapsed().as_secs_f64();
+    let query = [("repository", repository.clone())];
+    let projects = client.list("/api/v1/projects", &query, 200).await?;
+    Ok(Summary {
+        repository,
+        run,
+        commits: counts.commits,
+        keyed_commits: counts.keyed,
+        keys: counts.keys,
+        refs: counts.refs,
+        seconds,
+        commits_per_second: counts.commits as f64 / seconds.max(1e-9),
+        projects,
+    })
+}
+
+/// Adds the place as an integration unless it is one, and asks for a run unless one is under way. The repository and
+/// the run.
+async fn request(client: &Client, path: &Path) -> Result<(String, String), CliError> {
+    let text = path.to_str().ok_or_else(|| CliError::Input("the path is not UTF-8; rename the folder".into()))?;
+    let connection = json!({ "kind": "path", "path": text });
+    let name = path.to_string_lossy();
+    let name = name.trim_start_matches('/');
+    let name: String = name.chars().rev().take(100).collect::<Vec<_>>().into_iter().rev().collect();
+    let body = json!({ "name": name, "connection": connection });
+    let added: Result<Integration, _> = client.post("/api/v1/integrations", &body).await;
+    let (integration, new) = match added {
+        Ok(added) => (added, true),
+        // It is there: look at it again.
+        Err(CliError::Problem { code, .. }) if code == "connection_taken" => {
+            let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+            let query = [("location", canonical.to_string_lossy().into_owned())];
+            let found: Vec<Integration> = client.list("/api/v1/integrations", &query, 1).await?;
+            let gone = || CliError::Failed("the integration of this repository was removed just now; try again".into());
+            (found.into_iter().next().ok_or_else(gone)?, false)
+        }
+        Err(error) => return Err(error),
+    };
+    let path = format!("/api/v1/integrations/{}/repositories", integration.id);
+    let query = [("min_position", integration.position.to_string())];
+    for _ in 0..600 {
+        let repositories: Vec<Repository> = client.list(&path, &query, 1).await?;
+        match repositories.into_iter().next() {
+            // Discovered just now, and its first run asked for by itself.
+            Some(Repository { id, last_run: Some(run) }) if new => return Ok((id, run)),
+            Some(Repository { id, last_run }) if !new => return again(client, id, last_run).await,
+            _ => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+        }
+    }
+    Err(CliError::Failed("the repository was not looked at in time; see `keytrail run list`".into()))
+}
+
+async fn again(client: &Client, id: String, last_run: Option<String>) -> Result<(String, String), CliError> {
+    let asked: Result<Run, _> = client.post(&format!("/api/v1/repositories/{id}/index-runs"), &json!({})).await;
+    match (asked, last_run) {
+        (Ok(run), _) => Ok((id, run.id)),
+        (Err(CliError::Problem { code, .. }), Some(run)) if code == "index_run_active" => Ok((id, run)),
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// Shows how far the run is until it has ended.
+async fn watch(client: &Client, run: &str) -> Result<(String, Counts), CliError> {
+    let bar =
+        if output::to_terminal() && !config::no_color() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+    let path = format!("/api/v1/index-runs/{run}");
+    let mut wait = 100;
+    loop {
+        let now: Run = client.get(&path, &[("wait_ms", wait.to_string())]).await?;
+        wait = 200;
+        match now.state.as_str() {
+            "completed" => {
+                bar.finish_and_clear();
+                return Ok((now.id, now.counts.unwrap_or_default()));
+            }
+            "failed" => {
+                bar.finish_and_clear();
+                let why =
+                    now.failure.map_or_else(String::new, |failure| format!("{} ({})", failure.text, failure.code));
+                return Err(CliError::Failed(format!("the repository could not be indexed: {why}")));
+            }
+            "cancelled" => {
+                bar.finish_and_clear();
+                return Err(CliError::Failed("the run was cancelled".into()));
+            }
+            _ => now.progress.iter().for_each(|progress| show(&bar, progress)),
+        }
+    }
+}
+
+fn show(bar: &ProgressBar, progress: &Progress) {
+    let template = if progress.total > 0 {
+        bar.set_length(progress.total);
+        bar.set_position(progress.recorded);
+        "{msg:12} [{bar:40}] {human_pos}/{human_len} commits, {eta} left"
+    } else {
+        bar.set_position(progress.commits);
+        "{msg:12} {spinner} {human_pos} commits, {per_sec}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(progress.phase.clone());
+    bar.tick();
+}
+
+fn print(summary: &Summary, path: &Path) {
+    output::print(&format!("{} indexed in {:.2} s", path.display(), summary.seconds));
+    output::print(&format!(
+        "  {} read ({} commits/s), {} of them with issue keys",
+        output::count(summary.commits, "new commit"),
+        output::grouped(summary.commits_per_second.round() as u64),
+        output::grouped(summary.keyed_commits),
+    ));
+    output::print(&format!(
+        "  {} found, {} looked at",
+        output::count(summary.keys, "key"),
+        output::count(summary.refs, "changed ref")
+    ));
+    let (denied, projects): (Vec<_>, Vec<_>) = summary.projects.iter().partition(|project| project.denied);
+    if !projects.is_empty() {
+        output::print("  top projects:");
+        for project in projects.iter().take(10) {
+            output::print(&format!(
+                "    {:<12} {} in {}",
+                project.project,
+                output::count(project.issues, "issue"),
+                output::count(project.commits, "commit")
+            ));
+        }
+    }
+    if !denied.is_empty() {
+        let names: Vec<_> = denied.iter().take(8).map(|project| project.project.as_str()).collect();
+        output::print(&format!("  left out, as names of standards: {}", names.join(", ")));
+    }
+}

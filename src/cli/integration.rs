@@ -1,0 +1,105 @@
+//! `keytrail integration`
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{
+    CliError,
+    client::{Client, with_client},
+    output,
+};
+use crate::config::Config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Integration {
+    /// Connect a repository of this machine
+    Add {
+        /// The repository
+        path: PathBuf,
+        /// What people call it
+        #[arg(long)]
+        name: String,
+    },
+    /// All integrations
+    List {
+        /// Print JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One integration
+    Show {
+        /// Its id
+        id: uuid::Uuid,
+    },
+    /// Call it something else
+    Rename {
+        /// Its id
+        id: uuid::Uuid,
+        /// The new name
+        name: String,
+    },
+    /// Stop looking for anything new
+    Pause {
+        /// Its id
+        id: uuid::Uuid,
+    },
+    /// Look again
+    Resume {
+        /// Its id
+        id: uuid::Uuid,
+    },
+    /// Take it away; its repositories are forgotten, their folders are not touched
+    Remove {
+        /// Its id
+        id: uuid::Uuid,
+    },
+}
+
+impl Integration {
+    pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        with_client(config, async |client| self.carry_out(client).await).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn carry_out(self, client: &Client) -> Result<(), CliError> {
+        let at = |id: &uuid::Uuid| format!("/api/v1/integrations/{id}");
+        match self {
+            Self::Add { path, name } => {
+                let path = std::path::absolute(&path)
+                    .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
+                let connection = json!({ "kind": "path", "path": path });
+                let body = json!({ "name": name, "connection": connection });
+                output::json(&client.post::<Value>("/api/v1/integrations", &body).await?)
+            }
+            Self::List { json } => {
+                let all: Vec<Value> = client.list("/api/v1/integrations", &[], usize::MAX).await?;
+                if json {
+                    return all.iter().try_for_each(output::json);
+                }
+                let cell = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
+                let rows: Vec<_> = all
+                    .iter()
+                    .map(|row| ["id", "name", "kind", "state", "location"].map(|member| cell(row, member)).to_vec())
+                    .collect();
+                output::table(&["id", "name", "kind", "state", "location"], &rows);
+                Ok(())
+            }
+            Self::Show { id } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
+            Self::Rename { id, name } => {
+                let body = json!({ "name": name });
+                output::json(&client.put::<Value>(&format!("{}/name", at(&id)), &body).await?)
+            }
+            Self::Pause { id } => output::json(&client.post::<Value>(&format!("{}/pause", at(&id)), &json!({})).await?),
+            Self::Resume { id } => {
+                output::json(&client.post::<Value>(&format!("{}/resume", at(&id)), &json!({})).await?)
+            }
+            Self::Remove { id } => {
+                client.delete(&at(&id)).await?;
+                output::print("removed; its repositories are forgotten, their folders were not touched");
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The command line. It is a client of the API and can do what the API can: a command finds the server of its data
+//! folder, or starts one for itself on the loopback address for as long as it takes.
+
+mod client;
+mod error;
+mod events;
+mod index;
+mod integration;
+mod issue;
+mod migrate;
+mod output;
+mod repository;
+mod run;
+mod serve;
+mod token;
+mod vault;
+mod views;
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+pub use self::error::CliError;
+use crate::config::{Config, Overrides};
+
+/// Ties git to Jira: which commits and branches belong to which issue, and how that came to be.
+#[derive(Debug, Parser)]
+#[command(name = "keytrail", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    place: Place,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Which server, and what it is made of.
+#[derive(Debug, Args)]
+struct Place {
+    /// The configuration file [default: ~/.config/keytrail/keytrail.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder [default: ~/.local/share/keytrail]
+    #[arg(long, global = true, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// A PostgreSQL database instead of the embedded store
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The file with the root key [default: root.key beside the configuration]
+    #[arg(long, global = true, value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server
+    Serve(serve::Serve),
+    /// Index a repository of this machine, and say what was found
+    Index(index::Index),
+    /// Ask which commits and branches belong to an issue
+    #[command(subcommand)]
+    Issue(issue::Issue),
+    /// What happened, by whom, when, why
+    Events(events::Events),
+    /// Connections to git services and folders
+    #[command(subcommand)]
+    Integration(integration::Integration),
+    /// Repositories
+    #[command(subcommand)]
+    Repository(repository::Repository),
+    /// Index runs
+    #[command(subcommand)]
+    Run(run::Run),
+    /// Access tokens
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Views of the log: how they stand, whether they are true
+    #[command(subcommand)]
+    Views(views::Views),
+    /// Bring the store to this version's schema; `serve` does it by itself
+    Migrate(migrate::Migrate),
+    /// The root key
+    #[command(subcommand)]
+    Vault(vault::Vault),
+    /// Print the description of the API (OpenAPI, JSON)
+    Openapi,
+}
+
+impl Cli {
+    /// Carries the command out.
+    pub fn run(self) -> ExitCode {
+        match self.carry_out() {
+            Ok(code) => code,
+            Err(error) => {
+                eprintln!("keytrail: {error}");
+                let mut source = std::error::Error::source(&error);
+                while let Some(cause) = source {
+                    eprintln!("  because {cause}");
+                    source = cause.source();
+                }
+                error.exit_code()
+            }
+        }
+    }
+
+    fn carry_out(self) -> Result<ExitCode, CliError> {
+        if let Command::Openapi = self.command {
+            let text = crate::http::spec().to_pretty_json().map_err(|error| CliError::Failed(error.to_string()))?;
+            output::print(&text);
+            return Ok(ExitCode::SUCCESS);
+        }
+        let listen = match &self.command {
+            Command::Serve(serve) => serve.listen(),
+            _ => None,
+        };
+        let config = Config::load(&self.place.overrides(listen))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|source| CliError::System { what: "start its threads", source })?;
+        let done = runtime.block_on(async {
+            match self.command {
+                Command::Serve(command) => command.run(config).await,
+                Command::Index(command) => command.run(&config).await,
+                Command::Issue(command) => command.run(&config).await,
+                Command::Events(command) => command.run(&config).await,
+                Command::Integration(command) => command.run(&config).await,
+                Command::Repository(command) => command.run(&config).await,
+                Command::Run(command) => command.run(&config).await,
+                Command::Token(command) => command.run(&config).await,
+                Command::Views(command) => command.run(&config).await,
+                Command::Migrate(command) => command.run(&config).await,
+                Command::Vault(command) => command.run(&config).await,
+                Command::Openapi => Ok(ExitCode::SUCCESS),
+            }
+        });
+        // Work on blocking threads that nobody waits for any more must not hold the program.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        done
+    }
+}
+
+impl Place {
+    fn overrides(&self, listen: Option<SocketAddr>) -> Overrides {
+        Overrides {
+            file: self.config.clone(),
+            folder: self.data.clone(),
+            database_url: self.database_url.clone(),
+            listen,
+            root_key_file: self.root_key_file.clone(),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Lines on standard output: for eyes, or JSON for machines.
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::CliError;
+
+/// Prints a line. Nobody reads any more (`| head`): that is no failure.
+pub(super) fn print(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// Prints a value as JSON, on one line.
+pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(|error| CliError::Failed(error.to_string()))?;
+    print(&text);
+    Ok(())
+}
+
+/// Whether a person looks at it.
+pub(super) fn to_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Prints rows below their headings, columns aligned.
+pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<_> = (0..headings.len()).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded: Vec<_> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        print(padded.join("  ").trim_end());
+    };
+    line(&headings.iter().map(|heading| heading.to_uppercase()).collect::<Vec<_>>());
+    rows.iter().for_each(|row| line(row));
+}
+
+/// `1 commit`, `2 commits`, `12,345 commits`.
+pub(super) fn count(number: u64, one: &str) -> String {
+    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+/// `12,345`
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

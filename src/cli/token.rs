@@ -1,0 +1,80 @@
+//! `keytrail token`
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{
+    CliError,
+    client::{Client, with_client},
+    output,
+};
+use crate::config::Config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Token {
+    /// Make one. It is shown once
+    Issue {
+        /// What people call it
+        #[arg(long)]
+        name: String,
+        /// admin, auditor or viewer
+        #[arg(long, default_value = "viewer")]
+        role: String,
+        /// How many days it works
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+        /// Print only the token
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// All tokens, without the tokens themselves
+    List {
+        /// Print JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// It stops working at once
+    Revoke {
+        /// Its id
+        id: uuid::Uuid,
+    },
+}
+
+impl Token {
+    pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        with_client(config, async |client| self.carry_out(client).await).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn carry_out(self, client: &Client) -> Result<(), CliError> {
+        match self {
+            Self::Issue { name, role, days, quiet } => {
+                let body = json!({ "name": name, "role": role, "expires_in_days": days });
+                let issued: Value = client.post("/api/v1/tokens", &body).await?;
+                if quiet {
+                    output::print(issued["token"].as_str().unwrap_or_default());
+                    return Ok(());
+                }
+                output::json(&issued)
+            }
+            Self::List { json } => {
+                let all: Vec<Value> = client.list("/api/v1/tokens", &[], usize::MAX).await?;
+                if json {
+                    return all.iter().try_for_each(output::json);
+                }
+                let columns = ["id", "name", "role", "prefix", "expires_at", "revoked_at"];
+                let cell = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
+                let rows: Vec<_> = all.iter().map(|row| columns.map(|member| cell(row, member)).to_vec()).collect();
+                output::table(&["id", "name", "role", "begins with", "expires at", "revoked at"], &rows);
+                Ok(())
+            }
+            Self::Revoke { id } => {
+                client.delete(&format!("/api/v1/tokens/{id}")).await?;
+                output::print("revoked");
+                Ok(())
+            }
+        }
+    }
+}

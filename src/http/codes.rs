@@ -1,0 +1,157 @@
+//! Every code that an answer of the API can carry; docs/errors.md explains each. A code that was ever sent keeps its
+//! meaning.
+
+macro_rules! codes {
+    ($($variant:ident = $status:literal $word:literal: $title:literal),* $(,)?) => {
+        /// Why a request was not carried out, for machines.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $variant),*
+        }
+
+        impl Code {
+            /// The whole list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable word.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),* }
+            }
+
+            /// The HTTP status that it comes with.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status),* }
+            }
+
+            /// The same sentence for every answer with this code.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),* }
+            }
+        }
+    };
+}
+
+codes! {
+    ViewBehind = 202 "view_behind": "The view has not reached the position yet.",
+    RequestInvalid = 400 "request_invalid": "The request cannot be understood.",
+    BodyInvalid = 400 "body_invalid": "The body is not what this route takes.",
+    ParameterInvalid = 400 "parameter_invalid": "A part of the address cannot be read.",
+    QueryInvalid = 400 "query_invalid": "A query parameter is unknown or cannot be read.",
+    IfMatchInvalid = 400 "if_match_invalid": "The header If-Match cannot be read.",
+    IdempotencyKeyInvalid = 400 "idempotency_key_invalid": "The header Idempotency-Key cannot be used.",
+    CursorInvalid = 400 "cursor_invalid": "This is no cursor of this server.",
+    CursorExpired = 400 "cursor_expired": "The cursor has expired.",
+    CursorOtherList = 400 "cursor_other_list": "The cursor belongs to another list or to other filters.",
+    IssueKeyInvalid = 400 "issue_key_invalid": "This is not an issue key.",
+    TokenMissing = 401 "token_missing": "An access token is needed.",
+    TokenInvalid = 401 "token_invalid": "The access token is not accepted.",
+    RoleInsufficient = 403 "role_insufficient": "The access token does not allow this.",
+    RouteUnknown = 404 "route_unknown": "There is nothing at this address.",
+    IntegrationUnknown = 404 "integration_unknown": "There is no such integration.",
+    RepositoryUnknown = 404 "repository_unknown": "There is no such repository.",
+    IndexRunUnknown = 404 "index_run_unknown": "There is no such index run.",
+    TokenUnknown = 404 "token_unknown": "There is no such token.",
+    ViewUnknown = 404 "view_unknown": "There is no such view.",
+    StreamUnknown = 404 "stream_unknown": "There is no such stream.",
+    MetricsOff = 404 "metrics_off": "This server keeps no metrics.",
+    MethodNotAllowed = 405 "method_not_allowed": "This address does not take this method.",
+    BodyTooSlow = 408 "body_too_slow": "The body did not arrive in time.",
+    IntegrationNameTaken = 409 "integration_name_taken": "Another integration has this name.",
+    ConnectionTaken = 409 "connection_taken": "Another integration is connected to this place.",
+    IndexRunActive = 409 "index_run_active": "An index run of this repository is under way.",
+    IntegrationExists = 409 "integration_exists": "The integration was added before.",
+    IntegrationRemoved = 409 "integration_removed": "The integration was removed.",
+    RepositoryForgotten = 409 "repository_forgotten": "No integration sees this repository any more.",
+    IndexRunExists = 409 "index_run_exists": "The index run was requested before.",
+    IndexRunEnded = 409 "index_run_ended": "The index run has ended.",
+    TokenExists = 409 "token_exists": "The token was issued before.",
+    ViewMoving = 409 "view_moving": "The view moved on while it was compared.",
+    CommandRefused = 409 "command_refused": "This cannot be done as things are.",
+    VersionStale = 412 "version_stale": "It was changed since you looked.",
+    BodyTooLarge = 413 "body_too_large": "The body is too large.",
+    ContentTypeUnsupported = 415 "content_type_unsupported": "The body must be JSON.",
+    NameInvalid = 422 "name_invalid": "The name cannot be used.",
+    PathRelative = 422 "path_relative": "The path does not begin with a slash.",
+    PathInvalid = 422 "path_invalid": "The path holds what no path may hold.",
+    PathNotFound = 422 "path_not_found": "There is nothing at this path.",
+    PathUnreadable = 422 "path_unreadable": "The server may not read this path.",
+    PathOutsideRoots = 422 "path_outside_roots": "The path is not below a folder that may be added over HTTP.",
+    NotARepository = 422 "not_a_repository": "There is no git repository at this path.",
+    Denied = 422 "denied": "The repository may not be read.",
+    Sha256Unsupported = 422 "sha256_unsupported": "Repositories with SHA-256 object names cannot be indexed yet.",
+    Shallow = 422 "shallow": "The repository holds only a part of its history.",
+    CorruptObject = 422 "corrupt_object": "An object of the repository cannot be read.",
+    MissingObject = 422 "missing_object": "A commit of the repository is missing.",
+    TooManyRefs = 422 "too_many_refs": "The repository has too many branches and tags.",
+    IntegrationOtherKind = 422 "integration_other_kind": "An integration keeps its kind.",
+    TokenBadExpiry = 422 "token_bad_expiry": "A token expires within a year.",
+    TokenBadName = 422 "token_bad_name": "A token needs a name.",
+    StreamNotShown = 422 "stream_not_shown": "This stream is not shown event by event.",
+    IdempotencyKeyReused = 422 "idempotency_key_reused": "The idempotency key was used for another request.",
+    IfMatchMissing = 428 "if_match_missing": "The header If-Match is needed.",
+    Internal = 500 "internal": "The server made a mistake.",
+    Busy = 503 "busy": "The server has more to do than it can take.",
+    StoreUnavailable = 503 "store_unavailable": "The database does not answer.",
+    ViewBuilding = 503 "view_building": "The view is being built.",
+    ViewFaulted = 503 "view_faulted": "The view stands still after an error.",
+    NoSpace = 507 "no_space": "There is no space left on the server's disk.",
+}
+
+impl Code {
+    /// The code with this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|code| code.as_str() == word).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use keytrail_domain::{access, aggregate::Refusal, index_run, integration, repository};
+
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_word_of_its_own_and_a_status_that_exists() {
+        let words: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(words.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(actix_web::http::StatusCode::from_u16(code.status()).is_ok(), "{}", code.as_str());
+            assert!(code.title().ends_with('.'), "{}", code.as_str());
+        }
+    }
+
+    #[test]
+    fn every_refusal_of_the_domain_has_a_code() {
+        let refusals: Vec<&dyn Refusal> = vec![
+            &integration::Error::AlreadyAdded,
+            &integration::Error::Unknown,
+            &integration::Error::Removed,
+            &integration::Error::OtherKind,
+            &repository::Error::Unknown,
+            &index_run::Error::AlreadyRequested,
+            &index_run::Error::Unknown,
+            &index_run::Error::Ended,
+            &access::Error::AlreadyIssued,
+            &access::Error::Unknown,
+            &access::Error::BadExpiry,
+            &access::Error::BadName,
+        ];
+        for refusal in refusals {
+            assert!(Code::parse(refusal.code()).is_some(), "{}", refusal.code());
+        }
+    }
+
+    #[test]
+    fn the_page_of_errors_explains_every_code_and_no_other() {
+        let page = include_str!("../../docs/errors.md");
+        let explained: HashSet<_> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+            .map(|(word, rest)| (word, rest.split(" |").next().unwrap_or_default().to_owned()))
+            .collect();
+        let known: HashSet<_> = Code::ALL.iter().map(|code| (code.as_str(), code.status().to_string())).collect();
+        assert_eq!(explained, known);
+    }
+}

@@ -1,0 +1,116 @@
+//! On which condition a change is made (`If-Match`), and how fresh an answer must be (`min_position`).
+
+use std::future::{Ready, ready};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::IF_MATCH};
+use keytrail_domain::recorded::{Position, Sequence};
+use keytrail_projections::view::Read;
+
+use super::{
+    Api,
+    error::{ApiError, Code},
+};
+
+/// What `If-Match` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IfMatch {
+    /// The header did not come.
+    Missing,
+    /// `*`: whatever version is there.
+    Any,
+    /// The version that the caller saw.
+    Version(Sequence),
+}
+
+impl IfMatch {
+    fn parse(text: &str) -> Option<Self> {
+        if text == "*" {
+            return Some(Self::Any);
+        }
+        let digits = text.strip_prefix('"')?.strip_suffix('"')?;
+        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        whole.then(|| digits.parse().ok()).flatten().map(Self::Version)
+    }
+
+    /// The version to check, if any.
+    pub(super) const fn version(self) -> Option<Sequence> {
+        match self {
+            Self::Missing | Self::Any => None,
+            Self::Version(version) => Some(version),
+        }
+    }
+
+    /// The same, where changing blindly is not taken.
+    pub(super) fn required(self) -> Result<Option<Sequence>, ApiError> {
+        if self == Self::Missing {
+            let detail = "Send the ETag of what you saw as If-Match, so that nobody else's change is lost; or *.";
+            return Err(ApiError::new(Code::IfMatchMissing, detail));
+        }
+        Ok(self.version())
+    }
+}
+
+impl FromRequest for IfMatch {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut all = request.headers().get_all(IF_MATCH);
+        let found = match (all.next(), all.next()) {
+            (None, _) => Some(Self::Missing),
+            (Some(value), None) => value.to_str().ok().and_then(Self::parse),
+            (Some(_), Some(_)) => None,
+        };
+        ready(found.ok_or_else(|| {
+            let detail = "If-Match is one ETag as it came, such as \"3\", or *. Weak ETags and lists are not taken.";
+            ApiError::new(Code::IfMatchInvalid, detail)
+        }))
+    }
+}
+
+/// The ETag of a row: the version of its stream.
+pub(super) fn etag(version: Sequence) -> String {
+    format!("\"{version}\"")
+}
+
+impl Api {
+    /// Reads a view that stands at `min_position` or beyond, if one is asked for.
+    pub(super) async fn read<T>(&self, min_position: Option<Position>, read: Read<T>) -> Result<Vec<T>, ApiError> {
+        Ok(match min_position {
+            Some(position) => self.app.read_at_least(position, read).await?,
+            None => self.app.read(read).await?,
+        })
+    }
+
+    /// The one row of a read.
+    pub(super) async fn one<T>(
+        &self,
+        min_position: Option<Position>,
+        read: Read<T>,
+        missing: Code,
+    ) -> Result<T, ApiError> {
+        let rows = self.read(min_position, read).await?;
+        rows.into_iter().next().ok_or_else(|| unknown(missing))
+    }
+}
+
+/// There is none with this id.
+pub(super) fn unknown(code: Code) -> ApiError {
+    ApiError::new(code, "Look at the list for what is there.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_etag_is_taken_back_as_it_went_out_and_nothing_else() {
+        assert_eq!(IfMatch::parse(&etag(17)), Some(IfMatch::Version(17)));
+        assert_eq!(IfMatch::parse("*"), Some(IfMatch::Any));
+        for text in
+            ["", "17", "W/\"17\"", "\"17\", \"18\"", "\"\"", "\"-1\"", "\"x\"", "\"+1\"", "\"9999999999999999999\""]
+        {
+            assert_eq!(IfMatch::parse(text), None, "{text}");
+        }
+    }
+}

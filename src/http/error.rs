@@ -1,0 +1,252 @@
+//! The only error that the API answers with: a problem of RFC 9457 with a stable code. Whatever goes wrong below becomes
+//! one here; what a caller must not see goes to the log instead.
+
+use std::{borrow::Cow, fmt};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header},
+};
+use keytrail_domain::claim::ClaimScope;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+pub use super::codes::Code;
+use crate::{app::DispatchError, log::FeedError, store::StoreError, views::ViewError};
+
+/// A problem on its way to the caller.
+#[derive(Debug)]
+pub struct ApiError(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: Code,
+    detail: Cow<'static, str>,
+    members: Map<String, Value>,
+    headers: Vec<(header::HeaderName, String)>,
+}
+
+/// What went wrong (RFC 9457). Some codes carry members of their own beside these.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Problem<'a> {
+    /// A name for the kind of problem: `urn:keytrail:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(value_type = String)]
+    kind: String,
+    /// The same sentence for every problem with this code.
+    title: &'a str,
+    /// The HTTP status.
+    status: u16,
+    /// The stable code; docs/errors.md explains each.
+    code: &'a str,
+    /// What happened this time, and what to do next.
+    detail: &'a str,
+    /// The request, as the server's log names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<Uuid>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    members: &'a Map<String, Value>,
+}
+
+impl ApiError {
+    /// With a sentence that says what happened this time, and what to do next. It must not hold a secret.
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        let inner = Inner { code, detail: detail.into(), members: Map::new(), headers: Vec::new() };
+        Self(Box::new(inner))
+    }
+
+    /// With one more member.
+    #[must_use]
+    pub fn with(mut self, member: &str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(member.to_owned(), value.into());
+        self
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
+        self.0.headers.push((name, value.into()));
+        self
+    }
+
+    /// That trying again in so many seconds may help.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.header(header::RETRY_AFTER, seconds.to_string())
+    }
+
+    /// The code.
+    pub const fn code(&self) -> Code {
+        self.0.code
+    }
+
+    /// Something that only a mistake of ours leads to. The reason goes to the log, not to the caller.
+    pub fn internal(reason: &dyn fmt::Display) -> Self {
+        tracing::error!(%reason, "a request failed inside");
+        Self::new(Code::Internal, "The request failed inside the server. Its log tells more under this request id.")
+    }
+
+    /// What a part of the framework refused before any route of ours was asked.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        let code = match status {
+            StatusCode::NOT_FOUND => Code::RouteUnknown,
+            StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+            StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::ContentTypeUnsupported,
+            StatusCode::REQUEST_TIMEOUT => Code::BodyTooSlow,
+            status if status.is_client_error() => Code::RequestInvalid,
+            _ => Code::Internal,
+        };
+        Self::new(code, "See /docs for the addresses of this server and what they take.")
+    }
+
+    /// The answer, which names the request when it is known.
+    pub(super) fn render(&self, request_id: Option<Uuid>) -> HttpResponse {
+        let Inner { code, detail, members, headers } = &*self.0;
+        let mut response = HttpResponse::build(self.status_code());
+        response.content_type("application/problem+json");
+        for (name, value) in headers {
+            response.insert_header((name.clone(), value.as_str()));
+        }
+        let problem = Problem {
+            kind: format!("urn:keytrail:problem:{}", code.as_str()),
+            title: code.title(),
+            status: code.status(),
+            code: code.as_str(),
+            detail,
+            request_id,
+            members,
+        };
+        // Strings and JSON values can always be written.
+        response.body(serde_json::to_vec(&problem).unwrap_or_default())
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.code.as_str(), self.0.detail)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.render(None)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full => Self::new(
+                Code::NoSpace,
+                "Nothing was changed. Make room on the disk of the database; the server then goes on by itself.",
+            )
+            .retry_after(30),
+            StoreError::Unavailable(reason) => {
+                tracing::warn!(%reason, "the store is not available to a request");
+                Self::new(Code::StoreUnavailable, "Nothing was changed. Try again in a moment.").retry_after(2)
+            }
+            StoreError::Fenced => {
+                Self::new(Code::StoreUnavailable, "Another node took over. Nothing was changed; try again.")
+                    .retry_after(1)
+            }
+            error @ (StoreError::Conflict { .. }
+            | StoreError::Disk(_)
+            | StoreError::Corrupt(_)
+            | StoreError::Wrong(_)) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<DispatchError> for ApiError {
+    fn from(error: DispatchError) -> Self {
+        match error {
+            DispatchError::Refused { code, text } => {
+                Self::new(Code::parse(code).unwrap_or(Code::CommandRefused), sentence(&text)).with("reason", code)
+            }
+            DispatchError::Stale { expected, actual } => Self::new(
+                Code::VersionStale,
+                format!(
+                    "It is at version {actual}, and If-Match asked for {expected}. Read it again, and decide again."
+                ),
+            )
+            .with("version", actual),
+            DispatchError::Claimed(claim) => match claim.scope {
+                ClaimScope::IntegrationName => {
+                    Self::new(Code::IntegrationNameTaken, "Choose another name; the case of letters does not count.")
+                }
+                ClaimScope::Connection => Self::new(
+                    Code::ConnectionTaken,
+                    "A place is connected once. Use the integration that is there, or remove it first.",
+                ),
+                ClaimScope::ActiveRun => {
+                    Self::new(Code::IndexRunActive, "Watch the run that is under way, or cancel it first.")
+                }
+            },
+            DispatchError::KeyReused => Self::new(
+                Code::IdempotencyKeyReused,
+                "This Idempotency-Key came with another request before. Choose a new one for every new request.",
+            ),
+            DispatchError::Busy => Self::new(Code::Busy, "Nothing was changed. Try again in a moment.").retry_after(1),
+            DispatchError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ViewError> for ApiError {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Building { view, position, head } => Self::new(
+                Code::ViewBuilding,
+                format!("The view {view} holds {position} of {head} events. Try again in a moment."),
+            )
+            .with("view", view)
+            .with("position", position)
+            .with("head", head)
+            .retry_after(2),
+            ViewError::Faulted { view } => Self::new(
+                Code::ViewFaulted,
+                format!("An administrator can rebuild the view {view}; GET /api/v1/views says what is wrong."),
+            )
+            .with("view", view),
+            ViewError::Behind { view, position, wanted } => Self::new(
+                Code::ViewBehind,
+                format!("The view {view} is at position {position}; {wanted} was asked for. Ask again in a moment."),
+            )
+            .with("view", view)
+            .with("position", position)
+            .with("min_position", wanted)
+            .retry_after(1),
+            ViewError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<FeedError> for ApiError {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Store(error) => error.into(),
+            error @ FeedError::Unreadable { .. } => Self::internal(&error),
+        }
+    }
+}
+
+/// Errors below speak in clauses; a detail is a sentence.
+pub(super) fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    let mut text: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    text.push_str(letters.as_str());
+    if !text.ends_with('.') {
+        text.push('.');
+    }
+    text
+}

@@ -1,0 +1,164 @@
+//! The log, told: who did what, when, through which door.
+
+use actix_web::{
+    HttpResponse, get,
+    web::{Data, Query},
+};
+use keytrail_domain::{
+    metadata::Source,
+    recorded::{Position, Sequence},
+    timestamp::Timestamp,
+};
+use keytrail_projections::audit_trail::{self, AuditEntry, AuditFilter, EventType, Order};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    Api,
+    auth::Auditor,
+    cursor::{List, Page, limit},
+    error::ApiError,
+};
+
+/// An event, told.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AuditEntry)]
+pub(super) struct Entry {
+    /// Its place in the log.
+    position: Position,
+    /// When it became durable.
+    #[schema(value_type = String, format = DateTime)]
+    recorded_at: Timestamp,
+    /// When the command was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Who wished it.
+    actor: Actor,
+    /// Through which door: `api`, `console`, `cli`, `webhook`, `job` or `import`.
+    #[schema(value_type = String)]
+    source: Source,
+    /// The type of its stream.
+    stream_type: String,
+    /// The id of its stream.
+    stream_id: Uuid,
+    /// Its place in its stream.
+    sequence: Sequence,
+    /// Its stored name.
+    #[schema(example = "integration.added")]
+    event_type: String,
+    /// What happened: a sentence whose subject is the actor.
+    summary: String,
+    /// What led to it: `event 17`, or `delivery` and an id.
+    causation: Option<String>,
+    /// The request, as the server's log names it.
+    request_id: Option<Uuid>,
+}
+
+/// Who wished something.
+#[derive(Serialize, ToSchema)]
+struct Actor {
+    /// `token`, `local` or `server`.
+    kind: String,
+    /// Its name then.
+    name: String,
+    /// The token that was used.
+    token: Option<Uuid>,
+}
+
+impl Entry {
+    fn of(row: AuditEntry) -> Self {
+        Self {
+            position: row.position,
+            recorded_at: row.recorded_at,
+            at: row.at,
+            actor: Actor { kind: row.actor_kind, name: row.actor_name, token: row.actor_id.map(|token| token.0) },
+            source: row.source,
+            stream_type: row.stream_type,
+            stream_id: row.stream_id,
+            sequence: row.sequence,
+            event_type: row.event_type,
+            summary: row.summary,
+            causation: row.causation,
+            request_id: row.request_id,
+        }
+    }
+}
+
+/// In which order of positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Direction {
+    /// As people read news.
+    #[default]
+    Desc,
+    /// As it happened.
+    Asc,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// Only those of the stream with this id.
+    stream: Option<Uuid>,
+    /// Only those of this type, such as `integration.added`; with a dot at its end, of all that begin so.
+    #[serde(rename = "type")]
+    event_type: Option<String>,
+    /// Only those by an actor of this name.
+    actor: Option<String>,
+    /// `desc`: newest first; `asc`: as it happened.
+    #[param(inline)]
+    order: Option<Direction>,
+    /// Only those after this position.
+    after: Option<Position>,
+    /// Only those up to and with this position.
+    until: Option<Position>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<Position>,
+}
+
+/// Events, told as sentences.
+#[utoipa::path(tag = "history", operation_id = "ListEvents", security(("bearer" = ["auditor"])),
+    params(EventsQuery), responses((status = 200, description = "A page.", body = Page<Entry>)))]
+#[get("/api/v1/events")]
+pub(super) async fn list_events(
+    _: Auditor,
+    api: Data<Api>,
+    query: Query<EventsQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let now = api.app.clock.now();
+    let query = query.into_inner();
+    let order = query.order.unwrap_or_default();
+    let filters = (query.stream, &query.event_type, &query.actor, order, query.after, query.until);
+    let list = List::new("events", &filters);
+    let last: Option<Position> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
+    let mut filter = AuditFilter {
+        stream: query.stream,
+        event_type: query.event_type.map(|name| match name.ends_with('.') {
+            true => EventType::StartingWith(name),
+            false => EventType::Exactly(name),
+        }),
+        actor_name: query.actor,
+        after: query.after,
+        until: query.until,
+    };
+    let order = match order {
+        Direction::Asc => {
+            filter.after = last.or(filter.after);
+            Order::OldestFirst
+        }
+        Direction::Desc => {
+            filter.until = last.map(|last| last - 1).or(filter.until);
+            Order::NewestFirst
+        }
+    };
+    let rows = api.read(query.min_position, audit_trail::page(&filter, order, limit + 1)).await?;
+    let page = api.cursors.page(rows, limit, &list, now, |row| row.position, Entry::of)?;
+    Ok(HttpResponse::Ok().json(page))
+}

@@ -1,0 +1,252 @@
+//! Index runs: watched and cancelled.
+
+use std::time::Duration;
+
+use actix_web::{
+    HttpResponse, get, post,
+    web::{Data, Path, Query},
+};
+use keytrail_domain::{
+    id::{IndexRunId, RepositoryId},
+    index_run::{Cause, Command, IndexRun as Aggregate},
+    recorded::{Position, Sequence},
+    timestamp::Timestamp,
+};
+use keytrail_projections::index_runs::{self, IndexRun as Row, RunState};
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    Api,
+    auth::{Admin, Viewer},
+    changed::{Telling, Versioned, tell_one},
+    conditions::IfMatch,
+    cursor::{List, Page, limit},
+    error::{ApiError, Code},
+    idempotency::IdempotencyKey,
+    repositories::Failure,
+    words,
+};
+use crate::jobs::{IndexProgress, Kind};
+
+/// One pass of the indexer over what is new in a repository.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IndexRun)]
+pub(super) struct Shown {
+    /// Which.
+    id: Uuid,
+    /// Of which repository.
+    repository: Uuid,
+    /// Where it is in its life.
+    #[schema(schema_with = words::run_state)]
+    state: RunState,
+    /// Why it was asked for.
+    #[schema(schema_with = words::cause)]
+    cause: Cause,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    requested_at: Timestamp,
+    /// When the work began.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it completed, failed or was cancelled.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    /// What it saw; all zero until it completes.
+    counts: Counts,
+    /// Why it failed.
+    failure: Option<Failure>,
+    /// How far the work is; only while it is being done, and only when one run is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
+    /// Its version, which is its ETag, too.
+    version: Sequence,
+    /// The position of the last event that changed anything of this.
+    position: Position,
+}
+
+/// What a run saw.
+#[derive(Serialize, ToSchema)]
+struct Counts {
+    /// Commits that were looked at for the first time.
+    commits: u64,
+    /// Of these, commits that name an issue, or seem to.
+    keyed: u64,
+    /// Keys in commits, each counted once per commit.
+    keys: u64,
+    /// Refs that were new, moved or gone.
+    refs: u64,
+    /// Commits of which only a part was scanned, or not every key recorded.
+    bounded: u64,
+}
+
+/// How far a run is.
+#[derive(Serialize, ToSchema)]
+struct Progress {
+    /// What is being done: `listing`, `discovering`, `ordering`, `recording` or `done`.
+    phase: String,
+    /// Commits that were looked at.
+    commits: u64,
+    /// Of these, commits that name an issue, or seem to.
+    keyed: u64,
+    /// Commits that were recorded or passed by.
+    recorded: u64,
+    /// Commits in all; 0 until that is known.
+    total: u64,
+}
+
+impl Shown {
+    pub(super) fn of(row: Row) -> Self {
+        Self {
+            id: row.id.0,
+            repository: row.repository.0,
+            state: row.state,
+            cause: row.cause,
+            requested_at: row.requested_at,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            counts: Counts {
+                commits: row.counts.commits,
+                keyed: row.counts.keyed,
+                keys: row.counts.keys,
+                refs: row.counts.refs,
+                bounded: row.counts.bounded,
+            },
+            failure: row.failure.map(|(code, text)| Failure { code, text }),
+            progress: None,
+            version: row.version,
+            position: row.position,
+        }
+    }
+
+    const fn has_ended(&self) -> bool {
+        !matches!(self.state, RunState::Requested | RunState::Running)
+    }
+}
+
+impl From<IndexProgress> for Progress {
+    fn from(now: IndexProgress) -> Self {
+        Self { phase: now.phase, commits: now.commits, keyed: now.keyed, recorded: now.recorded, total: now.total }
+    }
+}
+
+impl Versioned for Shown {
+    fn version(&self) -> Sequence {
+        self.version
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Only those of this repository.
+    repository: Option<Uuid>,
+    /// Only those in this state.
+    #[param(schema_with = words::run_state)]
+    state: Option<RunState>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<Position>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WatchQuery {
+    /// The answer is at least as new as this position.
+    min_position: Option<Position>,
+    /// Waits so many milliseconds, at most 30000, for the run to end.
+    wait_ms: Option<u64>,
+}
+
+/// The longest that a watcher waits, in milliseconds.
+const LONGEST_WAIT: u64 = 30_000;
+/// Events may come by the hundred; a watcher looks again only so often.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Index runs, newest first.
+#[utoipa::path(tag = "index-runs", operation_id = "ListIndexRuns", security(("bearer" = ["viewer"])),
+    params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
+#[get("/api/v1/index-runs")]
+pub(super) async fn list_index_runs(
+    _: Viewer,
+    api: Data<Api>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let now = api.app.clock.now();
+    let list = List::new("index-runs", &(query.repository, query.state));
+    let before = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
+    let read = index_runs::page(query.repository.map(RepositoryId), query.state, before, limit + 1);
+    let rows = api.read(query.min_position, read).await?;
+    let page = api.cursors.page(rows, limit, &list, now, |row| row.requested_position, Shown::of)?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// One index run, with how far it is. With `wait_ms` the answer comes when the run has ended, or the time has passed.
+#[utoipa::path(tag = "index-runs", operation_id = "GetIndexRun", security(("bearer" = ["viewer"])),
+    params(WatchQuery), responses((status = 200, description = "It.", body = Shown)))]
+#[get("/api/v1/index-runs/{id}")]
+pub(super) async fn get_index_run(
+    _: Viewer,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<WatchQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let id = IndexRunId(*id);
+    let wait = query.wait_ms.unwrap_or(0);
+    if wait > LONGEST_WAIT {
+        return Err(ApiError::new(Code::QueryInvalid, "wait_ms is at most 30000."));
+    }
+    let until = Instant::now() + Duration::from_millis(wait);
+    let mut min_position = query.min_position;
+    loop {
+        let head = api.app.log.feed().head().position;
+        let mut run = Shown::of(api.one(min_position, index_runs::by_id(id), Code::IndexRunUnknown).await?);
+        if run.has_ended() || Instant::now() >= until || api.app.stopping().is_cancelled() {
+            if !run.has_ended() {
+                run.progress = progress(&api, id).await?;
+            }
+            return Ok(tell_one(&run));
+        }
+        // The view is a moment behind the log: the next look waits for what ended this wait.
+        min_position = tokio::select! {
+            () = api.app.log.feed().wait_beyond(head) => {
+                tokio::time::sleep(PAUSE).await;
+                Some(head + 1)
+            }
+            () = tokio::time::sleep_until(until) => None,
+            () = api.app.stopping().cancelled() => None,
+        };
+    }
+}
+
+async fn progress(api: &Api, id: IndexRunId) -> Result<Option<Progress>, ApiError> {
+    let text = api.app.jobs.progress(Kind::IndexRepository, &id.to_string()).await?;
+    // What a worker of another version wrote may have another shape: then nothing is known.
+    Ok(text.and_then(|text| serde_json::from_str::<IndexProgress>(&text).ok()).map(Progress::from))
+}
+
+/// Stops it. What was recorded so far stays.
+#[utoipa::path(tag = "index-runs", operation_id = "CancelIndex", security(("bearer" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once."),
+        ("If-Match" = Option<String>, Header, description = "Only when it has this ETag.")),
+    responses((status = 200, description = "It is cancelled.", body = Shown)))]
+#[post("/api/v1/index-runs/{id}/cancel")]
+pub(super) async fn cancel_index(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    if_match: IfMatch,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let context = admin.context(key.of(&api, &admin, "CancelIndex", &[]), if_match.version());
+    let committed = api.app.dispatch::<Aggregate>(*id, Command::Cancel, context, Vec::new()).await?;
+    Ok(api.changed(committed, Telling::changed(), index_runs::by_id(IndexRunId(*id)), Shown::of).await)
+}

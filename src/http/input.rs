@@ -1,0 +1,127 @@
+//! The JSON body of a request: bounded in bytes and in time, read into a type that refuses unknown fields. What is wrong
+//! with it is said without repeating what was sent.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{CONTENT_ENCODING, CONTENT_TYPE},
+    web::{Bytes, BytesMut},
+};
+use futures::StreamExt;
+use serde::de::DeserializeOwned;
+
+use super::error::{ApiError, Code};
+
+/// The most that a body may take.
+pub(super) const MOST_BYTES: usize = 1 << 20;
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A body that was read.
+pub(super) struct Input<T> {
+    /// What it says.
+    pub(super) value: T,
+    /// As it came.
+    pub(super) bytes: Bytes,
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
+    type Error = ApiError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let checked = check_headers(request);
+        let mut payload = payload.take();
+        Box::pin(async move {
+            checked?;
+            let read = tokio::time::timeout(PATIENCE, read(&mut payload)).await;
+            let bytes = read.map_err(|_| {
+                ApiError::new(Code::BodyTooSlow, "The body did not arrive within 10 seconds. Send it again.")
+            })??;
+            let value =
+                serde_json::from_slice(&bytes).map_err(|error| ApiError::new(Code::BodyInvalid, explain(&error)))?;
+            Ok(Self { value, bytes })
+        })
+    }
+}
+
+fn check_headers(request: &HttpRequest) -> Result<(), ApiError> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    let plain = request.headers().get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    if !essence.eq_ignore_ascii_case("application/json") || !plain {
+        let detail = "Send JSON with the header Content-Type: application/json, and not compressed.";
+        return Err(ApiError::new(Code::ContentTypeUnsupported, detail));
+    }
+    let length = request.headers().get(actix_web::http::header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<u64>().ok());
+    if length.is_some_and(|length| length > MOST_BYTES as u64) {
+        return Err(too_large());
+    }
+    Ok(())
+}
+
+async fn read(payload: &mut Payload) -> Result<Bytes, ApiError> {
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| ApiError::new(Code::BodyInvalid, "The body ended early. Send it again."))?;
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+fn too_large() -> ApiError {
+    ApiError::new(Code::BodyTooLarge, "A body has at most 1 MiB.").with("max_bytes", MOST_BYTES)
+}
+
+/// The parser repeats values, which may be secrets that stand in the wrong place. What it expected is enough.
+fn explain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let names_only = ["unknown field", "missing field", "duplicate field"];
+    if error.is_data() && !names_only.iter().any(|start| text.starts_with(start)) {
+        let expected = text.split_once(", expected ").map_or("something else", |(_, expected)| expected);
+        let expected = expected.split(" at line ").next().unwrap_or_default();
+        return format!("The value at {place} is not what this field takes; expected {expected}.");
+    }
+    if error.is_data() {
+        let what = text.split(" at line ").next().unwrap_or_default();
+        return format!("The body has a wrong field at {place}: {what}.");
+    }
+    format!("The body is not JSON at {place}.")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only the errors of reading it are looked at")]
+    struct Sample {
+        name: String,
+        days: u32,
+    }
+
+    fn explained(body: &str) -> String {
+        explain(&serde_json::from_str::<Sample>(body).expect_err("a bad body"))
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_value() {
+        for body in [r#"{"name":"a","days":"kt_secret"}"#, r#"{"name":{"kt_secret":1},"days":1}"#, r#"kt_secret"#] {
+            assert!(!explained(body).contains("kt_secret"), "{}", explained(body));
+        }
+        assert!(explained(r#"{"name":"a","days":"x"}"#).contains("expected u32"));
+        assert!(explained(r#"{"name":"a","days":1,"nme":2}"#).contains("unknown field `nme`"));
+        assert!(explained(r#"{"name":"a"}"#).contains("missing field `days`"));
+        assert!(explained("{").contains("not JSON"));
+    }
+}

@@ -1,0 +1,302 @@
+//! What is known of an issue: its commits and branches. One indexed read each; no aggregate is asked.
+
+use actix_web::{
+    HttpResponse, get,
+    web::{Data, Path, Query},
+};
+use keytrail_domain::{
+    index_run::batch::{CommitSha, Places},
+    issue_key::{DENIED_PROJECTS, IssueKey},
+    recorded::Position,
+    timestamp::Timestamp,
+};
+use keytrail_projections::{
+    issue_branches::{self, BranchCursor, IssueBranch},
+    issue_commits::{self, CommitCursor, IssueCommit, IssueRepository},
+};
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    Api,
+    auth::Viewer,
+    cursor::{List, Page, limit},
+    error::{ApiError, Code, sentence},
+};
+
+/// What is known of an issue.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Issue {
+    /// In upper case.
+    #[schema(example = "KAFKA-1234")]
+    key: String,
+    /// Whether its project only looks like one, as UTF-8 does.
+    denied: bool,
+    /// Commits that name it, over all repositories.
+    commits: u64,
+    /// Branches whose name carries it; 500 stands for 500 or more.
+    branches: u64,
+    /// When the first of the commits was committed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    first_commit_at: Option<Timestamp>,
+    /// When the last of the commits was committed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_commit_at: Option<Timestamp>,
+    /// In which repositories the commits are.
+    repositories: Vec<InRepository>,
+}
+
+/// An issue's commits in one repository.
+#[derive(Serialize, ToSchema)]
+struct InRepository {
+    /// The repository.
+    repository: RepositoryName,
+    /// Commits that name the issue.
+    commits: u64,
+    /// When the first of them was committed.
+    #[schema(value_type = String, format = DateTime)]
+    first_commit_at: Timestamp,
+    /// When the last of them was committed.
+    #[schema(value_type = String, format = DateTime)]
+    last_commit_at: Timestamp,
+}
+
+/// A repository by its names.
+#[derive(Serialize, ToSchema)]
+struct RepositoryName {
+    /// Which.
+    id: Uuid,
+    /// What a person calls it.
+    name: String,
+    /// The integration that sees it.
+    integration: Uuid,
+}
+
+/// A commit that names the issue.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssueCommit)]
+pub(super) struct ShownCommit {
+    /// Its name, 40 hexadecimal digits.
+    #[serde(serialize_with = "hex")]
+    #[schema(value_type = String)]
+    sha: CommitSha,
+    /// In which repository.
+    repository: RepositoryName,
+    /// Who wrote it.
+    author: Author,
+    /// When it was written, by the author's clock.
+    #[schema(value_type = String, format = DateTime)]
+    authored_at: Timestamp,
+    /// When it was committed, by the committer's clock.
+    #[schema(value_type = String, format = DateTime)]
+    committed_at: Timestamp,
+    /// The first paragraph of its message.
+    subject: String,
+    /// The best ref that it was reachable from when it was recorded.
+    introduced_by: String,
+    /// Whether that was the default branch.
+    on_default_branch: bool,
+    /// Where it names the issue.
+    #[serde(serialize_with = "words_of")]
+    #[schema(value_type = Vec<String>, example = json!(["subject", "body"]))]
+    places: Places,
+    /// The position since which this is known.
+    position: Position,
+}
+
+/// Who wrote a commit.
+#[derive(Serialize, ToSchema)]
+struct Author {
+    /// Which person; the same in all repositories.
+    id: Uuid,
+    /// As the latest source spells it; nothing when the person was forgotten.
+    name: Option<String>,
+}
+
+/// A branch whose name carries the issue's key.
+#[derive(Serialize, ToSchema)]
+#[schema(as = IssueBranch)]
+pub(super) struct ShownBranch {
+    /// Its full name, such as `refs/heads/feature/KEY-1`.
+    name: String,
+    /// The commit it names.
+    #[serde(serialize_with = "hex")]
+    #[schema(value_type = String)]
+    sha: CommitSha,
+    /// In which repository.
+    repository: RepositoryName,
+    /// The position since which it is there.
+    position: Position,
+    /// The position since which it names this commit.
+    moved_position: Position,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct IssueQuery {
+    /// As it was known at this position.
+    as_of: Option<Position>,
+    /// The answer is at least as new as this position.
+    min_position: Option<Position>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// As it was known at this position.
+    as_of: Option<Position>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<Position>,
+}
+
+/// Where a page of commits ended.
+#[derive(Clone, Serialize, Deserialize)]
+struct AfterCommit(i64, Position, String);
+
+/// Where a page of branches ended.
+#[derive(Clone, Serialize, Deserialize)]
+struct AfterBranch(Position, String);
+
+/// The most branches that a summary counts.
+const COUNTED_BRANCHES: u32 = 500;
+
+/// A summary of what is known of an issue. Of one that nothing names, all counts are zero.
+#[utoipa::path(tag = "issues", operation_id = "GetIssue", security(("bearer" = ["viewer"])),
+    params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."), IssueQuery),
+    responses((status = 200, description = "The summary.", body = Issue)))]
+#[get("/api/v1/issues/{key}")]
+pub(super) async fn get_issue(
+    _: Viewer,
+    api: Data<Api>,
+    key: Path<String>,
+    query: Query<IssueQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let key = issue_key(&key)?;
+    let read = issue_commits::repositories_of_issue(&key, query.as_of);
+    let repositories = api.read(query.min_position, read).await?;
+    let read = issue_branches::branches_of_issue(&key, query.as_of, None, COUNTED_BRANCHES);
+    let branches = api.read(query.min_position, read).await?;
+    Ok(HttpResponse::Ok().json(Issue {
+        key: key.to_string(),
+        denied: DENIED_PROJECTS.contains(&&*key.project),
+        commits: repositories.iter().map(|row| row.commits).sum(),
+        branches: branches.len() as u64,
+        first_commit_at: repositories.iter().map(|row| row.first_at).min(),
+        last_commit_at: repositories.iter().map(|row| row.last_at).max(),
+        repositories: repositories.into_iter().map(in_repository).collect(),
+    }))
+}
+
+fn in_repository(row: IssueRepository) -> InRepository {
+    InRepository {
+        repository: RepositoryName { id: row.repository.0, name: row.name, integration: row.integration.0 },
+        commits: row.commits,
+        first_commit_at: row.first_at,
+        last_commit_at: row.last_at,
+    }
+}
+
+/// The commits that name an issue, newest first.
+#[utoipa::path(tag = "issues", operation_id = "ListIssueCommits", security(("bearer" = ["viewer"])),
+    params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."), ListQuery),
+    responses((status = 200, description = "A page.", body = Page<ShownCommit>)))]
+#[get("/api/v1/issues/{key}/commits")]
+pub(super) async fn list_issue_commits(
+    _: Viewer,
+    api: Data<Api>,
+    key: Path<String>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let key = issue_key(&key)?;
+    let now = api.app.clock.now();
+    let list = List::new("commits", &(&key.project, key.number, query.as_of));
+    let after: Option<AfterCommit> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let after = after.map(commit_cursor).transpose()?;
+    let limit = limit(query.limit)?;
+    let read = issue_commits::commits_of_issue(&key, query.as_of, after, limit + 1);
+    let rows = api.read(query.min_position, read).await?;
+    let people = api.app.people.lookup(rows.iter().map(|row| row.author)).await?;
+    let after = |row: &IssueCommit| AfterCommit(row.committed_at.seconds(), row.number, row.sha.to_string());
+    let show = |row: IssueCommit| {
+        let name = people.get(&row.author).map(|person| person.name.as_str().to_owned());
+        shown_commit(row, name)
+    };
+    let page = api.cursors.page(rows, limit, &list, now, after, show)?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+fn commit_cursor(AfterCommit(seconds, number, sha): AfterCommit) -> Result<CommitCursor, ApiError> {
+    let sha = sha.parse().map_err(|error| ApiError::internal(&error))?;
+    Ok(CommitCursor { committed_at: Timestamp::from_seconds(seconds), number, sha })
+}
+
+fn shown_commit(row: IssueCommit, author_name: Option<String>) -> ShownCommit {
+    ShownCommit {
+        sha: row.sha,
+        repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
+        author: Author { id: row.author.0, name: author_name },
+        authored_at: row.authored_at,
+        committed_at: row.committed_at,
+        subject: row.subject,
+        introduced_by: row.introduced_by,
+        on_default_branch: row.on_default,
+        places: row.places,
+        position: row.from_position,
+    }
+}
+
+/// The branches whose name carries an issue's key.
+#[utoipa::path(tag = "issues", operation_id = "ListIssueBranches", security(("bearer" = ["viewer"])),
+    params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."), ListQuery),
+    responses((status = 200, description = "A page.", body = Page<ShownBranch>)))]
+#[get("/api/v1/issues/{key}/branches")]
+pub(super) async fn list_issue_branches(
+    _: Viewer,
+    api: Data<Api>,
+    key: Path<String>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let key = issue_key(&key)?;
+    let now = api.app.clock.now();
+    let list = List::new("branches", &(&key.project, key.number, query.as_of));
+    let after: Option<AfterBranch> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let after = after.map(|AfterBranch(number, name)| BranchCursor { number, name });
+    let limit = limit(query.limit)?;
+    let read = issue_branches::branches_of_issue(&key, query.as_of, after.as_ref(), limit + 1);
+    let rows = api.read(query.min_position, read).await?;
+    let after = |row: &IssueBranch| AfterBranch(row.number, row.name.clone());
+    let page = api.cursors.page(rows, limit, &list, now, after, shown_branch)?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+fn shown_branch(row: IssueBranch) -> ShownBranch {
+    ShownBranch {
+        name: row.name,
+        sha: row.sha,
+        repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
+        position: row.from_position,
+        moved_position: row.moved_position,
+    }
+}
+
+fn issue_key(text: &str) -> Result<IssueKey, ApiError> {
+    text.parse().map_err(|error: keytrail_domain::issue_key::NotAKey| {
+        ApiError::new(Code::IssueKeyInvalid, sentence(&error.to_string()))
+    })
+}
+
+fn hex<S: Serializer>(sha: &CommitSha, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(sha)
+}
+
+fn words_of<S: Serializer>(places: &Places, serializer: S) -> Result<S::Ok, S::Error> {
+    let words = [(Places::SUBJECT, "subject"), (Places::BODY, "body")];
+    serializer.collect_seq(words.into_iter().filter(|(place, _)| places.contains(*place)).map(|(_, word)| word))
+}

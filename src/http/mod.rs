@@ -1,0 +1,101 @@
+//! The HTTP API: turns requests into commands and reads, and what comes of them into JSON or problems.
+//!
+//! Started by `serve`; it calls `app` and decides nothing itself. A route is one function, described where it stands and
+//! listed once in `routes`.
+
+mod auth;
+mod changed;
+mod codes;
+mod conditions;
+mod cursor;
+mod edge;
+mod error;
+mod events;
+mod health;
+mod idempotency;
+mod index_runs;
+mod input;
+mod integrations;
+mod issues;
+mod place;
+mod projects;
+mod repositories;
+mod routes;
+mod spec;
+mod streams;
+mod tokens;
+mod unrouted;
+mod views;
+mod words;
+
+use std::{io, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+
+use actix_web::{
+    App as Routes, HttpServer,
+    dev::Server,
+    middleware::from_fn,
+    web::{self, Data},
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use utoipa_actix_web::AppExt;
+
+pub use self::{
+    auth::LocalToken,
+    error::{ApiError, Code},
+    spec::spec,
+};
+use self::{cursor::Cursors, unrouted::Known};
+use crate::app::App;
+
+/// How the API is served.
+pub struct HttpSettings {
+    /// Threads that answer requests.
+    pub workers: usize,
+    /// Folders below which repositories may be added over HTTP.
+    pub roots: Vec<PathBuf>,
+    /// The token of this machine's command line.
+    pub local_token: Option<LocalToken>,
+    /// The metrics of this process.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+/// What every route reaches.
+struct Api {
+    app: Arc<App>,
+    roots: Vec<PathBuf>,
+    local_token: Option<LocalToken>,
+    metrics: Option<PrometheusHandle>,
+    cursors: Cursors,
+    known: Known,
+}
+
+/// Serves the API on `listener` until the returned server is told to stop. Signals are the caller's.
+pub fn serve(app: Arc<App>, settings: HttpSettings, listener: TcpListener) -> io::Result<Server> {
+    let HttpSettings { workers, roots, local_token, metrics } = settings;
+    let cursors = Cursors::new(&app.keys);
+    let known = Known::of(&spec());
+    let api = Data::new(Api { app, roots, local_token, metrics, cursors, known });
+    let server = HttpServer::new(move || {
+        Routes::new()
+            .into_utoipa_app()
+            .openapi(spec::frame())
+            .app_data(api.clone())
+            .app_data(web::PathConfig::default().error_handler(|error, _| unrouted::bad_path(&error).into()))
+            .app_data(web::QueryConfig::default().error_handler(|error, _| unrouted::bad_query(&error).into()))
+            .configure(routes::routes)
+            .into_app()
+            .configure(spec::viewer)
+            .default_service(web::to(unrouted::unrouted))
+            .wrap(from_fn(edge::edge))
+    });
+    Ok(server
+        .workers(workers.max(1))
+        .disable_signals()
+        // With the 2 seconds that a view is waited for, every request that was begun ends.
+        .shutdown_timeout(8)
+        .keep_alive(Duration::from_secs(60))
+        .client_request_timeout(Duration::from_secs(5))
+        .client_disconnect_timeout(Duration::from_secs(2))
+        .listen(listener)?
+        .run())
+}

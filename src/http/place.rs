@@ -1,0 +1,153 @@
+//! The place that a caller wants to connect: a path of the server's own disk. Over HTTP only what lies below a configured
+//! root may be added, and nothing is given away of what lies elsewhere.
+
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use keytrail_domain::service::Connection;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    Api,
+    auth::Caller,
+    error::{ApiError, Code, sentence},
+};
+use crate::git::{GitError, transport};
+
+/// What a caller wants to connect to, or what is connected.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Place {
+    /// One repository on the server's own disk, read in place.
+    Path {
+        /// Absolute: a working tree, its `.git`, or a bare repository.
+        #[schema(example = "/srv/git/shop.git")]
+        path: String,
+    },
+}
+
+/// The longest path that Linux takes.
+const MOST_BYTES: usize = 4096;
+
+/// The place with links resolved, when there is a repository that this server can index and this caller may add.
+pub(super) async fn checked(api: &Api, caller: &Caller, place: Place) -> Result<Connection, ApiError> {
+    let Place::Path { path } = place;
+    if path.chars().any(char::is_control) || path.len() > MOST_BYTES {
+        let detail = "A path has at most 4096 bytes and no control characters.";
+        return Err(ApiError::new(Code::PathInvalid, detail));
+    }
+    if !path.starts_with('/') {
+        return Err(ApiError::new(Code::PathRelative, "Give the whole path, from / on."));
+    }
+    let roots = (!caller.is_local()).then(|| api.roots.clone());
+    let checked = tokio::task::spawn_blocking(move || check(Path::new(&path), roots.as_deref())).await;
+    let path = checked.map_err(|error| ApiError::internal(&error))??;
+    let path = path.into_os_string().into_string().map_err(|_| {
+        ApiError::new(Code::PathInvalid, "With its links resolved the path is not UTF-8. Rename its folders.")
+    })?;
+    Ok(Connection::Path { path })
+}
+
+fn check(path: &Path, roots: Option<&[PathBuf]>) -> Result<PathBuf, ApiError> {
+    let real = match (fs::canonicalize(path), roots) {
+        (Ok(real), Some(roots)) if !is_below(&real, roots) => return Err(outside(roots)),
+        (Ok(real), _) => real,
+        (Err(error), Some(roots)) if !may_be_told(path, roots) => {
+            tracing::debug!(%error, "a path outside the roots was asked for");
+            return Err(outside(roots));
+        }
+        (Err(error), _) => return Err(not_there(&error)),
+    };
+    if let Err(error) = fs::read_dir(&real)
+        && error.kind() == io::ErrorKind::PermissionDenied
+    {
+        return Err(not_there(&error));
+    }
+    // What makes the repository may lie elsewhere than its working tree.
+    if let Some(roots) = roots
+        && leads_outside(&real, roots)
+    {
+        return Err(outside(roots));
+    }
+    transport::Connection::InPlace(real.clone()).open().map_err(|error| refused(&error))?;
+    Ok(real)
+}
+
+fn is_below(real: &Path, roots: &[PathBuf]) -> bool {
+    roots.iter().filter_map(|root| fs::canonicalize(root).ok()).any(|root| real.starts_with(root))
+}
+
+/// Whether a caller may learn that there is nothing at a path: the deepest part of it that is there lies below a root,
+/// and the next part is no link, which could point anywhere.
+fn may_be_told(path: &Path, roots: &[PathBuf]) -> bool {
+    let plain = path.components().all(|part| !matches!(part, std::path::Component::ParentDir));
+    let mut missing = path;
+    for ancestor in path.ancestors().skip(1) {
+        if let Ok(real) = fs::canonicalize(ancestor) {
+            let link = fs::symlink_metadata(missing).is_ok_and(|found| found.file_type().is_symlink());
+            return plain && !link && is_below(&real, roots);
+        }
+        missing = ancestor;
+    }
+    false
+}
+
+/// Whether git's own folder, or the one it shares, lies outside the roots.
+fn leads_outside(real: &Path, roots: &[PathBuf]) -> bool {
+    let dot_git = real.join(".git");
+    let named = |file: &Path, prefix: &[u8], base: &Path| -> Option<PathBuf> {
+        let text = fs::read(file).ok()?;
+        let line = text.strip_prefix(prefix)?.trim_ascii();
+        Some(base.join(OsStr::from_bytes(line)))
+    };
+    let git_dir = match fs::metadata(&dot_git) {
+        Ok(found) if found.is_dir() => dot_git,
+        Ok(found) if found.is_file() && found.len() <= MOST_BYTES as u64 * 2 => {
+            named(&dot_git, b"gitdir:", real).unwrap_or_else(|| real.to_owned())
+        }
+        Ok(_) | Err(_) => real.to_owned(),
+    };
+    let common_dir = named(&git_dir.join("commondir"), b"", &git_dir).unwrap_or_else(|| git_dir.clone());
+    let parts = [git_dir.clone(), common_dir.join("objects"), common_dir.join("refs"), common_dir];
+    // What is not there is for git to complain about.
+    parts.iter().filter_map(|part| fs::canonicalize(part).ok()).any(|part| !is_below(&part, roots))
+}
+
+/// The same words whether there is something at the path or not.
+fn outside(roots: &[PathBuf]) -> ApiError {
+    let detail = if roots.is_empty() {
+        "No folder may be added over HTTP. Set `roots` in the section [git] of the configuration, or add the path with \
+         the command line on the server."
+    } else {
+        "Only what lies below the configured roots may be added over HTTP. Use such a path, add its root to `roots` in \
+         the section [git] of the configuration, or use the command line on the server."
+    };
+    ApiError::new(Code::PathOutsideRoots, detail)
+}
+
+fn not_there(error: &io::Error) -> ApiError {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let detail = "Let the server's user read the folder and enter those above it, then try again.";
+            ApiError::new(Code::PathUnreadable, detail)
+        }
+        _ => ApiError::new(Code::PathNotFound, "Check its spelling on the machine that the server runs on."),
+    }
+}
+
+fn refused(error: &GitError) -> ApiError {
+    let Some(code) = error.failure_code() else {
+        return ApiError::new(Code::Busy, "The server is stopping. Try again.").retry_after(5);
+    };
+    let word = serde_json::to_value(code).ok();
+    let code = word.as_ref().and_then(serde_json::Value::as_str).and_then(Code::parse);
+    match code {
+        Some(code) if code != Code::Internal => ApiError::new(code, sentence(&error.to_string())),
+        _ => ApiError::internal(error),
+    }
+}

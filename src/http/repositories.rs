@@ -1,0 +1,268 @@
+//! Repositories: read, and asked to be indexed.
+
+use actix_web::{
+    HttpResponse, get, post,
+    web::{Data, Path, Query},
+};
+use keytrail_domain::{
+    id::{IndexRunId, IntegrationId, RepositoryId},
+    index_run::{Cause, Command, FailureCode, IndexRun as Run},
+    recorded::{Position, Sequence, StreamId},
+    repository::Repository as Aggregate,
+    timestamp::Timestamp,
+};
+use keytrail_projections::{
+    index_runs, integration_list,
+    repository_list::{self, Listed, RepositoryState},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    Api,
+    auth::{Admin, Viewer},
+    changed::{Telling, Versioned, tell_one},
+    conditions::unknown,
+    cursor::{List, Page, limit},
+    error::{ApiError, Code},
+    idempotency::IdempotencyKey,
+    index_runs::Shown as ShownRun,
+    integrations::OneQuery,
+    words,
+};
+use crate::{app::DispatchError, ids};
+
+/// A repository that an integration sees.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Repository)]
+pub(super) struct Shown {
+    /// Which.
+    id: Uuid,
+    /// The integration that sees it.
+    integration: Uuid,
+    /// What a person calls it.
+    name: String,
+    /// The kind of its connection.
+    kind: String,
+    /// Where it is read from.
+    location: String,
+    /// Where it is in its life.
+    #[schema(schema_with = words::repository_state)]
+    state: RepositoryState,
+    /// Since when it is in that state.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// The run that was asked for last.
+    last_run: Option<Uuid>,
+    /// Why a run failed; gone once a run completes.
+    failure: Option<Failure>,
+    /// When a run last completed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    indexed_at: Option<Timestamp>,
+    /// Commits that were looked at.
+    commits: u64,
+    /// Of these, commits that name an issue, or seem to.
+    keyed: u64,
+    /// Its version, which is its ETag, too.
+    version: Sequence,
+    /// The position of the last event that changed anything of this.
+    position: Position,
+}
+
+/// Why an index run failed.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Failure {
+    /// For machines; a closed list.
+    #[schema(value_type = String)]
+    pub(super) code: FailureCode,
+    /// For people: what happened and what to do.
+    pub(super) text: String,
+}
+
+impl Shown {
+    fn of(listed: Listed) -> Self {
+        let Listed { repository: row, commits, keyed } = listed;
+        Self {
+            id: row.id.0,
+            integration: row.integration.0,
+            name: row.name,
+            kind: row.kind,
+            location: row.location,
+            state: row.state,
+            since: row.since,
+            last_run: row.last_run.map(|run| run.0),
+            failure: row.failure.map(|(code, text)| Failure { code, text }),
+            indexed_at: row.indexed_at,
+            commits,
+            keyed,
+            version: row.version,
+            position: row.position,
+        }
+    }
+}
+
+impl Versioned for Shown {
+    fn version(&self) -> Sequence {
+        self.version
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Only those that this integration sees.
+    integration: Option<Uuid>,
+    /// Only those in this state.
+    #[param(schema_with = words::repository_state)]
+    state: Option<RepositoryState>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<Position>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OfIntegrationQuery {
+    /// Only those in this state.
+    #[param(schema_with = words::repository_state)]
+    state: Option<RepositoryState>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<Position>,
+}
+
+/// Repositories in the order in which they were discovered, forgotten ones too.
+#[utoipa::path(tag = "repositories", operation_id = "ListRepositories", security(("bearer" = ["viewer"])),
+    params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
+#[get("/api/v1/repositories")]
+pub(super) async fn list_repositories(
+    _: Viewer,
+    api: Data<Api>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    list(&api, query.into_inner()).await
+}
+
+/// The repositories that an integration sees, or saw.
+#[utoipa::path(tag = "integrations", operation_id = "ListIntegrationRepositories", security(("bearer" = ["viewer"])),
+    params(OfIntegrationQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
+#[get("/api/v1/integrations/{id}/repositories")]
+pub(super) async fn list_integration_repositories(
+    _: Viewer,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<OfIntegrationQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let OfIntegrationQuery { state, cursor, limit, min_position } = query.into_inner();
+    let read = integration_list::by_id(IntegrationId(*id));
+    api.one(min_position, read, Code::IntegrationUnknown).await?;
+    list(&api, ListQuery { integration: Some(*id), state, cursor, limit, min_position }).await
+}
+
+async fn list(api: &Api, query: ListQuery) -> Result<HttpResponse, ApiError> {
+    let now = api.app.clock.now();
+    let list = List::new("repositories", &(query.integration, query.state));
+    let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
+    let read = repository_list::page(query.integration.map(IntegrationId), query.state, after, limit + 1);
+    let rows = api.read(query.min_position, read).await?;
+    let page = api.cursors.page(rows, limit, &list, now, |row| row.repository.added_position, Shown::of)?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+/// One repository.
+#[utoipa::path(tag = "repositories", operation_id = "GetRepository", security(("bearer" = ["viewer"])),
+    params(OneQuery), responses((status = 200, description = "It.", body = Shown)))]
+#[get("/api/v1/repositories/{id}")]
+pub(super) async fn get_repository(
+    _: Viewer,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<OneQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let read = repository_list::by_id(RepositoryId(*id));
+    let row = api.one(query.min_position, read, Code::RepositoryUnknown).await?;
+    Ok(tell_one(&Shown::of(row)))
+}
+
+/// Asks for an index run over what is new. The answer names the run to watch.
+#[utoipa::path(tag = "repositories", operation_id = "RequestIndex", security(("bearer" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
+    responses((status = 202, description = "The run to watch; only `id` and `position` when the view does not show it yet.", body = ShownRun)))]
+#[post("/api/v1/repositories/{id}/index-runs")]
+pub(super) async fn request_index(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    request(&api, &admin, RepositoryId(*id), Cause::Asked, key).await
+}
+
+/// Indexes the repository from its beginning; what was found before counts no more.
+#[utoipa::path(tag = "repositories", operation_id = "ResetIndex", security(("bearer" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
+    responses((status = 202, description = "The run to watch; only `id` and `position` when the view does not show it yet.", body = ShownRun)))]
+#[post("/api/v1/repositories/{id}/reset")]
+pub(super) async fn reset_index(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    request(&api, &admin, RepositoryId(*id), Cause::Reset, key).await
+}
+
+async fn request(
+    api: &Api,
+    admin: &Admin,
+    repository: RepositoryId,
+    cause: Cause,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let operation = if cause == Cause::Reset { "ResetIndex" } else { "RequestIndex" };
+    let context = admin.context(key.of(api, admin, operation, &[]), None);
+    let committed = match api.remembered(&context).await? {
+        Some(committed) => committed,
+        None => {
+            // The run is a stream of its own; it must not be asked of a repository that nobody knows.
+            match api.app.load::<Aggregate>(StreamId::new("repository", repository.0)).await?.0 {
+                Aggregate::Known { .. } => {}
+                Aggregate::Absent => return Err(unknown(Code::RepositoryUnknown)),
+                Aggregate::Forgotten => {
+                    let detail = "Add an integration that sees it, and it is indexed again.";
+                    return Err(ApiError::new(Code::RepositoryForgotten, detail));
+                }
+            }
+            let command = Command::Request { repository, cause };
+            match api.app.dispatch::<Run>(ids::new_id(), command, context, Vec::new()).await {
+                Ok(committed) => committed,
+                Err(error) => return Err(naming_the_run(api, repository, error).await),
+            }
+        }
+    };
+    let read = index_runs::by_id(IndexRunId(committed.stream.id));
+    Ok(api.changed(committed, Telling::begun("/api/v1/index-runs"), read, ShownRun::of).await)
+}
+
+/// Whoever may not start a run is told which one is under way.
+async fn naming_the_run(api: &Api, repository: RepositoryId, error: DispatchError) -> ApiError {
+    let claimed = matches!(error, DispatchError::Claimed(_));
+    let error = ApiError::from(error);
+    if !claimed {
+        return error;
+    }
+    match api.app.read(index_runs::active(repository)).await.ok().and_then(|rows| rows.into_iter().next()) {
+        Some(run) => error.with("index_run", run.id.to_string()),
+        None => error,
+    }
+}

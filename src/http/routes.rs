@@ -1,0 +1,48 @@
+//! Every route, one line each: method and path stand at the function.
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views};
+
+/// Registers and describes them.
+pub(super) fn routes(config: &mut ServiceConfig<'_>) {
+    config
+        // Integrations
+        .service(integrations::list_integrations)
+        .service(integrations::add_integration)
+        .service(integrations::get_integration)
+        .service(integrations::rename_integration)
+        .service(integrations::change_connection)
+        .service(integrations::pause_integration)
+        .service(integrations::resume_integration)
+        .service(integrations::remove_integration)
+        .service(repositories::list_integration_repositories)
+        // Repositories
+        .service(repositories::list_repositories)
+        .service(repositories::get_repository)
+        .service(repositories::request_index)
+        .service(repositories::reset_index)
+        // Index runs
+        .service(index_runs::list_index_runs)
+        .service(index_runs::get_index_run)
+        .service(index_runs::cancel_index)
+        // Issues
+        .service(issues::get_issue)
+        .service(issues::list_issue_commits)
+        .service(issues::list_issue_branches)
+        .service(projects::list_projects)
+        // The history
+        .service(events::list_events)
+        .service(streams::list_stream_events)
+        // Access
+        .service(tokens::list_tokens)
+        .service(tokens::issue_token)
+        .service(tokens::revoke_token)
+        // The server itself
+        .service(views::list_views)
+        .service(views::rebuild_view)
+        .service(views::verify_views)
+        .service(health::get_liveness)
+        .service(health::get_readiness)
+        .service(health::get_metrics);
+}

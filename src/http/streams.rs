@@ -1,0 +1,162 @@
+//! One stream, event by event, with the state after each: what was decided on, and what came of it.
+
+use actix_web::{
+    HttpResponse, get,
+    web::{Data, Path, Query},
+};
+use keytrail_domain::{
+    access::Access,
+    aggregate::Aggregate,
+    fact::Fact,
+    index_run::{IndexRun, batch},
+    integration::Integration,
+    metadata::Metadata,
+    recorded::{Position, Recorded, Sequence, StreamId},
+    repository::Repository,
+    timestamp::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::{
+    Api,
+    auth::Auditor,
+    conditions::unknown,
+    cursor::{List, Page, limit},
+    error::{ApiError, Code},
+};
+
+/// An event as it is stored.
+#[derive(Serialize, ToSchema)]
+pub(super) struct StreamEvent {
+    /// Its place in the log.
+    position: Position,
+    /// Its place in its stream.
+    sequence: Sequence,
+    /// Its own id.
+    event_id: Uuid,
+    /// Its stored name.
+    event_type: &'static str,
+    /// The version of its payload's shape.
+    event_version: &'static str,
+    /// When it became durable.
+    #[schema(value_type = String, format = DateTime)]
+    recorded_at: Timestamp,
+    /// When, who, through what, because of what.
+    #[schema(value_type = Object)]
+    metadata: Metadata,
+    /// What happened.
+    #[schema(value_type = Object)]
+    payload: Box<RawValue>,
+    /// The state after it, when it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    state: Option<Value>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StreamQuery {
+    /// Only those up to and with this position.
+    until: Option<Position>,
+    /// Whether to tell the state after each event.
+    state: Option<bool>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+}
+
+/// The events of a stream, with the state after each.
+#[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
+    params(("type" = String, Path, description = "`integration`, `repository`, `index_run` or `access`."),
+        ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
+    responses((status = 200, description = "A page.", body = Page<StreamEvent>)))]
+#[get("/api/v1/streams/{type}/{id}/events")]
+pub(super) async fn list_stream_events(
+    _: Auditor,
+    api: Data<Api>,
+    path: Path<(String, Uuid)>,
+    query: Query<StreamQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let (word, id) = path.into_inner();
+    let stream_type = Fact::stream_type(&word).ok_or_else(|| {
+        let detail = format!("The types of streams are {}.", Fact::STREAM_TYPES.join(", "));
+        ApiError::new(Code::StreamUnknown, detail)
+    })?;
+    if stream_type == batch::STREAM_TYPE {
+        let detail = "What an index run found may be millions of rows. Ask the issues for it.";
+        return Err(ApiError::new(Code::StreamNotShown, detail));
+    }
+    let now = api.app.clock.now();
+    let with_state = query.state.unwrap_or(false);
+    let list = List::new("stream", &(stream_type, id, query.until, with_state));
+    let after: Option<Sequence> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
+    let until = query.until.unwrap_or(Position::MAX);
+    let events = api.app.log.stream(StreamId::new(stream_type, id), until).await?;
+    if events.is_empty() {
+        return Err(unknown(Code::StreamUnknown));
+    }
+    // Streams are short: each page folds from the beginning.
+    let mut state = State::default();
+    let mut rows = Vec::new();
+    for event in events {
+        state.follow(&event.fact);
+        if event.sequence > after.unwrap_or(0) && rows.len() <= limit as usize {
+            let state = if with_state { state.told(&event.fact) } else { Ok(None) };
+            let row = state.and_then(|state| shown(event, state)).map_err(|error| ApiError::internal(&error))?;
+            rows.push(row);
+        }
+    }
+    let page = api.cursors.page(rows, limit, &list, now, |row| row.sequence, |row| row)?;
+    Ok(HttpResponse::Ok().json(page))
+}
+
+fn shown(event: Recorded<Fact>, state: Option<Value>) -> serde_json::Result<StreamEvent> {
+    Ok(StreamEvent {
+        position: event.position,
+        sequence: event.sequence,
+        event_id: event.event_id.0,
+        event_type: event.fact.name(),
+        event_version: event.fact.version(),
+        recorded_at: event.recorded_at,
+        payload: RawValue::from_string(event.fact.payload()?)?,
+        metadata: event.metadata,
+        state,
+    })
+}
+
+/// The aggregate of the stream; only one of them ever moves.
+#[derive(Default)]
+struct State {
+    integration: Integration,
+    repository: Repository,
+    index_run: IndexRun,
+    access: Access,
+}
+
+impl State {
+    fn follow(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Integration(event) => self.integration.evolve(event),
+            Fact::Repository(event) => self.repository.evolve(event),
+            Fact::IndexRun(event) => self.index_run.evolve(event),
+            Fact::Access(event) => self.access.evolve(event),
+            Fact::IndexBatch(_) => {}
+        }
+    }
+
+    fn told(&self, fact: &Fact) -> serde_json::Result<Option<Value>> {
+        match fact {
+            Fact::Integration(_) => serde_json::to_value(&self.integration).map(Some),
+            Fact::Repository(_) => serde_json::to_value(&self.repository).map(Some),
+            Fact::IndexRun(_) => serde_json::to_value(&self.index_run).map(Some),
+            Fact::Access(_) => serde_json::to_value(&self.access).map(Some),
+            Fact::IndexBatch(_) => Ok(None),
+        }
+    }
+}

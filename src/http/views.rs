@@ -1,0 +1,162 @@
+//! The views of this server: how they stand, built anew, compared with the log.
+
+use actix_web::{
+    HttpResponse, get, post,
+    web::{Data, Path},
+};
+use keytrail_domain::recorded::Position;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{
+    Api,
+    auth::{Admin, Auditor},
+    error::{ApiError, Code, sentence},
+};
+use crate::views::{Status, Verdict, VerifyError, ViewState};
+
+/// The views.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Views {
+    /// The last position of the log.
+    head: Position,
+    /// By name.
+    items: Vec<Shown>,
+}
+
+/// How a view stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = View)]
+pub(super) struct Shown {
+    /// Its name.
+    name: &'static str,
+    /// Raised whenever its tables or its fold change.
+    version: u32,
+    /// `building`, `live`, `faulted` or `outdated`.
+    #[schema(value_type = String)]
+    status: Status,
+    /// How far it is.
+    position: Position,
+    /// How many events it is behind the log.
+    lag: Position,
+    /// How far a new build is, when there is one.
+    building: Option<Position>,
+    /// What went wrong.
+    error: Option<String>,
+}
+
+impl Shown {
+    fn of((name, version, state): (&'static str, u32, ViewState), head: Position) -> Self {
+        Self {
+            name,
+            version,
+            status: state.status,
+            position: state.position,
+            lag: (head - state.position).max(0),
+            building: state.building,
+            error: state.error,
+        }
+    }
+}
+
+/// What came of comparing the views with the log.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Verdicts {
+    /// Whether every view is what the log says.
+    same: bool,
+    /// View by view.
+    items: Vec<OneVerdict>,
+}
+
+/// What came of comparing one view.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Verdict)]
+struct OneVerdict {
+    /// Which.
+    view: &'static str,
+    /// Whether it is what the log says.
+    same: bool,
+    /// At which position.
+    position: Position,
+    /// Table by table.
+    tables: Vec<OneTable>,
+}
+
+/// What came of comparing one table.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TableVerdict)]
+struct OneTable {
+    /// Which.
+    table: &'static str,
+    /// Rows that it has.
+    rows: i64,
+    /// Rows that it lacks, or has otherwise than the log says.
+    missing: i64,
+    /// Rows that it should not have, or have otherwise.
+    surplus: i64,
+}
+
+impl OneVerdict {
+    fn of(verdict: Verdict) -> Self {
+        Self {
+            view: verdict.view,
+            same: verdict.same(),
+            position: verdict.position,
+            tables: verdict
+                .tables
+                .into_iter()
+                .map(|table| OneTable {
+                    table: table.table,
+                    rows: table.rows,
+                    missing: table.missing,
+                    surplus: table.surplus,
+                })
+                .collect(),
+        }
+    }
+}
+
+fn states(api: &Api) -> Views {
+    let head = api.app.log.feed().head().position;
+    Views { head, items: api.app.views.states().into_iter().map(|state| Shown::of(state, head)).collect() }
+}
+
+/// How the views stand.
+#[utoipa::path(tag = "views", operation_id = "ListViews", security(("bearer" = ["auditor"])),
+    responses((status = 200, description = "All of them.", body = Views)))]
+#[get("/api/v1/views")]
+pub(super) async fn list_views(_: Auditor, api: Data<Api>) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(states(&api)))
+}
+
+/// Builds a view anew from the log, beside the one that is read, whose place it then takes.
+#[utoipa::path(tag = "views", operation_id = "RebuildView", security(("bearer" = ["admin"])),
+    responses((status = 202, description = "It is being built; GET /api/v1/views tells how far it is.", body = Views)))]
+#[post("/api/v1/views/{name}/rebuild")]
+pub(super) async fn rebuild_view(_: Admin, api: Data<Api>, name: Path<String>) -> Result<HttpResponse, ApiError> {
+    if !api.app.views.rebuild(&name).await? {
+        let names: Vec<_> = api.app.views.states().into_iter().map(|(name, ..)| name).collect();
+        return Err(ApiError::new(Code::ViewUnknown, format!("The views are {}.", names.join(", "))));
+    }
+    Ok(HttpResponse::Accepted().json(states(&api)))
+}
+
+/// Folds every view anew and compares it, row by row, with the one that is read. Takes as long as building them.
+#[utoipa::path(tag = "views", operation_id = "VerifyViews", security(("bearer" = ["admin"])),
+    responses((status = 200, description = "What came of it.", body = Verdicts)))]
+#[post("/api/v1/views/verify")]
+pub(super) async fn verify_views(_: Admin, api: Data<Api>) -> Result<HttpResponse, ApiError> {
+    let verdicts = api.app.views.verify().await.map_err(unverified)?;
+    let same = verdicts.iter().all(Verdict::same);
+    Ok(HttpResponse::Ok().json(Verdicts { same, items: verdicts.into_iter().map(OneVerdict::of).collect() }))
+}
+
+fn unverified(error: VerifyError) -> ApiError {
+    match error {
+        VerifyError::NotLive(_) => ApiError::new(Code::ViewBuilding, sentence(&error.to_string())).retry_after(5),
+        VerifyError::Moving(_) => ApiError::new(Code::ViewMoving, sentence(&error.to_string())),
+        VerifyError::Feed(error) => error.into(),
+        VerifyError::Store(error) => error.into(),
+        error @ VerifyError::Fold(_) => ApiError::internal(&error),
+    }
+}
