@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, output};
 use crate::{
@@ -36,6 +36,8 @@ impl Serve {
     pub(super) async fn run(self, config: Config) -> Result<ExitCode, CliError> {
         telemetry::start_log(&config.log);
         let metrics = telemetry::start_metrics();
+        // From here on a signal is kept until somebody waits for it: also one that comes while the server starts ends it well.
+        let signals = Signals::listen()?;
         let address = config.server.listen;
         let listen = |source| BootError::Listen { address, source };
         // Before anything is opened: a second server on the same address ends here.
@@ -60,7 +62,7 @@ impl Serve {
         tracing::info!(%address, engine = app.db.engine(), data = %folder.display(), "keytrail serves");
         output::print(&format!("keytrail serves on {}", endpoint.url));
 
-        wait_for_signal().await?;
+        signals.wait().await;
         tracing::info!("keytrail stops");
         Endpoint::withdraw(&folder);
         let stopped = tokio::time::timeout(PATIENCE, async {
@@ -75,13 +77,25 @@ impl Serve {
     }
 }
 
-async fn wait_for_signal() -> Result<(), CliError> {
-    let system = |source| CliError::System { what: "wait for signals", source };
-    let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// The signals that ask a server to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, CliError> {
+        let system = |source| CliError::System { what: "wait for signals", source };
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).map_err(system)?,
+            interrupt: signal(SignalKind::interrupt()).map_err(system)?,
+        })
     }
-    Ok(())
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
