@@ -76,7 +76,7 @@ impl App {
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
-        let jobs = Jobs::new(db.clone(), clock.clone(), node.clone());
+        let jobs = Jobs::new(db.clone(), node.clone());
         let streams = Streams::of(&db);
         let (people, tokens) = (People::new(db.clone()), Tokens::new(db.clone()));
         let app = Arc::new(Self {

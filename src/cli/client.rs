@@ -91,8 +91,7 @@ impl Client {
         let listener = TcpListener::bind(address).map_err(listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(listen)?);
         let (token, local) = LocalToken::random();
-        let settings =
-            HttpSettings { workers: 1, roots: Vec::new(), local_token: Some(local), metrics: None };
+        let settings = HttpSettings { workers: 1, roots: Vec::new(), local_token: Some(local), metrics: None };
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
         let handle = server.handle();
         tokio::spawn(server);
@@ -112,8 +111,7 @@ impl Client {
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Response, CliError> {
-        let response =
-            request.send().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })?;
+        let response = request.send().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })?;
         let status = response.status();
         if status.is_success() {
             return Ok(response);

@@ -84,7 +84,9 @@ impl Events {
                 text("recorded_at").get(..19).unwrap_or_default(),
                 text("event_type"),
                 event["sequence"],
-                event["metadata"]["actor"]["name"].as_str().unwrap_or(event["metadata"]["actor"]["kind"].as_str().unwrap_or_default()),
+                event["metadata"]["actor"]["name"]
+                    .as_str()
+                    .unwrap_or(event["metadata"]["actor"]["kind"].as_str().unwrap_or_default()),
                 event["metadata"]["source"].as_str().unwrap_or_default(),
             ));
             output::print(&format!("        event  {}", event["payload"]));

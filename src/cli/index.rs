@@ -174,7 +174,8 @@ async fn again(client: &Client, id: String, last_run: Option<String>) -> Result<
 
 /// Shows how far the run is until it has ended.
 async fn watch(client: &Client, run: &str) -> Result<(String, Counts), CliError> {
-    let bar = if output::to_terminal() && !config::no_color() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+    let bar =
+        if output::to_terminal() && !config::no_color() { ProgressBar::no_length() } else { ProgressBar::hidden() };
     let path = format!("/api/v1/index-runs/{run}");
     let mut wait = 100;
     loop {
@@ -187,7 +188,8 @@ async fn watch(client: &Client, run: &str) -> Result<(String, Counts), CliError>
             }
             "failed" => {
                 bar.finish_and_clear();
-                let why = now.failure.map_or_else(String::new, |failure| format!("{} ({})", failure.text, failure.code));
+                let why =
+                    now.failure.map_or_else(String::new, |failure| format!("{} ({})", failure.text, failure.code));
                 return Err(CliError::Failed(format!("the repository could not be indexed: {why}")));
             }
             "cancelled" => {

@@ -91,9 +91,7 @@ impl Integration {
                 let body = json!({ "name": name });
                 output::json(&client.put::<Value>(&format!("{}/name", at(&id)), &body).await?)
             }
-            Self::Pause { id } => {
-                output::json(&client.post::<Value>(&format!("{}/pause", at(&id)), &json!({})).await?)
-            }
+            Self::Pause { id } => output::json(&client.post::<Value>(&format!("{}/pause", at(&id)), &json!({})).await?),
             Self::Resume { id } => {
                 output::json(&client.post::<Value>(&format!("{}/resume", at(&id)), &json!({})).await?)
             }

@@ -104,7 +104,8 @@ impl Cli {
 
     fn carry_out(self) -> Result<ExitCode, CliError> {
         if let Command::Openapi = self.command {
-            output::print(&crate::http::spec().to_pretty_json().unwrap_or_default());
+            let text = crate::http::spec().to_pretty_json().map_err(|error| CliError::Failed(error.to_string()))?;
+            output::print(&text);
             return Ok(ExitCode::SUCCESS);
         }
         let listen = match &self.command {

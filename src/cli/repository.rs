@@ -56,7 +56,14 @@ impl Repository {
                     .map(|row| {
                         let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
                         let number = |member: &str| output::grouped(row[member].as_u64().unwrap_or(0));
-                        vec![text("id"), text("name"), text("state"), number("commits"), number("keyed"), text("location")]
+                        vec![
+                            text("id"),
+                            text("name"),
+                            text("state"),
+                            number("commits"),
+                            number("keyed"),
+                            text("location"),
+                        ]
                     })
                     .collect();
                 output::table(&["id", "name", "state", "commits", "with keys", "location"], &rows);
@@ -66,9 +73,7 @@ impl Repository {
             Self::Index { id } => {
                 output::json(&client.post::<Value>(&format!("{}/index-runs", at(&id)), &json!({})).await?)
             }
-            Self::Reset { id } => {
-                output::json(&client.post::<Value>(&format!("{}/reset", at(&id)), &json!({})).await?)
-            }
+            Self::Reset { id } => output::json(&client.post::<Value>(&format!("{}/reset", at(&id)), &json!({})).await?),
         }
     }
 }

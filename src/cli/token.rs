@@ -66,8 +66,7 @@ impl Token {
                 }
                 let columns = ["id", "name", "role", "prefix", "expires_at", "revoked_at"];
                 let cell = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
-                let rows: Vec<_> =
-                    all.iter().map(|row| columns.map(|member| cell(row, member)).to_vec()).collect();
+                let rows: Vec<_> = all.iter().map(|row| columns.map(|member| cell(row, member)).to_vec()).collect();
                 output::table(&["id", "name", "role", "begins with", "expires at", "revoked at"], &rows);
                 Ok(())
             }

@@ -47,7 +47,11 @@ impl Vault {
         let rotated = rotated.await;
         db.close().await;
         let keys = rotated?;
-        output::print(&format!("{} now under a new root key in {}", output::count(keys as u64, "data key"), path.display()));
+        output::print(&format!(
+            "{} now under a new root key in {}",
+            output::count(keys as u64, "data key"),
+            path.display()
+        ));
         output::print("backups made before need the old root key: keep it with them, apart from them");
         Ok(ExitCode::SUCCESS)
     }

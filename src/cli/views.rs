@@ -69,10 +69,18 @@ impl Views {
                         continue;
                     }
                     let name = verdict["view"].as_str().unwrap_or_default();
-                    let rows: u64 =
-                        verdict["tables"].as_array().iter().flat_map(|tables| tables.iter()).filter_map(|table| table["rows"].as_u64()).sum();
+                    let rows: u64 = verdict["tables"]
+                        .as_array()
+                        .iter()
+                        .flat_map(|tables| tables.iter())
+                        .filter_map(|table| table["rows"].as_u64())
+                        .sum();
                     let said = if ok { "same as rebuilt" } else { "DIFFERS from rebuilt" };
-                    output::print(&format!("{name:<20} {said}: {} at position {}", output::count(rows, "row"), verdict["position"]));
+                    output::print(&format!(
+                        "{name:<20} {said}: {} at position {}",
+                        output::count(rows, "row"),
+                        verdict["position"]
+                    ));
                     for table in verdict["tables"].as_array().iter().flat_map(|tables| tables.iter()).filter(|_| !ok) {
                         output::print(&format!(
                             "    {}: {} missing, {} surplus",
@@ -85,7 +93,9 @@ impl Views {
                 if same {
                     Ok(ExitCode::SUCCESS)
                 } else {
-                    Err(CliError::Failed("a view differs from what the log says; rebuild it: keytrail views rebuild NAME".into()))
+                    Err(CliError::Failed(
+                        "a view differs from what the log says; rebuild it: keytrail views rebuild NAME".into(),
+                    ))
                 }
             }
             Self::Rebuild { name } => {

@@ -24,10 +24,7 @@ pub use self::{
     queue::{NewJob, TakenJob, cancel},
     runner::start,
 };
-use crate::{
-    clock::Clock,
-    store::{Db, StoreError},
-};
+use crate::store::{Db, StoreError};
 
 /// The kinds of jobs; one file each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,7 +102,6 @@ pub struct Running {
 /// The jobs of this node.
 pub struct Jobs {
     db: Arc<Db>,
-    clock: Clock,
     node: String,
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
@@ -114,8 +110,8 @@ pub struct Jobs {
 
 impl Jobs {
     /// None are done until [`start`].
-    pub fn new(db: Arc<Db>, clock: Clock, node: String) -> Self {
-        Self { db, clock, node, wake: Notify::new(), running: Mutex::default(), tasks: Mutex::default() }
+    pub fn new(db: Arc<Db>, node: String) -> Self {
+        Self { db, node, wake: Notify::new(), running: Mutex::default(), tasks: Mutex::default() }
     }
 
     /// There is something to do.

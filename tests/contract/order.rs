@@ -142,7 +142,7 @@ async fn the_order_holds_while_nodes_come_and_go(db: Arc<Db>, url: String) {
     assert_eq!(number(&db, Area::Log, "SELECT COUNT(*) FROM events").await, head);
     assert_eq!(number(&db, Area::Log, "SELECT MAX(global_position) FROM events").await, head);
     assert_eq!(seen.len() as i64, head);
-    let acknowledged = acknowledged.lock().expect("no writer panics");
+    let acknowledged = std::mem::take(&mut *acknowledged.lock().expect("no writer panics"));
     for (id, position) in acknowledged.iter() {
         assert_eq!(seen.get(&id.to_string()), Some(position), "it was acknowledged");
     }

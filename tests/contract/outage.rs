@@ -13,7 +13,7 @@ use keytrail::{
     log::{AppendError, Lane},
     store::{Area, Db, StoreError, migrate::migrate},
 };
-use keytrail_projections::row;
+use keytrail_projections::value::Value;
 use keytrail_test_support::postgres::Cluster;
 use tokio::task::JoinSet;
 
@@ -84,7 +84,8 @@ fn what_was_acknowledged_survives_a_restart_of_postgres_and_appends_go_on() {
         assert_eq!(number(&db, Area::Log, "SELECT COUNT(*) FROM events").await, head);
         for (id, position) in acknowledged {
             let sql = "SELECT global_position FROM events WHERE event_id = $1";
-            assert_eq!(db.read(Area::Log, sql, &row![id.to_string()]).await.expect("a row"), [row![position]]);
+            let found = db.read(Area::Log, sql, &[Value::from(id.to_string())]).await.expect("a row");
+            assert_eq!(found, [[Value::Int(position)]]);
         }
     });
 }

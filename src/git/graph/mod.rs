@@ -52,8 +52,13 @@ impl Graph {
         by_row: Vec<CommitSha>,
         generations: Vec<u32>,
     ) -> Self {
-        let mut rows: Vec<u32> = (0..by_row.len() as u32).collect();
-        rows.sort_unstable_by_key(|row| by_row[*row as usize]);
+        // Names are told apart by their first bytes nearly always; looking all of them up would be slow.
+        let head = |sha: &CommitSha| sha.0.first_chunk().map_or(0, |head| u64::from_be_bytes(*head));
+        let mut sorted: Vec<(u64, u32)> = by_row.iter().map(head).zip(0..).collect();
+        sorted.sort_unstable_by(|(a, one), (b, other)| {
+            a.cmp(b).then_with(|| by_row[*one as usize].cmp(&by_row[*other as usize]))
+        });
+        let rows: Vec<u32> = sorted.into_iter().map(|(_, row)| row).collect();
         let shas: Vec<CommitSha> = rows.iter().map(|row| by_row[*row as usize]).collect();
         let fan = (0..=256).map(|byte| shas.partition_point(|sha| usize::from(sha.0[0]) < byte) as u32).collect();
         Self { path, number, good_bytes, shas, rows, generations, fan }

@@ -5,7 +5,7 @@ mod moved;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use gix::{objs::Kind, refs::Target};
 use keytrail_domain::{display_text::DisplayText, index_run::batch::CommitSha};
@@ -52,7 +52,6 @@ pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) 
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| GitError::transient("listing the refs", error);
     let store = gix::refs::file::Store::at(repository.common_dir().to_owned(), gix::hash::Kind::Sha1);
     let mut listing = Listing { known, reader: repository.reader(), list: RefList::default() };
-    let mut names = HashSet::new();
     let mut default = None;
     let platform = store.iter().map_err(|error| unreadable(error.into()))?;
     for prefix in PREFIXES {
@@ -73,19 +72,19 @@ pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) 
                 return Err(GitError::TooManyRefs { bound: max_refs });
             }
             let shown: Arc<str> = DisplayText::clean_bytes(name).as_str().into();
-            if !names.insert(shown.clone()) {
-                listing.list.broken += 1;
-                continue;
-            }
             if Some(name.as_ref()) == repository.default_branch_bytes() {
                 default = Some(listing.list.refs.len());
             }
             listing.list.refs.push(Ref { name: shown, commit });
         }
     }
-    // Each prefix comes sorted, but cleaning may change the order of names.
+    // Each prefix comes sorted, but cleaning may change the order of names, and make two the same.
     let default = default.map(|at| listing.list.refs[at].name.clone());
-    listing.list.refs.sort_by(|a, b| rank(a, default.as_ref()).cmp(&rank(b, default.as_ref())));
+    let refs = &mut listing.list.refs;
+    refs.sort_by(|a, b| rank(a, default.as_ref()).cmp(&rank(b, default.as_ref())));
+    let all = refs.len();
+    refs.dedup_by(|later, first| later.name == first.name);
+    listing.list.broken += (all - refs.len()) as u64;
     listing.list.objects_read = listing.reader.objects_read();
     Ok(listing.list)
 }

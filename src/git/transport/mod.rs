@@ -4,6 +4,8 @@
 //! A way is one file here and one arm below. What comes out is the same for all: an [`OpenedRepository`].
 
 mod in_place;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     thread,
@@ -17,7 +17,10 @@ use gix::objs::Kind;
 use hashbrown::HashTable;
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::{WalkRequest, check, record::Records};
+use super::{
+    WalkRequest, check,
+    record::{Records, Room},
+};
 use crate::git::{GitError, Graph, OpenedRepository, commit_object, message, opened::ObjectReader};
 
 /// More workers than this would wait for the lock.
@@ -118,7 +121,12 @@ pub(super) fn discover(repository: &OpenedRepository, request: &WalkRequest<'_>)
     shared.spare = (0..shared.tips).rev().collect();
     let workers = if shared.tips == 0 { 0 } else { workers };
 
-    let board = Board { shared: Mutex::new(shared), wake: Condvar::new(), failed: AtomicBool::new(false) };
+    let board = Board {
+        shared: Mutex::new(shared),
+        wake: Condvar::new(),
+        failed: AtomicBool::new(false),
+        room: Room::of(request.bounds.record_bytes),
+    };
     let results: Vec<Result<(Records, Counts), GitError>> = thread::scope(|scope| {
         let threads: Vec<_> = (0..workers)
             .map(|worker| {
@@ -234,6 +242,7 @@ struct Board {
     shared: Mutex<Shared>,
     wake: Condvar,
     failed: AtomicBool,
+    room: Arc<Room>,
 }
 
 impl Board {
@@ -276,14 +285,13 @@ impl Drop for FailUnlessDone<'_> {
 
 impl<'a> Worker<'a> {
     fn new(id: u32, repository: &OpenedRepository, request: &'a WalkRequest<'a>, board: &'a Board) -> Self {
-        let workers = request.bounds.workers.get().min(MAX_WORKERS);
         Self {
             id,
             board,
             request,
             known: request.known,
             reader: repository.reader(),
-            records: Records::with_bound(request.bounds.record_bytes / workers),
+            records: Records::within(board.room.clone()),
             counts: Counts::default(),
             untold: (0, 0),
             stack: Vec::new(),

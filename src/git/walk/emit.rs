@@ -9,7 +9,7 @@ use super::{
     Stop, WalkRequest, WalkedBatch, check,
     discover::{DROPPED, NO_COMMIT, UNKEYED, WORKER_SHIFT},
     order::{Found, NO_REF, Ordered},
-    record::{Projects, Records},
+    record::{Projects, Records, Room},
 };
 use crate::git::{GitError, OpenedRepository, commit_object, message, opened::ObjectReader};
 
@@ -116,7 +116,7 @@ struct Again {
 
 impl Again {
     fn new(repository: &OpenedRepository) -> Self {
-        Self { reader: repository.reader(), records: Records::with_bound(usize::MAX), shas: Vec::new() }
+        Self { reader: repository.reader(), records: Records::within(Room::of(usize::MAX)), shas: Vec::new() }
     }
 
     fn examine(&mut self, sha: CommitSha, request: &WalkRequest<'_>) -> Result<Option<u32>, GitError> {

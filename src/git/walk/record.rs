@@ -1,7 +1,13 @@
 //! What is kept of a commit with keys between reading and emitting it: a few bytes in an arena with a bound. Written
 //! by the workers, read by the emitting phase; a commit that finds no room is examined again.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use keytrail_domain::{
     display_text::DisplayText,
@@ -16,21 +22,39 @@ use crate::git::{
     message::{self, Scanned},
 };
 
+/// Offsets are below this; what is above names the reader.
+const OFFSETS: usize = 1 << super::discover::WORKER_SHIFT;
+
+/// How many bytes all readers together may still write.
+#[derive(Default)]
+pub(super) struct Room(AtomicUsize);
+
+impl Room {
+    pub(super) fn of(bytes: usize) -> Arc<Self> {
+        Arc::new(Self(AtomicUsize::new(bytes)))
+    }
+
+    /// Takes all that is left, and says so, when it is too little.
+    fn take(&self, bytes: usize) -> bool {
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(bytes)));
+        before.is_ok_and(|left| left >= bytes)
+    }
+}
+
 /// Records of one reader.
 #[derive(Default)]
 pub(super) struct Records {
     bytes: Vec<u8>,
-    bound: usize,
+    room: Arc<Room>,
     people: Vec<Person>,
-    people_bytes: usize,
     /// By name and address as they stand in the commit.
     numbers: HashMap<Box<[u8]>, u32>,
 }
 
 impl Records {
-    /// Holds about `bound` bytes, never more than offsets can name.
-    pub(super) fn with_bound(bound: usize) -> Self {
-        Self { bound: bound.min(1 << 28), ..Self::default() }
+    /// Writes as long as there is room.
+    pub(super) fn within(room: Arc<Room>) -> Self {
+        Self { room, ..Self::default() }
     }
 
     /// Writes a record; `None` when there is no room.
@@ -40,10 +64,9 @@ impl Records {
         scanned: &Scanned,
         identify: &(dyn Fn(&[u8]) -> PersonId + Sync),
     ) -> Option<u32> {
-        let size = 64
-            + scanned.subject.as_str().len()
-            + scanned.keys.iter().map(|(key, _)| key.project.len() + 16).sum::<usize>();
-        if self.bytes.len() + self.people_bytes + size > self.bound {
+        let keys: usize = scanned.keys.iter().map(|(key, _)| key.project.len() + 11).sum();
+        let size = 25 + scanned.subject.as_str().len() + keys;
+        if self.bytes.len() + size >= OFFSETS || !self.room.take(size) {
             return None;
         }
         let at = self.bytes.len() as u32;
@@ -68,7 +91,6 @@ impl Records {
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
         self.people.clear();
-        self.people_bytes = 0;
         self.numbers.clear();
     }
 
@@ -89,7 +111,9 @@ impl Records {
             name: DisplayText::clean(&message::decode(bounded(author.name), encoding)),
             email: DisplayText::clean_bytes(&email),
         };
-        self.people_bytes += key.len() + person.name.as_str().len() + person.email.as_str().len() + 128;
+        // Taken even when there is none left: the record that names the person has its room.
+        let size = key.len() + person.name.as_str().len() + person.email.as_str().len() + 128;
+        self.room.take(size);
         let number = self.people.len() as u32;
         self.people.push(person);
         self.numbers.insert(key.into(), number);
@@ -101,7 +125,7 @@ impl Records {
         &self,
         at: u32,
         sha: CommitSha,
-        introduced_by: std::sync::Arc<str>,
+        introduced_by: Arc<str>,
         projects: &mut Projects,
     ) -> (Commit, &Person, bool) {
         let mut rest = &self.bytes[at as usize..];
@@ -149,15 +173,15 @@ fn read_bytes<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 
 /// Project keys, each held once. Bounded, since anything can look like a project.
 #[derive(Default)]
-pub(super) struct Projects(HashMap<Box<[u8]>, std::sync::Arc<str>>);
+pub(super) struct Projects(HashMap<Box<[u8]>, Arc<str>>);
 
 impl Projects {
-    fn shared(&mut self, project: &[u8]) -> std::sync::Arc<str> {
+    fn shared(&mut self, project: &[u8]) -> Arc<str> {
         const MAX: usize = 4_096;
         if let Some(shared) = self.0.get(project) {
             return shared.clone();
         }
-        let shared: std::sync::Arc<str> = String::from_utf8_lossy(project).into();
+        let shared: Arc<str> = String::from_utf8_lossy(project).into();
         if self.0.len() < MAX {
             self.0.insert(project.into(), shared.clone());
         }

@@ -14,15 +14,20 @@ use super::programs::Programs;
 /// The superuser of our clusters.
 const USER: &str = "keytrail";
 
+/// How a cluster of ours can be told from somebody else's.
+pub(super) const NAME: &str = "keytrail-test";
+
 /// What is durable must be: nothing here makes the server faster than it is.
 const SETTINGS: &str = "
+cluster_name = 'keytrail-test'
 listen_addresses = ''
 max_connections = 200
 fsync = on
 synchronous_commit = on
 full_page_writes = on
 shared_buffers = 64MB
-max_wal_size = 512MB
+max_wal_size = 4GB
+checkpoint_timeout = 1h
 log_min_messages = warning
 logging_collector = off
 ";

@@ -4,10 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{Connection, PgConnection};
 
-/// A database of its own. Dropping the value drops it, whoever is still connected.
+/// A database of its own. Dropping the value drops it, whoever is still connected. In a cluster of ours it is left
+/// instead: it goes with the cluster, and each drop would make the server write and sync all that the tests wrote.
 pub struct Database {
     server: String,
     name: String,
+    left: bool,
 }
 
 impl Database {
@@ -17,7 +19,9 @@ impl Database {
         let template = template.map_or_else(String::new, |template| format!(" TEMPLATE {template}"));
         let mut connection = connect(&server).await;
         execute(&mut connection, &format!("CREATE DATABASE {name}{template}")).await;
-        Self { server, name }
+        let cluster: String =
+            sqlx::query_scalar("SHOW cluster_name").fetch_one(&mut connection).await.expect("a setting can be read");
+        Self { server, name, left: cluster == super::cluster::NAME }
     }
 
     /// How to reach it.
@@ -28,6 +32,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if self.left {
+            return;
+        }
         let (server, sql) = (self.server.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         // The test's own runtime may be ending.
         let dropping = std::thread::spawn(move || {
@@ -109,8 +116,13 @@ mod tests {
         let other = super::super::database_like("support_template", |_| async { panic!("it is there") }).await;
         assert_ne!(one.url(), other.url());
         execute(&mut connect(&other.url()).await, "INSERT INTO prepared VALUES (1)").await;
-        let url = one.url();
+        let (url, left) = (one.url(), one.left);
         drop(one);
+        assert_eq!(PgConnection::connect(&url).await.is_ok(), left);
+        let mut last = Database::create(super::super::shared_url("postgres"), None).await;
+        last.left = false;
+        let url = last.url();
+        drop(last);
         assert!(PgConnection::connect(&url).await.is_err());
     }
 }
