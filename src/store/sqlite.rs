@@ -102,9 +102,10 @@ impl Sqlite {
             let result = work(connection);
             let folded = fold_in(connection);
             // Before anybody is told anything, and before the next task: nothing is acknowledged after a failed sync.
-            let failed = [result.as_ref().err(), folded.as_ref().err()].into_iter().flatten();
-            if let (Some(error), Some(act)) = (failed.filter(|error| matches!(error, StoreError::Disk(_))).next(), on_disk_failure.get()) {
-                act(error);
+            for error in [result.as_ref().err(), folded.as_ref().err()].into_iter().flatten() {
+                if let (StoreError::Disk(_), Some(act)) = (error, on_disk_failure.get()) {
+                    act(error);
+                }
             }
             // Nobody waits for the answer any more: the work is done all the same.
             let _ = reply.send(result);
@@ -183,7 +184,7 @@ impl Lane {
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON;
-                 PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;
+                 PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;
                  PRAGMA wal_autocheckpoint = 0;"
             ))
             .map_err(failure)?;
@@ -233,6 +234,7 @@ fn fold_in(connection: &Connection) -> Result<(), StoreError> {
     const GROWN_BYTES: u64 = 4 << 20;
     let wal = connection.path().map(|path| format!("{path}-wal"));
     let grown = wal.and_then(|path| std::fs::metadata(path).ok()).is_some_and(|wal| wal.len() > GROWN_BYTES);
+    // When all of it is folded in, the next write begins at its start and cuts the file to `journal_size_limit`.
     // Nobody waits for it: readers that are in the way, or a full disk, only mean that it is tried again.
     if grown { connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(failure) } else { Ok(()) }
 }
