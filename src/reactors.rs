@@ -20,6 +20,8 @@ use crate::{
 const NAME: &str = "policies";
 /// How long a node that falls silent keeps the checkpoint, in microseconds.
 const LEASE_MICROS: i64 = 15_000_000;
+/// A lease that ends later than a new one would by more than this was given by a clock that was wrong: it does not count.
+const SKEW_MICROS: i64 = 60_000_000;
 /// How often a node says that it lives, or looks whether the other one does.
 const RENEW: Duration = Duration::from_secs(5);
 
@@ -35,6 +37,7 @@ pub async fn start(app: &Arc<App>, node: &str, stop: &CancellationToken) -> Resu
             () = reactor.run() => {}
             () = stop.cancelled() => {}
         }
+        reactor.leave().await;
     }));
     Ok(())
 }
@@ -45,7 +48,16 @@ struct Reactor {
 }
 
 impl Reactor {
-    async fn run(self) {
+    /// Leaves the checkpoint to whoever comes next, at once.
+    async fn leave(&self) {
+        let sql = "UPDATE reactor_checkpoints SET lease_until = 0, owner = NULL WHERE name = $1 AND owner = $2";
+        let args = vec![Value::from(NAME), Value::from(self.node.as_str())];
+        if let Err(error) = self.app.db.write(Area::Log, vec![Statement::new(sql, args)]).await {
+            tracing::warn!(%error, "the reactor could not leave its place; another one waits until the lease runs out");
+        }
+    }
+
+    async fn run(&self) {
         loop {
             match self.lease().await {
                 Ok(Some((epoch, position))) => match self.follow(epoch, position).await {
@@ -67,16 +79,18 @@ impl Reactor {
     async fn lease(&self) -> Result<Option<(i64, Position)>, StoreError> {
         let now = self.app.clock.now();
         // Only one process has the embedded store.
-        let free = if matches!(*self.app.db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $3 OR owner = $2)" };
+        let free = if matches!(*self.app.db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $3 OR lease_until > $5 OR owner = $2)" };
         let sql = format!(
             "UPDATE reactor_checkpoints SET owner = $2, epoch = epoch + 1, lease_until = $4 \
-             WHERE name = $1 AND {free} AND CAST($3 AS BIGINT) IS NOT NULL RETURNING epoch, position"
+             WHERE name = $1 AND {free} AND CAST($3 AS BIGINT) IS NOT NULL \
+             AND CAST($5 AS BIGINT) IS NOT NULL RETURNING epoch, position"
         );
         let args = vec![
             Value::from(NAME),
             Value::from(self.node.as_str()),
             Value::from(now),
             Value::from(now.plus_micros(LEASE_MICROS)),
+            Value::from(now.plus_micros(LEASE_MICROS + SKEW_MICROS)),
         ];
         let answers = self.app.db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
         let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };

@@ -94,6 +94,7 @@ codes! {
     StoreUnavailable = 503 "store_unavailable": "The database does not answer.",
     ViewBuilding = 503 "view_building": "The view is being built.",
     ViewFaulted = 503 "view_faulted": "The view stands still after an error.",
+    ViewOutdated = 503 "view_outdated": "The log holds an event of a newer version.",
     NoSpace = 507 "no_space": "There is no space left on the server's disk.",
 }
 

@@ -218,6 +218,11 @@ impl From<ViewError> for ApiError {
                 format!("An administrator can rebuild the view {view}; GET /api/v1/views says what is wrong."),
             )
             .with("view", view),
+            ViewError::Outdated { view } => Self::new(
+                Code::ViewOutdated,
+                "A newer version of keytrail wrote to this log; start that version or a later one. Nothing is skipped.",
+            )
+            .with("view", view),
             ViewError::Behind { view, position, wanted } => Self::new(
                 Code::ViewBehind,
                 format!("The view {view} is at position {position}; {wanted} was asked for. Ask again in a moment."),

@@ -10,7 +10,7 @@ use super::{
     auth::Auditor,
     error::{ApiError, Code},
 };
-use crate::views::Status;
+use crate::{store::StoreError, views::Status};
 
 /// The process answers.
 #[derive(Serialize, ToSchema)]
@@ -24,7 +24,8 @@ pub(super) struct Liveness {
 pub(super) struct Readiness {
     /// Whether they can.
     ready: bool,
-    /// What keeps it from being ready: `store_unavailable`, `clock_behind`, `view_building`, `view_faulted`.
+    /// What keeps it from being ready: `no_space`, `store_unavailable`, `clock_behind`, `view_building`, `view_faulted`,
+    /// `view_outdated`.
     causes: Vec<&'static str>,
     /// `sqlite` or `postgres`.
     engine: &'static str,
@@ -72,7 +73,8 @@ pub(super) async fn get_liveness() -> HttpResponse {
 pub(super) async fn get_readiness(api: Data<Api>) -> HttpResponse {
     let app = &api.app;
     let head = app.log.feed().head();
-    let store_writable = app.log.check_writable().await.is_ok();
+    let written = app.log.check_writable().await;
+    let store_writable = written.is_ok();
     let behind = (head.recorded_at.seconds() - app.clock.now().seconds()).max(0);
     let views: Vec<_> = app
         .views
@@ -84,8 +86,10 @@ pub(super) async fn get_readiness(api: Data<Api>) -> HttpResponse {
         })
         .collect();
     let mut causes = Vec::new();
-    if !store_writable {
-        causes.push("store_unavailable");
+    match written {
+        Ok(()) => {}
+        Err(StoreError::Full) => causes.push("no_space"),
+        Err(_) => causes.push("store_unavailable"),
     }
     if behind > TOLERATED_SECONDS {
         causes.push("clock_behind");
@@ -93,8 +97,11 @@ pub(super) async fn get_readiness(api: Data<Api>) -> HttpResponse {
     if views.iter().any(|view| view.status == Status::Building) {
         causes.push("view_building");
     }
-    if views.iter().any(|view| matches!(view.status, Status::Faulted | Status::Outdated)) {
+    if views.iter().any(|view| view.status == Status::Faulted) {
         causes.push("view_faulted");
+    }
+    if views.iter().any(|view| view.status == Status::Outdated) {
+        causes.push("view_outdated");
     }
     let ready = causes.is_empty();
     let mut response = if ready { HttpResponse::Ok() } else { HttpResponse::ServiceUnavailable() };

@@ -8,6 +8,8 @@ use crate::store::{Area, Db, Statement, StoreError};
 
 /// How long a worker that falls silent keeps its job, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 30_000_000;
+/// The longest pause before a job is tried again.
+pub(super) const LONGEST_PAUSE_MICROS: i64 = 300_000_000;
 
 /// A job that is to be done. Asking twice for the same is asking once; asking while it runs is doing it once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +62,22 @@ pub struct TakenJob {
     epoch: i64,
 }
 
+/// Which jobs are due at the time that this marker names. A time that no pause and no lease leads to comes from a clock that was wrong: it does not count.
+fn due(now: &str) -> String {
+    let (pause, lease) = (2 * LONGEST_PAUSE_MICROS, 2 * LEASE_MICROS);
+    format!(
+        "((state = 'waiting' AND (run_after <= {now} OR run_after > {now} + {pause})) \
+         OR (state = 'running' AND (lease_until < {now} OR lease_until > {now} + {lease})))"
+    )
+}
+
 /// Takes the next job that is due: the most urgent first, and a minute of waiting is worth one step of urgency.
 pub(super) async fn take(db: &Db, node: &str, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
-    const DUE: &str = "((state = 'waiting' AND run_after <= $2) OR (state = 'running' AND lease_until < $2))";
+    let due = due("$2");
     let sql = format!(
         "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, attempts = attempts + 1, again = 0, \
          lease_until = $3 \
-         WHERE {DUE} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {DUE} \
+         WHERE {due} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {due} \
          ORDER BY priority + ($2 - created_at) / 60000000 DESC, run_after, kind, key LIMIT 1) \
          RETURNING kind, key, caused_by, attempts, epoch"
     );
@@ -89,9 +100,8 @@ fn read(row: &Row) -> Result<TakenJob, BadRow> {
 
 /// Whether anything is due; a read, so that an idle server writes nothing.
 pub(super) async fn is_due(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM jobs WHERE (state = 'waiting' AND run_after <= $1) \
-               OR (state = 'running' AND lease_until < $1) LIMIT 1";
-    Ok(!db.read(Area::Log, sql, &[Value::from(now)]).await?.is_empty())
+    let sql = format!("SELECT 1 FROM jobs WHERE {} LIMIT 1", due("$1"));
+    Ok(!db.read(Area::Log, &sql, &[Value::from(now)]).await?.is_empty())
 }
 
 /// What another process on the embedded store was doing when it ended is to be done now.
@@ -125,6 +135,13 @@ impl TakenJob {
                      WHERE kind = $1 AND key = $2 AND epoch = $3";
         let statements = vec![Statement::new(delete, self.args()), Statement::new(again, args)];
         db.write(Area::Log, statements).await.map(|_| ())
+    }
+
+    /// The server stops: whoever comes next goes on with it at once. Nothing happens when another worker has it.
+    pub(super) async fn leave(&self, db: &Db) -> Result<(), StoreError> {
+        let sql = "UPDATE jobs SET state = 'waiting', run_after = 0, owner = NULL \
+                   WHERE kind = $1 AND key = $2 AND epoch = $3";
+        db.write(Area::Log, vec![Statement::new(sql, self.args())]).await.map(|_| ())
     }
 
     /// It is to be tried again at `at`.

@@ -23,8 +23,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const RENEW: Duration = Duration::from_secs(1);
 /// The first pause before trying again; it doubles.
 const FIRST_PAUSE_MICROS: i64 = 500_000;
-/// The longest pause.
-const LONGEST_PAUSE_MICROS: i64 = 300_000_000;
 
 /// Starts the workers.
 pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> Result<(), StoreError> {
@@ -95,12 +93,13 @@ async fn one(app: &Arc<App>, job: TakenJob) {
             metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "done").increment(1);
             job.done(&app.db, now).await
         }
+        Err(JobError::Left) if app.stopping().is_cancelled() => job.leave(&app.db).await,
         Err(JobError::Left) => Ok(()),
         Err(JobError::Later(error)) => {
             metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "again").increment(1);
             tracing::warn!(kind, key = job.key, attempts = job.attempts, error, "a job will be tried again");
             let doublings = job.attempts.clamp(1, 20) - 1;
-            let pause = (FIRST_PAUSE_MICROS << doublings).min(LONGEST_PAUSE_MICROS);
+            let pause = (FIRST_PAUSE_MICROS << doublings).min(queue::LONGEST_PAUSE_MICROS);
             let jitter = i64::from(u16::from_le_bytes(ids::random_bytes())) * pause / 4 / i64::from(u16::MAX);
             job.again_at(&app.db, now.plus_micros(pause + jitter), &error).await
         }

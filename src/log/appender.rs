@@ -1,7 +1,14 @@
 //! The one way into the log on this node: commands that arrive while a commit is under way make the next batch, and a
 //! batch is one transaction and one sync.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use keytrail_domain::{claim::ClaimChange, timestamp::Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -33,6 +40,7 @@ pub type OnFatal = Arc<dyn Fn(&StoreError) + Send + Sync>;
 pub struct Appender {
     interactive: mpsc::Sender<Pending>,
     bulk: mpsc::Sender<Pending>,
+    failing: Arc<AtomicBool>,
 }
 
 impl Appender {
@@ -46,8 +54,14 @@ impl Appender {
     ) -> (Self, tokio::task::JoinHandle<()>) {
         let (interactive, commands) = mpsc::channel(INTERACTIVE_QUEUE);
         let (bulk, batches) = mpsc::channel(BULK_QUEUE);
-        let writer = Writer { db, clock, epoch, head, on_fatal, commands, batches, held_back: Vec::new() };
-        (Self { interactive, bulk }, tokio::spawn(writer.run()))
+        let failing = Arc::<AtomicBool>::default();
+        let writer = Writer { failing: failing.clone(), db, clock, epoch, head, on_fatal, commands, batches, held_back: Vec::new() };
+        (Self { interactive, bulk, failing }, tokio::spawn(writer.run()))
+    }
+
+    /// Whether the store refused the last batch, or the last try to write; `true` until one succeeds.
+    pub(super) fn failing(&self) -> &AtomicBool {
+        &self.failing
     }
 
     /// Appends, and answers when it is on disk. Once it is queued it is written, whether the caller still waits or not.
@@ -93,6 +107,7 @@ fn last_changes(changes: Vec<ClaimChange>) -> Vec<ClaimChange> {
 }
 
 struct Writer {
+    failing: Arc<AtomicBool>,
     db: Arc<Db>,
     clock: Clock,
     epoch: i64,
@@ -156,6 +171,7 @@ impl Writer {
         };
         metrics::histogram!("keytrail_append_seconds").record(started.elapsed().as_secs_f64());
         metrics::counter!("keytrail_append_batches_total").increment(1);
+        self.failing.store(written.is_err(), Ordering::Relaxed);
         match written {
             Ok(written) => {
                 self.head.send_if_modified(|head| {

@@ -11,7 +11,7 @@ mod postgres;
 mod sqlite;
 pub mod streams;
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use keytrail_domain::{
     fact::Fact,
@@ -117,10 +117,15 @@ impl Log {
         read_head(&self.db).await.map(|(head, _)| head)
     }
 
-    /// Whether the store takes writes now: makes one that changes nothing.
+    /// Whether the store takes writes now. While it does, this asks only whether it would begin one; once it refused one,
+    /// this makes one that changes no value and takes space all the same, until that succeeds.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
-        let sql = "UPDATE log_head SET position = position WHERE id = -1";
-        self.db.write(Area::Log, vec![Statement::new(sql, Vec::new())]).await.map(|_| ())
+        let failing = self.appender.failing();
+        let row = if failing.load(Ordering::Relaxed) { 0 } else { -1 };
+        let sql = "UPDATE log_head SET position = position WHERE id = $1";
+        self.db.write(Area::Log, vec![Statement::new(sql, vec![Value::Int(row)])]).await?;
+        failing.store(false, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Stops following other nodes. The writer ends when the last sender is gone.

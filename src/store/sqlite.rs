@@ -32,7 +32,7 @@ type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 pub struct Sqlite {
     log: Lane,
     views: Lane,
-    on_disk_failure: OnceLock<OnDiskFailure>,
+    on_disk_failure: Arc<OnceLock<OnDiskFailure>>,
     /// Held as long as the store is open: a second process is refused.
     _lock: File,
 }
@@ -72,7 +72,7 @@ impl Sqlite {
         Ok(Self {
             log: Lane::open(folder.join("log.db"), "FULL")?,
             views: Lane::open(folder.join("views.db"), "NORMAL")?,
-            on_disk_failure: OnceLock::new(),
+            on_disk_failure: Arc::default(),
             _lock: lock,
         })
     }
@@ -97,18 +97,23 @@ impl Sqlite {
         F: FnOnce(&mut Connection) -> Result<R, StoreError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
+        let on_disk_failure = self.on_disk_failure.clone();
         let task: Task = Box::new(move |connection| {
+            let result = work(connection);
+            let folded = fold_in(connection);
+            // Before anybody is told anything, and before the next task: nothing is acknowledged after a failed sync.
+            for error in [result.as_ref().err(), folded.as_ref().err()].into_iter().flatten() {
+                if let (StoreError::Disk(_), Some(act)) = (error, on_disk_failure.get()) {
+                    act(error);
+                }
+            }
             // Nobody waits for the answer any more: the work is done all the same.
-            let _ = reply.send(work(connection));
+            let _ = reply.send(result);
         });
         let closed = || StoreError::Unavailable("the store is closing".into());
         let sender = lock(&self.lane(area).tasks).clone().ok_or_else(closed)?;
         sender.send(task).map_err(|_| closed())?;
-        let result = answer.await.map_err(|_| closed())?;
-        if let (Err(error @ StoreError::Disk(_)), Some(act)) = (&result, self.on_disk_failure.get()) {
-            act(error);
-        }
-        result
+        answer.await.map_err(|_| closed())?
     }
 
     /// Runs the statements as one transaction.
@@ -179,7 +184,8 @@ impl Lane {
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON;
-                 PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;"
+                 PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;
+                 PRAGMA wal_autocheckpoint = 0;"
             ))
             .map_err(failure)?;
         connection.set_prepared_statement_cache_capacity(128);
@@ -220,6 +226,17 @@ impl Lane {
         }
         known.entry(sql.to_owned()).or_insert_with(|| question_marks(sql).into()).clone()
     }
+}
+
+/// Folds the write-ahead log into the database once it has grown. The engine would do so by itself, and would keep to
+/// itself that a sync failed in it.
+fn fold_in(connection: &Connection) -> Result<(), StoreError> {
+    const GROWN_BYTES: u64 = 4 << 20;
+    let wal = connection.path().map(|path| format!("{path}-wal"));
+    let grown = wal.and_then(|path| std::fs::metadata(path).ok()).is_some_and(|wal| wal.len() > GROWN_BYTES);
+    // When all of it is folded in, the next write begins at its start and cuts the file to `journal_size_limit`.
+    // Nobody waits for it: readers that are in the way, or a full disk, only mean that it is tried again.
+    if grown { connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(failure) } else { Ok(()) }
 }
 
 fn question_marks(sql: &str) -> String {

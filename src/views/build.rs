@@ -12,6 +12,8 @@ use crate::store::{Area, Db, Statement, StoreError, schema};
 
 /// How long a node that falls silent keeps a build, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 15_000_000;
+/// A lease that ends later than a new one would by more than this was given by a clock that was wrong: it does not count.
+const SKEW_MICROS: i64 = 60_000_000;
 
 /// Where a build is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,10 +104,11 @@ pub(super) async fn lease(
     now: Timestamp,
 ) -> Result<Option<(i64, Position)>, StoreError> {
     // Only one process has the embedded store: what another one held, it holds no more.
-    let free = if matches!(db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $4 OR owner = $3)" };
+    let free = if matches!(db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $4 OR lease_until > $6 OR owner = $3)" };
     let sql = format!(
         "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = $5 \
-         WHERE view = $1 AND build = $2 AND {free} AND CAST($4 AS BIGINT) IS NOT NULL RETURNING epoch, position"
+         WHERE view = $1 AND build = $2 AND {free} AND CAST($4 AS BIGINT) IS NOT NULL AND CAST($6 AS BIGINT) IS NOT NULL \
+         RETURNING epoch, position"
     );
     let args = vec![
         Value::from(view),
@@ -113,6 +116,7 @@ pub(super) async fn lease(
         Value::from(node),
         Value::from(now),
         Value::from(now.plus_micros(LEASE_MICROS)),
+        Value::from(now.plus_micros(LEASE_MICROS + SKEW_MICROS)),
     ];
     let answers = db.write(Area::Views, vec![Statement::new(sql, args)]).await?;
     let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };

@@ -80,6 +80,12 @@ pub enum ViewError {
         /// Which.
         view: &'static str,
     },
+    /// It stands still before an event of a newer version.
+    #[error("the view {view} stands still before an event that a newer version of keytrail wrote")]
+    Outdated {
+        /// Which.
+        view: &'static str,
+    },
     /// It has not reached the position in time.
     #[error("the view {view} is at {position} and has not reached {wanted} yet")]
     Behind {
@@ -173,7 +179,8 @@ impl Views {
     /// The build to read, and why there is none.
     fn serving(&self, view: &'static str, state: &ViewState) -> Result<i64, ViewError> {
         match (state.status, state.build) {
-            (Status::Faulted | Status::Outdated, _) => Err(ViewError::Faulted { view }),
+            (Status::Faulted, _) => Err(ViewError::Faulted { view }),
+            (Status::Outdated, _) => Err(ViewError::Outdated { view }),
             (_, Some(build)) => Ok(build),
             (_, None) => Err(ViewError::Building {
                 view,

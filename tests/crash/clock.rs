@@ -102,8 +102,8 @@ async fn add(client: &Client, repositories: &[impl AsRef<Path>]) -> i64 {
         let answer = client.post("/api/v1/integrations", Some(&name), &connect(&name, path.as_ref())).await;
         let answer = answer.expect("the server runs");
         assert!(answer.is_done(), "{} {}", answer.status, answer.body);
-        assert!(answer.position() > position);
-        position = answer.position();
+        assert!(answer.position > position);
+        position = answer.position;
     }
     position
 }
@@ -111,7 +111,7 @@ async fn add(client: &Client, repositories: &[impl AsRef<Path>]) -> i64 {
 async fn token(client: &Client, name: &str) -> String {
     let body = json!({ "name": name, "role": "admin", "expires_in_days": 30 });
     let issued = client.post("/api/v1/tokens", None, &body).await.expect("the server runs");
-    let token = issued.body["token"].as_str().or_else(|| issued.body["item"]["token"].as_str());
+    let token = issued.body["token"].as_str();
     token.unwrap_or_else(|| panic!("no token in {}", issued.body)).to_owned()
 }
 

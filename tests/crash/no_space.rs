@@ -126,7 +126,7 @@ async fn refused_while_full(client: &Client, indexed: &Indexed, path: &Path, ord
         }
     })
     .await;
-    let path = format!("/api/v1/integrations/{}?min_position={}", added.id(), added.position());
+    let path = format!("/api/v1/integrations/{}?min_position={}", added.id(), added.position);
     let shown = until("the view having it", async || {
         let shown = client.get(&path).await.expect("the server runs");
         if shown.status == 200 { Ok(shown) } else { Err(shown.body.to_string()) }

@@ -160,6 +160,13 @@ pub(crate) async fn settled(client: &Client) {
         if !open.is_empty() {
             return Err(format!("index runs {}", Value::from(open)));
         }
+        // What was added a moment ago has no run yet: its repository is not even discovered.
+        let integrations = client.list("/api/v1/integrations?state=active").await.map_err(|error| format!("{error:?}"))?;
+        let indexed = client.list("/api/v1/repositories?state=indexed").await.map_err(|error| format!("{error:?}"))?;
+        let waits = integrations.iter().find(|one| !indexed.iter().any(|found| found["integration"] == one["id"]));
+        if let Some(waits) = waits {
+            return Err(format!("not indexed: {waits}"));
+        }
         let views = client.get("/api/v1/views").await.map_err(|error| format!("{error:?}"))?;
         let rows = views.body["items"].as_array().cloned().unwrap_or_default();
         let quiet = !rows.is_empty() && rows.iter().all(|view| view["status"] == "live" && view["lag"] == 0);

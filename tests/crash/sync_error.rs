@@ -51,7 +51,7 @@ async fn a_sync_that_fails_ends_the_process_before_anybody_is_told_that_it_worke
             body,
             event_type: "integration.added",
             id: answer.id().to_owned(),
-            position: answer.position(),
+            position: answer.position,
             version: Some(1),
             name: Some(name),
         });

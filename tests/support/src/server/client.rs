@@ -18,6 +18,8 @@ pub struct Client {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
+    /// Where the change stands in the log; 0 where nothing was changed.
+    pub position: i64,
     /// Whether it is the outcome of an earlier request with the same key.
     pub replayed: bool,
     /// The body; nothing when it is not JSON.
@@ -73,13 +75,19 @@ impl Client {
     /// Reads a whole list, page after page.
     ///
     /// # Panics
-    /// When a page is refused.
+    /// When a page is refused for good.
     pub async fn list(&self, path: &str) -> Result<Vec<Value>, NoAnswer> {
         let (mut items, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let mark = if path.contains('?') { '&' } else { '?' };
             let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
             let page = self.get(&format!("{path}{mark}limit=500{after}")).await?;
+            if page.status == 503 && page.code() != "view_outdated" {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                cursor = None;
+                items.clear();
+                continue;
+            }
             assert_eq!(page.status, 200, "{path}: {}", page.body);
             items.extend(page.body["items"].as_array().into_iter().flatten().cloned());
             match page.body["next"].as_str() {
@@ -98,16 +106,12 @@ async fn send(request: RequestBuilder) -> Result<Answer, NoAnswer> {
     let response = request.send().await.map_err(NoAnswer)?;
     let status = response.status().as_u16();
     let replayed = response.headers().contains_key("idempotency-replayed");
+    let position = response.headers().get("x-log-position").and_then(|text| text.to_str().ok()?.parse().ok());
     let bytes = response.bytes().await.map_err(NoAnswer)?;
-    Ok(Answer { status, replayed, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+    Ok(Answer { status, position: position.unwrap_or(0), replayed, body: serde_json::from_slice(&bytes).unwrap_or_default() })
 }
 
 impl Answer {
-    /// The position of the change, where there is one.
-    pub fn position(&self) -> i64 {
-        self.body["position"].as_i64().unwrap_or_default()
-    }
-
     /// The id of what was changed or made.
     pub fn id(&self) -> &str {
         self.body["id"].as_str().unwrap_or_default()
