@@ -1,6 +1,9 @@
 //! Asked to stop, the server stops soon and cleanly; what was not done is done after the next start.
 
-use keytrail_test_support::{postgres, server::{Home, Server}};
+use keytrail_test_support::{
+    postgres,
+    server::{Home, Server},
+};
 use tokio::sync::watch;
 
 use crate::{

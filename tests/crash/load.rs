@@ -197,7 +197,8 @@ impl Worker {
         name: Option<String>,
     ) -> Answer {
         self.requests += 1;
-        let key = matches!(verb, Verb::Post).then(|| format!("{}-{}-{:x}", self.number, self.requests, self.chance.next()));
+        let key =
+            matches!(verb, Verb::Post).then(|| format!("{}-{}-{:x}", self.number, self.requests, self.chance.next()));
         let mut unanswered = false;
         loop {
             let client = self.client().await;

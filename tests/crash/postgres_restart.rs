@@ -34,7 +34,14 @@ async fn a_database_that_crashes_and_recovers_loses_nothing_acknowledged_and_the
         indexed.reset(&client).await;
         tokio::time::sleep(chance.millis(50, 900)).await;
         let cluster = cluster.clone();
-        let work = move || if restart % 2 == 0 { cluster.restart_at_once() } else { cluster.kill(); cluster.start_again() };
+        let work = move || {
+            if restart % 2 == 0 {
+                cluster.restart_at_once()
+            } else {
+                cluster.kill();
+                cluster.start_again()
+            }
+        };
         tokio::task::spawn_blocking(work).await.expect("it comes back");
         load.check();
     }
