@@ -68,7 +68,7 @@ impl Load {
         let mut clients = JoinSet::new();
         for (number, repository) in repositories.into_iter().enumerate() {
             let worker =
-                Worker { shared: shared.clone(), number, repository, chance: Chance::clone_of(chance), requests: 0 };
+                Worker { shared: shared.clone(), number, repository, chance: Chance::of_its_own(chance), requests: 0 };
             clients.spawn(worker.run());
         }
         Self { shared, clients }
@@ -105,9 +105,8 @@ impl Load {
 }
 
 impl Chance {
-    fn clone_of(chance: &mut Self) -> Self {
-        chance.next();
-        chance.clone()
+    fn of_its_own(chance: &mut Self) -> Self {
+        Self::of_seed(chance.next())
     }
 }
 
