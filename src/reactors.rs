@@ -79,7 +79,11 @@ impl Reactor {
     async fn lease(&self) -> Result<Option<(i64, Position)>, StoreError> {
         let now = self.app.clock.now();
         // Only one process has the embedded store.
-        let free = if matches!(*self.app.db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $3 OR lease_until > $5 OR owner = $2)" };
+        let free = if matches!(*self.app.db, Db::Sqlite(_)) {
+            "1 = 1"
+        } else {
+            "(lease_until < $3 OR lease_until > $5 OR owner = $2)"
+        };
         let sql = format!(
             "UPDATE reactor_checkpoints SET owner = $2, epoch = epoch + 1, lease_until = $4 \
              WHERE name = $1 AND {free} AND CAST($3 AS BIGINT) IS NOT NULL \

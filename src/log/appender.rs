@@ -55,7 +55,17 @@ impl Appender {
         let (interactive, commands) = mpsc::channel(INTERACTIVE_QUEUE);
         let (bulk, batches) = mpsc::channel(BULK_QUEUE);
         let failing = Arc::<AtomicBool>::default();
-        let writer = Writer { failing: failing.clone(), db, clock, epoch, head, on_fatal, commands, batches, held_back: Vec::new() };
+        let writer = Writer {
+            failing: failing.clone(),
+            db,
+            clock,
+            epoch,
+            head,
+            on_fatal,
+            commands,
+            batches,
+            held_back: Vec::new(),
+        };
         (Self { interactive, bulk, failing }, tokio::spawn(writer.run()))
     }
 

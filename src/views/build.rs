@@ -104,7 +104,8 @@ pub(super) async fn lease(
     now: Timestamp,
 ) -> Result<Option<(i64, Position)>, StoreError> {
     // Only one process has the embedded store: what another one held, it holds no more.
-    let free = if matches!(db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $4 OR lease_until > $6 OR owner = $3)" };
+    let free =
+        if matches!(db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $4 OR lease_until > $6 OR owner = $3)" };
     let sql = format!(
         "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = $5 \
          WHERE view = $1 AND build = $2 AND {free} AND CAST($4 AS BIGINT) IS NOT NULL AND CAST($6 AS BIGINT) IS NOT NULL \

@@ -29,12 +29,19 @@ async fn a_database_that_crashes_and_recovers_loses_nothing_acknowledged_and_the
     let client = server.client();
     let (_gate, node) = watch::channel(Some(client.clone()));
     let indexed = Indexed::connect(&client, "big", &big, &projects).await;
-    let mut load = Load::start(vec![node], small, &mut chance);
+    let mut load = Load::start(vec![node], small, 400, &mut chance);
     for restart in 0..RESTARTS {
         indexed.reset(&client).await;
         tokio::time::sleep(chance.millis(50, 900)).await;
         let cluster = cluster.clone();
-        let work = move || if restart % 2 == 0 { cluster.restart_at_once() } else { cluster.kill(); cluster.start_again() };
+        let work = move || {
+            if restart % 2 == 0 {
+                cluster.restart_at_once()
+            } else {
+                cluster.kill();
+                cluster.start_again()
+            }
+        };
         tokio::task::spawn_blocking(work).await.expect("it comes back");
         load.check();
     }

@@ -161,7 +161,8 @@ pub(crate) async fn settled(client: &Client) {
             return Err(format!("index runs {}", Value::from(open)));
         }
         // What was added a moment ago has no run yet: its repository is not even discovered.
-        let integrations = client.list("/api/v1/integrations?state=active").await.map_err(|error| format!("{error:?}"))?;
+        let integrations =
+            client.list("/api/v1/integrations?state=active").await.map_err(|error| format!("{error:?}"))?;
         let indexed = client.list("/api/v1/repositories?state=indexed").await.map_err(|error| format!("{error:?}"))?;
         let waits = integrations.iter().find(|one| !indexed.iter().any(|found| found["integration"] == one["id"]));
         if let Some(waits) = waits {
@@ -179,7 +180,8 @@ pub(crate) async fn settled(client: &Client) {
 pub(crate) async fn verified(client: &Client) {
     // Another node moves a view now and then: then it is compared once more.
     let answer = until("a comparison of the views", async || {
-        let answer = client.post("/api/v1/views/verify", None, &json!({})).await.map_err(|error| format!("{error:?}"))?;
+        let answer =
+            client.post("/api/v1/views/verify", None, &json!({})).await.map_err(|error| format!("{error:?}"))?;
         if answer.status == 200 { Ok(answer) } else { Err(format!("{} {}", answer.status, answer.body)) }
     })
     .await;

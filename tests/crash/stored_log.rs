@@ -64,7 +64,8 @@ impl StoredLog {
     }
 
     async fn read(db: &Db) -> Self {
-        let rows = async |sql: &str| db.read(Area::Log, sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows =
+            async |sql: &str| db.read(Area::Log, sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
         let events = rows(
             "SELECT global_position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
              metadata, event_id, recorded_at, leaf_hash FROM events ORDER BY global_position",
@@ -173,7 +174,11 @@ impl StoredLog {
         for entry in entries {
             let event = usize::try_from(entry.position - 1).ok().and_then(|at| self.events.get(at));
             let event = event.unwrap_or_else(|| panic!("acknowledged and lost: {entry:?}"));
-            assert_eq!((event.stream_id.as_str(), event.event_type.as_str()), (&*entry.id, entry.event_type), "{entry:?}");
+            assert_eq!(
+                (event.stream_id.as_str(), event.event_type.as_str()),
+                (&*entry.id, entry.event_type),
+                "{entry:?}"
+            );
             if let Some(version) = entry.version {
                 assert_eq!(event.sequence, version, "{entry:?}");
             }

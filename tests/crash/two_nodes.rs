@@ -50,7 +50,7 @@ async fn two_nodes_over_one_database_write_one_log_without_gaps_and_take_over_fr
     let reader = Reader::start(&url);
     let first = servers[0].as_ref().expect("it runs").client();
     let indexed = Indexed::connect(&first, "big", &big, &projects).await;
-    let mut load = Load::start(nodes, small, &mut chance);
+    let mut load = Load::start(nodes, small, 30, &mut chance);
     for _ in 0..KILLS {
         let victim = chance.below(2) as usize;
         indexed.reset(&servers[1 - victim].as_ref().expect("it runs").client()).await;
@@ -87,7 +87,9 @@ async fn two_nodes_over_one_database_write_one_log_without_gaps_and_take_over_fr
     log.check();
     log.check_acknowledged(&ledger);
     let read = reader.stop(log.events.len() as i64).await;
-    part.say(&format!("{CLIENTS} clients, {KILLS} kills; {figures}; {read} events followed; {commits} commits compared"));
+    part.say(&format!(
+        "{CLIENTS} clients, {KILLS} kills; {figures}; {read} events followed; {commits} commits compared"
+    ));
 }
 
 /// Reads the log past the servers while they write it, and fails at the first gap or repetition.
@@ -105,12 +107,10 @@ impl Reader {
             let mut connection = PgConnection::connect(&url).await.expect("the database answers");
             while !stopped.load(Ordering::Relaxed) {
                 let after = reached.load(Ordering::Relaxed);
-                let sql = "SELECT global_position FROM events WHERE global_position > $1 ORDER BY global_position LIMIT 1000";
-                let found: Vec<i64> = sqlx::query_scalar(sql)
-                    .bind(after)
-                    .fetch_all(&mut connection)
-                    .await
-                    .expect("the log can be read");
+                let sql =
+                    "SELECT global_position FROM events WHERE global_position > $1 ORDER BY global_position LIMIT 1000";
+                let found: Vec<i64> =
+                    sqlx::query_scalar(sql).bind(after).fetch_all(&mut connection).await.expect("the log can be read");
                 for (position, expected) in found.iter().zip(after + 1..) {
                     assert_eq!(*position, expected, "a reader of the log meets a gap");
                 }

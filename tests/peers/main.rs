@@ -11,7 +11,8 @@ const ENOUGH: usize = 150;
 fn the_commits_of_random_issues_are_those_that_git_log_names_also_with_awkward_messages() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("repository.git");
-    let shape = Shape { seed: 29, commits: 3_000, heads: 30, tags: 20, pull_requests: 150, awkward: true, ..Shape::default() };
+    let shape =
+        Shape { seed: 29, commits: 3_000, heads: 30, tags: 20, pull_requests: 150, awkward: true, ..Shape::default() };
     repositories::generate(&path, &shape).expect("git makes a repository");
     let judge = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/peers/compare_with_git_log.py");
     let output = Command::new("python3")

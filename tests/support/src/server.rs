@@ -154,7 +154,8 @@ impl Home {
             return Err(Refused { code: status.code(), said });
         };
         let url = line.strip_prefix("keytrail serves on ").unwrap_or_else(|| panic!("the server printed {line:?}"));
-        let endpoint = std::fs::read(self.data().join("server.json")).expect("a server that serves says how to come in");
+        let endpoint =
+            std::fs::read(self.data().join("server.json")).expect("a server that serves says how to come in");
         let endpoint: serde_json::Value = serde_json::from_slice(&endpoint).expect("server.json is JSON");
         let token = endpoint["token"].as_str().expect("server.json holds a token");
         // What it prints from here on goes nowhere, but the pipe stays open.

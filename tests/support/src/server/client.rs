@@ -108,7 +108,12 @@ async fn send(request: RequestBuilder) -> Result<Answer, NoAnswer> {
     let replayed = response.headers().contains_key("idempotency-replayed");
     let position = response.headers().get("x-log-position").and_then(|text| text.to_str().ok()?.parse().ok());
     let bytes = response.bytes().await.map_err(NoAnswer)?;
-    Ok(Answer { status, position: position.unwrap_or(0), replayed, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+    Ok(Answer {
+        status,
+        position: position.unwrap_or(0),
+        replayed,
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
+    })
 }
 
 impl Answer {
