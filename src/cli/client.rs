@@ -118,7 +118,7 @@ impl Client {
         }
         let problem: Problem =
             response.json().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })?;
-        let detail = problem.detail.unwrap_or(problem.title);
+        let detail = [Some(problem.title), problem.detail].into_iter().flatten().collect::<Vec<_>>().join(" ");
         Err(CliError::Problem { status: status.as_u16(), code: problem.code, detail })
     }
 

@@ -53,7 +53,7 @@ impl Events {
             let cause = event["causation"].as_str().map(|cause| format!(", because of {cause}")).unwrap_or_default();
             output::print(&format!(
                 "{:>6}  {}  {} ({})  {}{cause}",
-                event["position"],
+                event["position"].to_string(),
                 text("recorded_at").get(..19).unwrap_or_default(),
                 event["actor"]["name"].as_str().unwrap_or_default(),
                 text("source"),
@@ -80,7 +80,7 @@ impl Events {
             let text = |member: &str| event[member].as_str().unwrap_or_default();
             output::print(&format!(
                 "{:>6}  {}  {} #{}  by {} ({})",
-                event["position"],
+                event["position"].to_string(),
                 text("recorded_at").get(..19).unwrap_or_default(),
                 text("event_type"),
                 event["sequence"],

@@ -75,7 +75,7 @@ struct Failure {
 struct Project {
     project: String,
     issues: u64,
-    commits: u64,
+    links: u64,
     denied: bool,
 }
 
@@ -132,12 +132,14 @@ async fn index(client: &Client, path: &Path, started: Instant) -> Result<Summary
 async fn request(client: &Client, path: &Path) -> Result<(String, String), CliError> {
     let text = path.to_str().ok_or_else(|| CliError::Input("the path is not UTF-8; rename the folder".into()))?;
     let connection = json!({ "kind": "path", "path": text });
-    let name = path.to_string_lossy();
-    let name = name.trim_start_matches('/');
-    let name: String = name.chars().rev().take(100).collect::<Vec<_>>().into_iter().rev().collect();
-    let body = json!({ "name": name, "connection": connection });
-    let added: Result<Integration, _> = client.post("/api/v1/integrations", &body).await;
-    let (integration, new) = match added {
+    let mut added =
+        client.post("/api/v1/integrations", &json!({ "name": short(path), "connection": connection })).await;
+    if matches!(&added, Err(CliError::Problem { code, .. }) if code == "integration_name_taken") {
+        // Another folder of the same name: the whole path tells them apart.
+        let name: String = text.chars().skip(text.chars().count().saturating_sub(100)).collect();
+        added = client.post("/api/v1/integrations", &json!({ "name": name, "connection": connection })).await;
+    }
+    let (integration, new): (Integration, bool) = match added {
         Ok(added) => (added, true),
         // It is there: look at it again.
         Err(CliError::Problem { code, .. }) if code == "connection_taken" => {
@@ -161,6 +163,13 @@ async fn request(client: &Client, path: &Path) -> Result<(String, String), CliEr
         }
     }
     Err(CliError::Failed("the repository was not looked at in time; see `keytrail run list`".into()))
+}
+
+/// The folder's own name: what people call the repository.
+fn short(path: &Path) -> String {
+    let folder = if path.file_name().is_some_and(|name| name == ".git") { path.parent() } else { Some(path) };
+    let name = folder.and_then(Path::file_name).map_or_else(|| "repository".into(), |name| name.to_string_lossy());
+    name.strip_suffix(".git").unwrap_or(&name).chars().take(100).collect()
 }
 
 async fn again(client: &Client, id: String, last_run: Option<String>) -> Result<(String, String), CliError> {
@@ -238,7 +247,7 @@ fn print(summary: &Summary, path: &Path) {
                 "    {:<12} {} in {}",
                 project.project,
                 output::count(project.issues, "issue"),
-                output::count(project.commits, "commit")
+                output::count(project.links, "link")
             ));
         }
     }

@@ -7,7 +7,7 @@ use actix_web::{
         header::{ETAG, HeaderName, LOCATION, RETRY_AFTER},
     },
 };
-use keytrail_domain::recorded::{Position, Sequence};
+use keytrail_domain::recorded::Sequence;
 use keytrail_projections::view::Read;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,7 +25,7 @@ pub(super) struct Pending {
     /// Of what.
     pub(super) id: Uuid,
     /// The position of the change in the log; reads take it as `min_position`.
-    pub(super) position: Position,
+    pub(super) position: i64,
 }
 
 /// What is shown with its version.

@@ -4,11 +4,7 @@ use actix_web::{
     HttpResponse, get,
     web::{Data, Query},
 };
-use keytrail_domain::{
-    metadata::Source,
-    recorded::{Position, Sequence},
-    timestamp::Timestamp,
-};
+use keytrail_domain::{metadata::Source, recorded::Position, timestamp::Timestamp};
 use keytrail_projections::audit_trail::{self, AuditEntry, AuditFilter, EventType, Order};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -26,7 +22,7 @@ use super::{
 #[schema(as = AuditEntry)]
 pub(super) struct Entry {
     /// Its place in the log.
-    position: Position,
+    position: i64,
     /// When it became durable.
     #[schema(value_type = String, format = DateTime)]
     recorded_at: Timestamp,
@@ -43,7 +39,7 @@ pub(super) struct Entry {
     /// The id of its stream.
     stream_id: Uuid,
     /// Its place in its stream.
-    sequence: Sequence,
+    sequence: i64,
     /// Its stored name.
     #[schema(example = "integration.added")]
     event_type: String,
@@ -111,15 +107,15 @@ pub(super) struct EventsQuery {
     #[param(inline)]
     order: Option<Direction>,
     /// Only those after this position.
-    after: Option<Position>,
+    after: Option<i64>,
     /// Only those up to and with this position.
-    until: Option<Position>,
+    until: Option<i64>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 /// Events, told as sentences.

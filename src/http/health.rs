@@ -1,7 +1,7 @@
 //! Whether the server lives, whether it is ready, and its figures.
 
 use actix_web::{HttpResponse, get, http::header::RETRY_AFTER, web::Data};
-use keytrail_domain::{recorded::Position, timestamp::Timestamp};
+use keytrail_domain::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -32,7 +32,7 @@ pub(super) struct Readiness {
     /// Whether the store takes writes.
     store_writable: bool,
     /// The last position of the log.
-    head: Position,
+    head: i64,
     /// When it was recorded.
     #[schema(value_type = String, format = DateTime)]
     head_recorded_at: Timestamp,
@@ -51,7 +51,7 @@ struct ViewReadiness {
     #[schema(value_type = String)]
     status: Status,
     /// How many events it is behind the log.
-    lag: Position,
+    lag: i64,
 }
 
 /// A clock that is this much behind the log, in seconds, is wrong.

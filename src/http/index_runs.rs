@@ -9,7 +9,7 @@ use actix_web::{
 use keytrail_domain::{
     id::{IndexRunId, RepositoryId},
     index_run::{Cause, Command, IndexRun as Aggregate},
-    recorded::{Position, Sequence},
+    recorded::Sequence,
     timestamp::Timestamp,
 };
 use keytrail_projections::index_runs::{self, IndexRun as Row, RunState};
@@ -62,9 +62,9 @@ pub(super) struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
     /// Its version, which is its ETag, too.
-    version: Sequence,
+    version: i64,
     /// The position of the last event that changed anything of this.
-    position: Position,
+    position: i64,
 }
 
 /// What a run saw.
@@ -152,7 +152,7 @@ pub(super) struct ListQuery {
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -160,7 +160,7 @@ pub(super) struct ListQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct WatchQuery {
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
     /// Waits so many milliseconds, at most 30000, for the run to end.
     wait_ms: Option<u64>,
 }

@@ -5,9 +5,10 @@ use actix_web::{
     web::{Data, Path, Query},
 };
 use keytrail_domain::{
+    claim::{Claim, ClaimScope},
     id::IntegrationId,
     integration::{Command, Integration as Aggregate, IntegrationName},
-    recorded::{Position, Sequence},
+    recorded::Sequence,
     service::Connection,
     timestamp::Timestamp,
 };
@@ -28,7 +29,10 @@ use super::{
     place::{self, Place},
     words,
 };
-use crate::{app::Context, ids};
+use crate::{
+    app::{Context, DispatchError},
+    ids,
+};
 
 /// An integration: one connection to a git service or folder.
 #[derive(Serialize, ToSchema)]
@@ -53,9 +57,9 @@ pub(super) struct Shown {
     #[schema(value_type = String, format = DateTime)]
     added_at: Timestamp,
     /// Its version, which is its ETag, too.
-    version: Sequence,
+    version: i64,
     /// The position of its last change.
-    position: Position,
+    position: i64,
 }
 
 impl Shown {
@@ -123,7 +127,7 @@ pub(super) struct ListQuery {
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -131,7 +135,7 @@ pub(super) struct ListQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct OneQuery {
     /// The answer is at least as new as this position.
-    pub(super) min_position: Option<Position>,
+    pub(super) min_position: Option<i64>,
 }
 
 /// Integrations in the order in which they were added, removed ones too.
@@ -183,12 +187,38 @@ pub(super) async fn add_integration(
         None => {
             let name = name(&body.value.name)?;
             let connection = place::checked(&api, &admin, body.value.connection).await?;
-            let command = Command::Add { name, connection };
-            api.app.dispatch::<Aggregate>(ids::new_id(), command, context, Vec::new()).await?
+            let command = Command::Add { name: name.clone(), connection: connection.clone() };
+            match api.app.dispatch::<Aggregate>(ids::new_id(), command, context, Vec::new()).await {
+                Ok(committed) => committed,
+                Err(error) => return Err(naming_the_holder(&api, &name, &connection, error).await),
+            }
         }
     };
     let read = integration_list::by_id(IntegrationId(committed.stream.id));
     Ok(api.changed(committed, Telling::created("/api/v1/integrations"), read, Shown::of).await)
+}
+
+/// Whoever may not add an integration is told which one is in the way. When name and place are both taken, the place is
+/// what counts: another name would not help.
+async fn naming_the_holder(
+    api: &Api,
+    name: &IntegrationName,
+    connection: &Connection,
+    error: DispatchError,
+) -> ApiError {
+    let DispatchError::Claimed(claim) = error else { return error.into() };
+    let head = api.app.log.feed().head().position;
+    let holder =
+        async |read| api.app.read_at_least(head, read).await.ok().and_then(|rows: Vec<Row>| rows.into_iter().next());
+    let (claim, holder) = match holder(integration_list::by_place(connection)).await {
+        Some(row) => (Claim { scope: ClaimScope::Connection, key: claim.key }, Some(row)),
+        None => (claim, holder(integration_list::by_name(name.as_str())).await),
+    };
+    let error = ApiError::from(DispatchError::Claimed(claim));
+    match holder {
+        Some(row) => error.with("integration", row.id.to_string()),
+        None => error,
+    }
 }
 
 /// One integration.

@@ -102,7 +102,7 @@ pub(super) struct ShownCommit {
     #[schema(value_type = Vec<String>, example = json!(["subject", "body"]))]
     places: Places,
     /// The position since which this is known.
-    position: Position,
+    position: i64,
 }
 
 /// Who wrote a commit.
@@ -127,9 +127,9 @@ pub(super) struct ShownBranch {
     /// In which repository.
     repository: RepositoryName,
     /// The position since which it is there.
-    position: Position,
+    position: i64,
     /// The position since which it names this commit.
-    moved_position: Position,
+    moved_position: i64,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -137,9 +137,9 @@ pub(super) struct ShownBranch {
 #[into_params(parameter_in = Query)]
 pub(super) struct IssueQuery {
     /// As it was known at this position.
-    as_of: Option<Position>,
+    as_of: Option<i64>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -147,13 +147,13 @@ pub(super) struct IssueQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// As it was known at this position.
-    as_of: Option<Position>,
+    as_of: Option<i64>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 /// Where a page of commits ended.

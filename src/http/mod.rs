@@ -21,7 +21,7 @@ mod place;
 mod projects;
 mod repositories;
 mod routes;
-mod spec;
+pub mod spec;
 mod streams;
 mod tokens;
 mod unrouted;

@@ -7,7 +7,7 @@ use actix_web::{
 use keytrail_domain::{
     id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{Cause, Command, FailureCode, IndexRun as Run},
-    recorded::{Position, Sequence, StreamId},
+    recorded::{Sequence, StreamId},
     repository::Repository as Aggregate,
     timestamp::Timestamp,
 };
@@ -65,9 +65,9 @@ pub(super) struct Shown {
     /// Of these, commits that name an issue, or seem to.
     keyed: u64,
     /// Its version, which is its ETag, too.
-    version: Sequence,
+    version: i64,
     /// The position of the last event that changed anything of this.
-    position: Position,
+    position: i64,
 }
 
 /// Why an index run failed.
@@ -122,7 +122,7 @@ pub(super) struct ListQuery {
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -137,7 +137,7 @@ pub(super) struct OfIntegrationQuery {
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 /// Repositories in the order in which they were discovered, forgotten ones too.

@@ -69,6 +69,12 @@ pub fn spec() -> OpenApi {
     spec
 }
 
+/// The whole description as it is committed and printed: indented JSON.
+pub fn json() -> String {
+    // It is made of strings, numbers and lists, which can always be written.
+    spec().to_pretty_json().unwrap_or_default()
+}
+
 /// What is the same for all routes of a shape; no route repeats it.
 fn add_common(path: &str, operation: &mut Operation) {
     let secured = operation.security.is_some();
@@ -127,8 +133,7 @@ mod tests {
     #[test]
     fn the_committed_description_is_the_one_that_the_routes_give() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/v1.json");
-        let mut now = spec().to_pretty_json().expect("a description is JSON");
-        now.push('\n');
+        let now = json() + "\n";
         #[expect(clippy::disallowed_methods, reason = "a switch for who changes a route, not for the program")]
         let rewrite = std::env::var_os("KEYTRAIL_WRITE_OPENAPI").is_some();
         if rewrite {
@@ -140,6 +145,16 @@ mod tests {
             "openapi/v1.json is not what the routes say; run KEYTRAIL_WRITE_OPENAPI=1 cargo test -p keytrail spec and \
              look at the difference"
         );
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let text = spec().to_json().expect("a description is JSON");
+        let spec: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap_or_default();
+            assert!(spec.pointer(pointer).is_some(), "{pointer} is described nowhere");
+        }
     }
 
     #[test]

@@ -32,9 +32,9 @@ use super::{
 #[derive(Serialize, ToSchema)]
 pub(super) struct StreamEvent {
     /// Its place in the log.
-    position: Position,
+    position: i64,
     /// Its place in its stream.
-    sequence: Sequence,
+    sequence: i64,
     /// Its own id.
     event_id: Uuid,
     /// Its stored name.
@@ -61,7 +61,7 @@ pub(super) struct StreamEvent {
 #[into_params(parameter_in = Query)]
 pub(super) struct StreamQuery {
     /// Only those up to and with this position.
-    until: Option<Position>,
+    until: Option<i64>,
     /// Whether to tell the state after each event.
     state: Option<bool>,
     /// `next` of the page before.

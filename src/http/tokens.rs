@@ -8,7 +8,7 @@ use keytrail_domain::{
     access::{Access, Command, Role},
     display_text::DisplayText,
     id::TokenId,
-    recorded::{Position, Sequence},
+    recorded::Sequence,
     timestamp::Timestamp,
 };
 use keytrail_projections::token_list::{self, Token as Row};
@@ -58,9 +58,9 @@ pub(super) struct Shown {
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
     /// Its version, which is its ETag, too.
-    version: Sequence,
+    version: i64,
     /// The position of its last change.
-    position: Position,
+    position: i64,
 }
 
 /// Whether a token works.
@@ -120,7 +120,7 @@ pub(super) struct Issued {
     /// Which.
     id: Uuid,
     /// The position in the log; reads take it as `min_position`.
-    position: Position,
+    position: i64,
     /// The token. It is told this once; nothing when an earlier request with the same idempotency key made it.
     token: Option<String>,
     /// How it is listed.
@@ -136,7 +136,7 @@ pub(super) struct ListQuery {
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<Position>,
+    min_position: Option<i64>,
 }
 
 /// Tokens in the order in which they were made, revoked and expired ones too.
@@ -169,7 +169,7 @@ pub(super) async fn issue_token(
     let context = admin.context(key.of(&api, &admin, "IssueToken", &body.bytes), None);
     let TokenToIssue { name, role, expires_in_days } = body.value;
     let (id, new) = (TokenId(ids::new_id()), NewToken::random());
-    let expires_at = now.plus_micros(i64::from(expires_in_days) * DAY);
+    let expires_at = now.plus_micros(i64::from(expires_in_days).saturating_mul(DAY));
     let name = DisplayText::clean(&name);
     let companions = vec![new.issue_statement(id, &name, role, expires_at)];
     let command = Command::IssueToken { name, role, expires_at, prefix: new.prefix.clone() };

@@ -19,7 +19,7 @@ use crate::views::{Status, Verdict, VerifyError, ViewState};
 #[derive(Serialize, ToSchema)]
 pub(super) struct Views {
     /// The last position of the log.
-    head: Position,
+    head: i64,
     /// By name.
     items: Vec<Shown>,
 }
@@ -36,11 +36,11 @@ pub(super) struct Shown {
     #[schema(value_type = String)]
     status: Status,
     /// How far it is.
-    position: Position,
+    position: i64,
     /// How many events it is behind the log.
-    lag: Position,
+    lag: i64,
     /// How far a new build is, when there is one.
-    building: Option<Position>,
+    building: Option<i64>,
     /// What went wrong.
     error: Option<String>,
 }
@@ -77,7 +77,7 @@ struct OneVerdict {
     /// Whether it is what the log says.
     same: bool,
     /// At which position.
-    position: Position,
+    position: i64,
     /// Table by table.
     tables: Vec<OneTable>,
 }

@@ -28,7 +28,7 @@ pub use self::{
 #[expect(clippy::large_enum_variant, reason = "a server has one, behind an Arc")]
 pub enum Db {
     /// Embedded.
-    Sqlite(Sqlite),
+    Sqlite(Box<Sqlite>),
     /// For several nodes.
     Postgres(Postgres),
 }
@@ -36,7 +36,7 @@ pub enum Db {
 impl Db {
     /// The embedded store in `folder`, which exists.
     pub fn open_sqlite(folder: &Path) -> Result<Self, StoreError> {
-        Sqlite::open(folder).map(Self::Sqlite)
+        Sqlite::open(folder).map(Box::new).map(Self::Sqlite)
     }
 
     /// A PostgreSQL database.

@@ -1,0 +1,13 @@
+//! The HTTP API from outside: a real server on a port of its own, a store of its own, requests over the wire. Every case
+//! ends with a look behind: no job is left, every view is live.
+
+mod access;
+mod history;
+mod indexing;
+mod integrations;
+mod places;
+mod refusals;
+mod repository;
+mod server;
+mod the_server;
+mod tokens;

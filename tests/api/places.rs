@@ -1,0 +1,90 @@
+//! Which paths may be added, and what is given away of the others.
+
+use std::{os::unix::fs::symlink, path::Path};
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{
+    repository::{self, git},
+    server::{Answer, Server, answer, on_sqlite},
+};
+
+async fn add_remotely(server: &Server, token: &str, path: impl AsRef<Path>) -> Answer {
+    let body = json!({ "name": "a name", "connection": { "kind": "path", "path": path.as_ref() } });
+    answer(server.request(Method::POST, "/api/v1/integrations").bearer_auth(token).json(&body)).await
+}
+
+#[test]
+fn only_what_lies_below_a_root_may_be_added_and_nothing_is_said_of_the_rest() {
+    on_sqlite(|server| async move {
+        let admin = server.token("admin").await;
+        let (root, elsewhere) = (server.root.clone(), server.elsewhere.clone());
+        repository::empty(&elsewhere.join("secret"));
+        repository::empty(&root.join("fine"));
+        symlink(elsewhere.join("secret"), root.join("link")).expect("a link");
+        symlink(elsewhere.join("nothing"), root.join("dangling")).expect("a link");
+        symlink(&elsewhere, root.join("way")).expect("a link");
+        std::fs::create_dir(root.join("pointing")).expect("a folder");
+        let gitdir = format!("gitdir: {}\n", elsewhere.join("secret/.git").display());
+        std::fs::write(root.join("pointing/.git"), gitdir).expect("a file");
+        std::fs::create_dir(root.join("half")).expect("a folder");
+        symlink(elsewhere.join("secret/.git"), root.join("half/.git")).expect("a link");
+        let outside = [
+            elsewhere.join("secret"),
+            elsewhere.join("nothing"),
+            elsewhere.clone(),
+            "/".into(),
+            "/etc/passwd".into(),
+            "/nonexistent/x".into(),
+            root.join("../elsewhere/secret"),
+            root.join("../elsewhere/nothing"),
+            root.join("fine/../../nothing"),
+            root.join("link"),
+            root.join("dangling"),
+            root.join("dangling/below"),
+            root.join("way/secret"),
+            root.join("way/nothing"),
+            root.join("pointing"),
+            root.join("half"),
+        ];
+        let mut words = std::collections::HashSet::new();
+        for path in outside {
+            let refused = add_remotely(&server, &admin, &path).await.refused(422, "path_outside_roots");
+            assert!(!refused.text.contains(elsewhere.to_str().expect("UTF-8")), "{}", refused.text);
+            words.insert(refused.text_of("detail"));
+        }
+        assert_eq!(words.len(), 1, "what is there and what is not are told apart: {words:?}");
+        add_remotely(&server, &admin, root.join("nothing")).await.refused(422, "path_not_found");
+        add_remotely(&server, &admin, root.join("fine")).await.with(StatusCode::CREATED);
+        // Who is on this machine may add what they can read anyway.
+        server.add("local", &elsewhere.join("secret")).await.with(StatusCode::CREATED);
+    });
+}
+
+#[test]
+fn what_cannot_be_indexed_is_refused_before_anything_is_made() {
+    on_sqlite(|server| async move {
+        let root = server.root.clone();
+        std::fs::create_dir(root.join("plain")).expect("a folder");
+        std::fs::write(root.join("file"), "text").expect("a file");
+        std::fs::create_dir(root.join("sha256")).expect("a folder");
+        git(&root.join("sha256"), &["init", "-q", "--object-format=sha256"]);
+        repository::with_commits(&root.join("deep"), &["A-1", "A-2"]);
+        let source = format!("file://{}", root.join("deep").display());
+        git(&root, &["clone", "-q", "--depth", "1", &source, "shallow"]);
+        server.add("a", &root.join("plain")).await.refused(422, "not_a_repository");
+        server.add("a", &root.join("file")).await.refused(422, "not_a_repository");
+        server.add("a", &root.join("sha256")).await.refused(422, "sha256_unsupported");
+        server.add("a", &root.join("shallow")).await.refused(422, "shallow");
+        server.add("a", Path::new("relative")).await.refused(422, "path_relative");
+        server.add("a", Path::new("")).await.refused(422, "path_relative");
+        server.add("a", &root.join("nul\u{0}byte")).await.refused(422, "path_invalid");
+        server.add("a", &root.join("line\nend")).await.refused(422, "path_invalid");
+        server.add("a", &root.join("x".repeat(5000))).await.refused(422, "path_invalid");
+        server.add("a", &root.join("x".repeat(300))).await.refused(422, "path_not_found");
+        assert!(server.get("/api/v1/integrations").await.items().is_empty());
+        assert!(server.get("/api/v1/events?stream=&type=integration.").await.status.is_client_error());
+        assert!(server.get("/api/v1/events?type=integration.").await.items().is_empty());
+    });
+}

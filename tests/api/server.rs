@@ -1,0 +1,251 @@
+//! A server for one case, and a client that looks at every answer.
+
+use std::{
+    future::Future,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use actix_web::dev::ServerHandle;
+use keytrail::{
+    app::App,
+    boot,
+    clock::Clock,
+    config::Config,
+    http::{self, HttpSettings, LocalToken},
+    store::{Area, Db},
+    views::Status,
+};
+use keytrail_test_support::postgres::database;
+use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+
+/// No case takes longer than this, however slow the machine: one that does hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// 2026-11-21T06:00:00Z
+const BEGINNING: i64 = 1_795_240_800_000_000;
+
+/// Runs a case on each engine: `sqlite::name` and `postgres::name`.
+macro_rules! on_both_engines {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { $crate::server::on_sqlite(super::$name); })+
+        }
+        mod postgres {
+            $(#[test] fn $name() { $crate::server::on_postgres(super::$name); })+
+        }
+    };
+}
+pub(crate) use on_both_engines;
+
+/// A running server.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) app: Arc<App>,
+    pub(crate) address: SocketAddr,
+    /// The only folder below which repositories may be added.
+    pub(crate) root: PathBuf,
+    /// A folder beside it.
+    pub(crate) elsewhere: PathBuf,
+    pub(crate) local_token: String,
+    now: Arc<AtomicI64>,
+    client: reqwest::Client,
+}
+
+/// An answer that was looked at.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+    pub(crate) text: String,
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+pub(crate) fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
+    runtime().block_on(serve(None, case));
+}
+
+pub(crate) fn on_postgres<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
+    runtime().block_on(async {
+        let database = database().await;
+        serve(Some(database.url()), case).await;
+    });
+}
+
+async fn serve<F: Future<Output = ()>>(database_url: Option<String>, case: impl FnOnce(Server) -> F) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().canonicalize().expect("it is there");
+    let (root, elsewhere) = (path.join("root"), path.join("elsewhere"));
+    for made in [&root, &elsewhere] {
+        std::fs::create_dir(made).expect("a folder");
+    }
+    let mut config = Config::default();
+    config.store.folder = path.join("data");
+    config.secrets.root_key_file = Some(path.join("root.key"));
+    if let Some(url) = database_url {
+        keytrail::secrets::RootKey::random().write_new(&path.join("root.key")).expect("a root key");
+        config.store.database_url = Some(url.into());
+        config.store.connections = 8;
+    }
+    let now = Arc::new(AtomicI64::new(BEGINNING));
+    let app = boot::start(&config, Clock::Fixed(now.clone())).await.expect("it starts");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (local_token, local) = LocalToken::random();
+    let settings = HttpSettings { workers: 1, roots: vec![root.clone()], local_token: Some(local), metrics: None };
+    let serving = http::serve(app.clone(), settings, listener).expect("it serves");
+    let handle = serving.handle();
+    tokio::spawn(serving);
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let server = Server { app, address, root, elsewhere, local_token, now, client };
+    server.views_are_live().await;
+    assert!(tokio::time::timeout(PATIENCE, case(server.clone())).await.is_ok(), "it hangs");
+    server.look_behind().await;
+    stop(handle, &server.app).await;
+}
+
+async fn stop(handle: ServerHandle, app: &App) {
+    handle.stop(false).await;
+    app.stop().await;
+}
+
+impl Server {
+    /// Waits until all views can be read.
+    async fn views_are_live(&self) {
+        soon("all views are live", || async {
+            self.app.views.states().iter().all(|(.., state)| state.status == Status::Live)
+        })
+        .await;
+    }
+
+    /// Nothing was left undone, and nothing broke.
+    async fn look_behind(&self) {
+        soon("no job is left", || async {
+            let jobs = self.app.db.read(Area::Log, "SELECT kind, key, last_error FROM jobs ORDER BY kind, key", &[]);
+            jobs.await.expect("the jobs").is_empty()
+        })
+        .await;
+        self.views_are_live().await;
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(*self.app.db, Db::Sqlite(_))
+    }
+
+    /// Moves the clock.
+    pub(crate) fn pass_days(&self, days: i64) {
+        self.now.fetch_add(days * 24 * 3600 * 1_000_000, Ordering::Relaxed);
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    /// With the token of an administrator of this machine, who may add any path.
+    pub(crate) fn local(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(&self.local_token)
+    }
+
+    /// A new token with this role.
+    pub(crate) async fn token(&self, role: &str) -> String {
+        let body = json!({ "name": format!("a {role}"), "role": role, "expires_in_days": 30 });
+        let issued = answer(self.local(Method::POST, "/api/v1/tokens").json(&body)).await.with(StatusCode::CREATED);
+        issued.body["token"].as_str().expect("a token").to_owned()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        answer(self.local(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        answer(self.local(Method::POST, path).json(&body)).await
+    }
+
+    /// Adds a repository.
+    pub(crate) async fn add(&self, name: &str, path: &Path) -> Answer {
+        let body = json!({ "name": name, "connection": { "kind": "path", "path": path } });
+        self.post("/api/v1/integrations", body).await
+    }
+
+    /// Sends bytes as they are, and takes the answer as it comes.
+    pub(crate) async fn raw(&self, request: &str) -> String {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(self.address).await.expect("a connection");
+        stream.write_all(request.as_bytes()).await.expect("it takes bytes");
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+        read.expect("it closes").expect("it answers");
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}
+
+/// Sends it, and looks at what every answer has.
+pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+    let response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status(), response.headers().clone());
+    let text = response.text().await.expect("a body");
+    let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+    assert!(headers.contains_key("x-request-id"), "{status} {text}");
+    assert_eq!(headers["x-content-type-options"], "nosniff");
+    if status.is_client_error() || status.is_server_error() && body.get("ready").is_none() {
+        assert_eq!(headers["content-type"], "application/problem+json", "{status} {text}");
+        assert_eq!(body["status"], status.as_u16(), "{text}");
+        assert_eq!(body["request_id"].as_str(), headers["x-request-id"].to_str().ok(), "{text}");
+        assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with('.')), "{text}");
+        assert!(body["title"].is_string() && body["type"].is_string(), "{text}");
+    }
+    Answer { status, headers, body, text }
+}
+
+impl Answer {
+    /// Demands this status.
+    #[track_caller]
+    pub(crate) fn with(self, status: StatusCode) -> Self {
+        assert_eq!(self.status, status, "{}", self.text);
+        self
+    }
+
+    /// Demands this problem.
+    #[track_caller]
+    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
+        assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
+        self
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.text_of("id")
+    }
+
+    pub(crate) fn text_of(&self, member: &str) -> String {
+        self.body[member].as_str().unwrap_or_else(|| panic!("no {member} in {}", self.text)).to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> String {
+        let value = self.headers.get(name).unwrap_or_else(|| panic!("no {name} with {}", self.text));
+        value.to_str().expect("ASCII").to_owned()
+    }
+
+    pub(crate) fn items(&self) -> &[Value] {
+        self.body["items"].as_array().unwrap_or_else(|| panic!("no items in {}", self.text))
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn soon<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    for _ in 0..2_000 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not come true that {what}");
+}

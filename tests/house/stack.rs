@@ -1,0 +1,115 @@
+//! The stack that was decided on, and what cargo says of our packages.
+
+use std::{process::Command, sync::OnceLock};
+
+use serde_json::Value;
+
+use super::{rule::Rule, source, tree};
+
+/// Direct dependencies that do real work.
+const STACK: &[&str] = &[
+    "actix-web",
+    "cqrs-es",
+    "git2",
+    "hmac",
+    "jsonwebtoken",
+    "postgres-es",
+    "serde",
+    "sha2",
+    "sqlx",
+    "tokio",
+    "utoipa",
+];
+
+/// A dependency as a manifest of ours names it.
+pub(crate) struct Dependency {
+    /// The package's name.
+    pub(crate) name: String,
+    /// Whether only tests use it.
+    pub(crate) dev: bool,
+    /// Features that the manifest asks for.
+    pub(crate) features: Vec<String>,
+}
+
+/// What `cargo metadata` says of this platform: our packages and all that they are built of.
+pub(crate) fn metadata() -> &'static Value {
+    static METADATA: OnceLock<Value> = OnceLock::new();
+    METADATA.get_or_init(|| {
+        let rustc = Command::new("rustc").arg("-vV").current_dir(tree::root()).output().expect("rustc is on PATH");
+        let about = String::from_utf8_lossy(&rustc.stdout).into_owned();
+        let host = about.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc names its host");
+        let output = Command::new(env!("CARGO"))
+            .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", host])
+            .current_dir(tree::root())
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("cargo metadata is JSON")
+    })
+}
+
+/// The packages of the metadata.
+pub(crate) fn packages() -> impl Iterator<Item = &'static Value> {
+    metadata()["packages"].as_array().into_iter().flatten()
+}
+
+/// What the manifest of one of our packages names.
+pub(crate) fn dependencies(package: &str) -> Vec<Dependency> {
+    let found = packages().find(|found| found["name"] == package && found["source"].is_null());
+    let found = found.unwrap_or_else(|| panic!("{package} is a member of the workspace"));
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let all = found["dependencies"].as_array().into_iter().flatten();
+    all.map(|one| Dependency {
+        name: text(&one["name"]),
+        dev: one["kind"] == "dev",
+        features: one["features"].as_array().into_iter().flatten().map(text).collect(),
+    })
+    .collect()
+}
+
+#[test]
+fn the_stack_that_was_decided_on_is_used() {
+    let mut rule = Rule::new("the stack is a direct dependency of the server and is used by code that is not a test");
+    let direct = dependencies("keytrail");
+    let sources = source::of_product();
+    for name in STACK {
+        if !direct.iter().any(|one| one.name == *name && !one.dev) {
+            rule.broken_in("Cargo.toml", format_args!("{name} is not a dependency"));
+        }
+        let word = name.replace('-', "_");
+        if !sources.iter().any(|source| !source.lines_with(&word).is_empty()) {
+            rule.broken_in("src", format_args!("nothing uses {word}"));
+        }
+    }
+    rule.hold();
+}
+
+#[test]
+fn every_dependency_is_used() {
+    let mut rule = Rule::new("a crate that nothing uses is not a dependency");
+    let sources = source::all();
+    let members = [
+        ("keytrail", "src/", ""),
+        ("keytrail-domain", "domain/", "domain/"),
+        ("keytrail-projections", "projections/", "projections/"),
+        ("keytrail-test-support", "tests/support/", "tests/support/"),
+    ];
+    for (package, folder, manifest) in members {
+        for one in dependencies(package) {
+            let word = one.name.replace('-', "_");
+            // Tests and benches of the server lie in the root.
+            let places: &[&str] =
+                if one.dev && folder == "src/" { &["src/", "tests/", "benches/", "examples/"] } else { &[folder] };
+            let used =
+                sources.iter().filter(|source| source.is_below(places)).any(|source| has_word_in(&source.text, &word));
+            if !used {
+                rule.broken_in(&format!("{manifest}Cargo.toml"), format_args!("nothing uses {}", one.name));
+            }
+        }
+    }
+    rule.hold();
+}
+
+fn has_word_in(text: &str, word: &str) -> bool {
+    text.lines().any(|line| source::has_word(line, word))
+}
