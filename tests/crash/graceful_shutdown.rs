@@ -43,7 +43,7 @@ async fn stop_and_go_on(part: &Part, home: &Home, url: Option<&str>) {
         assert!(stops <= 20, "no run was stopped between two batches");
         let client = server.client();
         let (gate, node) = watch::channel(Some(client.clone()));
-        let load = Load::start(vec![node], small.clone(), &mut chance);
+        let load = Load::start(vec![node], small.clone(), if url.is_some() { 400 } else { 30 }, &mut chance);
         let run = indexed.reset(&client).await.expect("no run is under way");
         recording(&server, &run).await;
         let began = std::time::Instant::now();

@@ -49,7 +49,7 @@ impl Indexed {
             let found = client.list(&format!("/api/v1/issues/{key}/commits")).await.expect("the server runs");
             let ours: BTreeSet<String> = found
                 .iter()
-                .filter(|commit| commit["repository"] == *self.id)
+                .filter(|commit| commit["repository"]["id"] == *self.id)
                 .filter_map(|commit| commit["sha"].as_str().map(str::to_owned))
                 .collect();
             assert_eq!(ours, self.says[key], "the commits of {key} are not what git log says");

@@ -56,8 +56,9 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    /// Each client has a repository of its own, which it connects and disconnects.
-    pub(crate) fn start(nodes: Vec<Node>, repositories: Vec<PathBuf>, chance: &mut Chance) -> Self {
+    /// Each client has a repository of its own, which it connects and disconnects, and rests for up to `rest_millis` now
+    /// and then: index runs come after short work, so clients that never rest leave them no room.
+    pub(crate) fn start(nodes: Vec<Node>, repositories: Vec<PathBuf>, rest_millis: u64, chance: &mut Chance) -> Self {
         let shared = Arc::new(Shared {
             nodes,
             ledger: Mutex::default(),
@@ -67,8 +68,8 @@ impl Load {
         });
         let mut clients = JoinSet::new();
         for (number, repository) in repositories.into_iter().enumerate() {
-            let worker =
-                Worker { shared: shared.clone(), number, repository, chance: Chance::clone_of(chance), requests: 0 };
+            let (shared, chance) = (shared.clone(), Chance::of_its_own(chance));
+            let worker = Worker { shared, number, repository, rest_millis, chance, requests: 0 };
             clients.spawn(worker.run());
         }
         Self { shared, clients }
@@ -105,9 +106,8 @@ impl Load {
 }
 
 impl Chance {
-    fn clone_of(chance: &mut Self) -> Self {
-        chance.next();
-        chance.clone()
+    fn of_its_own(chance: &mut Self) -> Self {
+        Self::of_seed(chance.next())
     }
 }
 
@@ -133,6 +133,7 @@ struct Worker {
     shared: Arc<Shared>,
     number: usize,
     repository: PathBuf,
+    rest_millis: u64,
     chance: Chance,
     requests: u64,
 }
@@ -163,19 +164,17 @@ impl Worker {
         let added = self.ask(Verb::Post, "/api/v1/integrations", body, "integration.added", Some(name)).await;
         let path = format!("/api/v1/integrations/{}", added.id());
         for _ in 0..1 + self.chance.below(4) {
-            match self.chance.below(3) {
+            let rest = self.chance.millis(1, self.rest_millis);
+            tokio::time::sleep(rest).await;
+            match self.chance.below(2) {
                 0 => {
                     let name = self.name();
                     let body = json!({ "name": name });
                     self.ask(Verb::Put, &format!("{path}/name"), body, "integration.renamed", Some(name)).await;
                 }
-                1 => {
+                _ => {
                     self.ask(Verb::Post, &format!("{path}/pause"), json!({}), "integration.paused", None).await;
                     self.ask(Verb::Post, &format!("{path}/resume"), json!({}), "integration.resumed", None).await;
-                }
-                _ => {
-                    let pause = self.chance.millis(1, 30);
-                    tokio::time::sleep(pause).await;
                 }
             }
         }

@@ -59,7 +59,7 @@ async fn fill_and_free(part: &Part, home: &Home, order: impl Fn(bool)) {
     refused_while_full(&client, &indexed, &spare, &order).await;
     // And under load: full and free again at random moments.
     let (_gate, node) = watch::channel(Some(client.clone()));
-    let mut load = Load::start(vec![node], small, &mut chance);
+    let mut load = Load::start(vec![node], small, 30, &mut chance);
     for _ in 0..TIMES_FULL {
         indexed.reset(&client).await;
         tokio::time::sleep(chance.millis(50, 500)).await;

@@ -29,7 +29,7 @@ async fn a_database_that_crashes_and_recovers_loses_nothing_acknowledged_and_the
     let client = server.client();
     let (_gate, node) = watch::channel(Some(client.clone()));
     let indexed = Indexed::connect(&client, "big", &big, &projects).await;
-    let mut load = Load::start(vec![node], small, &mut chance);
+    let mut load = Load::start(vec![node], small, 400, &mut chance);
     for restart in 0..RESTARTS {
         indexed.reset(&client).await;
         tokio::time::sleep(chance.millis(50, 900)).await;

@@ -50,7 +50,7 @@ async fn two_nodes_over_one_database_write_one_log_without_gaps_and_take_over_fr
     let reader = Reader::start(&url);
     let first = servers[0].as_ref().expect("it runs").client();
     let indexed = Indexed::connect(&first, "big", &big, &projects).await;
-    let mut load = Load::start(nodes, small, &mut chance);
+    let mut load = Load::start(nodes, small, 30, &mut chance);
     for _ in 0..KILLS {
         let victim = chance.below(2) as usize;
         indexed.reset(&servers[1 - victim].as_ref().expect("it runs").client()).await;
