@@ -14,8 +14,8 @@ use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct Events {
-    /// Replay one stream: each event and the state after it. For example integration/0198…
-    #[arg(long, value_name = "TYPE/ID")]
+    /// Replay one stream, named by its id: each event and the state after it
+    #[arg(long, value_name = "ID")]
     stream: Option<String>,
     /// Only up to this position of the log
     #[arg(long, value_name = "POSITION")]
@@ -64,11 +64,15 @@ impl Events {
     }
 
     async fn replay(&self, client: &Client, stream: &str) -> Result<(), CliError> {
-        let wrong = || CliError::Input("a stream is named by its type and id, such as integration/0198…".into());
-        let (stream_type, id) = stream.split_once('/').ok_or_else(wrong)?;
-        if [stream_type, id].iter().any(|part| !part.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))) {
-            return Err(wrong());
-        }
+        // `integration/0198…` as lists write it, or the id alone.
+        let id = stream.rsplit('/').next().unwrap_or(stream);
+        let id: uuid::Uuid = id.parse().map_err(|_| {
+            CliError::Input(format!("{stream:?} names no stream; its id stands in `keytrail events --json`"))
+        })?;
+        let first: Vec<Value> = client.list("/api/v1/events", &[("stream", id.to_string())], 1).await?;
+        let Some(stream_type) = first.first().and_then(|event| event["stream_type"].as_str()) else {
+            return Err(CliError::Input(format!("the log has no stream {id}")));
+        };
         let mut query = vec![("state", "true".to_owned())];
         query.extend(self.until.map(|until| ("until", until.to_string())));
         let path = format!("/api/v1/streams/{stream_type}/{id}/events");
