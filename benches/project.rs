@@ -144,7 +144,8 @@ impl Theirs {
                 transaction.commit().expect("it is committed");
             }
             Self::Postgres(pool) => {
-                let sql = "INSERT INTO issue_view (view_id, version, payload) SELECT id, 2, $1::json FROM unnest($2) id";
+                let sql =
+                    "INSERT INTO issue_view (view_id, version, payload) SELECT id, 2, $1::json FROM unnest($2) id";
                 sqlx::query(sql).bind(view).bind(ids).execute(&*pool).await.expect("rows can be added");
             }
         }
