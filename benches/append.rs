@@ -3,8 +3,8 @@
 //!
 //! `cargo bench --bench append -- [--callers 64] [--seconds 1] [--rounds 5]`
 
-#[path = "measure/cluster.rs"]
-mod cluster;
+#[path = "measure/database.rs"]
+mod database;
 #[path = "measure/flags.rs"]
 mod flags;
 #[path = "measure/table.rs"]
@@ -15,8 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cluster::Cluster;
 use cqrs_es::persist::{PersistedEventRepository, SerializedEvent};
+use database::database;
 use flags::Flags;
 use keytrail::{
     clock::Clock,
@@ -25,6 +25,7 @@ use keytrail::{
     store::{Db, migrate},
 };
 use keytrail_domain::{integration::Integration, recorded::StreamId};
+use keytrail_test_support::postgres::Cluster;
 use postgres_es::PostgresEventRepository;
 use serde_json::Value;
 use sqlx::postgres::PgPoolOptions;
@@ -46,12 +47,10 @@ async fn main() {
     let span = Duration::from_secs_f64(flags.or("seconds", 1.0));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let embedded = log(Db::open_sqlite(folder.path()).expect("an embedded store opens")).await;
-    let Some(cluster) = Cluster::start() else {
-        println!("nothing is measured: there is no PostgreSQL here");
-        return;
-    };
-    let ours = log(Db::open_postgres(&cluster.database("ours").await, 4).await.expect("our database opens")).await;
-    let their_url = cluster.database("theirs").await;
+    let cluster = Cluster::start();
+    let our_url = database(&cluster, "ours").await;
+    let ours = log(Db::open_postgres(&our_url, 4).await.expect("our database opens")).await;
+    let their_url = database(&cluster, "theirs").await;
     let (all, half) = (theirs(&their_url, 64).await, theirs(&their_url, 32).await);
     sqlx::query(THEIR_TABLE).execute(&all).await.expect("their table can be made");
     let (mut ours_, mut embedded_, mut all_, mut half_) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -1,7 +1,8 @@
 //! How long it takes to answer which commits name an issue, on the embedded engine: in process, beside the driver alone
-//! with the same text on the same file.
+//! with the same text on the same file; over HTTP, beside a constant answer of the same size in the same server.
 //!
-//! `cargo bench --bench issue_commits -- [--links 100000] [--reads 20000] [--rounds 5]`
+//! `cargo bench --bench issue_commits -- [--links 100000] [--reads 20000] [--rounds 5] [--seconds 2]`. Over HTTP it needs
+//! wrk, which is given one core.
 
 #[path = "measure/flags.rs"]
 mod flags;
@@ -12,10 +13,14 @@ mod server;
 #[path = "measure/table.rs"]
 mod table;
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{net::TcpListener, path::Path, process::Command, sync::Arc, time::Instant};
 
+use actix_web::{HttpResponse, web};
 use flags::Flags;
-use keytrail::app::App;
+use keytrail::{
+    app::App,
+    http::{HttpSettings, LocalToken, serve_with},
+};
 use keytrail_projections::{issue_commits::commits_of_issue, value::Value};
 use links::Dice;
 use rusqlite::{ToSql, types::ValueRef};
@@ -34,6 +39,7 @@ async fn main() {
     while app.views.wait_for("issue_commits", head).await.is_err() {}
     let table = Table::new();
     in_process(&flags, &table, &app, folder.path(), links).await;
+    over_http(&flags, &table, &app, folder.path(), links).await;
     app.stop().await;
 }
 
@@ -96,6 +102,80 @@ fn by_driver(views: &rusqlite::Connection, key: &keytrail_domain::issue_key::Iss
         count += usize::from(row.get_ref(8).is_ok_and(|subject| matches!(subject, ValueRef::Text(_))));
     }
     count
+}
+
+async fn over_http(flags: &Flags, table: &Table, app: &Arc<App>, folder: &Path, links: u64) {
+    let issues = (links / 5).max(1);
+    let (token, local_token) = LocalToken::random();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = format!("http://{}", listener.local_addr().expect("it listens"));
+    let answer = web::Data::new(std::sync::OnceLock::<web::Bytes>::new());
+    let constant = answer.clone();
+    let settings = HttpSettings { workers: 1, roots: Vec::new(), local_token: Some(local_token), metrics: None };
+    let server = serve_with(app.clone(), settings, listener, move |services| {
+        services.app_data(constant.clone()).route("/api/v1/constants/{key}/commits", web::get().to(always));
+    })
+    .expect("it serves");
+    let handle = server.handle();
+    let serving = tokio::spawn(server);
+    let path = format!("{address}/api/v1/issues/{}/commits", links::key(Dice(1).issue(issues)));
+    let shown = reqwest::Client::new().get(&path).bearer_auth(&token).send().await.expect("the server answers");
+    assert_eq!(shown.status(), 200);
+    let shown = shown.bytes().await.expect("an answer has a body");
+    let size = shown.len();
+    answer.set(shown).expect("it is set once");
+
+    let script = folder.join("keys.lua");
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for round in 0..=flags.or("rounds", 5) {
+        for (of, rates) in [("issues", &mut ours), ("constants", &mut theirs)] {
+            std::fs::write(&script, keys(of, round, issues, &token)).expect("a file in our own folder");
+            let Some(rate) = load(&address, &script, flags.or("seconds", 2)).await else {
+                println!("nothing is measured over HTTP: wrk and taskset are wanted (apt-get install wrk)");
+                return;
+            };
+            if round > 0 {
+                rates.push(rate);
+            }
+        }
+    }
+    let (ours, theirs) = (median(ours), median(theirs));
+    table.line(
+        &format!("commits of an issue, over HTTP, {links} links, 16 connections"),
+        &format!("{ours:.0}/s"),
+        &format!("a constant answer of {size} bytes {theirs:.0}/s"),
+        &format!("{:.2}", ours / theirs),
+        ">= 0.5",
+    );
+    handle.stop(false).await;
+    serving.await.expect("the server does not panic").expect("the server ends");
+}
+
+/// Says the same whatever it is asked.
+async fn always(answer: web::Data<std::sync::OnceLock<web::Bytes>>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(answer.get().cloned().unwrap_or_default())
+}
+
+/// What wrk asks for: the same issues of both, so that it does the same work for both.
+fn keys(of: &str, round: u64, issues: u64, token: &str) -> String {
+    let mut dice = Dice(round);
+    let keys: Vec<String> = (0..5_000).map(|_| format!("\"{}\"", links::key(dice.issue(issues)))).collect();
+    format!(
+        "local keys = {{{}}}\nlocal at = 0\nlocal headers = {{ [\"Authorization\"] = \"Bearer {token}\" }}\n\
+         request = function()\n at = at % #keys + 1\n\
+         return wrk.format(\"GET\", \"/api/v1/{of}/\" .. keys[at] .. \"/commits\", headers)\nend\n",
+        keys.join(",")
+    )
+}
+
+/// Answers a second; `None` when there is no wrk.
+async fn load(address: &str, script: &Path, seconds: u32) -> Option<f64> {
+    let mut wrk = Command::new("taskset");
+    wrk.args(["-c", "0", "wrk", "-t1", "-c16", &format!("-d{seconds}s"), "-s"]).arg(script).arg(address);
+    let said = tokio::task::spawn_blocking(move || wrk.output()).await.ok()?.ok()?;
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(!said.contains("Non-2xx"), "{said}");
+    said.lines().find_map(|line| line.strip_prefix("Requests/sec:"))?.trim().parse().ok()
 }
 
 fn quantile(figures: &mut [f64], part: f64) -> f64 {

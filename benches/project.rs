@@ -1,10 +1,13 @@
 //! A rebuild of `issue_commits` from the log, beside a view that is folded link by link in the shape of cqrs-es's
 //! `GenericQuery`: load the row of the issue, fold, save it under its version, commit.
 //!
+//! It is timed on a sample, over a table as it is halfway through the same log, and reckoned up to all links. Each save is
+//! a commit, as durable as the engine makes it unless it is told otherwise.
+//!
 //! `cargo bench --bench project -- [--links 100000] [--keys-per-commit 1] [--sample 2000] [--rounds 5]`
 
-#[path = "measure/cluster.rs"]
-mod cluster;
+#[path = "measure/database.rs"]
+mod database;
 #[path = "measure/flags.rs"]
 mod flags;
 #[path = "measure/links.rs"]
@@ -18,7 +21,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cluster::Cluster;
+use database::database;
 use flags::Flags;
 use keytrail::{
     clock::Clock,
@@ -27,6 +30,7 @@ use keytrail::{
     views::{Status, Views},
 };
 use keytrail_projections::{issue_commits::IssueCommits, view::View};
+use keytrail_test_support::postgres::Cluster;
 use links::Dice;
 use rusqlite::OptionalExtension;
 use serde_json::{Value, json};
@@ -45,13 +49,9 @@ async fn main() {
     let table = Table::new();
     let db = Db::open_sqlite(folder.path()).expect("an embedded store opens");
     engine(&flags, &table, db, &mut embedded(folder.path())).await;
-    match Cluster::start() {
-        None => println!("PostgreSQL is not measured: there is none here"),
-        Some(cluster) => {
-            let db = Db::open_postgres(&cluster.database("ours").await, 16).await.expect("our database opens");
-            engine(&flags, &table, db, &mut in_postgres(&cluster.database("theirs").await).await).await;
-        }
-    }
+    let cluster = Cluster::start();
+    let db = Db::open_postgres(&database(&cluster, "ours").await, 16).await.expect("our database opens");
+    engine(&flags, &table, db, &mut in_postgres(&database(&cluster, "theirs").await).await).await;
 }
 
 async fn engine(flags: &Flags, table: &Table, db: Db, theirs: &mut Theirs) {
@@ -67,6 +67,7 @@ async fn engine(flags: &Flags, table: &Table, db: Db, theirs: &mut Theirs) {
     while !live(&views, log.feed().head().position) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    theirs.fill(links / 5).await;
     let (mut rebuilds, mut one_by_one) = (Vec::new(), Vec::new());
     for round in 0..flags.or("rounds", 5) {
         let started = Instant::now();
@@ -112,7 +113,7 @@ fn embedded(folder: &Path) -> Theirs {
     let connection = rusqlite::Connection::open(folder.join("theirs.db")).expect("a file can be made");
     connection
         .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
+            "PRAGMA journal_mode = WAL;
              CREATE TABLE issue_view (view_id TEXT PRIMARY KEY, version INTEGER NOT NULL, payload TEXT NOT NULL);",
         )
         .expect("a table can be made");
@@ -129,6 +130,27 @@ async fn in_postgres(url: &str) -> Theirs {
 }
 
 impl Theirs {
+    /// Half of its five commits for each issue.
+    async fn fill(&mut self, issues: u64) {
+        let view = json!({ "commits": [shown("KAFKA-1", &mut Dice(1)), shown("KAFKA-1", &mut Dice(2))] }).to_string();
+        let ids: Vec<String> = (0..issues.max(1)).map(|issue| links::key(links::place(issue)).to_string()).collect();
+        match self {
+            Self::Embedded(connection) => {
+                let transaction = connection.transaction().expect("a transaction begins");
+                for id in ids {
+                    let mut insert = transaction.prepare_cached(INSERT).expect("good SQL");
+                    insert.execute(rusqlite::params![view, 2, id]).expect("a row can be added");
+                }
+                transaction.commit().expect("it is committed");
+            }
+            Self::Postgres(pool) => {
+                let sql =
+                    "INSERT INTO issue_view (view_id, version, payload) SELECT id, 2, $1::json FROM unnest($2) id";
+                sqlx::query(sql).bind(view).bind(ids).execute(&*pool).await.expect("rows can be added");
+            }
+        }
+    }
+
     async fn fold(&mut self, sample: u64, issues: u64, round: u64) {
         let mut dice = Dice(round);
         for _ in 0..sample {
@@ -136,12 +158,7 @@ impl Theirs {
             let stored = self.load(&id).await;
             let (version, mut view) = stored.unwrap_or_else(|| (0, json!({ "commits": [] })));
             if let Some(commits) = view["commits"].as_array_mut() {
-                commits.push(json!({
-                    "sha": format!("{:016x}{:016x}{:08x}", dice.next(), dice.next(), dice.next() >> 32),
-                    "repository": 7,
-                    "committed_at": 1_300_000_000 + (dice.next() >> 40),
-                    "subject": format!("{id}: Let the broker wait for {:x} replicas at most", dice.next() >> 40),
-                }));
+                commits.push(shown(&id, &mut dice));
             }
             self.save(&id, version, view).await;
         }
@@ -184,4 +201,14 @@ impl Theirs {
             }
         }
     }
+}
+
+/// What such a view holds of a commit.
+fn shown(id: &str, dice: &mut Dice) -> Value {
+    json!({
+        "sha": format!("{:016x}{:016x}{:08x}", dice.next(), dice.next(), dice.next() >> 32),
+        "repository": 7,
+        "committed_at": 1_300_000_000 + (dice.next() >> 40),
+        "subject": format!("{id}: Let the broker wait for {:x} replicas at most", dice.next() >> 40),
+    })
 }

@@ -43,9 +43,13 @@ impl Dice {
 
     /// An issue among `issues` that a commit names.
     pub(crate) fn issue(&mut self, issues: u64) -> (usize, u64) {
-        let issue = self.next() % issues;
-        ((issue % PROJECTS.len() as u64) as usize, issue / PROJECTS.len() as u64 + 1)
+        place(self.next() % issues)
     }
+}
+
+/// The project and number of the `nth` issue.
+pub(crate) const fn place(nth: u64) -> (usize, u64) {
+    ((nth % PROJECTS.len() as u64) as usize, nth / PROJECTS.len() as u64 + 1)
 }
 
 /// The key of an issue.

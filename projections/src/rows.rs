@@ -78,6 +78,9 @@ pub struct TableChanges {
 pub struct Rows {
     at: Position,
     tables: BTreeMap<&'static str, (&'static Table, BTreeMap<Row, Entry>)>,
+    /// Rows of tables of which no row was asked for, as they came: what is there twice is found when they are put in
+    /// order.
+    added: BTreeMap<&'static str, (&'static Table, Vec<Version>)>,
 }
 
 impl Rows {
@@ -140,6 +143,11 @@ impl Rows {
         debug_assert_eq!(row.len(), table.columns.len(), "{}", table.name);
         debug_assert!(table.history != History::Many, "rows of {} come back", table.name);
         let at = self.at;
+        if !self.tables.contains_key(table.name) {
+            let (_, added) = self.added.entry(table.name).or_insert_with(|| (table, Vec::new()));
+            added.push(Version::new(table, row, at));
+            return;
+        }
         let entry = self.table(table).entry(row[..table.key].to_vec()).or_default();
         if entry.now.is_none() && !entry.over {
             // A stored row that is not there now was deleted within this page: this one takes its place.
@@ -172,38 +180,52 @@ impl Rows {
 
     /// The difference to the store, in a fixed order.
     pub fn into_changes(self) -> Vec<TableChanges> {
-        self.tables
-            .into_values()
-            .map(|(table, rows)| {
-                let mut changes = TableChanges { table, upserts: Vec::new(), inserts: Vec::new(), deletes: Vec::new() };
-                for (key, entry) in rows {
-                    changes.add(key, entry);
-                }
-                changes
-            })
+        let mut all: BTreeMap<&'static str, TableChanges> = BTreeMap::new();
+        for (name, (table, rows)) in self.tables {
+            let changes = all.entry(name).or_insert_with(|| TableChanges::none(table));
+            rows.into_iter().for_each(|(key, entry)| changes.add(key, entry));
+        }
+        for (name, (table, added)) in self.added {
+            all.entry(name).or_insert_with(|| TableChanges::none(table)).add_once(added);
+        }
+        all.into_values()
             .filter(|changes| !(changes.upserts.is_empty() && changes.inserts.is_empty() && changes.deletes.is_empty()))
             .collect()
     }
 }
 
 impl TableChanges {
+    const fn none(table: &'static Table) -> Self {
+        Self { table, upserts: Vec::new(), inserts: Vec::new(), deletes: Vec::new() }
+    }
+
+    /// Of several rows with one key the first counts.
+    fn add_once(&mut self, added: Vec<Version>) {
+        let key = self.table.key;
+        self.inserts.extend(added.into_iter().map(|version| stored_form(self.table, version, None)));
+        self.inserts.sort_by(|one, other| one[..key].cmp(&other[..key]));
+        self.inserts.dedup_by(|later, first| later[..key] == first[..key]);
+    }
+
     fn add(&mut self, key: Row, entry: Entry) {
-        let remembers = self.table.history != History::None;
-        let stored_form = |version: Version, to: Option<Position>| {
-            let mut row = version.row;
-            if remembers {
-                row.extend([Value::Int(version.from), Value::from(to)]);
-            }
-            row
-        };
-        if entry.now.is_none() && entry.stored.is_some() && !remembers {
+        let table = self.table;
+        if entry.now.is_none() && entry.stored.is_some() && table.history == History::None {
             self.deletes.push(key);
         }
-        self.upserts.extend(entry.ended.into_iter().map(|(version, to)| stored_form(version, Some(to))));
+        self.upserts.extend(entry.ended.into_iter().map(|(version, to)| stored_form(table, version, Some(to))));
         match entry.now {
-            Some(now) if entry.once => self.inserts.push(stored_form(now, None)),
-            Some(now) if entry.stored.as_ref() != Some(&now) => self.upserts.push(stored_form(now, None)),
+            Some(now) if entry.once => self.inserts.push(stored_form(table, now, None)),
+            Some(now) if entry.stored.as_ref() != Some(&now) => self.upserts.push(stored_form(table, now, None)),
             _ => {}
         }
     }
+}
+
+/// With the columns of history, if the table has them.
+fn stored_form(table: &Table, version: Version, to: Option<Position>) -> Row {
+    let mut row = version.row;
+    if table.history != History::None {
+        row.extend([Value::Int(version.from), Value::from(to)]);
+    }
+    row
 }

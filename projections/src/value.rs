@@ -136,7 +136,13 @@ impl Value {
 /// A row from values of any kinds.
 #[macro_export]
 macro_rules! row {
-    ($($value:expr),* $(,)?) => { vec![$($crate::value::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => {{
+        // With room for the two columns of history, which most rows get when they are written.
+        let cells = [$($crate::value::Value::from($value)),*];
+        let mut row = ::std::vec::Vec::with_capacity(cells.len() + 2);
+        row.extend(cells);
+        row
+    }};
 }
 
 /// A stored row does not have the shape that its reader expects: the store was changed from outside, or a bug.

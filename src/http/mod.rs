@@ -71,6 +71,16 @@ struct Api {
 
 /// Serves the API on `listener` until the returned server is told to stop. Signals are the caller's.
 pub fn serve(app: Arc<App>, settings: HttpSettings, listener: TcpListener) -> io::Result<Server> {
+    serve_with(app, settings, listener, |_| {})
+}
+
+/// [`serve`] with services besides, behind the same edge: a bench compares a route with one that does nothing.
+pub fn serve_with(
+    app: Arc<App>,
+    settings: HttpSettings,
+    listener: TcpListener,
+    besides: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> io::Result<Server> {
     let HttpSettings { workers, roots, local_token, metrics } = settings;
     let cursors = Cursors::new(&app.keys);
     let known = Known::of(&spec());
@@ -85,6 +95,7 @@ pub fn serve(app: Arc<App>, settings: HttpSettings, listener: TcpListener) -> io
             .configure(routes::routes)
             .into_app()
             .configure(spec::viewer)
+            .configure(&besides)
             .default_service(web::to(unrouted::unrouted))
             .wrap(from_fn(edge::edge))
     });

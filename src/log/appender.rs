@@ -155,6 +155,9 @@ impl Writer {
             };
             batch.add(first, &mut self.held_back);
         }
+        // Who was answered a moment ago is about to send again: without this one step aside, every other batch would
+        // hold a single command.
+        tokio::task::yield_now().await;
         // What waits for another batch stays bounded too: a flood of commands to one stream is refused in the end.
         while batch.has_room() && self.held_back.len() < INTERACTIVE_QUEUE {
             let Ok(pending) = self.commands.try_recv() else { break };

@@ -23,6 +23,9 @@ use crate::store::{Area, Db, StoreError, sqlite};
 const PAGE_BYTES: usize = 4 << 20;
 /// And at most this many events.
 const PAGE_EVENTS: usize = 5_000;
+/// A page of a rebuild is so many times as large: a big view's rows lie all over its tables, and the more are written at
+/// once, the fewer times each place is.
+const APART: usize = 4;
 /// Decoded pages that are kept for followers a little behind.
 const KEPT_PAGES: usize = 3;
 
@@ -83,7 +86,7 @@ impl Feed {
         if let Some(page) = self.cached(after) {
             return Ok(page);
         }
-        let page = read_page(&self.db, after).await?;
+        let page = read_page(&self.db, after, 1).await?;
         if !page.is_empty() {
             let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
             recent.push_back(page.clone());
@@ -109,7 +112,7 @@ impl Feed {
 
     /// The facts after `position`, read for this caller alone: for rebuilds, which go over everything.
     pub async fn page_apart(&self, after: Position) -> Result<Page, FeedError> {
-        read_page(&self.db, after).await
+        read_page(&self.db, after, APART).await
     }
 }
 
@@ -117,8 +120,8 @@ impl Feed {
 pub(super) const COLUMNS: &str = "global_position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                                   payload, metadata, event_id, recorded_at";
 
-async fn read_page(db: &Arc<Db>, after: Position) -> Result<Page, FeedError> {
-    let rows = stored_page(db, after, PAGE_EVENTS, PAGE_BYTES).await?;
+async fn read_page(db: &Arc<Db>, after: Position, times: usize) -> Result<Page, FeedError> {
+    let rows = stored_page(db, after, PAGE_EVENTS * times, PAGE_BYTES * times).await?;
     // A page is up to 4 MiB of JSON: too long for a thread that also answers requests.
     tokio::task::spawn_blocking(move || rows.iter().map(|row| decode(row)).collect())
         .await
@@ -148,11 +151,18 @@ pub(super) async fn stored_page(
         .await
         .unwrap_or_else(|_| Err(StoreError::Unavailable("the server is stopping".into()))),
         Db::Postgres(_) => {
+            // Sizes as stored cost no unpacking, and leave few to unpack for their true sizes; the window holds no texts.
             let sql = format!(
-                "SELECT {COLUMNS} FROM (
-                   SELECT *, sum(octet_length(payload::text)) OVER (ORDER BY global_position) - octet_length(payload::text) AS before
-                   FROM (SELECT * FROM events WHERE global_position > $1 ORDER BY global_position LIMIT $2) AS next
-                 ) AS sized WHERE before < $3 ORDER BY global_position"
+                "SELECT {COLUMNS} FROM events WHERE global_position > $1 AND global_position <= (
+                   SELECT max(global_position) FROM (
+                     SELECT global_position, sum(bytes) OVER (ORDER BY global_position) - bytes AS before FROM (
+                       SELECT e.global_position, octet_length(e.payload::text) AS bytes FROM events AS e JOIN (
+                         SELECT global_position, sum(bytes) OVER (ORDER BY global_position) - bytes AS before FROM (
+                           SELECT global_position, pg_column_size(payload) AS bytes FROM events
+                           WHERE global_position > $1 ORDER BY global_position LIMIT $2) AS next
+                       ) AS stored ON e.global_position = stored.global_position AND stored.before < $3) AS sized
+                   ) AS unpacked WHERE before < $3
+                 ) ORDER BY global_position"
             );
             db.read(Area::Log, &sql, &[Value::Int(after), Value::Int(limit), Value::Int(most)]).await
         }

@@ -1,11 +1,13 @@
 //! PostgreSQL, through sqlx; the pool is the one that postgres-es reads streams with.
 
+use std::time::Duration;
+
 use keytrail_projections::{
     value::{Row, Value},
     view::Kind,
 };
 use sqlx::{
-    Column, Executor, PgPool, Postgres as Pg, Row as _, TypeInfo, ValueRef,
+    Column, Connection, Executor, PgPool, Postgres as Pg, Row as _, TypeInfo, ValueRef,
     encode::IsNull,
     error::{BoxDynError, ErrorKind},
     postgres::{PgArgumentBuffer, PgArguments, PgConnection, PgPoolOptions, PgRow, PgTypeInfo, types::Oid},
@@ -17,6 +19,9 @@ use super::{
     statement::{Body, Statement},
 };
 
+/// A connection that was not used for so long may have lost its server: it is asked before it is used.
+const RESTED: Duration = Duration::from_secs(1);
+
 /// The store in a PostgreSQL database.
 pub struct Postgres {
     pool: PgPool,
@@ -27,7 +32,17 @@ impl Postgres {
     pub async fn open(url: &str, connections: u32) -> Result<Self, StoreError> {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(std::time::Duration::from_secs(5))
+            .acquire_timeout(Duration::from_secs(5))
+            // A question to the server before every other question would double them all.
+            .test_before_acquire(false)
+            .before_acquire(|connection, state| {
+                Box::pin(async move {
+                    if state.idle_for > RESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     // A session that hangs while it holds the head row would stop the log.

@@ -100,7 +100,7 @@ impl Sqlite {
         let on_disk_failure = self.on_disk_failure.clone();
         let task: Task = Box::new(move |connection| {
             let result = work(connection);
-            let folded = fold_in(connection);
+            let folded = fold_in(connection, area);
             // Before anybody is told anything, and before the next task: nothing is acknowledged after a failed sync.
             for error in [result.as_ref().err(), folded.as_ref().err()].into_iter().flatten() {
                 if let (StoreError::Disk(_), Some(act)) = (error, on_disk_failure.get()) {
@@ -185,7 +185,7 @@ impl Lane {
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON;
                  PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;
-                 PRAGMA wal_autocheckpoint = 0;"
+                 PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 0;"
             ))
             .map_err(failure)?;
         connection.set_prepared_statement_cache_capacity(128);
@@ -230,10 +230,14 @@ impl Lane {
 
 /// Folds the write-ahead log into the database once it has grown. The engine would do so by itself, and would keep to
 /// itself that a sync failed in it.
-fn fold_in(connection: &Connection) -> Result<(), StoreError> {
-    const GROWN_BYTES: u64 = 4 << 20;
+fn fold_in(connection: &Connection, area: Area) -> Result<(), StoreError> {
+    // Views are written in large transactions that touch the same pages again: folding them in later saves writes.
+    let grown_bytes: u64 = match area {
+        Area::Log => 4 << 20,
+        Area::Views => 16 << 20,
+    };
     let wal = connection.path().map(|path| format!("{path}-wal"));
-    let grown = wal.and_then(|path| std::fs::metadata(path).ok()).is_some_and(|wal| wal.len() > GROWN_BYTES);
+    let grown = wal.and_then(|path| std::fs::metadata(path).ok()).is_some_and(|wal| wal.len() > grown_bytes);
     // When all of it is folded in, the next write begins at its start and cuts the file to `journal_size_limit`.
     // Nobody waits for it: readers that are in the way, or a full disk, only mean that it is tried again.
     if grown { connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).map_err(failure) } else { Ok(()) }
