@@ -85,7 +85,7 @@ async fn kill_and_look(part: &Part, home: &Home, url: Option<&str>, cycles: u64)
     let mut server: Server = home.start().await;
     let (node, watched) = watch::channel(Some(server.client()));
     let indexed = Indexed::connect(&server.client(), "big", &big, &projects).await;
-    let mut load = Load::start(vec![watched], small, if url.is_some() { 400 } else { 30 }, &mut chance);
+    let mut load = Load::start(vec![watched], small, if url.is_some() { 400 } else { 150 }, &mut chance);
     let mut killed_in_run = 0;
     for cycle in 1..=cycles {
         indexed.reset(&server.client()).await;
