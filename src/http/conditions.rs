@@ -82,15 +82,21 @@ impl Api {
         })
     }
 
-    /// The one row of a read.
+    /// The one row of a read. `again` makes the same read once more.
+    ///
+    /// Another view may have told the caller of something that this one does not show yet: it is unknown only when this
+    /// one stands where the log stood.
     pub(super) async fn one<T>(
         &self,
         min_position: Option<Position>,
-        read: Read<T>,
+        again: impl Fn() -> Read<T>,
         missing: Code,
     ) -> Result<T, ApiError> {
-        let rows = self.read(min_position, read).await?;
-        rows.into_iter().next().ok_or_else(|| unknown(missing))
+        let head = self.app.log.feed().head().position;
+        if let Some(row) = self.read(min_position, again()).await?.into_iter().next() {
+            return Ok(row);
+        }
+        self.read(Some(head), again()).await?.into_iter().next().ok_or_else(|| unknown(missing))
     }
 }
 

@@ -208,7 +208,7 @@ pub(super) async fn get_index_run(
     let mut min_position = query.min_position;
     loop {
         let head = api.app.log.feed().head().position;
-        let mut run = Shown::of(api.one(min_position, index_runs::by_id(id), Code::IndexRunUnknown).await?);
+        let mut run = Shown::of(api.one(min_position, || index_runs::by_id(id), Code::IndexRunUnknown).await?);
         if run.has_ended() || Instant::now() >= until || api.app.stopping().is_cancelled() {
             if !run.has_ended() {
                 run.progress = progress(&api, id).await?;

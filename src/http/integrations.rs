@@ -231,7 +231,7 @@ pub(super) async fn get_integration(
     id: Path<Uuid>,
     query: Query<OneQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let read = integration_list::by_id(IntegrationId(*id));
+    let read = || integration_list::by_id(IntegrationId(*id));
     let row = api.one(query.min_position, read, Code::IntegrationUnknown).await?;
     Ok(tell_one(&Shown::of(row)))
 }

@@ -64,7 +64,7 @@ pub(super) async fn list_projects(
     let read = match query.repository.map(RepositoryId) {
         None => issue_commits::top_projects(limit),
         Some(repository) => {
-            api.one(None, repository_list::by_id(repository), Code::RepositoryUnknown).await?;
+            api.one(None, || repository_list::by_id(repository), Code::RepositoryUnknown).await?;
             issue_commits::projects_of_repository(repository, limit)
         }
     };

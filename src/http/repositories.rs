@@ -163,7 +163,7 @@ pub(super) async fn list_integration_repositories(
     query: Query<OfIntegrationQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let OfIntegrationQuery { state, cursor, limit, min_position } = query.into_inner();
-    let read = integration_list::by_id(IntegrationId(*id));
+    let read = || integration_list::by_id(IntegrationId(*id));
     api.one(min_position, read, Code::IntegrationUnknown).await?;
     list(&api, ListQuery { integration: Some(*id), state, cursor, limit, min_position }).await
 }
@@ -189,7 +189,7 @@ pub(super) async fn get_repository(
     id: Path<Uuid>,
     query: Query<OneQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let read = repository_list::by_id(RepositoryId(*id));
+    let read = || repository_list::by_id(RepositoryId(*id));
     let row = api.one(query.min_position, read, Code::RepositoryUnknown).await?;
     Ok(tell_one(&Shown::of(row)))
 }
