@@ -13,7 +13,7 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 /// Everything that can be set. Unknown keys are errors.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Where to listen.
@@ -131,19 +131,6 @@ pub enum LogFormat {
     Json,
     /// For eyes.
     Pretty,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            server: Server::default(),
-            store: Store::default(),
-            secrets: Secrets::default(),
-            git: Git::default(),
-            jobs: Jobs::default(),
-            log: Log::default(),
-        }
-    }
 }
 
 impl Default for Server {

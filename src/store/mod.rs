@@ -25,7 +25,6 @@ pub use self::{
 };
 
 /// The store of one server.
-#[expect(clippy::large_enum_variant, reason = "a server has one, behind an Arc")]
 pub enum Db {
     /// Embedded.
     Sqlite(Box<Sqlite>),

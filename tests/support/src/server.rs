@@ -235,6 +235,7 @@ impl Server {
 ///
 /// # Panics
 /// When it cannot be written.
+#[expect(clippy::disallowed_methods, reason = "tests make their own random bytes")]
 pub fn write_root_key(path: &Path) {
     use std::os::unix::fs::OpenOptionsExt;
     let mut bytes = [0; 32];
