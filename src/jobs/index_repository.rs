@@ -161,6 +161,8 @@ impl Indexing {
     }
 
     async fn work(&mut self, connection: Connection) -> Result<(), Failure> {
+        let graph = self.app.jobs.graph_of(self.repository);
+        let _graph = graph.lock().await;
         self.say(Command::Start { number: self.number }).await?;
         let recorded = self.recorded().await?;
         self.tell_progress();

@@ -17,6 +17,7 @@ use std::{
     },
 };
 
+use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
@@ -58,11 +59,12 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
-    /// Short work goes before long work.
+    /// Short work goes before long work. A step is worth a minute of waiting: more would let a stream of short jobs keep
+    /// long ones from ever being done.
     const fn priority(self) -> i64 {
         match self {
             Self::IndexRepository => 0,
-            Self::DiscoverRepositories | Self::RequestIndex | Self::ForgetRepositories => 10,
+            Self::DiscoverRepositories | Self::RequestIndex | Self::ForgetRepositories => 1,
         }
     }
 }
@@ -105,13 +107,27 @@ pub struct Jobs {
     node: String,
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
+    graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Jobs {
     /// None are done until [`start`].
     pub fn new(db: Arc<Db>, node: String) -> Self {
-        Self { db, node, wake: Notify::new(), running: Mutex::default(), tasks: Mutex::default() }
+        Self {
+            db,
+            node,
+            wake: Notify::new(),
+            running: Mutex::default(),
+            graphs: Mutex::default(),
+            tasks: Mutex::default(),
+        }
+    }
+
+    /// Held by who works with what this node remembers of a repository's commits. A run's end is durable before its
+    /// commits are remembered: the next run waits for that, and does not look at everything again.
+    fn graph_of(&self, repository: RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
+        self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
     }
 
     /// There is something to do.

@@ -121,8 +121,8 @@ pub(super) const COLUMNS: &str = "global_position, aggregate_type, aggregate_id,
                                   payload, metadata, event_id, recorded_at";
 
 async fn read_page(db: &Arc<Db>, after: Position, times: usize) -> Result<Page, FeedError> {
-    let rows = stored_page(db, after, PAGE_EVENTS * times, PAGE_BYTES * times).await?;
-    // A page is up to 4 MiB of JSON: too long for a thread that also answers requests.
+    let rows = stored_page(db, after, PAGE_EVENTS, PAGE_BYTES * times).await?;
+    // A page is megabytes of JSON: too long for a thread that also answers requests.
     tokio::task::spawn_blocking(move || rows.iter().map(|row| decode(row)).collect())
         .await
         .unwrap_or_else(|_| Err(StoreError::Unavailable("the server is stopping".into()).into()))

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use keytrail_domain::{display_text::DisplayText, person::PersonId, timestamp::Timestamp};
@@ -88,10 +88,10 @@ impl People {
         for chunk in ids.chunks(MOST) {
             let (sql, args) = question(chunk);
             // A handful runs where it is asked; more would keep the asking thread busy.
-            let rows = if chunk.len() > SIZES[1] {
-                self.db.read_long(Area::Log, sql, args).await?
+            let rows = if chunk.len() > HANDFUL {
+                self.db.read_long(Area::Log, sql.to_owned(), args).await?
             } else {
-                self.db.read(Area::Log, &sql, &args).await?
+                self.db.read(Area::Log, sql, &args).await?
             };
             for row in &rows {
                 found.push(known(row).map_err(|error| StoreError::Corrupt(error.to_string()))?);
@@ -110,20 +110,25 @@ pub(super) fn remember_statement(people: BTreeMap<PersonId, Person>) -> Statemen
     Statement::insert(head, vec![Kind::Bytes, Kind::Text, Kind::Text], rows.collect(), tail.to_owned())
 }
 
-/// Few sizes, so that few texts of the query exist and both engines keep them prepared.
-const SIZES: [usize; 4] = [1, 16, 128, MOST];
+/// Few sizes, so that few texts of the query exist and both engines keep them prepared. An issue has one author or two.
+const SIZES: [usize; 5] = [1, 4, 16, 128, MOST];
 const MOST: usize = 1024;
+/// As many as are asked for on the calling thread.
+const HANDFUL: usize = 16;
 
-fn question(ids: &[PersonId]) -> (String, Row) {
-    let size = SIZES.into_iter().find(|size| ids.len() <= *size).unwrap_or(MOST);
-    let markers: Vec<_> = (1..=size).map(|n| format!("${n}")).collect();
-    let sql = format!(
-        "SELECT person_id, name, email, forgotten_at FROM people WHERE person_id IN ({}) ORDER BY person_id",
-        markers.join(", ")
-    );
+fn question(ids: &[PersonId]) -> (&'static str, Row) {
+    static TEXTS: [OnceLock<String>; SIZES.len()] = [const { OnceLock::new() }; SIZES.len()];
+    let step = SIZES.into_iter().position(|size| ids.len() <= size).unwrap_or(SIZES.len() - 1);
+    let sql = TEXTS[step].get_or_init(|| {
+        let markers: Vec<_> = (1..=SIZES[step]).map(|n| format!("${n}")).collect();
+        format!(
+            "SELECT person_id, name, email, forgotten_at FROM people WHERE person_id IN ({}) ORDER BY person_id",
+            markers.join(", ")
+        )
+    });
     let mut args: Row = ids.iter().map(|id| Value::from(id.0)).collect();
     // Asking twice for the same person does not find two.
-    args.resize(size, args.last().cloned().unwrap_or(Value::Null));
+    args.resize(SIZES[step], args.last().cloned().unwrap_or(Value::Null));
     (sql, args)
 }
 
