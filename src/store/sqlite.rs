@@ -180,7 +180,7 @@ impl Lane {
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON;
                  PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;
-                 PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192;"
+                 PRAGMA wal_autocheckpoint = 8192;"
             ))
             .map_err(failure)?;
         connection.set_prepared_statement_cache_capacity(128);
