@@ -23,9 +23,9 @@ use crate::store::{Area, Db, StoreError, sqlite};
 const PAGE_BYTES: usize = 4 << 20;
 /// And at most this many events.
 const PAGE_EVENTS: usize = 5_000;
-/// A page of a rebuild is so many times as large: a big view's rows lie all over its tables, and the more are written at
-/// once, the fewer times each place is.
-const APART: usize = 4;
+/// The bytes of a page of a rebuild: a big view's rows lie all over its tables, and the more are written at once, the
+/// fewer times each place is.
+const PAGE_BYTES_APART: usize = 16 << 20;
 /// Decoded pages that are kept for followers a little behind.
 const KEPT_PAGES: usize = 3;
 
@@ -86,7 +86,7 @@ impl Feed {
         if let Some(page) = self.cached(after) {
             return Ok(page);
         }
-        let page = read_page(&self.db, after, 1).await?;
+        let page = read_page(&self.db, after, PAGE_BYTES).await?;
         if !page.is_empty() {
             let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
             recent.push_back(page.clone());
@@ -112,7 +112,7 @@ impl Feed {
 
     /// The facts after `position`, read for this caller alone: for rebuilds, which go over everything.
     pub async fn page_apart(&self, after: Position) -> Result<Page, FeedError> {
-        read_page(&self.db, after, APART).await
+        read_page(&self.db, after, PAGE_BYTES_APART).await
     }
 }
 
@@ -120,8 +120,8 @@ impl Feed {
 pub(super) const COLUMNS: &str = "global_position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                                   payload, metadata, event_id, recorded_at";
 
-async fn read_page(db: &Arc<Db>, after: Position, times: usize) -> Result<Page, FeedError> {
-    let rows = stored_page(db, after, PAGE_EVENTS, PAGE_BYTES * times).await?;
+async fn read_page(db: &Arc<Db>, after: Position, bytes: usize) -> Result<Page, FeedError> {
+    let rows = stored_page(db, after, PAGE_EVENTS, bytes).await?;
     // A page is megabytes of JSON: too long for a thread that also answers requests.
     tokio::task::spawn_blocking(move || rows.iter().map(|row| decode(row)).collect())
         .await

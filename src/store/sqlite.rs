@@ -185,7 +185,7 @@ impl Lane {
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON;
                  PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;
-                 PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 0;"
+                 PRAGMA wal_autocheckpoint = 0;"
             ))
             .map_err(failure)?;
         connection.set_prepared_statement_cache_capacity(128);
@@ -234,7 +234,7 @@ fn fold_in(connection: &Connection, area: Area) -> Result<(), StoreError> {
     // Views are written in large transactions that touch the same pages again: folding them in later saves writes.
     let grown_bytes: u64 = match area {
         Area::Log => 4 << 20,
-        Area::Views => 16 << 20,
+        Area::Views => 32 << 20,
     };
     let wal = connection.path().map(|path| format!("{path}-wal"));
     let grown = wal.and_then(|path| std::fs::metadata(path).ok()).is_some_and(|wal| wal.len() > grown_bytes);
