@@ -67,6 +67,11 @@ impl Feed {
         *self.head.borrow()
     }
 
+    /// Where the log stands, asked of the store.
+    pub async fn stored_head(&self) -> Result<Head, StoreError> {
+        super::read_head(&self.db).await.map(|(head, _)| head)
+    }
+
     /// Waits until the log goes beyond `position`.
     pub async fn wait_beyond(&self, position: Position) {
         let mut head = self.head.clone();

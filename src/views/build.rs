@@ -8,7 +8,11 @@ use keytrail_projections::{
     view::View,
 };
 
-use crate::store::{Area, Db, Statement, StoreError, schema};
+use crate::{
+    clock::Clock,
+    log::Feed,
+    store::{Area, Db, Statement, StoreError, schema},
+};
 
 /// How long a node that falls silent keeps a build, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 15_000_000;
@@ -219,6 +223,39 @@ fn retire(view: &'static str, number: i64) -> Statement {
         "UPDATE view_builds SET status = 'retired', epoch = epoch + 1 WHERE view = $1 AND build = $2",
         vec![Value::from(view), Value::Int(number)],
     )
+}
+
+/// Takes away what stands beyond the log: the log is an older one, of a backup, and will say something else at the
+/// positions that were folded. `opened` is where it stood when this node came. `false` when another node that may live
+/// holds such a build: ask again.
+pub(super) async fn discard_beyond(
+    db: &Arc<Db>,
+    feed: &Feed,
+    view: &dyn View,
+    opened: Position,
+    node: &str,
+    clock: &Clock,
+) -> Result<bool, StoreError> {
+    let builds = builds(db, view.name()).await?;
+    let head = match &**db {
+        // This process appends already, perhaps beyond where the views stand.
+        Db::Sqlite(_) => opened,
+        // Other nodes go on. Asked after the builds: what those folded is in the log by now.
+        Db::Postgres(_) => feed.stored_head().await?.position,
+    };
+    let mut gone = true;
+    for build in builds.iter().filter(|build| build.position > head) {
+        match lease(db, view.name(), build.number, node, clock.now()).await? {
+            Some((_, position)) if position > head => {
+                tracing::warn!(view = view.name(), position, head, "a view is beyond the log, and is built anew");
+                discard(db, view, build.number).await?;
+            }
+            // Another node was faster, and began a new one under this number.
+            Some(_) => leave(db, view.name(), build.number, node).await?,
+            None => gone = false,
+        }
+    }
+    Ok(gone)
 }
 
 /// Takes a build and its tables away. Each table goes on its own: a reader that is still at work may hold one of them

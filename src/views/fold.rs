@@ -6,14 +6,21 @@ use std::{
     sync::Arc,
 };
 
-use keytrail_domain::{fact::Fact, recorded::Recorded};
+use keytrail_domain::{
+    fact::Fact,
+    recorded::{Position, Recorded},
+};
 use keytrail_projections::{
     rows::{Keys, Rows, TableChanges},
     value::Row,
     view::View,
 };
 
-use crate::store::{Db, Statement, StoreError, schema};
+use super::build::{self, Held};
+use crate::{
+    clock::Clock,
+    store::{Area, Db, Statement, StoreError, schema},
+};
 
 /// Why a page could not be folded.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +33,7 @@ pub(super) enum FoldError {
 }
 
 /// The statements that bring a build over `page`. Nothing is written yet.
-pub(super) async fn fold(
+async fn fold(
     db: &Arc<Db>,
     view: &'static dyn View,
     suffix: &str,
@@ -85,4 +92,20 @@ async fn guarded<R: Send + 'static>(
             text,
         }
     })
+}
+
+/// Folds a page that begins after `from` into a build, and moves its checkpoint with it.
+pub(super) async fn apply(
+    db: &Arc<Db>,
+    view: &'static dyn View,
+    held: Held,
+    from: Position,
+    page: Arc<[Recorded<Fact>]>,
+    clock: &Clock,
+) -> Result<(), FoldError> {
+    let Some(last) = page.last().map(|fact| fact.position) else { return Ok(()) };
+    let mut statements = vec![held.advance(from, last, clock.now())];
+    statements.extend(fold(db, view, &build::suffix(held.number), page).await?);
+    db.write(Area::Views, statements).await?;
+    Ok(())
 }

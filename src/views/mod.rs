@@ -134,6 +134,7 @@ impl Views {
             let projector = Arc::new(Projector {
                 db: db.clone(),
                 feed: feed.clone(),
+                opened: feed.head().position,
                 clock: clock.clone(),
                 node: node.to_owned(),
                 view: *view,

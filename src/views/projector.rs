@@ -3,10 +3,7 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use futures::FutureExt;
-use keytrail_domain::{
-    fact::{Fact, Unreadable},
-    recorded::{Position, Recorded},
-};
+use keytrail_domain::{fact::Unreadable, recorded::Position};
 use keytrail_projections::view::View;
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -14,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Status, ViewState,
     build::{self, Build, BuildStatus, Held},
-    fold::{FoldError, fold},
+    fold::{FoldError, apply},
 };
 use crate::{
     clock::Clock,
     log::{Feed, FeedError},
-    store::{Area, Db, StoreError},
+    store::{Db, StoreError},
 };
 
 /// How often a node that does not move a build looks how far it is.
@@ -32,6 +29,8 @@ const MENDED: Duration = Duration::from_secs(1);
 pub(super) struct Projector {
     pub(super) db: Arc<Db>,
     pub(super) feed: Arc<Feed>,
+    /// Where the log stood when this node came.
+    pub(super) opened: Position,
     pub(super) clock: Clock,
     pub(super) node: String,
     pub(super) view: &'static dyn View,
@@ -55,6 +54,12 @@ enum Ended {
 
 impl Projector {
     pub(super) async fn run(self: Arc<Self>) {
+        while !self.within_the_log().await {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                () = tokio::time::sleep(MENDED) => {}
+            }
+        }
         while !self.stop.is_cancelled() {
             match self.step().await {
                 Ok(Ended::Stopped) => return,
@@ -86,6 +91,15 @@ impl Projector {
                 }
             }
         }
+    }
+
+    /// Takes away the builds that stand beyond the log, before anything is appended. `false` when one could not be.
+    async fn within_the_log(&self) -> bool {
+        let gone = build::discard_beyond(&self.db, &self.feed, self.view, self.opened, &self.node, &self.clock).await;
+        gone.unwrap_or_else(|error| {
+            tracing::warn!(view = self.view.name(), %error, "it cannot be told how far a view is; trying again");
+            false
+        })
     }
 
     /// Looks which builds there are, and does what is to be done next.
@@ -363,20 +377,4 @@ impl Projector {
         held.note(&self.db, status, Some(&error)).await?;
         Ok(Ended::Faulted(error))
     }
-}
-
-/// Folds a page that begins after `from` into a build, and moves its checkpoint with it.
-pub(super) async fn apply(
-    db: &Arc<Db>,
-    view: &'static dyn View,
-    held: Held,
-    from: Position,
-    page: Arc<[Recorded<Fact>]>,
-    clock: &Clock,
-) -> Result<(), FoldError> {
-    let Some(last) = page.last().map(|fact| fact.position) else { return Ok(()) };
-    let mut statements = vec![held.advance(from, last, clock.now())];
-    statements.extend(fold(db, view, &build::suffix(held.number), page).await?);
-    db.write(Area::Views, statements).await?;
-    Ok(())
 }

@@ -6,8 +6,7 @@ use keytrail_projections::{value::Cells, view::Table};
 use super::{
     Status, Views,
     build::{self, BuildStatus, Held},
-    fold::FoldError,
-    projector::apply,
+    fold::{FoldError, apply},
 };
 use crate::{
     log::FeedError,

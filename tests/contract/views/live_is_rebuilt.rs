@@ -52,6 +52,7 @@ async fn live_is_rebuilt_while_appends_go_on(db: Arc<Db>) {
     let places = Places::new(1);
     let node = Node::start(&db, "one", &[places, &FINDS]).await;
     let writers = write(&node.log, 6, 60, 7);
+    node.log.feed().wait_beyond(0).await;
     node.caught_up(places).await;
     node.caught_up(&FINDS).await;
     while !writers.is_empty() && node.log.feed().head().position < 200 {
