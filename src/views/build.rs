@@ -82,12 +82,21 @@ pub(super) async fn builds(db: &Db, view: &str) -> Result<Vec<Build>, StoreError
     rows.iter().map(|row| read(row).map_err(|error| StoreError::Corrupt(error.to_string()))).collect()
 }
 
-/// Makes the tables of a new build, empty and not yet read. Another node may be faster: then nothing is done.
-pub(super) async fn begin(db: &Db, view: &dyn View, number: i64) -> Result<(), StoreError> {
+/// The numbers of the builds of verifications, under way or left by a crash.
+pub(super) async fn scratches(db: &Db, view: &str) -> Result<Vec<i64>, StoreError> {
+    let sql = "SELECT build FROM view_builds WHERE view = $1 AND build < 0";
+    let rows = db.read(Area::Views, sql, &[Value::from(view)]).await?;
+    let number = |row: &Row| Cells::of(row).int().map_err(|error| StoreError::Corrupt(error.to_string()));
+    rows.iter().map(number).collect()
+}
+
+/// Makes the tables of a new build, empty and not yet read. Another node may be faster: then nothing is done. Nobody
+/// takes it before `lease_until`; 0 leaves it to whoever comes.
+pub(super) async fn begin(db: &Db, view: &dyn View, number: i64, lease_until: i64) -> Result<(), StoreError> {
     let mut statements = vec![Statement::new(
         "INSERT INTO view_builds (view, build, version, status, position, epoch, lease_until) \
-         VALUES ($1, $2, $3, 'building', 0, 0, 0)",
-        vec![Value::from(view.name()), Value::Int(number), Value::from(view.version())],
+         VALUES ($1, $2, $3, 'building', 0, 0, $4)",
+        vec![Value::from(view.name()), Value::Int(number), Value::from(view.version()), Value::Int(lease_until)],
     )];
     let suffix = suffix(number);
     for table in view.tables() {

@@ -8,7 +8,7 @@ mod projector;
 mod verify;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -109,6 +109,8 @@ pub struct Views {
     each: HashMap<&'static str, Arc<Projector>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     texts: RwLock<HashMap<(usize, i64), Arc<str>>>,
+    /// The builds of this process' verifications.
+    scratches: Mutex<HashSet<i64>>,
 }
 
 impl Views {
@@ -146,7 +148,7 @@ impl Views {
             tasks.push(tokio::spawn(projector.clone().run()));
             each.insert(view.name(), projector);
         }
-        Self { db, feed, clock, each, tasks: Mutex::new(tasks), texts: RwLock::default() }
+        Self { db, feed, clock, each, tasks: Mutex::new(tasks), texts: RwLock::default(), scratches: Mutex::default() }
     }
 
     /// How each view stands, by name.
@@ -242,7 +244,7 @@ impl Views {
         };
         if !builds.iter().any(waiting) {
             let number = builds.first().map_or(1, |build| build.number + 1);
-            build::begin(&self.db, projector.view, number).await?;
+            build::begin(&self.db, projector.view, number, 0).await?;
         }
         projector.wake.notify_one();
         Ok(true)

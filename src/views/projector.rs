@@ -22,7 +22,7 @@ use crate::{
 /// How often a node that does not move a build looks how far it is.
 const FOLLOW: Duration = Duration::from_millis(100);
 /// How often a node that moves a build says that it lives when there is nothing to do.
-const RENEW: Duration = Duration::from_secs(5);
+pub(super) const RENEW: Duration = Duration::from_secs(5);
 /// How often a node on which a view is faulted looks whether another one has gone on.
 const MENDED: Duration = Duration::from_secs(1);
 
@@ -113,7 +113,7 @@ impl Projector {
             (Some(live), None) => self.keep(live).await,
             (None, None) => {
                 let number = builds.first().map_or(1, |build| build.number + 1);
-                build::begin(&self.db, self.view, number).await?;
+                build::begin(&self.db, self.view, number, 0).await?;
                 Ok(Ended::LookAgain)
             }
         }

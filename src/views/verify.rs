@@ -1,5 +1,10 @@
 //! Compares a live view, row by row, with one that is folded anew from the log.
 
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
 use keytrail_domain::recorded::Position;
 use keytrail_projections::{value::Cells, view::Table};
 
@@ -7,8 +12,10 @@ use super::{
     Status, Views,
     build::{self, BuildStatus, Held},
     fold::{FoldError, apply},
+    projector::{Projector, RENEW},
 };
 use crate::{
+    ids::random_bytes,
     log::FeedError,
     store::{Area, StoreError},
 };
@@ -64,6 +71,29 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
+/// The number of one verification's build. Negative, so that nobody takes it for one to be read; random, so that
+/// verifications at the same time, also on other nodes, do not fold into each other's tables.
+struct Scratch<'a> {
+    number: i64,
+    under_way: &'a Mutex<HashSet<i64>>,
+}
+
+impl<'a> Scratch<'a> {
+    fn new(under_way: &'a Mutex<HashSet<i64>>) -> Self {
+        // 48 bits keep the names of tables short.
+        let [a, b, c, d, e, f] = random_bytes();
+        let number = -1 - i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+        Self { number, under_way }
+    }
+}
+
+impl Drop for Scratch<'_> {
+    fn drop(&mut self) {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+    }
+}
+
 impl Views {
     /// Compares each view; the live ones stand still only for the last step of their own comparison.
     pub async fn verify(&self) -> Result<Vec<Verdict>, VerifyError> {
@@ -82,13 +112,43 @@ impl Views {
             let state = projector.state.borrow();
             state.build.filter(|_| state.status == Status::Live).ok_or(VerifyError::NotLive(name))?
         };
-        // Negative numbers are of builds that nobody picks up; one that a crash left behind is taken away first.
-        let number = -live;
-        build::discard(&self.db, projector.view, number).await?;
-        build::begin(&self.db, projector.view, number).await?;
-        let verdict = self.compare(name, live, number).await;
+        self.clean_scratches(projector).await?;
+        let scratch = Scratch::new(&self.scratches);
+        let number = scratch.number;
+        let until = self.clock.now().plus_micros(build::LEASE_MICROS);
+        build::begin(&self.db, projector.view, number, until.0).await?;
+        let verdict = tokio::select! {
+            verdict = self.compare(name, live, number) => verdict,
+            lost = self.keep_scratch(name, number) => Err(lost.into()),
+        };
         build::discard(&self.db, projector.view, number).await?;
         verdict
+    }
+
+    /// Takes away what verifications left that were cut off: ones of this process are not under way any more, ones of
+    /// other nodes have fallen silent.
+    async fn clean_scratches(&self, projector: &Projector) -> Result<(), StoreError> {
+        let name = projector.view.name();
+        for number in build::scratches(&self.db, name).await? {
+            let under_way = self.scratches.lock().unwrap_or_else(PoisonError::into_inner).contains(&number);
+            if !under_way && build::lease(&self.db, name, number, &projector.node, self.clock.now()).await?.is_some() {
+                build::discard(&self.db, projector.view, number).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that the comparison goes on, also while the database counts for long. Ends when it is another's.
+    async fn keep_scratch(&self, view: &'static str, number: i64) -> StoreError {
+        let held = Held { view, number, epoch: 0 };
+        loop {
+            tokio::time::sleep(RENEW).await;
+            match held.renew(&self.db, self.clock.now()).await {
+                Err(StoreError::Fenced) => return StoreError::Fenced,
+                Err(error) => tracing::warn!(view, %error, "a verification cannot say that it goes on"),
+                Ok(()) => {}
+            }
+        }
     }
 
     async fn compare(&self, name: &'static str, live: i64, scratch: i64) -> Result<Verdict, VerifyError> {

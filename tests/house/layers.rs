@@ -23,7 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("secrets", &["ids", "store"]),
     ("store", &[]),
     ("telemetry", &["config"]),
-    ("views", &["clock", "log", "store"]),
+    ("views", &["clock", "ids", "log", "store"]),
 ];
 
 /// A crate, and the only places that may name it.

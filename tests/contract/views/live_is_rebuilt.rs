@@ -6,7 +6,7 @@ use keytrail::{
     store::{Area, Db},
     views::VerifyError,
 };
-use keytrail_projections::value::Value;
+use keytrail_projections::value::{Row, Value};
 
 use super::{
     Node,
@@ -20,6 +20,7 @@ on_both_engines!(
     live_is_rebuilt_while_appends_go_on,
     a_row_that_was_changed_from_outside_is_found,
     a_view_that_is_not_live_cannot_be_verified,
+    verifications_at_the_same_time_do_not_disturb_each_other,
 );
 
 async fn live_is_rebuilt_after_random_histories(db: Arc<Db>) {
@@ -127,4 +128,24 @@ async fn a_view_that_is_not_live_cannot_be_verified(db: Arc<Db>) {
     node.becomes(broken, keytrail::views::Status::Faulted).await;
     let outcome = node.views.verify().await;
     assert!(matches!(outcome, Err(VerifyError::NotLive("places"))), "{outcome:?}");
+}
+
+async fn verifications_at_the_same_time_do_not_disturb_each_other(db: Arc<Db>) {
+    let places = Places::new(1);
+    let node = Node::start(&db, "one", &[places, &FINDS]).await;
+    write(&node.log, 6, 60, 4).join_all().await;
+    node.caught_up(places).await;
+    node.caught_up(&FINDS).await;
+    // As a verification of this node left it, and one on another node that goes on.
+    let insert = "INSERT INTO view_builds (view, build, version, status, position, epoch, owner, lease_until) VALUES";
+    let later = keytrail::clock::Clock::System.now().0 + 10_000_000;
+    by_hand(&db, Area::Views, format!("{insert} ('places', -7, 1, 'building', 0, 0, NULL, 0)")).await;
+    by_hand(&db, Area::Views, format!("{insert} ('places', -8, 1, 'building', 0, 0, 'two', {later})")).await;
+    tokio::join!(node.verified(), node.verified(), node.verified(), node.verified());
+    let left = rows(&db, Area::Views, "SELECT build FROM view_builds WHERE build < 0").await;
+    match &*db {
+        // No other process has this store.
+        Db::Sqlite(_) => assert_eq!(left, Vec::<Row>::new()),
+        Db::Postgres(_) => assert_eq!(left, [vec![Value::Int(-8)]]),
+    }
 }
