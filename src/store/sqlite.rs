@@ -181,11 +181,13 @@ impl Drop for Sqlite {
 impl Lane {
     fn open(path: PathBuf, synchronous: &str) -> Result<Self, StoreError> {
         let mut connection = Connection::open(&path).map_err(failure)?;
+        // Without recursive triggers the rows that an INSERT OR REPLACE takes away go without a word of the triggers that
+        // refuse it.
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous}; PRAGMA foreign_keys = ON;
                  PRAGMA busy_timeout = 5000; PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;
-                 PRAGMA wal_autocheckpoint = 0;"
+                 PRAGMA wal_autocheckpoint = 0; PRAGMA recursive_triggers = ON;"
             ))
             .map_err(failure)?;
         connection.set_prepared_statement_cache_capacity(128);
