@@ -227,21 +227,12 @@ fn row(found: &PgRow) -> Result<Row, StoreError> {
 /// Our words for the driver's.
 pub fn failure(error: sqlx::Error) -> StoreError {
     match error {
-        sqlx::Error::Database(error) => {
-            let code = error.code().unwrap_or_default();
-            match (error.kind(), code.as_ref()) {
-                (ErrorKind::UniqueViolation, _) => {
-                    StoreError::Conflict { constraint: error.constraint().unwrap_or_default().to_owned() }
-                }
-                (_, "53100") => StoreError::Full,
-                (_, "58030" | "XX001" | "XX002") => StoreError::Corrupt(error.message().to_owned()),
-                // Connection, shutdown, too many connections, serialisation, deadlock, lock and idle time-outs.
-                (_, code) if ["08", "57", "40", "53", "55", "25P"].iter().any(|class| code.starts_with(class)) => {
-                    StoreError::Unavailable(error.message().to_owned())
-                }
-                _ => StoreError::Wrong(error.message().to_owned()),
+        sqlx::Error::Database(error) => match error.kind() {
+            ErrorKind::UniqueViolation => {
+                StoreError::Conflict { constraint: error.constraint().unwrap_or_default().to_owned() }
             }
-        }
+            _ => of_state(&error.code().unwrap_or_default(), error.message().to_owned()),
+        },
         sqlx::Error::Io(error) => StoreError::Unavailable(error.to_string()),
         sqlx::Error::Tls(_) => StoreError::Unavailable("the TLS handshake failed".into()),
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
@@ -250,5 +241,33 @@ pub fn failure(error: sqlx::Error) -> StoreError {
         sqlx::Error::Protocol(text) => StoreError::Unavailable(text),
         sqlx::Error::Configuration(_) => StoreError::Wrong("the database URL cannot be read".into()),
         other => StoreError::Wrong(other.to_string()),
+    }
+}
+
+/// What the server's SQLSTATE means to us.
+fn of_state(code: &str, text: String) -> StoreError {
+    // Connection, shutdown, too many connections, serialisation, deadlock, lock and idle time-outs; and what the server's
+    // machine refused it: an error of its disk says nothing of what is stored.
+    const PASSING: [&str; 7] = ["08", "57", "58", "40", "53", "55", "25P"];
+    match code {
+        "53100" => StoreError::Full,
+        "XX001" | "XX002" => StoreError::Corrupt(text),
+        code if PASSING.iter().any(|class| code.starts_with(class)) => StoreError::Unavailable(text),
+        _ => StoreError::Wrong(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_servers_disk_is_no_damage_and_may_pass() {
+        for code in ["58030", "58000", "57P01", "40P01", "08006", "25P03", "55P03", "53300"] {
+            assert!(matches!(of_state(code, String::new()), StoreError::Unavailable(_)), "{code}");
+        }
+        assert!(matches!(of_state("53100", String::new()), StoreError::Full));
+        assert!(matches!(of_state("XX001", String::new()), StoreError::Corrupt(_)));
+        assert!(matches!(of_state("42601", String::new()), StoreError::Wrong(_)));
     }
 }
