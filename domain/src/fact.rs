@@ -111,7 +111,12 @@ impl Fact {
     }
 }
 
-fn read<E: StoredEvent + DeserializeOwned>(event_type: &str, version: &str, payload: &str) -> Result<E, Unreadable> {
+/// Reads a stored event of one kind of stream. Upcasters run first.
+pub fn read<E: StoredEvent + DeserializeOwned>(
+    event_type: &str,
+    version: &str,
+    payload: &str,
+) -> Result<E, Unreadable> {
     let malformed =
         |source| Unreadable::Malformed { event_type: event_type.to_owned(), version: version.to_owned(), source };
     let (climbed, event): (_, E) = if E::TYPES.contains(&(event_type, version)) {

@@ -5,9 +5,9 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use keytrail_domain::{
     aggregate::{Aggregate, Refusal, StoredEvent},
     claim::Claim,
+    fact::{self, Unreadable},
     recorded::{Sequence, StreamId},
     stamped::Stamped,
-    upcast::{UPCASTERS, upcast},
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -50,6 +50,9 @@ pub enum DispatchError {
     /// Too many commands wait, or too many change the same thing.
     #[error("the server is busy: more commands wait than it can take")]
     Busy,
+    /// A newer version wrote to the stream: what this one makes of it may be wrong.
+    #[error("nothing is decided on a stream that a newer version wrote to: {0}")]
+    Outdated(Unreadable),
     /// The store did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -159,7 +162,7 @@ impl App {
     }
 
     /// The state of an aggregate, and the sequence it stands at.
-    pub async fn load<A>(&self, stream: StreamId) -> Result<(A, Sequence), StoreError>
+    pub async fn load<A>(&self, stream: StreamId) -> Result<(A, Sequence), DispatchError>
     where
         A: Aggregate + cqrs_es::Aggregate,
     {
@@ -167,10 +170,13 @@ impl App {
         let mut state = A::default();
         let mut sequence = 0;
         for event in stored {
-            let (_, payload) = upcast(UPCASTERS, &event.event_type, &event.event_version, event.payload);
-            let event_read: <A as Aggregate>::Event = serde_json::from_value(payload).map_err(|_| {
-                let (name, version) = (event.event_type, event.event_version);
-                StoreError::Corrupt(format!("{stream} holds {name} version {version}, which this build cannot read"))
+            let payload = event.payload.to_string();
+            let event_read = fact::read::<<A as Aggregate>::Event>(&event.event_type, &event.event_version, &payload)
+                .map_err(|unreadable| match unreadable {
+                future @ Unreadable::Future { .. } => DispatchError::Outdated(future),
+                malformed @ Unreadable::Malformed { .. } => {
+                    StoreError::Corrupt(format!("{stream}: {malformed}")).into()
+                }
             })?;
             state.evolve(&event_read);
             sequence = Sequence::try_from(event.sequence).unwrap_or(Sequence::MAX);

@@ -197,6 +197,10 @@ impl From<DispatchError> for ApiError {
                 "This Idempotency-Key came with another request before. Choose a new one for every new request.",
             ),
             DispatchError::Busy => Self::new(Code::Busy, "Nothing was changed. Try again in a moment.").retry_after(1),
+            DispatchError::Outdated(_) => Self::new(
+                Code::ViewOutdated,
+                "A newer version of keytrail wrote to this; start that version or a later one. Nothing was changed.",
+            ),
             DispatchError::Store(error) => error.into(),
         }
     }

@@ -87,6 +87,15 @@ impl From<StoreError> for JobError {
     }
 }
 
+impl From<crate::app::DispatchError> for JobError {
+    fn from(error: crate::app::DispatchError) -> Self {
+        match error {
+            crate::app::DispatchError::Store(error) => error.into(),
+            error => Self::Later(error.to_string()),
+        }
+    }
+}
+
 impl From<crate::views::ViewError> for JobError {
     fn from(error: crate::views::ViewError) -> Self {
         Self::Later(error.to_string())

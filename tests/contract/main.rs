@@ -15,6 +15,7 @@ mod leaf;
 mod migrations;
 mod order;
 mod outage;
+mod outdated;
 mod recorded_time;
 mod samples;
 mod statements;
