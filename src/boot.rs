@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     config::Config,
     log::OnFatal,
-    secrets::{RootKeyPlace, SecretsError, ServerSecrets, Vault},
+    secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
     store::{
         Db, StoreError,
         migrate::{self, MigrateError},
@@ -65,6 +65,12 @@ pub async fn open_store(config: &Config) -> Result<Arc<Db>, BootError> {
 
 /// Starts everything but the doors.
 pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError> {
+    let folder = &config.store.folder;
+    let place = root_key_place(config)?;
+    if let RootKeyPlace::File(path) = &place {
+        // A node that cannot go on must not migrate a database that others use.
+        RootKey::read(path, folder)?;
+    }
     let db = open_store(config).await?;
     let on_fatal = end_process();
     if let Db::Sqlite(sqlite) = &*db {
@@ -76,8 +82,6 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     if !ran.is_empty() {
         tracing::info!(migrations = ?ran, "the store was made ready");
     }
-    let folder = &config.store.folder;
-    let place = root_key_place(config)?;
     if let RootKeyPlace::MadeWhenMissing(path) = &place
         && let Some(beside) = path.parent()
     {

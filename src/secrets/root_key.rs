@@ -19,8 +19,6 @@ pub enum RootKeyPlace {
     MadeWhenMissing(PathBuf),
     /// A file that is there.
     File(PathBuf),
-    /// Its base64 text.
-    Given(Secret<String>),
 }
 
 /// 32 random bytes. What is used is derived from them, a key for each purpose.

@@ -38,7 +38,6 @@ impl Vault {
         now: Timestamp,
     ) -> Result<Self, SecretsError> {
         let root = match (place, &*db) {
-            (RootKeyPlace::Given(text), _) => RootKey::parse(text, "given as a value")?,
             (RootKeyPlace::File(path), _) => RootKey::read(path, data_folder)?,
             (RootKeyPlace::MadeWhenMissing(_), Db::Postgres(_)) => return Err(SecretsError::RootKeyNotGiven),
             // A new key would open nothing, and would lie where the right one is to be put back.

@@ -4,6 +4,7 @@
 mod engines;
 
 mod append_only;
+mod boot;
 mod claims;
 mod companions;
 mod conflicts;
