@@ -1,5 +1,6 @@
 //! The server itself: health, views, its description and the viewer of that.
 
+use keytrail_projections::registry::VIEWS;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ async fn it_says_how_it_is(server: Server) {
     let ready = answer(server.request(Method::GET, "/readyz")).await.with(StatusCode::OK);
     assert_eq!((&ready.body["ready"], &ready.body["store_writable"]), (&json!(true), &json!(true)));
     assert_eq!(ready.body["engine"], if server.is_sqlite() { "sqlite" } else { "postgres" });
-    assert_eq!(ready.body["views"].as_array().map(Vec::len), Some(7));
+    assert_eq!(ready.body["views"].as_array().map(Vec::len), Some(VIEWS.len()));
     server.get("/metrics").await.refused(404, "metrics_off");
     // A clock that was set back is said, not believed.
     server.token("viewer").await;
