@@ -153,7 +153,9 @@ impl From<StoreError> for ApiError {
             .retry_after(30),
             StoreError::Unavailable(reason) => {
                 tracing::warn!(%reason, "the store is not available to a request");
-                Self::new(Code::StoreUnavailable, "Nothing was changed. Try again in a moment.").retry_after(2)
+                // It may have gone away after it did what was asked, and before it said so.
+                let detail = "Try again in a moment; with the same Idempotency-Key nothing is done twice.";
+                Self::new(Code::StoreUnavailable, detail).retry_after(2)
             }
             StoreError::Fenced => {
                 Self::new(Code::StoreUnavailable, "Another node took over. Nothing was changed; try again.")

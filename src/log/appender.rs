@@ -14,13 +14,16 @@ use keytrail_domain::{claim::ClaimChange, timestamp::Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    append::{Append, AppendError, Committed, Head, Lane, Pending},
+    append::{Append, AppendError, Committed, Head, Lane, Pending, Written},
     leaf::Leaf,
     postgres, sqlite,
 };
 use crate::{
     clock::Clock,
-    store::{Db, StoreError},
+    store::{
+        Db, Postgres, StoreError,
+        postgres::{ANSWERS_WITHIN, failure, silent},
+    },
 };
 
 /// At most this many commands a batch.
@@ -180,7 +183,7 @@ impl Writer {
         let now: Timestamp = self.clock.now();
         let written = match &*self.db {
             Db::Sqlite(db) => sqlite::write(db, requests, self.epoch, now).await,
-            Db::Postgres(db) => postgres::write(db, &requests, self.epoch, now).await,
+            Db::Postgres(db) => self.write_in_time(db, &requests, now).await,
         };
         metrics::histogram!("keytrail_append_seconds").record(started.elapsed().as_secs_f64());
         metrics::counter!("keytrail_append_batches_total").increment(1);
@@ -214,6 +217,23 @@ impl Writer {
                 // Those who wait are told at once; a store that is away is not hammered.
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+        }
+    }
+}
+
+impl Writer {
+    /// Writes over a network, which may swallow what is said. Whether the batch is written is not known then. Nothing here
+    /// remembers where the log stood: the database gives the positions, and its head is followed apart from this.
+    async fn write_in_time(
+        &self,
+        db: &Postgres,
+        requests: &[postgres::Request],
+        now: Timestamp,
+    ) -> Result<Written, StoreError> {
+        let mut connection = db.pool().acquire().await.map_err(failure)?;
+        match tokio::time::timeout(ANSWERS_WITHIN, postgres::write(&mut connection, requests, self.epoch, now)).await {
+            Ok(written) => written,
+            Err(_) => Err(silent(connection)),
         }
     }
 }

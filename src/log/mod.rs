@@ -145,7 +145,11 @@ impl Drop for Log {
 
 /// The head and the epoch that is allowed to write.
 async fn read_head(db: &Db) -> Result<(Head, i64), StoreError> {
-    let rows = db.read(Area::Log, "SELECT position, recorded_at, epoch FROM log_head WHERE id = 0", &[]).await?;
+    const SQL: &str = "SELECT position, recorded_at, epoch FROM log_head WHERE id = 0";
+    let rows = match db {
+        Db::Sqlite(_) => db.read(Area::Log, SQL, &[]).await?,
+        Db::Postgres(postgres) => postgres.read_in_time(SQL, &[]).await?,
+    };
     let row = rows.first().ok_or_else(|| StoreError::Corrupt("the log has no head".into()))?;
     let mut cells = Cells::of(row);
     let mut next = || cells.int().map_err(|error| StoreError::Corrupt(error.to_string()));

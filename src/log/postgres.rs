@@ -16,23 +16,22 @@ use super::{
     append::{Append, AppendError, Committed, Head, Written},
 };
 use crate::store::{
-    Postgres, StoreError,
+    StoreError,
     postgres::{failure, run},
 };
 
-type Request = (Append, Vec<[u8; 32]>);
+pub(super) type Request = (Append, Vec<[u8; 32]>);
 
 /// Writes the batch; appends that offend a constraint are refused, the others go on.
 pub(super) async fn write(
-    db: &Postgres,
+    connection: &mut PgConnection,
     requests: &[Request],
     epoch: i64,
     now: Timestamp,
 ) -> Result<Written, StoreError> {
-    let mut connection = db.pool().acquire().await.map_err(failure)?;
     let all: Vec<usize> = (0..requests.len()).collect();
     if requests.iter().all(|(append, _)| append.companions.is_empty()) {
-        match insert(&mut connection, requests, &all, epoch, now).await {
+        match insert(connection, requests, &all, epoch, now).await {
             Ok(head) => return Ok(answer(requests, &all, head, HashMap::new())),
             Err(StoreError::Conflict { .. } | StoreError::Wrong(_)) => {}
             Err(error) => return Err(error),

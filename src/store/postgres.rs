@@ -10,6 +10,7 @@ use sqlx::{
     Column, Connection, Executor, PgPool, Postgres as Pg, Row as _, TypeInfo, ValueRef,
     encode::IsNull,
     error::{BoxDynError, ErrorKind},
+    pool::PoolConnection,
     postgres::{PgArgumentBuffer, PgArguments, PgConnection, PgPoolOptions, PgRow, PgTypeInfo, types::Oid},
     query::Query,
 };
@@ -21,6 +22,10 @@ use super::{
 
 /// A connection that was not used for so long may have lost its server: it is asked before it is used.
 const RESTED: Duration = Duration::from_secs(1);
+
+/// Longer than this the log does not wait for an answer: the network swallows it, and without a bound whoever waits
+/// would do so for as long as TCP goes on trying. Well beyond the server's own time-outs, which say more.
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
 /// The store in a PostgreSQL database.
 pub struct Postgres {
@@ -66,6 +71,15 @@ impl Postgres {
     pub(super) async fn read(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
         let found = bind(sqlx::query(sql), args).fetch_all(&self.pool).await.map_err(failure)?;
         found.iter().map(row).collect()
+    }
+
+    /// As [`Self::read`], but for no longer than [`ANSWERS_WITHIN`].
+    pub(crate) async fn read_in_time(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let mut connection = self.pool.acquire().await.map_err(failure)?;
+        match tokio::time::timeout(ANSWERS_WITHIN, bind(sqlx::query(sql), args).fetch_all(&mut *connection)).await {
+            Ok(found) => found.map_err(failure)?.iter().map(row).collect(),
+            Err(_) => Err(silent(connection)),
+        }
     }
 
     /// The rows that a query with one array per key column finds.
@@ -242,6 +256,13 @@ pub fn failure(error: sqlx::Error) -> StoreError {
         sqlx::Error::Configuration(_) => StoreError::Wrong("the database URL cannot be read".into()),
         other => StoreError::Wrong(other.to_string()),
     }
+}
+
+/// What is to be said of a connection that did not answer in time. It is closed: given back to the pool, it would be asked
+/// how it is, and not answer that either.
+pub fn silent(connection: PoolConnection<Pg>) -> StoreError {
+    drop(connection.detach());
+    StoreError::Unavailable("it did not answer in time; what it was asked to do may be done or not".into())
 }
 
 /// What the server's SQLSTATE means to us.

@@ -15,7 +15,11 @@ use keytrail::{
 };
 use keytrail_projections::value::Value;
 use keytrail_test_support::postgres::Cluster;
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+    task::JoinSet,
+};
 
 use crate::{
     engines::{number, runtime},
@@ -87,5 +91,64 @@ fn what_was_acknowledged_survives_a_restart_of_postgres_and_appends_go_on() {
             let found = db.read(Area::Log, sql, &[Value::from(id.to_string())]).await.expect("a row");
             assert_eq!(found, [[Value::Int(position)]]);
         }
+    });
+}
+
+/// Lets sessions through to the server behind `url`, until it swallows everything that is said on them. The URL of it.
+fn swallowing(folder: &std::path::Path, url: &str, mute: &Arc<AtomicBool>) -> String {
+    let (rest, host) = url.split_once("?host=").expect("the cluster has a socket");
+    let server = std::path::Path::new(host).join(".s.PGSQL.5432");
+    let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
+    let mute = mute.clone();
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = UnixStream::connect(&server).await.expect("the server runs");
+            let ((mut client_says, mut client), (mut server_says, mut server)) =
+                (client.into_split(), server.into_split());
+            let mute = mute.clone();
+            tokio::spawn(async move { tokio::io::copy(&mut server_says, &mut client).await });
+            tokio::spawn(async move {
+                let mut bytes = vec![0; 1 << 16];
+                while let Ok(length) = client_says.read(&mut bytes).await
+                    && length > 0
+                {
+                    // A session that was swallowed once stays dead, as behind a router that forgot it.
+                    if mute.load(Ordering::SeqCst) {
+                        std::future::pending::<()>().await;
+                    }
+                    server.write_all(&bytes[..length]).await.expect("the server takes it");
+                }
+            });
+        }
+    });
+    format!("{rest}?host={}", folder.display())
+}
+
+#[test]
+fn a_network_that_swallows_everything_does_not_hold_commands_for_ever() {
+    let cluster = Cluster::start();
+    runtime().block_on(async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mute = Arc::new(AtomicBool::new(false));
+        let url = swallowing(folder.path(), &cluster.url("postgres"), &mute);
+        let db = Arc::new(Db::open_postgres(&url, 4).await.expect("the database opens"));
+        migrate(&db, Clock::System.now()).await.expect("migrations run");
+        let log = open_with(&db, Clock::System, Arc::default()).await;
+        let stream = new_stream();
+        log.appender().append(Lane::Interactive, plain(stream, 0)).await.expect("it is appended");
+        mute.store(true, Ordering::SeqCst);
+        let appended = log.appender().append(Lane::Interactive, plain(stream, 1));
+        let outcome = tokio::time::timeout(Duration::from_secs(40), appended).await.expect("it is answered");
+        assert!(matches!(outcome, Err(AppendError::Store(StoreError::Unavailable(_)))), "{outcome:?}");
+        mute.store(false, Ordering::SeqCst);
+        let mut tries = 0;
+        while let Err(error) = log.appender().append(Lane::Interactive, plain(new_stream(), 0)).await {
+            assert!(tries < 10, "appends go on over new connections: {error:?}");
+            tries += 1;
+        }
+        let head = log.stored_head().await.expect("it answers").position;
+        assert_eq!(head, 2, "what was swallowed was not written");
+        let known = async { log.feed().wait_beyond(1).await };
+        tokio::time::timeout(Duration::from_secs(5), known).await.expect("the head is known here too");
     });
 }
