@@ -1,4 +1,4 @@
-//! Sealing, rotating, forgetting and coming in. What asks the store takes any engine.
+//! Sealing, rotating, forgetting and coming in. What asks the store is run on each engine.
 
 mod coming_in;
 mod keys;
@@ -10,6 +10,7 @@ use std::{path::Path, sync::Arc};
 
 use keytrail_domain::timestamp::Timestamp;
 use keytrail_projections::value::{Row, Value};
+use keytrail_test_support::postgres::database_like;
 
 use super::{Owner, RootKey, Secret, SecretsError, Vault};
 use crate::store::{Area, Db, Statement, migrate::migrate};
@@ -61,14 +62,37 @@ pub(super) fn code<T>(result: Result<T, SecretsError>) -> &'static str {
     }
 }
 
-/// A test over a store: on the embedded engine here, and whatever engine another caller hands in.
+/// Runs a case on a PostgreSQL database, a copy of a migrated one.
+pub(super) async fn on_postgres<F: Future<Output = ()>>(case: impl FnOnce(Arc<Db>) -> F) {
+    let database = database_like("keytrail_secrets", |url| async move {
+        let db = Db::open_postgres(&url, 2).await.expect("the database opens");
+        migrate(&db, NOW).await.expect("a new store migrates");
+        db.close().await;
+    })
+    .await;
+    let db = Arc::new(Db::open_postgres(&database.url(), 8).await.expect("the database opens"));
+    case(db.clone()).await;
+    db.close().await;
+}
+
+/// A test over a store, on each engine.
 macro_rules! on_a_store {
-    ($($name:ident),* $(,)?) => {$(
-        #[tokio::test]
-        async fn $name() {
-            let folder = tempfile::tempdir().expect("a folder");
-            suite::$name(&crate::secrets::tests::ready(folder.path()).await).await;
+    ($($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                let folder = tempfile::tempdir().expect("a folder");
+                suite::$name(&crate::secrets::tests::ready(folder.path()).await).await;
+            }
+        )*
+        mod postgres {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    crate::secrets::tests::on_postgres(|db| async move { super::suite::$name(&db).await }).await;
+                }
+            )*
         }
-    )*};
+    };
 }
 use on_a_store;
