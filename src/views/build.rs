@@ -82,6 +82,25 @@ pub(super) async fn builds(db: &Db, view: &str) -> Result<Vec<Build>, StoreError
     rows.iter().map(|row| read(row).map_err(|error| StoreError::Corrupt(error.to_string()))).collect()
 }
 
+/// Whether a newer version of the program keeps this view for itself, so that an older node leaves it alone. Only nodes of
+/// one database meet others; the embedded store has one process, which builds what it needs.
+pub(super) fn overtaken(db: &Db, builds: &[Build], version: u32) -> bool {
+    let going = || builds.iter().filter(|build| build.status != BuildStatus::Retired);
+    // A build of ours that serves goes on until it is retired; one that was begun after theirs was asked for.
+    let newest = |theirs: bool| going().filter(|b| (b.version > version) == theirs).map(|b| b.number).max();
+    let serves = |build: &Build| build.version == version && build.status != BuildStatus::Building;
+    matches!(db, Db::Postgres(_))
+        && !going().any(serves)
+        && newest(true).is_some_and(|theirs| Some(theirs) > newest(false))
+}
+
+/// The builds that one of this version may take the place of: what a newer version has built is its own. Left behind in the
+/// embedded store, it is nobody's.
+pub(super) fn replaceable(db: &Db, builds: &[Build], version: u32) -> Vec<Build> {
+    let ours = |build: &&Build| build.version <= version || matches!(db, Db::Sqlite(_));
+    builds.iter().filter(ours).cloned().collect()
+}
+
 /// The numbers of the builds of verifications, under way or left by a crash.
 pub(super) async fn scratches(db: &Db, view: &str) -> Result<Vec<i64>, StoreError> {
     let sql = "SELECT build FROM view_builds WHERE view = $1 AND build < 0";
@@ -201,7 +220,7 @@ impl Held {
         db.write(Area::Views, vec![Statement::new(sql, args).expecting(1)]).await.map(|_| ())
     }
 
-    /// Makes this build the one that readers see, and retires the others. `Fenced` when another one of this version stands
+    /// Makes this build the one that readers see, and retires `others`. `Fenced` when another one of this version stands
     /// further: readers never go back.
     pub(super) async fn swap_in(&self, db: &Db, view: &dyn View, others: &[Build]) -> Result<(), StoreError> {
         let suffix_ = suffix(self.number);

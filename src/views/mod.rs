@@ -42,7 +42,7 @@ pub enum Status {
     Live,
     /// Its fold failed; it cannot be read until it is rebuilt by a version that can.
     Faulted,
-    /// The log holds an event that this build of the program does not know.
+    /// The log holds an event that this build of the program does not know, or a newer version keeps this view.
     Outdated,
 }
 

@@ -49,6 +49,8 @@ enum Ended {
     LookAgain,
     CaughtUp(Position),
     Outdated(String),
+    /// A newer version keeps this view.
+    Overtaken,
     Faulted(String),
 }
 
@@ -81,6 +83,17 @@ impl Projector {
                         return;
                     }
                 }
+                Ok(Ended::Overtaken) => {
+                    self.state.send_modify(|state| {
+                        state.status = Status::Outdated;
+                        state.error = Some("a newer version of keytrail keeps this view".into());
+                    });
+                    tokio::select! {
+                        () = self.stop.cancelled() => return,
+                        () = self.wake.notified() => {}
+                        () = tokio::time::sleep(MENDED) => {}
+                    }
+                }
                 Ok(Ended::LookAgain | Ended::CaughtUp(..)) => {}
                 Err(error) => {
                     tracing::warn!(view = self.view.name(), %error, "a view cannot be brought up to date; trying again");
@@ -105,11 +118,17 @@ impl Projector {
     /// Looks which builds there are, and does what is to be done next.
     async fn step(&self) -> Result<Ended, StoreError> {
         let builds = build::builds(&self.db, self.view.name()).await?;
+        if build::overtaken(&self.db, &builds, self.view.version()) {
+            return Ok(Ended::Overtaken);
+        }
         let (live, building) = (self.live(&builds), self.building(&builds));
         self.show(live, building);
         self.clean(&builds).await?;
         match (live, building) {
-            (_, Some(building)) => self.build(live, building, &builds).await,
+            (_, Some(building)) => {
+                let replaceable = build::replaceable(&self.db, &builds, self.view.version());
+                self.build(live, building, &replaceable).await
+            }
             (Some(live), None) => self.keep(live).await,
             (None, None) => {
                 let number = builds.first().map_or(1, |build| build.number + 1);

@@ -5,7 +5,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use keytrail::store::{Area, Db};
+use keytrail::{
+    store::{Area, Db},
+    views::Status,
+};
 use keytrail_projections::{row, value::Row};
 use tokio::runtime::Runtime;
 
@@ -22,6 +25,7 @@ on_postgres_only!(
     when_a_node_dies_the_other_takes_its_builds_over,
     a_rebuild_on_one_node_is_read_on_both,
     a_node_that_stops_leaves_its_builds_at_once,
+    an_older_version_leaves_what_a_newer_one_built_alone,
 );
 
 async fn connect(url: &str) -> Arc<Db> {
@@ -132,4 +136,31 @@ async fn a_node_that_stops_leaves_its_builds_at_once(db: Arc<Db>, url: String) {
     assert!(started.elapsed() < std::time::Duration::from_secs(5), "nobody waited for a lease to run out");
     write(&two.log, 2, 10, 2).join_all().await;
     two.caught_up(places).await;
+}
+
+async fn an_older_version_leaves_what_a_newer_one_built_alone(db: Arc<Db>, url: String) {
+    let (old, new) = (Places::new(1), Places::new(2));
+    let one = Node::start(&db, "one", &[old]).await;
+    write(&one.log, 4, 20, 1).join_all().await;
+    one.caught_up(old).await;
+    let two = Node::start(&connect(&url).await, "two", &[new]).await;
+    two.caught_up(new).await;
+    one.becomes(old, Status::Outdated).await;
+    write(&one.log, 4, 20, 2).join_all().await;
+    two.caught_up(new).await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let builds =
+        || async { rows(&db, Area::Views, "SELECT build, version, status FROM view_builds ORDER BY build").await };
+    assert_eq!(builds().await, [row![2_i64, 2_i64, "live"]], "the older one began nothing");
+    one.stop().await;
+
+    // Back to the older version, because somebody asks for it: both have what they need, and neither takes it away.
+    let one = Node::start(&db, "one", &[old]).await;
+    one.becomes(old, Status::Outdated).await;
+    assert!(one.views.rebuild("places").await.expect("it is asked for"));
+    one.caught_up(old).await;
+    two.caught_up(new).await;
+    assert_eq!(builds().await, [row![2_i64, 2_i64, "live"], row![3_i64, 1_i64, "live"]]);
+    one.verified().await;
+    two.verified().await;
 }
