@@ -20,10 +20,12 @@ use flags::Flags;
 use keytrail::{
     app::App,
     http::{HttpSettings, LocalToken, serve_with},
+    secrets::Person,
 };
+use keytrail_domain::{display_text::DisplayText, person::PersonId};
 use keytrail_projections::{issue_commits::commits_of_issue, value::Value};
 use links::Dice;
-use rusqlite::{ToSql, types::ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql, types::ValueRef};
 use table::{Table, median, seconds};
 
 /// What a page holds.
@@ -37,6 +39,11 @@ async fn main() {
     let links = links::append(&app.log, flags.or("links", 100_000), 1).await;
     let head = app.log.feed().head().position;
     while app.views.wait_for("issue_commits", head).await.is_err() {}
+    let named = |person: PersonId| {
+        let text = DisplayText::clean(&format!("Person {}", person.0.as_u128()));
+        (person, Person { name: text.clone(), email: text })
+    };
+    app.people.remember(links::people().map(named)).await.expect("persons are written");
     let table = Table::new();
     in_process(&flags, &table, &app, folder.path(), links).await;
     over_http(&flags, &table, &app, folder.path(), links).await;
@@ -45,7 +52,8 @@ async fn main() {
 
 async fn in_process(flags: &Flags, table: &Table, app: &Arc<App>, folder: &Path, links: u64) {
     let (reads, issues) = (flags.or("reads", 20_000), (links / 5).max(1));
-    let views = rusqlite::Connection::open(folder.join("data/views.db")).expect("the views are there");
+    let views = Connection::open_with_flags_and_vfs(folder.join("data/views.db"), OpenFlags::default(), "unix-excl");
+    let views = views.expect("the views are there");
     let (mut halves, mut ends, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     let mut found = 0;
     // The first round fills the caches of both.
@@ -80,7 +88,7 @@ async fn in_process(flags: &Flags, table: &Table, app: &Arc<App>, folder: &Path,
 }
 
 /// The same question, with nothing of ours around it but the text.
-fn by_driver(views: &rusqlite::Connection, key: &keytrail_domain::issue_key::IssueKey) -> usize {
+fn by_driver(views: &Connection, key: &keytrail_domain::issue_key::IssueKey) -> usize {
     let read = commits_of_issue(key, None, None, PAGE);
     // A new store's first build of every view is number 1.
     let mut select = views.prepare_cached(&read.sql.replace('@', "__1").replace('$', "?")).expect("good SQL");
@@ -106,7 +114,7 @@ fn by_driver(views: &rusqlite::Connection, key: &keytrail_domain::issue_key::Iss
 
 async fn over_http(flags: &Flags, table: &Table, app: &Arc<App>, folder: &Path, links: u64) {
     let issues = (links / 5).max(1);
-    let (token, local_token) = LocalToken::random();
+    let (local, local_token) = LocalToken::random();
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = format!("http://{}", listener.local_addr().expect("it listens"));
     let answer = web::Data::new(std::sync::OnceLock::<web::Bytes>::new());
@@ -119,7 +127,14 @@ async fn over_http(flags: &Flags, table: &Table, app: &Arc<App>, folder: &Path, 
     let handle = server.handle();
     let serving = tokio::spawn(server);
     let path = format!("{address}/api/v1/issues/{}/commits", links::key(Dice(1).issue(issues)));
-    let shown = reqwest::Client::new().get(&path).bearer_auth(&token).send().await.expect("the server answers");
+    // As consumers come in: by a token that is looked up each time.
+    let client = reqwest::Client::new();
+    let wish = serde_json::json!({ "name": "bench", "role": "viewer", "expires_in_days": 1 });
+    let issued = client.post(format!("{address}/api/v1/tokens")).bearer_auth(&local).json(&wish);
+    let issued: serde_json::Value =
+        issued.send().await.expect("the server answers").json().await.expect("a token is issued");
+    let token = issued["token"].as_str().expect("a token is shown once").to_owned();
+    let shown = client.get(&path).bearer_auth(&token).send().await.expect("the server answers");
     assert_eq!(shown.status(), 200);
     let shown = shown.bytes().await.expect("an answer has a body");
     let size = shown.len();

@@ -57,6 +57,11 @@ pub(crate) fn key((project, number): (usize, u64)) -> IssueKey {
     IssueKey { project: PROJECTS[project].into(), number }
 }
 
+/// Who wrote the commits.
+pub(crate) fn people() -> impl Iterator<Item = PersonId> {
+    (0..2_000).map(|n| PersonId(uuid::Uuid::from_u128(n)))
+}
+
 /// Appends it all; how many links there are then. Issues have about five commits each.
 pub(crate) async fn append(log: &Log, links: u64, keys_per_commit: u64) -> u64 {
     let (integration, run) = (IntegrationId(ids::new_id()), IndexRunId(ids::new_id()));
@@ -70,7 +75,7 @@ pub(crate) async fn append(log: &Log, links: u64, keys_per_commit: u64) -> u64 {
     let requested = index_run::Event::Requested { repository, cause: Cause::Discovered };
     one(log, StreamId::new("index_run", run.0), 0, Fact::IndexRun(requested)).await;
     let projects: Vec<Arc<str>> = PROJECTS.iter().map(|project| (*project).into()).collect();
-    let people: Vec<PersonId> = (0..2_000).map(|_| PersonId(ids::new_id())).collect();
+    let people: Vec<PersonId> = people().collect();
     let (mut dice, mut made, mut walked, mut sequence) = (Dice(7), 0, 0, 0);
     let issues = (links / 5).max(1);
     while made < links {

@@ -28,14 +28,20 @@ pub(super) struct Page<T> {
     pub(super) next: Option<String>,
 }
 
-/// Which list a cursor belongs to.
-pub(super) struct List(String);
+/// Which list a cursor belongs to: its name and its filters.
+pub(super) struct List<'a>(&'static str, &'a dyn Debug);
 
-impl List {
+impl<'a> List<'a> {
     /// The list of this name under these filters.
-    pub(super) fn new(name: &str, filters: &impl Debug) -> Self {
+    pub(super) const fn new(name: &'static str, filters: &'a impl Debug) -> Self {
+        Self(name, filters)
+    }
+
+    /// What a cursor says of it. Most pages neither come from a cursor nor end with one.
+    fn digest(&self) -> String {
+        let Self(name, filters) = self;
         let hash = Sha256::digest(format!("{name}\n{filters:?}"));
-        Self(hash[..12].iter().map(|byte| format!("{byte:02x}")).collect())
+        hash[..12].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -59,8 +65,8 @@ impl Cursors {
         Self { signing: EncodingKey::from_secret(&key), reading: DecodingKey::from_secret(&key) }
     }
 
-    fn sign<A: Serialize>(&self, list: &List, after: A, now: Timestamp) -> Result<String, ApiError> {
-        let claims = Claims { list: list.0.clone(), after, exp: now.seconds() + LIFE };
+    fn sign<A: Serialize>(&self, list: &List<'_>, after: A, now: Timestamp) -> Result<String, ApiError> {
+        let claims = Claims { list: list.digest(), after, exp: now.seconds() + LIFE };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.signing)
             .map_err(|error| ApiError::internal(&error))
     }
@@ -69,7 +75,7 @@ impl Cursors {
     pub(super) fn after<A: DeserializeOwned + Clone>(
         &self,
         cursor: Option<&str>,
-        list: &List,
+        list: &List<'_>,
         now: Timestamp,
     ) -> Result<Option<A>, ApiError> {
         let Some(cursor) = cursor else { return Ok(None) };
@@ -89,7 +95,7 @@ impl Cursors {
         if claims.exp <= now.seconds() {
             return Err(ApiError::new(Code::CursorExpired, "A cursor works for a day. Begin again without one."));
         }
-        if claims.list != list.0 {
+        if claims.list != list.digest() {
             return Err(other());
         }
         serde_json::from_value(claims.after).map(Some).map_err(|_| other())
@@ -100,7 +106,7 @@ impl Cursors {
         &self,
         mut rows: Vec<R>,
         limit: u32,
-        list: &List,
+        list: &List<'_>,
         now: Timestamp,
         after: impl Fn(&R) -> A,
         show: impl Fn(R) -> T,

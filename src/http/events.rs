@@ -130,7 +130,7 @@ pub(super) async fn list_events(
     let now = api.app.clock.now();
     let query = query.into_inner();
     let order = query.order.unwrap_or_default();
-    let filters = (query.stream, &query.event_type, &query.actor, order, query.after, query.until);
+    let filters = (query.stream, query.event_type.clone(), query.actor.clone(), order, query.after, query.until);
     let list = List::new("events", &filters);
     let last: Option<Position> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;

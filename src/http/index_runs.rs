@@ -180,7 +180,8 @@ pub(super) async fn list_index_runs(
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
-    let list = List::new("index-runs", &(query.repository, query.state));
+    let filters = (query.repository, query.state);
+    let list = List::new("index-runs", &filters);
     let before = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
     let read = index_runs::page(query.repository.map(RepositoryId), query.state, before, limit + 1);

@@ -148,7 +148,8 @@ pub(super) async fn list_integrations(
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
-    let list = List::new("integrations", &(query.state, &query.kind, &query.location));
+    let filters = (query.state, &query.kind, &query.location);
+    let list = List::new("integrations", &filters);
     let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
     let rows = match &query.location {

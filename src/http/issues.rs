@@ -216,7 +216,8 @@ pub(super) async fn list_issue_commits(
 ) -> Result<HttpResponse, ApiError> {
     let key = issue_key(&key)?;
     let now = api.app.clock.now();
-    let list = List::new("commits", &(&key.project, key.number, query.as_of));
+    let filters = (&key.project, key.number, query.as_of);
+    let list = List::new("commits", &filters);
     let after: Option<AfterCommit> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let after = after.map(commit_cursor).transpose()?;
     let limit = limit(query.limit)?;
@@ -265,7 +266,8 @@ pub(super) async fn list_issue_branches(
 ) -> Result<HttpResponse, ApiError> {
     let key = issue_key(&key)?;
     let now = api.app.clock.now();
-    let list = List::new("branches", &(&key.project, key.number, query.as_of));
+    let filters = (&key.project, key.number, query.as_of);
+    let list = List::new("branches", &filters);
     let after: Option<AfterBranch> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let after = after.map(|AfterBranch(number, name)| BranchCursor { number, name });
     let limit = limit(query.limit)?;

@@ -170,7 +170,8 @@ pub(super) async fn list_integration_repositories(
 
 async fn list(api: &Api, query: ListQuery) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
-    let list = List::new("repositories", &(query.integration, query.state));
+    let filters = (query.integration, query.state);
+    let list = List::new("repositories", &filters);
     let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
     let read = repository_list::page(query.integration.map(IntegrationId), query.state, after, limit + 1);

@@ -7,6 +7,11 @@ use super::{events, health, index_runs, integrations, issues, projects, reposito
 /// Registers and describes them.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
+        // Issues. First, as they are asked most: the router tries one route after the other.
+        .service(issues::list_issue_commits)
+        .service(issues::get_issue)
+        .service(issues::list_issue_branches)
+        .service(projects::list_projects)
         // Integrations
         .service(integrations::list_integrations)
         .service(integrations::add_integration)
@@ -26,11 +31,6 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(index_runs::list_index_runs)
         .service(index_runs::get_index_run)
         .service(index_runs::cancel_index)
-        // Issues
-        .service(issues::get_issue)
-        .service(issues::list_issue_commits)
-        .service(issues::list_issue_branches)
-        .service(projects::list_projects)
         // The history
         .service(events::list_events)
         .service(streams::list_stream_events)

@@ -93,7 +93,8 @@ pub(super) async fn list_stream_events(
     }
     let now = api.app.clock.now();
     let with_state = query.state.unwrap_or(false);
-    let list = List::new("stream", &(stream_type, id, query.until, with_state));
+    let filters = (stream_type, id, query.until, with_state);
+    let list = List::new("stream", &filters);
     let after: Option<Sequence> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
     let until = query.until.unwrap_or(Position::MAX);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use keytrail_domain::{display_text::DisplayText, person::PersonId, timestamp::Timestamp};
@@ -26,6 +26,29 @@ pub struct Person {
 /// The table of persons.
 pub struct People {
     db: Arc<Db>,
+    /// Who was looked up lately, where this process alone writes the table. Over PostgreSQL another node may forget a
+    /// person at any time, so nothing is kept.
+    lately: Option<Mutex<Lately>>,
+}
+
+/// Who was looked up lately; `None` when there is nobody, or was.
+#[derive(Default)]
+struct Lately {
+    known: HashMap<PersonId, Option<Arc<Person>>>,
+    /// How often the table was changed: what was read before the last change is not kept.
+    changes: u64,
+}
+
+impl Lately {
+    /// Persons that are kept; at some hundred bytes each.
+    const MOST: usize = 20_000;
+
+    fn changed(&mut self, ids: impl IntoIterator<Item = PersonId>) {
+        self.changes += 1;
+        for id in ids {
+            self.known.remove(&id);
+        }
+    }
 }
 
 /// A row that is there.
@@ -36,8 +59,20 @@ struct Known {
 
 impl People {
     /// Of this database.
-    pub const fn new(db: Arc<Db>) -> Self {
-        Self { db }
+    pub fn new(db: Arc<Db>) -> Self {
+        let lately = matches!(*db, Db::Sqlite(_)).then(Mutex::default);
+        Self { db, lately }
+    }
+
+    fn lately(&self) -> Option<MutexGuard<'_, Lately>> {
+        self.lately.as_ref().map(|lately| lately.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// To be said when the change is on disk and before anybody hears of it.
+    fn changed(&self, ids: impl IntoIterator<Item = PersonId>) {
+        if let Some(mut lately) = self.lately() {
+            lately.changed(ids);
+        }
     }
 
     /// Makes these persons known, before the append whose events name them. Names are refreshed; who was forgotten
@@ -54,7 +89,9 @@ impl People {
         if people.is_empty() {
             return Ok(());
         }
+        let ids: Vec<PersonId> = people.keys().copied().collect();
         self.db.write(Area::Log, vec![remember_statement(people)]).await?;
+        self.changed(ids);
         Ok(())
     }
 
@@ -62,13 +99,41 @@ impl People {
     pub async fn lookup(
         &self,
         ids: impl IntoIterator<Item = PersonId>,
-    ) -> Result<HashMap<PersonId, Person>, StoreError> {
-        let rows = self.rows(ids).await?;
-        Ok(rows.into_iter().filter(|(_, known)| !known.forgotten).map(|(id, known)| (id, known.person)).collect())
+    ) -> Result<HashMap<PersonId, Arc<Person>>, StoreError> {
+        let (mut found, mut asked, mut changes) = (HashMap::new(), Vec::new(), 0);
+        match self.lately() {
+            Some(lately) => {
+                changes = lately.changes;
+                for id in ids {
+                    match lately.known.get(&id) {
+                        Some(Some(person)) => drop(found.insert(id, person.clone())),
+                        Some(None) => {}
+                        None => asked.push(id),
+                    }
+                }
+            }
+            None => asked.extend(ids),
+        }
+        if asked.is_empty() {
+            return Ok(found);
+        }
+        let rows = self.rows(asked.iter().copied()).await?;
+        let rows = rows.into_iter().filter(|(_, known)| !known.forgotten);
+        let rows: HashMap<_, _> = rows.map(|(id, known)| (id, Arc::new(known.person))).collect();
+        if let Some(mut lately) = self.lately()
+            && lately.changes == changes
+        {
+            if lately.known.len() + asked.len() > Lately::MOST {
+                lately.known.clear();
+            }
+            lately.known.extend(asked.into_iter().map(|id| (id, rows.get(&id).cloned())));
+        }
+        found.extend(rows);
+        Ok(found)
     }
 
     /// The statement that forgets a person: name and address go, and what stays keeps them from coming back.
-    pub fn forget_statement(person: PersonId, at: Timestamp) -> Statement {
+    fn forget_statement(person: PersonId, at: Timestamp) -> Statement {
         let sql = "INSERT INTO people (person_id, name, email, forgotten_at) VALUES ($1, NULL, NULL, $2) \
                    ON CONFLICT (person_id) DO UPDATE SET name = NULL, email = NULL, \
                    forgotten_at = COALESCE(people.forgotten_at, excluded.forgotten_at)";
@@ -77,7 +142,9 @@ impl People {
 
     /// Forgets a person, known or not.
     pub async fn forget(&self, person: PersonId, at: Timestamp) -> Result<(), StoreError> {
-        self.db.write(Area::Log, vec![Self::forget_statement(person, at)]).await.map(|_| ())
+        self.db.write(Area::Log, vec![Self::forget_statement(person, at)]).await?;
+        self.changed([person]);
+        Ok(())
     }
 
     async fn rows(&self, ids: impl IntoIterator<Item = PersonId>) -> Result<Vec<(PersonId, Known)>, StoreError> {

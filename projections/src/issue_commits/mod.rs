@@ -1,7 +1,6 @@
 //! Which commits name which issue: the index that the product exists for.
 //!
-//! Commits and links are only ever added, straight from the batches, under their repository's number. They count while
-//! a row of `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size.
+//! Commits are only ever added, straight from the batches, under their repository's number. They count while a row of `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size.
 
 mod reads;
 mod schema;
@@ -16,10 +15,10 @@ use keytrail_domain::{
 };
 
 pub use self::reads::{
-    CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, keyed_commits_of_repository,
-    projects_of_repository, repositories_of_issue, top_projects,
+    CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, projects_of_repository,
+    repositories_of_issue, top_projects,
 };
-use self::schema::{COMMITS, LINKS, REPOSITORIES};
+use self::schema::{COMMITS, REPOSITORIES};
 use crate::{
     numbered, row,
     rows::{Keys, Rows},
@@ -37,11 +36,11 @@ impl View for IssueCommits {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, LINKS, COMMITS]
+        &[REPOSITORIES, COMMITS]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
@@ -63,24 +62,25 @@ impl View for IssueCommits {
 
 fn record(rows: &mut Rows, batch: &CommitBatch) {
     for commit in &batch.commits {
-        let sha = Value::from(commit.sha);
-        rows.put_once(
-            &COMMITS,
-            row![
-                batch.number,
-                sha.clone(),
-                commit.author,
-                seconds(commit.authored_at),
-                seconds(commit.committed_at),
-                &commit.subject,
-                commit.introduced_by.clone(),
-                batch.default_branch.as_ref() == Some(&commit.introduced_by),
-            ],
-        );
+        let (sha, author) = (Value::from(commit.sha), Value::from(commit.author));
+        let on_default = batch.default_branch.as_ref() == Some(&commit.introduced_by);
         for (key, places) in &commit.keys {
             rows.put_once(
-                &LINKS,
-                row![key.project.clone(), key.number, batch.number, sha.clone(), i64::from(places.0), batch.extractor,],
+                &COMMITS,
+                row![
+                    key.project.clone(),
+                    key.number,
+                    batch.number,
+                    sha.clone(),
+                    i64::from(places.0),
+                    batch.extractor,
+                    author.clone(),
+                    seconds(commit.authored_at),
+                    seconds(commit.committed_at),
+                    &commit.subject,
+                    commit.introduced_by.clone(),
+                    on_default,
+                ],
             );
         }
     }

@@ -1,6 +1,6 @@
 //! What can be asked of the index of commits. `as_of` asks what was known at a position; `None` is now.
 //!
-//! In SQLite `CROSS JOIN` keeps the order of the tables, so that an issue's links are always looked at first;
+//! In SQLite `CROSS JOIN` keeps the order of the tables, so that an issue's commits are always looked at first;
 //! PostgreSQL has statistics and orders them itself.
 
 use keytrail_domain::{
@@ -150,15 +150,14 @@ pub fn commits_of_issue(
     limit: u32,
 ) -> Read<IssueCommit> {
     const SQL: &str = "\
-        SELECT l.sha, l.repository_number, r.repository, r.name, r.integration, c.author, c.authored_at, \
-        c.committed_at, c.subject, c.introduced_by, c.on_default, l.places, l.from_position \
-        FROM issue_links@ l CROSS JOIN issue_repositories@ r CROSS JOIN issue_commits@ c \
-        WHERE l.project = $1 AND l.issue = $2 AND l.from_position <= $3 \
-        AND r.number = l.repository_number AND r.from_position <= $3 \
+        SELECT c.sha, c.repository_number, r.repository, r.name, r.integration, c.author, c.authored_at, \
+        c.committed_at, c.subject, c.introduced_by, c.on_default, c.places, c.from_position \
+        FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
+        WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 \
+        AND r.number = c.repository_number AND r.from_position <= $3 \
         AND (r.to_position IS NULL OR r.to_position > $3) \
-        AND c.repository_number = l.repository_number AND c.sha = l.sha \
-        AND (c.committed_at < $4 OR (c.committed_at = $4 AND (l.repository_number, l.sha) > ($5, $6))) \
-        ORDER BY c.committed_at DESC, l.repository_number, l.sha LIMIT $7";
+        AND (c.committed_at < $4 OR (c.committed_at = $4 AND (c.repository_number, c.sha) > ($5, $6))) \
+        ORDER BY c.committed_at DESC, c.repository_number, c.sha LIMIT $7";
     let (project, number) = (issue.project.clone(), issue.number);
     let as_of = position(as_of);
     let args = match after {
@@ -174,41 +173,32 @@ pub fn commits_of_issue(
 pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<IssueRepository> {
     const SQL: &str = "\
         SELECT r.repository, r.name, r.integration, COUNT(*), MIN(c.committed_at), MAX(c.committed_at) \
-        FROM issue_links@ l CROSS JOIN issue_repositories@ r CROSS JOIN issue_commits@ c \
-        WHERE l.project = $1 AND l.issue = $2 AND l.from_position <= $3 \
-        AND r.number = l.repository_number AND r.from_position <= $3 \
+        FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
+        WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 \
+        AND r.number = c.repository_number AND r.from_position <= $3 \
         AND (r.to_position IS NULL OR r.to_position > $3) \
-        AND c.repository_number = l.repository_number AND c.sha = l.sha \
-        GROUP BY l.repository_number, r.repository, r.name, r.integration \
-        ORDER BY l.repository_number";
+        GROUP BY c.repository_number, r.repository, r.name, r.integration \
+        ORDER BY c.repository_number";
     read(SQL, row![issue.project.clone(), issue.number, position(as_of)], IssueRepository::read)
 }
 
 /// The projects that the commits of a repository name, the most named first.
 pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<ProjectCount> {
     const SQL: &str = "\
-        SELECT l.project, COUNT(DISTINCT l.issue), COUNT(*) FROM issue_links@ l \
-        WHERE l.repository_number = \
+        SELECT c.project, COUNT(DISTINCT c.issue), COUNT(*) FROM issue_commits@ c \
+        WHERE c.repository_number = \
         (SELECT r.number FROM issue_repositories@ r WHERE r.repository = $1 AND r.to_position IS NULL) \
-        GROUP BY l.project ORDER BY COUNT(*) DESC, l.project LIMIT $2";
+        GROUP BY c.project ORDER BY COUNT(*) DESC, c.project LIMIT $2";
     read(SQL, row![repository, limit], ProjectCount::read)
 }
 
-/// The projects that all repositories' commits name, the most named first. Looks at every link: for summaries, not for
+/// The projects that all repositories' commits name, the most named first. Looks at every commit: for summaries, not for
 /// pages that people wait for.
 pub fn top_projects(limit: u32) -> Read<ProjectCount> {
     const SQL: &str = "\
-        SELECT l.project, COUNT(DISTINCT l.issue), COUNT(*) \
-        FROM issue_links@ l CROSS JOIN issue_repositories@ r \
-        WHERE r.number = l.repository_number AND r.to_position IS NULL \
-        GROUP BY l.project ORDER BY COUNT(*) DESC, l.project LIMIT $1";
+        SELECT c.project, COUNT(DISTINCT c.issue), COUNT(*) \
+        FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
+        WHERE r.number = c.repository_number AND r.to_position IS NULL \
+        GROUP BY c.project ORDER BY COUNT(*) DESC, c.project LIMIT $1";
     read(SQL, row![limit], ProjectCount::read)
-}
-
-/// How many commits of a repository name an issue. One row.
-pub fn keyed_commits_of_repository(repository: RepositoryId) -> Read<u64> {
-    const SQL: &str = "\
-        SELECT COUNT(*) FROM issue_repositories@ r CROSS JOIN issue_commits@ c \
-        WHERE r.repository = $1 AND r.to_position IS NULL AND c.repository_number = r.number";
-    read(SQL, row![repository], |cells| cells.count())
 }

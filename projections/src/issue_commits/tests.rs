@@ -1,11 +1,6 @@
 //! What batches leave in the tables, and what forgetting and resetting change.
 
-use keytrail_domain::{
-    id::RepositoryId,
-    index_run::{Cause, batch::CommitSha},
-    issue_key::IssueKey,
-    repository,
-};
+use keytrail_domain::{id::RepositoryId, index_run::Cause, issue_key::IssueKey, repository};
 
 use super::*;
 use crate::{
@@ -30,20 +25,19 @@ fn numbers(store: &FakeStore) -> Vec<Value> {
 }
 
 #[test]
-fn a_batch_becomes_commits_and_links() {
+fn a_batch_becomes_a_row_for_each_issue_of_a_commit() {
     let mut log = log();
     let mut topic = commit(1, "KEY-7 and OTHER-1");
     topic.authored_at = -5;
     log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![topic, commit(2, "KEY-7")]));
-    let store = folded(&log);
-    let link = |project: &str, issue: i64, commit: CommitSha| -> Row {
-        row![project, issue, 1_i64, commit, 1_i64, 1_i64, 2_i64]
+    let rows = folded(&log).current(&COMMITS);
+    let of_topic = |project: &str, issue: i64| -> Row {
+        let (subject, head) = ("KEY-7 and OTHER-1", "refs/heads/topic");
+        row![project, issue, 1_i64, sha(1), 1_i64, 1_i64, id(9, 1), -5_i64, 1001_i64, subject, head, false, 2_i64]
     };
-    assert_eq!(store.current(&LINKS), [link("KEY", 7, sha(1)), link("KEY", 7, sha(2)), link("OTHER", 1, sha(1))]);
-    let [first, second] = &store.current(&COMMITS)[..] else { panic!("two commits") };
-    let head = "refs/heads/topic";
-    assert_eq!(*first, row![1_i64, sha(1), id(9, 1), -5_i64, 1001_i64, "KEY-7 and OTHER-1", head, false, 2_i64]);
-    assert_eq!(second[7], Value::Int(1), "on the default branch");
+    let [seven, second, other] = &rows[..] else { panic!("three rows") };
+    assert_eq!([seven, other], [&of_topic("KEY", 7), &of_topic("OTHER", 1)]);
+    assert_eq!((&second[3], &second[11]), (&sha(2).into(), &Value::Int(1)), "on the default branch");
 }
 
 #[test]
@@ -64,7 +58,7 @@ fn seconds_that_no_moment_has_are_moved_to_the_nearest() {
     (odd.authored_at, odd.committed_at) = (i64::MIN, i64::MAX);
     log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![odd]));
     let row = folded(&log).current(&COMMITS).remove(0);
-    for cell in [&row[3], &row[4]] {
+    for cell in [&row[7], &row[8]] {
         let Value::Int(stored) = *cell else { panic!("a number") };
         assert_eq!(Timestamp::from_seconds(stored).seconds(), stored, "a cursor must find it again");
     }
@@ -76,7 +70,7 @@ fn forgetting_ends_one_row_and_coming_back_makes_another() {
     log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![commit(1, "KEY-7")]));
     log.append(id(2, 1), Fact::Repository(repository::Event::Forgotten {}));
     assert_eq!(numbers(&folded(&log)), []);
-    assert_eq!(folded(&log).current(&LINKS).len(), 1, "links are left alone");
+    assert_eq!(folded(&log).current(&COMMITS).len(), 1, "commits are left alone");
     log.append(id(2, 1), discovered(id(1, 1), "tools", place(1)));
     assert_eq!(numbers(&folded(&log)), [Value::Int(4)]);
 }
@@ -107,5 +101,4 @@ fn reads_fit_their_tables() {
     check_read(&repositories_of_issue(&key, None));
     check_read(&projects_of_repository(RepositoryId(id(2, 1)), 10));
     check_read(&top_projects(10));
-    check_read(&keyed_commits_of_repository(RepositoryId(id(2, 1))));
 }
