@@ -91,7 +91,9 @@ pub fn serve_with(
             .openapi(spec::frame())
             .app_data(api.clone())
             .app_data(web::PathConfig::default().error_handler(|error, _| unrouted::bad_path(&error).into()))
-            .app_data(web::QueryConfig::default().error_handler(|error, _| unrouted::bad_query(&error).into()))
+            .app_data(
+                web::QueryConfig::default().error_handler(|error, request| unrouted::bad_query(&error, request).into()),
+            )
             .configure(routes::routes)
             .into_app()
             .configure(spec::viewer)

@@ -100,3 +100,29 @@ async fn raw_until_answer(server: &Server, request: &str) -> String {
     let read = stream.read(&mut answer).await.expect("it answers");
     String::from_utf8_lossy(&answer[..read]).into_owned()
 }
+
+#[test]
+fn a_wrong_value_of_a_query_is_named_by_its_parameter_and_not_repeated() {
+    on_sqlite(|server| async move {
+        let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+        let stream = format!("streams/integration/{id}/events");
+        for (path, parameter) in [
+            ("integrations", "state"),
+            ("integrations", "limit"),
+            ("index-runs", "repository"),
+            ("index-runs", "min_position"),
+            ("events", "order"),
+            ("events", "stream"),
+            (stream.as_str(), "state"),
+            ("issues/SHOP-1/commits", "as_of"),
+        ] {
+            let at = format!("/api/v1/{path}?{parameter}=kt_secret");
+            let refused = server.get(&at).await.refused(400, "query_invalid");
+            assert!(!refused.text.contains("kt_secret"), "{}", refused.text);
+            assert!(refused.text_of("detail").contains(&format!("The parameter {parameter} ")), "{}", refused.text);
+        }
+        // A letter of it would be a part of it.
+        let refused = server.get("/api/v1/events?stream=Q199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b").await;
+        assert!(!refused.refused(400, "query_invalid").text_of("detail").contains('Q'));
+    });
+}
