@@ -18,6 +18,7 @@ mod input;
 mod integrations;
 mod issues;
 mod place;
+mod place_parts;
 mod projects;
 mod repositories;
 mod routes;

@@ -20,7 +20,7 @@ fn only_what_lies_below_a_root_may_be_added_and_nothing_is_said_of_the_rest() {
     on_sqlite(|server| async move {
         let admin = server.token("admin").await;
         let (root, elsewhere) = (server.root.clone(), server.elsewhere.clone());
-        repository::empty(&elsewhere.join("secret"));
+        repository::with_commits(&elsewhere.join("secret"), &["SECRET-1"]);
         repository::empty(&root.join("fine"));
         symlink(elsewhere.join("secret"), root.join("link")).expect("a link");
         symlink(elsewhere.join("nothing"), root.join("dangling")).expect("a link");
@@ -30,6 +30,13 @@ fn only_what_lies_below_a_root_may_be_added_and_nothing_is_said_of_the_rest() {
         std::fs::write(root.join("pointing/.git"), gitdir).expect("a file");
         std::fs::create_dir(root.join("half")).expect("a folder");
         symlink(elsewhere.join("secret/.git"), root.join("half/.git")).expect("a link");
+        // Git's own folder is below the root; what it borrows or links to is not.
+        git(&root, &["clone", "-q", "--shared", elsewhere.join("secret").to_str().expect("UTF-8"), "borrowing"]);
+        repository::with_commits(&root.join("lent"), &["A-1"]);
+        repository::with_commits(&root.join("packed"), &["A-1"]);
+        symlink(elsewhere.join("secret/.git/objects"), root.join("packed/.git/objects/ab")).expect("a link");
+        repository::with_commits(&root.join("named"), &["A-1"]);
+        symlink(elsewhere.join("secret/.git/HEAD"), root.join("named/.git/refs/heads/x")).expect("a link");
         let outside = [
             elsewhere.join("secret"),
             elsewhere.join("nothing"),
@@ -47,6 +54,9 @@ fn only_what_lies_below_a_root_may_be_added_and_nothing_is_said_of_the_rest() {
             root.join("way/nothing"),
             root.join("pointing"),
             root.join("half"),
+            root.join("borrowing"),
+            root.join("packed"),
+            root.join("named"),
         ];
         let mut words = std::collections::HashSet::new();
         for path in outside {
@@ -86,5 +96,29 @@ fn what_cannot_be_indexed_is_refused_before_anything_is_made() {
         assert!(server.get("/api/v1/integrations").await.items().is_empty());
         assert!(server.get("/api/v1/events?stream=&type=integration.").await.status.is_client_error());
         assert!(server.get("/api/v1/events?type=integration.").await.items().is_empty());
+    });
+}
+
+#[test]
+fn a_repository_may_borrow_from_another_below_the_roots_and_no_pipe_is_waited_for() {
+    on_sqlite(|server| async move {
+        let admin = server.token("admin").await;
+        let root = server.root.clone();
+        repository::with_commits(&root.join("lender"), &["A-1"]);
+        git(&root, &["clone", "-q", "--shared", "lender", "borrower"]);
+        add_remotely(&server, &admin, root.join("borrower")).await.with(StatusCode::CREATED);
+        for part in ["commondir", "HEAD", "config", "packed-refs", "refs/heads/pipe", "objects/info/alternates"] {
+            let path = root.join(part.replace('/', "-"));
+            repository::with_commits(&path, &["A-1"]);
+            let pipe = path.join(".git").join(part);
+            let _ = std::fs::remove_file(&pipe);
+            let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+            assert!(made.success());
+            add_remotely(&server, &admin, &path).await.refused(422, "not_a_repository");
+        }
+        let path = root.join("large");
+        repository::with_commits(&path, &["A-1"]);
+        std::fs::write(path.join(".git/commondir"), "x".repeat(1 << 20)).expect("a file");
+        add_remotely(&server, &admin, &path).await.refused(422, "not_a_repository");
     });
 }
