@@ -2,6 +2,7 @@
 //! ends with a look behind: no job is left, every view is live.
 
 mod access;
+mod bad_repositories;
 mod command_line;
 mod history;
 mod indexing;
