@@ -15,24 +15,24 @@ fn home() -> Home {
 
 /// Runs it where it must succeed. What it printed.
 #[track_caller]
-fn done((code, printed, complained): (Option<i32>, String, String)) -> String {
+pub(crate) fn done((code, printed, complained): (Option<i32>, String, String)) -> String {
     assert_eq!(code, Some(0), "{printed}{complained}");
     printed
 }
 
 /// Runs it where it must end with this code. What it complained about.
 #[track_caller]
-fn failed((code, printed, complained): (Option<i32>, String, String), wanted: i32) -> String {
+pub(crate) fn failed((code, printed, complained): (Option<i32>, String, String), wanted: i32) -> String {
     assert_eq!(code, Some(wanted), "{printed}{complained}");
     assert!(!complained.contains("panicked"), "{complained}");
     complained
 }
 
-fn lines(printed: &str) -> Vec<Value> {
+pub(crate) fn lines(printed: &str) -> Vec<Value> {
     printed.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 

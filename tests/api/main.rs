@@ -4,6 +4,7 @@
 mod access;
 mod bad_repositories;
 mod command_line;
+mod commands;
 mod history;
 mod indexing;
 mod integrations;
