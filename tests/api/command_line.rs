@@ -186,3 +186,20 @@ async fn a_worker_that_is_busy_is_waited_for_and_a_run_that_no_view_shows_yet() 
     assert!(said.contains("waiting for a worker"), "{said}");
     playing.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_newest_event_is_what_it_found_is_replayed_too() {
+    let home = home();
+    let of = |kind: &str| vec![fine(&json!({ "items": [{ "stream_type": kind }], "next": null }))];
+    // The log is told newest first unless it is asked otherwise.
+    let script = vec![
+        ("/streams/index_run/", vec![fine(&json!({ "items": [{ "position": 1 }], "next": null }))]),
+        ("/streams/", vec![problem("422 Unprocessable Entity", "stream_not_shown", false)]),
+        ("order=asc", of("index_run")),
+        ("/api/v1/events", of("index_batch")),
+    ];
+    let playing = play(&home, script).await;
+    let run = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    assert_eq!(lines(&done(home.run(["events", "--json", "--stream", run]).await))[0]["position"], 1);
+    playing.abort();
+}
