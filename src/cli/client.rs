@@ -7,21 +7,28 @@ use std::{
 };
 
 use actix_web::dev::ServerHandle;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{
+    Method, RequestBuilder, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::CliError;
+use super::{CliError, output};
 use crate::{
     app::App,
     boot::{self, BootError, Endpoint},
     clock::Clock,
     config::Config,
     http::{self, HttpSettings, LocalToken},
+    ids,
     store::StoreError,
 };
 
 /// How long to wait for another command that has the data folder for itself.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to try again while the server says that this may help, and nothing of it moves. The build of a view may take
+/// longer, but then its position moves.
+const STANDSTILL: Duration = Duration::from_secs(60);
 
 /// A connection to the API with every right on this machine.
 pub(super) struct Client {
@@ -51,6 +58,14 @@ struct Problem {
     #[serde(default)]
     title: String,
     detail: Option<String>,
+    /// How far a view is.
+    position: Option<i64>,
+}
+
+impl Problem {
+    fn text(&self) -> String {
+        [Some(&*self.title), self.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl Client {
@@ -110,16 +125,38 @@ impl Client {
         self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
     }
 
+    /// Sends it, again and again as long as the server says that this may help.
     async fn answer(&self, request: RequestBuilder) -> Result<Response, CliError> {
-        let response = request.send().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
+        let no_answer = |source| CliError::NoAnswer { url: self.url.clone(), source };
+        let (mut since, mut position, mut told) = (Instant::now(), None, false);
+        loop {
+            let attempt = request.try_clone().expect("a body of JSON can be sent twice");
+            let response = attempt.send().await.map_err(no_answer)?;
+            let status = response.status();
+            let pause = worth_another_try(status, response.headers());
+            if status.is_success() && pause.is_none() {
+                return Ok(response);
+            }
+            let problem: Problem = response.json().await.map_err(no_answer)?;
+            if problem.position > position {
+                (since, position) = (Instant::now(), problem.position);
+            }
+            match pause {
+                Some(pause) if since.elapsed() < STANDSTILL => {
+                    if !told {
+                        output::wait(&format!("for the server. {}", problem.text()));
+                        told = true;
+                    }
+                    tokio::time::sleep(pause).await;
+                }
+                _ => {
+                    let (detail, code) = (problem.text(), problem.code);
+                    // What is not there yet is no success, whatever the class of its status.
+                    let status = if status.is_success() { 503 } else { status.as_u16() };
+                    return Err(CliError::Problem { status, code, detail });
+                }
+            }
         }
-        let problem: Problem =
-            response.json().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })?;
-        let detail = [Some(problem.title), problem.detail].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        Err(CliError::Problem { status: status.as_u16(), code: problem.code, detail })
     }
 
     async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CliError> {
@@ -156,9 +193,10 @@ impl Client {
         Ok(items)
     }
 
-    /// Wishes something.
+    /// Wishes something. It is done once, however often it is sent.
     pub(super) async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
-        self.json(self.request(Method::POST, path).json(body)).await
+        let key = ids::new_id().to_string();
+        self.json(self.request(Method::POST, path).header("Idempotency-Key", key).json(body)).await
     }
 
     /// Changes something, whatever its version is.
@@ -169,6 +207,19 @@ impl Client {
     /// Takes something away, whatever its version is.
     pub(super) async fn delete(&self, path: &str) -> Result<(), CliError> {
         self.answer(self.request(Method::DELETE, path).header("If-Match", "*")).await.map(|_| ())
+    }
+}
+
+/// When to try again, where that may help: a view that is behind or being built, a server that is busy or whose
+/// database is away for a moment.
+fn worth_another_try(status: StatusCode, headers: &HeaderMap) -> Option<Duration> {
+    let problem = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    let seconds = headers.get(RETRY_AFTER).and_then(|text| text.to_str().ok()?.parse().ok()).map(Duration::from_secs);
+    match status {
+        StatusCode::ACCEPTED if problem => Some(seconds.unwrap_or(Duration::from_secs(1))),
+        // A minute at most: some other program may stand between.
+        StatusCode::SERVICE_UNAVAILABLE => seconds.map(|pause| pause.min(STANDSTILL)),
+        _ => None,
     }
 }
 

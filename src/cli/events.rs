@@ -69,7 +69,9 @@ impl Events {
         let id: uuid::Uuid = id.parse().map_err(|_| {
             CliError::Input(format!("{stream:?} names no stream; its id stands in `keytrail events --json`"))
         })?;
-        let first: Vec<Value> = client.list("/api/v1/events", &[("stream", id.to_string())], 1).await?;
+        // The oldest: what an index run found has the run's id, too, but comes after the run's own first event.
+        let query = [("stream", id.to_string()), ("order", "asc".to_owned())];
+        let first: Vec<Value> = client.list("/api/v1/events", &query, 1).await?;
         let Some(stream_type) = first.first().and_then(|event| event["stream_type"].as_str()) else {
             return Err(CliError::Input(format!("the log has no stream {id}")));
         };

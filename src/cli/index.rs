@@ -3,7 +3,7 @@
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use clap::Args;
@@ -14,9 +14,13 @@ use serde_json::json;
 use super::{
     CliError,
     client::{Client, with_client},
+    integration::{absolute, connection},
     output,
 };
 use crate::config::{self, Config};
+
+/// After so long a person is told what is waited for, and it is asked less often.
+const SOON: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(super) struct Index {
@@ -32,18 +36,24 @@ struct Integration {
     id: String,
     #[serde(default)]
     position: i64,
+    /// This and the state are not there when the view does not show the integration yet.
+    location: Option<String>,
+    state: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Repository {
     id: String,
+    state: String,
+    location: String,
     last_run: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Run {
     id: String,
-    state: String,
+    /// Not there when the view does not show the run yet.
+    state: Option<String>,
     counts: Option<Counts>,
     progress: Option<Progress>,
     failure: Option<Failure>,
@@ -95,8 +105,7 @@ struct Summary {
 
 impl Index {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
-        let path = std::path::absolute(&self.path)
-            .map_err(|error| CliError::Input(format!("{}: {error}", self.path.display())))?;
+        let path = absolute(&self.path)?;
         let started = Instant::now();
         let summary = with_client(config, async |client| index(client, &path, started).await).await?;
         if self.json {
@@ -130,8 +139,8 @@ async fn index(client: &Client, path: &Path, started: Instant) -> Result<Summary
 /// Adds the place as an integration unless it is one, and asks for a run unless one is under way. The repository and
 /// the run.
 async fn request(client: &Client, path: &Path) -> Result<(String, String), CliError> {
-    let text = path.to_str().ok_or_else(|| CliError::Input("the path is not UTF-8; rename the folder".into()))?;
-    let connection = json!({ "kind": "path", "path": text });
+    let connection = connection(path)?;
+    let text = path.to_string_lossy();
     let mut added =
         client.post("/api/v1/integrations", &json!({ "name": short(path), "connection": connection })).await;
     if matches!(&added, Err(CliError::Problem { code, .. }) if code == "integration_name_taken") {
@@ -151,18 +160,46 @@ async fn request(client: &Client, path: &Path) -> Result<(String, String), CliEr
         }
         Err(error) => return Err(error),
     };
-    let path = format!("/api/v1/integrations/{}/repositories", integration.id);
+    discovered(client, &integration, new).await
+}
+
+/// Waits until the repository of the integration is there, and a run of it: as long as a worker takes to come to it.
+async fn discovered(client: &Client, integration: &Integration, new: bool) -> Result<(String, String), CliError> {
+    let at = format!("/api/v1/integrations/{}", integration.id);
+    let path = format!("{at}/repositories");
     let query = [("min_position", integration.position.to_string())];
-    for _ in 0..600 {
-        let repositories: Vec<Repository> = client.list(&path, &query, 1).await?;
-        match repositories.into_iter().next() {
+    let (began, mut told) = (Instant::now(), false);
+    loop {
+        let repositories: Vec<Repository> = client.list(&path, &query, usize::MAX).await?;
+        // Those of places that it was connected to before are still listed.
+        let here = |found: &Repository| {
+            found.state != "forgotten" && integration.location.as_ref().is_none_or(|place| found.location == *place)
+        };
+        match repositories.into_iter().find(here) {
             // Discovered just now, and its first run asked for by itself.
-            Some(Repository { id, last_run: Some(run) }) if new => return Ok((id, run)),
-            Some(Repository { id, last_run }) if !new => return again(client, id, last_run).await,
-            _ => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+            Some(Repository { id, last_run: Some(run), .. }) if new => return Ok((id, run)),
+            Some(Repository { id, last_run, .. }) if !new => {
+                if let Some(asked) = again(client, id, last_run).await? {
+                    return Ok(asked);
+                }
+            }
+            _ => {}
         }
+        if began.elapsed() < SOON {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        }
+        let now: Integration = client.get(&at, &[]).await?;
+        if let Some(state @ ("paused" | "removed")) = now.state.as_deref() {
+            let detail = format!("the integration {} is {state}, so nothing looks at its repository", now.id);
+            return Err(CliError::Failed(detail));
+        }
+        if !told {
+            output::wait("for a worker of the server to look at the repository; all of them are at work");
+            told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    Err(CliError::Failed("the repository was not looked at in time; see `keytrail run list`".into()))
 }
 
 /// The folder's own name: what people call the repository.
@@ -172,12 +209,13 @@ fn short(path: &Path) -> String {
     name.strip_suffix(".git").unwrap_or(&name).chars().take(100).collect()
 }
 
-async fn again(client: &Client, id: String, last_run: Option<String>) -> Result<(String, String), CliError> {
+/// Asks for a run; the one that is under way will do. `None` when the view does not show that one yet.
+async fn again(client: &Client, id: String, last_run: Option<String>) -> Result<Option<(String, String)>, CliError> {
     let asked: Result<Run, _> = client.post(&format!("/api/v1/repositories/{id}/index-runs"), &json!({})).await;
-    match (asked, last_run) {
-        (Ok(run), _) => Ok((id, run.id)),
-        (Err(CliError::Problem { code, .. }), Some(run)) if code == "index_run_active" => Ok((id, run)),
-        (Err(error), _) => Err(error),
+    match asked {
+        Ok(run) => Ok(Some((id, run.id))),
+        Err(CliError::Problem { code, .. }) if code == "index_run_active" => Ok(last_run.map(|run| (id, run))),
+        Err(error) => Err(error),
     }
 }
 
@@ -187,10 +225,16 @@ async fn watch(client: &Client, run: &str) -> Result<(String, Counts), CliError>
         if output::to_terminal() && !config::no_color() { ProgressBar::no_length() } else { ProgressBar::hidden() };
     let path = format!("/api/v1/index-runs/{run}");
     let mut wait = 100;
+    let (began, mut told) = (Instant::now(), false);
     loop {
         let now: Run = client.get(&path, &[("wait_ms", wait.to_string())]).await?;
         wait = 200;
-        match now.state.as_str() {
+        let state = now.state.as_deref().unwrap_or("requested");
+        if state == "requested" && !told && began.elapsed() >= SOON {
+            output::wait("for a worker of the server to begin the run; all of them are at work");
+            told = true;
+        }
+        match state {
             "completed" => {
                 bar.finish_and_clear();
                 return Ok((now.id, now.counts.unwrap_or_default()));

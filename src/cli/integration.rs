@@ -1,6 +1,9 @@
 //! `keytrail integration`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -40,6 +43,13 @@ pub(super) enum Integration {
         /// The new name
         name: String,
     },
+    /// Connect it to another repository; what was found in the one before is forgotten
+    Move {
+        /// Its id
+        id: uuid::Uuid,
+        /// The other repository
+        path: PathBuf,
+    },
     /// Stop looking for anything new
     Pause {
         /// Its id
@@ -67,10 +77,7 @@ impl Integration {
         let at = |id: &uuid::Uuid| format!("/api/v1/integrations/{id}");
         match self {
             Self::Add { path, name } => {
-                let path = std::path::absolute(&path)
-                    .map_err(|error| CliError::Input(format!("{}: {error}", path.display())))?;
-                let connection = json!({ "kind": "path", "path": path });
-                let body = json!({ "name": name, "connection": connection });
+                let body = json!({ "name": name, "connection": connection(&absolute(&path)?)? });
                 output::json(&client.post::<Value>("/api/v1/integrations", &body).await?)
             }
             Self::List { json } => {
@@ -91,6 +98,10 @@ impl Integration {
                 let body = json!({ "name": name });
                 output::json(&client.put::<Value>(&format!("{}/name", at(&id)), &body).await?)
             }
+            Self::Move { id, path } => {
+                let body = json!({ "connection": connection(&absolute(&path)?)? });
+                output::json(&client.put::<Value>(&format!("{}/connection", at(&id)), &body).await?)
+            }
             Self::Pause { id } => output::json(&client.post::<Value>(&format!("{}/pause", at(&id)), &json!({})).await?),
             Self::Resume { id } => {
                 output::json(&client.post::<Value>(&format!("{}/resume", at(&id)), &json!({})).await?)
@@ -102,4 +113,15 @@ impl Integration {
             }
         }
     }
+}
+
+/// The path from the root on; the server has another working folder.
+pub(super) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
+}
+
+/// The place as the API takes it.
+pub(super) fn connection(path: &Path) -> Result<Value, CliError> {
+    let text = path.to_str().ok_or_else(|| CliError::Input("the path is not UTF-8; rename the folder".into()))?;
+    Ok(json!({ "kind": "path", "path": text }))
 }

@@ -68,7 +68,7 @@ async fn show(client: &Client, key: &str, all: bool) -> Result<(), CliError> {
         output::print(&format!("  … {} more; --json prints all", output::grouped(total - commits.len() as u64)));
     }
     if !branches.is_empty() {
-        output::print(&output::count(branches.len() as u64, "branch").replace("branchs", "branches"));
+        output::print(&output::count(branches.len() as u64, "branch"));
         for branch in &branches {
             output::print(&format!("  {} in {}", text(branch, "name"), text(&branch["repository"], "name")));
         }

@@ -11,6 +11,11 @@ pub(super) fn print(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+/// Says what takes long, where it is not taken for a result.
+pub(super) fn wait(what: &str) {
+    eprintln!("keytrail: waiting {what}");
+}
+
 /// Prints a value as JSON, on one line.
 pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
     let text = serde_json::to_string(value).map_err(|error| CliError::Failed(error.to_string()))?;
@@ -38,9 +43,14 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
     rows.iter().for_each(|row| line(row));
 }
 
-/// `1 commit`, `2 commits`, `12,345 commits`.
+/// `1 commit`, `2 commits`, `12,345 commits`; `2 branches`.
 pub(super) fn count(number: u64, one: &str) -> String {
-    format!("{} {one}{}", grouped(number), if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if one.ends_with("ch") => "es",
+        _ => "s",
+    };
+    format!("{} {one}{ending}", grouped(number))
 }
 
 /// `12,345`

@@ -53,6 +53,11 @@ impl Token {
             Self::Issue { name, role, days, quiet } => {
                 let body = json!({ "name": name, "role": role, "expires_in_days": days });
                 let issued: Value = client.post("/api/v1/tokens", &body).await?;
+                if issued["token"].is_null() {
+                    let detail =
+                        "the token was made, but the answer that held it was lost; revoke it, and issue another";
+                    return Err(CliError::Failed(detail.into()));
+                }
                 if quiet {
                     output::print(issued["token"].as_str().unwrap_or_default());
                     return Ok(());

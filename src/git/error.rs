@@ -57,7 +57,7 @@ pub enum GitError {
         sha: CommitSha,
     },
     /// More refs than the bound.
-    #[error("the repository has more than {bound} branches, tags and pull requests; raise `max_refs` to index it")]
+    #[error("the repository has more than {bound} branches, tags and pull requests; delete what nobody needs")]
     TooManyRefs {
         /// The bound.
         bound: usize,

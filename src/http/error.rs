@@ -153,9 +153,13 @@ impl From<StoreError> for ApiError {
             .retry_after(30),
             StoreError::Unavailable(reason) => {
                 tracing::warn!(%reason, "the store is not available to a request");
-                // It may have gone away after it did what was asked, and before it said so.
-                let detail = "Try again in a moment; with the same Idempotency-Key nothing is done twice.";
-                Self::new(Code::StoreUnavailable, detail).retry_after(2)
+                // The connection may have been lost while the commit was on its way.
+                Self::new(
+                    Code::StoreUnavailable,
+                    "A change may or may not have been recorded. Send it again in a moment with the same \
+                     Idempotency-Key: then it is done once.",
+                )
+                .retry_after(2)
             }
             StoreError::Fenced => {
                 Self::new(Code::StoreUnavailable, "Another node took over. Nothing was changed; try again.")
@@ -260,4 +264,18 @@ pub(super) fn sentence(clause: &str) -> String {
         text.push('.');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_went_away_says_nothing_of_what_it_recorded() {
+        let error = ApiError::from(StoreError::Unavailable("the connection was lost".into()));
+        assert_eq!(error.code(), Code::StoreUnavailable);
+        let told = error.to_string();
+        assert!(told.contains("may or may not") && told.contains("Idempotency-Key"), "{told}");
+        assert!(!told.contains("Nothing was changed"), "{told}");
+    }
 }

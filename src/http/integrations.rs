@@ -191,7 +191,7 @@ pub(super) async fn add_integration(
             let command = Command::Add { name: name.clone(), connection: connection.clone() };
             match api.app.dispatch::<Aggregate>(ids::new_id(), command, context, Vec::new()).await {
                 Ok(committed) => committed,
-                Err(error) => return Err(naming_the_holder(&api, &name, &connection, error).await),
+                Err(error) => return Err(naming_the_holder(&api, Some(&name), Some(&connection), error).await),
             }
         }
     };
@@ -199,21 +199,26 @@ pub(super) async fn add_integration(
     Ok(api.changed(committed, Telling::created("/api/v1/integrations"), read, Shown::of).await)
 }
 
-/// Whoever may not add an integration is told which one is in the way. When name and place are both taken, the place is
+/// Whoever may not add or change an integration is told which one is in the way. When name and place are both taken, the place is
 /// what counts: another name would not help.
 async fn naming_the_holder(
     api: &Api,
-    name: &IntegrationName,
-    connection: &Connection,
+    name: Option<&IntegrationName>,
+    connection: Option<&Connection>,
     error: DispatchError,
 ) -> ApiError {
     let DispatchError::Claimed(claim) = error else { return error.into() };
     let head = api.app.log.feed().head().position;
     let holder =
         async |read| api.app.read_at_least(head, read).await.ok().and_then(|rows: Vec<Row>| rows.into_iter().next());
-    let (claim, holder) = match holder(integration_list::by_place(connection)).await {
-        Some(row) => (Claim { scope: ClaimScope::Connection, key: claim.key }, Some(row)),
-        None => (claim, holder(integration_list::by_name(name.as_str())).await),
+    let at_place = match connection {
+        Some(connection) => holder(integration_list::by_place(connection)).await,
+        None => None,
+    };
+    let (claim, holder) = match (at_place, name) {
+        (Some(row), _) => (Claim { scope: ClaimScope::Connection, key: claim.key }, Some(row)),
+        (None, Some(name)) => (claim, holder(integration_list::by_name(name.as_str())).await),
+        (None, None) => (claim, None),
     };
     let error = ApiError::from(DispatchError::Claimed(claim));
     match holder {
@@ -320,7 +325,15 @@ pub(super) async fn remove_integration(
 }
 
 async fn change(api: &Api, id: Uuid, command: Command, context: Context) -> Result<HttpResponse, ApiError> {
-    let committed = api.app.dispatch::<Aggregate>(id, command, context, Vec::new()).await?;
+    let (name, connection) = match &command {
+        Command::Rename { name } => (Some(name.clone()), None),
+        Command::ChangeConnection { connection } => (None, Some(connection.clone())),
+        _ => (None, None),
+    };
+    let committed = match api.app.dispatch::<Aggregate>(id, command, context, Vec::new()).await {
+        Ok(committed) => committed,
+        Err(error) => return Err(naming_the_holder(api, name.as_ref(), connection.as_ref(), error).await),
+    };
     Ok(api.changed(committed, Telling::changed(), integration_list::by_id(IntegrationId(id)), Shown::of).await)
 }
 

@@ -18,6 +18,7 @@ mod input;
 mod integrations;
 mod issues;
 mod place;
+mod place_parts;
 mod projects;
 mod repositories;
 mod routes;
@@ -91,7 +92,9 @@ pub fn serve_with(
             .openapi(spec::frame())
             .app_data(api.clone())
             .app_data(web::PathConfig::default().error_handler(|error, _| unrouted::bad_path(&error).into()))
-            .app_data(web::QueryConfig::default().error_handler(|error, _| unrouted::bad_query(&error).into()))
+            .app_data(
+                web::QueryConfig::default().error_handler(|error, request| unrouted::bad_query(&error, request).into()),
+            )
             .configure(routes::routes)
             .into_app()
             .configure(spec::viewer)

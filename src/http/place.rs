@@ -2,9 +2,7 @@
 //! root may be added, and nothing is given away of what lies elsewhere.
 
 use std::{
-    ffi::OsStr,
     fs, io,
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
@@ -16,6 +14,7 @@ use super::{
     Api,
     auth::Caller,
     error::{ApiError, Code, sentence},
+    place_parts::{Flaw, flaw},
 };
 use crate::git::{GitError, transport};
 
@@ -69,10 +68,15 @@ fn check(path: &Path, roots: Option<&[PathBuf]>) -> Result<PathBuf, ApiError> {
         return Err(not_there(&error));
     }
     // What makes the repository may lie elsewhere than its working tree.
-    if let Some(roots) = roots
-        && leads_outside(&real, roots)
-    {
-        return Err(outside(roots));
+    if let Some(roots) = roots {
+        match flaw(&real, &|part| is_below(part, roots)) {
+            None => {}
+            Some(Flaw::Elsewhere) => return Err(outside(roots)),
+            Some(Flaw::Odd) => {
+                let detail = "A part of git's folder is no plain file or folder, or larger than git makes it.";
+                return Err(ApiError::new(Code::NotARepository, detail));
+            }
+        }
     }
     transport::Connection::InPlace(real.clone()).open().map_err(|error| refused(&error))?;
     Ok(real)
@@ -95,27 +99,6 @@ fn may_be_told(path: &Path, roots: &[PathBuf]) -> bool {
         missing = ancestor;
     }
     false
-}
-
-/// Whether git's own folder, or the one it shares, lies outside the roots.
-fn leads_outside(real: &Path, roots: &[PathBuf]) -> bool {
-    let dot_git = real.join(".git");
-    let named = |file: &Path, prefix: &[u8], base: &Path| -> Option<PathBuf> {
-        let text = fs::read(file).ok()?;
-        let line = text.strip_prefix(prefix)?.trim_ascii();
-        Some(base.join(OsStr::from_bytes(line)))
-    };
-    let git_dir = match fs::metadata(&dot_git) {
-        Ok(found) if found.is_dir() => dot_git,
-        Ok(found) if found.is_file() && found.len() <= MOST_BYTES as u64 * 2 => {
-            named(&dot_git, b"gitdir:", real).unwrap_or_else(|| real.to_owned())
-        }
-        Ok(_) | Err(_) => real.to_owned(),
-    };
-    let common_dir = named(&git_dir.join("commondir"), b"", &git_dir).unwrap_or_else(|| git_dir.clone());
-    let parts = [git_dir.clone(), common_dir.join("objects"), common_dir.join("refs"), common_dir];
-    // What is not there is for git to complain about.
-    parts.iter().filter_map(|part| fs::canonicalize(part).ok()).any(|part| !is_below(&part, roots))
 }
 
 /// The same words whether there is something at the path or not.

@@ -5,17 +5,27 @@ use actix_web::{
     dev::ResourceDef,
     error::{PathError, QueryPayloadError},
     http::{Method, header::ALLOW},
-    web::Data,
+    web::{Data, Query},
 };
-use utoipa::openapi::{OpenApi, PathItem};
+use serde_json::Value;
+use utoipa::openapi::{OpenApi, PathItem, path::ParameterIn};
+use uuid::Uuid;
 
 use super::{
     Api,
     error::{ApiError, Code},
 };
 
-/// Every address of the description, and the methods it takes.
-pub(super) struct Known(Vec<(ResourceDef, String)>);
+/// Every address of the description.
+pub(super) struct Known(Vec<KnownAddress>);
+
+struct KnownAddress {
+    path: ResourceDef,
+    /// The methods it takes.
+    methods: String,
+    /// The parameters of its query, each with what it takes.
+    query: Vec<(String, Value)>,
+}
 
 impl Known {
     /// Of this description.
@@ -27,17 +37,28 @@ impl Known {
             words.push("OPTIONS");
             words.join(", ")
         };
-        Self(spec.paths.paths.iter().map(|(path, item)| (ResourceDef::new(path.as_str()), methods(item))).collect())
+        // Only reads take a query.
+        let query = |item: &PathItem| {
+            let all = item.get.iter().flat_map(|read| read.parameters.iter().flatten());
+            let queried = all.filter(|one| matches!(one.parameter_in, ParameterIn::Query));
+            queried.map(|one| (one.name.clone(), serde_json::to_value(&one.schema).unwrap_or_default())).collect()
+        };
+        let known = |(path, item): (&String, &PathItem)| KnownAddress {
+            path: ResourceDef::new(path.as_str()),
+            methods: methods(item),
+            query: query(item),
+        };
+        Self(spec.paths.paths.iter().map(known).collect())
     }
 
-    fn methods(&self, path: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known.is_match(path)).map(|(_, methods)| methods.as_str())
+    fn at(&self, path: &str) -> Option<&KnownAddress> {
+        self.0.iter().find(|known| known.path.is_match(path))
     }
 }
 
 /// Says what is wrong with the address or the method.
 pub(super) async fn unrouted(request: HttpRequest, api: Data<Api>) -> Result<HttpResponse, ApiError> {
-    match api.known.methods(request.match_info().as_str()) {
+    match api.known.at(request.match_info().as_str()).map(|known| known.methods.as_str()) {
         Some(methods) if *request.method() == Method::OPTIONS => {
             Ok(HttpResponse::NoContent().insert_header((ALLOW, methods)).finish())
         }
@@ -54,11 +75,47 @@ pub(super) fn bad_path(error: &PathError) -> ApiError {
     ApiError::new(Code::ParameterInvalid, format!("The address cannot be read: {error}. Ids are UUIDs."))
 }
 
-/// A query parameter is unknown or does not have its form.
-pub(super) fn bad_query(error: &QueryPayloadError) -> ApiError {
-    let reason = match error {
+/// A query parameter is unknown or does not have its form. The parser repeats values, which may be secrets that stand in
+/// the wrong place, and does not say of which parameter: the description does.
+pub(super) fn bad_query(error: &QueryPayloadError, request: &HttpRequest) -> ApiError {
+    let text = match error {
         QueryPayloadError::Deserialize(reason) => reason.to_string(),
-        _ => "it has no form that we know".to_owned(),
+        _ => String::new(),
     };
-    ApiError::new(Code::QueryInvalid, format!("The query cannot be read: {reason}."))
+    let names_only = ["unknown field", "missing field", "duplicate field"];
+    if names_only.iter().any(|start| text.starts_with(start)) {
+        return ApiError::new(Code::QueryInvalid, format!("The query cannot be read: {text}."));
+    }
+    let sent = Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner);
+    let known = request.app_data::<Data<Api>>().and_then(|api| api.known.at(request.path()));
+    let wrong = known.zip(sent.ok()).and_then(|(known, sent)| {
+        let mut all = known.query.iter();
+        all.find_map(|(name, schema)| {
+            let values = sent.iter().filter(|(sent, _)| sent == name);
+            values.filter_map(|(_, value)| misfit(schema, value)).next().map(|takes| (name, takes))
+        })
+    });
+    let detail = match wrong {
+        Some((name, takes)) => format!("The parameter {name} cannot be read: it takes {takes}."),
+        None => "One of the values of the query does not have its form.".to_owned(),
+    };
+    ApiError::new(Code::QueryInvalid, detail)
+}
+
+/// What a parameter takes, when this value is nothing of it.
+fn misfit(schema: &Value, value: &str) -> Option<String> {
+    if let Some(words) = schema["enum"].as_array() {
+        let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
+        return (!words.contains(&value)).then(|| words.join(", "));
+    }
+    let text = |member: &str| schema[member].as_str().unwrap_or_default();
+    let (fits, takes) = match (text("type"), text("format"), schema["minimum"].is_number()) {
+        ("integer", "int32", true) => (value.parse::<u32>().is_ok(), "a whole number from 0 on"),
+        ("integer", _, true) => (value.parse::<u64>().is_ok(), "a whole number from 0 on"),
+        ("integer", ..) => (value.parse::<i64>().is_ok(), "a whole number"),
+        ("boolean", ..) => (matches!(value, "true" | "false"), "true or false"),
+        (_, "uuid", _) => (Uuid::parse_str(value).is_ok(), "a UUID, as answers give it"),
+        _ => (true, ""),
+    };
+    (!fits).then(|| takes.to_owned())
 }

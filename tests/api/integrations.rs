@@ -79,6 +79,18 @@ async fn a_name_and_a_place_are_taken_once(server: Server) {
     assert_eq!(refused.text_of("integration"), shop);
     let refused = server.add("other", &one).await.refused(409, "connection_taken");
     assert_eq!(refused.text_of("integration"), shop);
+    // Also when an integration that is there is changed.
+    let other = server.add("store", &two).await.with(StatusCode::CREATED).id();
+    for (what, body, code) in [
+        ("name", json!({ "name": "SHOP" }), "integration_name_taken"),
+        ("connection", json!({ "connection": { "kind": "path", "path": one } }), "connection_taken"),
+    ] {
+        let change = server.local(Method::PUT, &format!("/api/v1/integrations/{other}/{what}"));
+        let refused = answer(change.header("If-Match", "*").json(&body)).await.refused(409, code);
+        assert_eq!(refused.text_of("integration"), shop);
+    }
+    let other = server.local(Method::DELETE, &format!("/api/v1/integrations/{other}")).header("If-Match", "*");
+    answer(other).await.with(StatusCode::OK);
     // Another name would not help.
     server.add("Shop", &one).await.refused(409, "connection_taken");
     // Another way to write the same place.

@@ -2,6 +2,9 @@
 //! ends with a look behind: no job is left, every view is live.
 
 mod access;
+mod bad_repositories;
+mod command_line;
+mod commands;
 mod history;
 mod indexing;
 mod integrations;

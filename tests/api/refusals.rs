@@ -3,77 +3,71 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::server::{Answer, Server, answer, on_sqlite};
+use crate::server::{Answer, Server, answer, on_both_engines, on_sqlite};
 
 async fn send(server: &Server, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
     let request = server.local(Method::POST, "/api/v1/integrations").header("Content-Type", kind);
     answer(request.body(body)).await
 }
 
-#[test]
-fn a_body_is_json_of_the_right_shape_and_size() {
-    on_sqlite(|server| async move {
-        let fine = json!({ "name": "x", "connection": { "kind": "path", "path": "/nonexistent/x" } });
-        let text = fine.to_string();
-        send(&server, "application/json", text.clone()).await.refused(422, "path_not_found");
-        send(&server, "application/json; charset=utf-8", text.clone()).await.refused(422, "path_not_found");
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
-            send(&server, kind, text.clone()).await.refused(415, "content_type_unsupported");
-        }
-        let zipped = server.local(Method::POST, "/api/v1/integrations").header("Content-Encoding", "gzip").json(&fine);
-        answer(zipped).await.refused(415, "content_type_unsupported");
-        for body in [
-            r#"{"name":"x","connection":{"kind":"path","path":"/x"},"colour":"kt_secret"}"#,
-            r#"{"name":"x","connection":{"kind":"path","path":"/x","host":"kt_secret"}}"#,
-            r#"{"name":"x","connection":{"kind":"kt_secret","path":"/x"}}"#,
-            r#"{"name":"x","connection":{"path":"/x"}}"#,
-            r#"{"name":["kt_secret"],"connection":{"kind":"path","path":"/x"}}"#,
-            r#"{"name":"x","connection":"kt_secret"}"#,
-            r#"{"name":"x"}"#,
-            r#"{"name":"x","name":"kt_secret","connection":{"kind":"path","path":"/x"}}"#,
-            r#"{"name":"x","connection":{"kind":"path","path":"/x"}} kt_secret"#,
-            r#"kt_secret"#,
-            "",
-            "null",
-        ] {
-            let refused = send(&server, "application/json", body).await.refused(400, "body_invalid");
-            assert!(!refused.text.contains("kt_secret"), "{}", refused.text);
-        }
-        send(&server, "application/json", vec![0xff, 0xfe]).await.refused(400, "body_invalid");
-        let deep = "[".repeat(100_000);
-        send(&server, "application/json", deep).await.refused(400, "body_invalid");
-        let large = json!({ "name": "x".repeat(1 << 20), "connection": { "kind": "path", "path": "/x" } });
-        send(&server, "application/json", large.to_string()).await.refused(413, "body_too_large");
-        // Without a length, too.
-        let chunks = (0..64).map(|_| Ok::<_, std::io::Error>(vec![b' '; 32 << 10]));
-        let stream = reqwest::Body::wrap_stream(futures::stream::iter(chunks));
-        send(&server, "application/json", stream).await.refused(413, "body_too_large");
-        assert!(server.get("/api/v1/integrations").await.items().is_empty());
-    });
+async fn a_body_is_json_of_the_right_shape_and_size(server: Server) {
+    let fine = json!({ "name": "x", "connection": { "kind": "path", "path": "/nonexistent/x" } });
+    let text = fine.to_string();
+    send(&server, "application/json", text.clone()).await.refused(422, "path_not_found");
+    send(&server, "application/json; charset=utf-8", text.clone()).await.refused(422, "path_not_found");
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""] {
+        send(&server, kind, text.clone()).await.refused(415, "content_type_unsupported");
+    }
+    let zipped = server.local(Method::POST, "/api/v1/integrations").header("Content-Encoding", "gzip").json(&fine);
+    answer(zipped).await.refused(415, "content_type_unsupported");
+    for body in [
+        r#"{"name":"x","connection":{"kind":"path","path":"/x"},"colour":"kt_secret"}"#,
+        r#"{"name":"x","connection":{"kind":"path","path":"/x","host":"kt_secret"}}"#,
+        r#"{"name":"x","connection":{"kind":"kt_secret","path":"/x"}}"#,
+        r#"{"name":"x","connection":{"path":"/x"}}"#,
+        r#"{"name":["kt_secret"],"connection":{"kind":"path","path":"/x"}}"#,
+        r#"{"name":"x","connection":"kt_secret"}"#,
+        r#"{"name":"x"}"#,
+        r#"{"name":"x","name":"kt_secret","connection":{"kind":"path","path":"/x"}}"#,
+        r#"{"name":"x","connection":{"kind":"path","path":"/x"}} kt_secret"#,
+        r#"kt_secret"#,
+        "",
+        "null",
+    ] {
+        let refused = send(&server, "application/json", body).await.refused(400, "body_invalid");
+        assert!(!refused.text.contains("kt_secret"), "{}", refused.text);
+    }
+    send(&server, "application/json", vec![0xff, 0xfe]).await.refused(400, "body_invalid");
+    let deep = "[".repeat(100_000);
+    send(&server, "application/json", deep).await.refused(400, "body_invalid");
+    let large = json!({ "name": "x".repeat(1 << 20), "connection": { "kind": "path", "path": "/x" } });
+    send(&server, "application/json", large.to_string()).await.refused(413, "body_too_large");
+    // Without a length, too.
+    let chunks = (0..64).map(|_| Ok::<_, std::io::Error>(vec![b' '; 32 << 10]));
+    let stream = reqwest::Body::wrap_stream(futures::stream::iter(chunks));
+    send(&server, "application/json", stream).await.refused(413, "body_too_large");
+    assert!(server.get("/api/v1/integrations").await.items().is_empty());
 }
 
-#[test]
-fn addresses_and_methods_that_nobody_takes_are_problems_too() {
-    on_sqlite(|server| async move {
-        for path in ["/", "/nothing", "/docs/nothing.js", "/openapi.json/x"] {
-            answer(server.request(Method::GET, path)).await.refused(404, "route_unknown");
-        }
-        server.get("/api/v1/nothing").await.refused(404, "route_unknown");
-        let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
-        let refused = answer(server.local(Method::PATCH, &format!("/api/v1/integrations/{id}"))).await;
-        assert_eq!(refused.refused(405, "method_not_allowed").header("allow"), "GET, HEAD, DELETE, OPTIONS");
-        answer(server.request(Method::DELETE, "/livez")).await.refused(405, "method_not_allowed");
-        let options = answer(server.request(Method::OPTIONS, "/livez")).await.with(StatusCode::NO_CONTENT);
-        assert_eq!(options.header("allow"), "GET, HEAD, OPTIONS");
-        let head = answer(server.local(Method::HEAD, "/api/v1/integrations")).await.with(StatusCode::OK);
-        assert!(head.text.is_empty() && head.header("content-length") != "0");
-        let head = server.request(Method::HEAD, "/api/v1/integrations").send().await.expect("an answer");
-        assert_eq!(head.status(), StatusCode::UNAUTHORIZED);
-        server.get("/api/v1/integrations?colour=red").await.refused(400, "query_invalid");
-        server.get("/api/v1/integrations?state=sleeping").await.refused(400, "query_invalid");
-        server.get("/api/v1/integrations/not-an-id").await.refused(400, "parameter_invalid");
-        server.get("/api/v1/integrations?min_position=x").await.refused(400, "query_invalid");
-    });
+async fn addresses_and_methods_that_nobody_takes_are_problems_too(server: Server) {
+    for path in ["/", "/nothing", "/docs/nothing.js", "/openapi.json/x"] {
+        answer(server.request(Method::GET, path)).await.refused(404, "route_unknown");
+    }
+    server.get("/api/v1/nothing").await.refused(404, "route_unknown");
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let refused = answer(server.local(Method::PATCH, &format!("/api/v1/integrations/{id}"))).await;
+    assert_eq!(refused.refused(405, "method_not_allowed").header("allow"), "GET, HEAD, DELETE, OPTIONS");
+    answer(server.request(Method::DELETE, "/livez")).await.refused(405, "method_not_allowed");
+    let options = answer(server.request(Method::OPTIONS, "/livez")).await.with(StatusCode::NO_CONTENT);
+    assert_eq!(options.header("allow"), "GET, HEAD, OPTIONS");
+    let head = answer(server.local(Method::HEAD, "/api/v1/integrations")).await.with(StatusCode::OK);
+    assert!(head.text.is_empty() && head.header("content-length") != "0");
+    let head = server.request(Method::HEAD, "/api/v1/integrations").send().await.expect("an answer");
+    assert_eq!(head.status(), StatusCode::UNAUTHORIZED);
+    server.get("/api/v1/integrations?colour=red").await.refused(400, "query_invalid");
+    server.get("/api/v1/integrations?state=sleeping").await.refused(400, "query_invalid");
+    server.get("/api/v1/integrations/not-an-id").await.refused(400, "parameter_invalid");
+    server.get("/api/v1/integrations?min_position=x").await.refused(400, "query_invalid");
 }
 
 #[test]
@@ -100,3 +94,32 @@ async fn raw_until_answer(server: &Server, request: &str) -> String {
     let read = stream.read(&mut answer).await.expect("it answers");
     String::from_utf8_lossy(&answer[..read]).into_owned()
 }
+
+async fn a_wrong_value_of_a_query_is_named_by_its_parameter_and_not_repeated(server: Server) {
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let stream = format!("streams/integration/{id}/events");
+    for (path, parameter) in [
+        ("integrations", "state"),
+        ("integrations", "limit"),
+        ("index-runs", "repository"),
+        ("index-runs", "min_position"),
+        ("events", "order"),
+        ("events", "stream"),
+        (stream.as_str(), "state"),
+        ("issues/SHOP-1/commits", "as_of"),
+    ] {
+        let at = format!("/api/v1/{path}?{parameter}=kt_secret");
+        let refused = server.get(&at).await.refused(400, "query_invalid");
+        assert!(!refused.text.contains("kt_secret"), "{}", refused.text);
+        assert!(refused.text_of("detail").contains(&format!("The parameter {parameter} ")), "{}", refused.text);
+    }
+    // A letter of it would be a part of it.
+    let refused = server.get("/api/v1/events?stream=Q199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b").await;
+    assert!(!refused.refused(400, "query_invalid").text_of("detail").contains('Q'));
+}
+
+on_both_engines!(
+    a_body_is_json_of_the_right_shape_and_size,
+    addresses_and_methods_that_nobody_takes_are_problems_too,
+    a_wrong_value_of_a_query_is_named_by_its_parameter_and_not_repeated,
+);
