@@ -4,6 +4,7 @@
 
 mod discover_repositories;
 mod forget_repositories;
+mod index_progress;
 mod index_repository;
 mod queue;
 mod request_index;
@@ -21,7 +22,7 @@ use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
-    index_repository::IndexProgress,
+    index_progress::IndexProgress,
     queue::{NewJob, TakenJob, cancel},
     runner::start,
 };
