@@ -24,7 +24,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::{issue_branches, repository_list};
 
-use super::{IndexProgress, JobError, Running, TakenJob};
+use super::{IndexProgress, JobError, MOST_TRIES, Running, TakenJob};
 use crate::{
     app::{App, Context, DispatchError},
     git::{self, GitError, Graph, OpenedRepository, Progress, Ref, RefList, WalkRequest, WalkedBatch, transport},
@@ -72,14 +72,25 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
         Err(Failure::Git(GitError::Cancelled)) => Ok(()),
         Err(Failure::Git(error)) => {
-            let (code, lasting) = error.failure_code().map_or((FailureCode::Internal, false), |code| (code, true));
-            if lasting || job.attempts >= 8 {
+            if !error.is_transient() || job.attempts >= MOST_TRIES {
+                let code = error.failure_code().unwrap_or(FailureCode::Internal);
                 let text = DisplayText::clean(&error.to_string());
                 return indexing.say(Command::Fail { code, text }).await;
             }
             Err(JobError::Later(error.to_string()))
         }
         Err(Failure::Job(error)) => Err(error),
+    }
+}
+
+/// Says of a run that panicked again and again that it failed, so that another one may be asked for.
+pub(super) async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
+    let Ok(run) = job.key.parse::<IndexRunId>() else { return Ok(()) };
+    let text = DisplayText::clean("the server made an error again and again; its log has more");
+    let command = Command::Fail { code: FailureCode::Internal, text };
+    match app.dispatch::<IndexRun>(run.0, command, Context::server(PART, job.caused_by), Vec::new()).await {
+        Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
+        Err(error) => Err(JobError::Later(error.to_string())),
     }
 }
 
@@ -287,7 +298,7 @@ impl Indexing {
             }))
             .await?;
         }
-        Ok(walking.await.map_err(|error| JobError::Later(error.to_string()))??)
+        Ok(walking.await.map_err(JobError::from)??)
     }
 
     /// Appends to the stream of batches.
@@ -359,6 +370,6 @@ async fn blocking<R: Send + 'static>(
 ) -> Result<R, Failure> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
-        Err(error) => Err(JobError::Later(error.to_string()).into()),
+        Err(error) => Err(JobError::from(error).into()),
     }
 }

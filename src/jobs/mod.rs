@@ -9,6 +9,8 @@ mod index_repository;
 mod queue;
 mod request_index;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -75,8 +77,16 @@ impl Kind {
 pub enum JobError {
     /// It may work later.
     Later(String),
+    /// It panicked: it may have been chance, but not for ever.
+    Panicked(String),
     /// The server stops, or another worker has it: it is left as it is.
     Left,
+}
+
+impl From<tokio::task::JoinError> for JobError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        if error.is_panic() { Self::Panicked(error.to_string()) } else { Self::Later(error.to_string()) }
+    }
 }
 
 impl From<StoreError> for JobError {
@@ -93,6 +103,9 @@ impl From<crate::views::ViewError> for JobError {
         Self::Later(error.to_string())
     }
 }
+
+/// How often something is tried that may go away by itself, before it is given up.
+const MOST_TRIES: i64 = 8;
 
 /// What a job sees of its worker.
 pub struct Running {

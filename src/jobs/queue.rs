@@ -57,7 +57,7 @@ pub struct TakenJob {
     pub key: String,
     /// Because of which event.
     pub caused_by: Position,
-    /// The how-manieth try this is.
+    /// The how-manieth try this is. A try that ended with its process does not count: that was no fault of the job.
     pub attempts: i64,
     epoch: i64,
 }
@@ -75,11 +75,10 @@ fn due(now: &str) -> String {
 pub(super) async fn take(db: &Db, node: &str, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
     let due = due("$2");
     let sql = format!(
-        "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, attempts = attempts + 1, again = 0, \
-         lease_until = $3 \
+        "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, again = 0, lease_until = $3 \
          WHERE {due} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {due} \
          ORDER BY priority + ($2 - created_at) / 60000000 DESC, run_after, kind, key LIMIT 1) \
-         RETURNING kind, key, caused_by, attempts, epoch"
+         RETURNING kind, key, caused_by, attempts + 1, epoch"
     );
     let args = vec![Value::from(node), Value::from(now), Value::from(now.plus_micros(LEASE_MICROS))];
     let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
@@ -144,11 +143,11 @@ impl TakenJob {
         db.write(Area::Log, vec![Statement::new(sql, self.args())]).await.map(|_| ())
     }
 
-    /// It is to be tried again at `at`.
+    /// It was tried, and is to be tried again at `at`.
     pub(super) async fn again_at(&self, db: &Db, at: Timestamp, error: &str) -> Result<(), StoreError> {
         let mut args = self.args();
         args.extend([Value::from(at), Value::from(error)]);
-        let sql = "UPDATE jobs SET state = 'waiting', run_after = $4, last_error = $5, owner = NULL \
+        let sql = "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, run_after = $4, last_error = $5, owner = NULL \
                    WHERE kind = $1 AND key = $2 AND epoch = $3";
         db.write(Area::Log, vec![Statement::new(sql, args)]).await.map(|_| ())
     }
