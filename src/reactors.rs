@@ -13,14 +13,14 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     jobs::{Kind, NewJob},
-    store::{Area, Db, Statement, StoreError},
+    store::{Area, Db, LeaseClock, Statement, StoreError},
 };
 
 /// The row in `reactor_checkpoints`.
 const NAME: &str = "policies";
 /// How long a node that falls silent keeps the checkpoint, in microseconds.
 const LEASE_MICROS: i64 = 15_000_000;
-/// A lease that ends later than a new one would by more than this was given by a clock that was wrong: it does not count.
+/// A lease that ends later than a new one would by more than this was given before the clock was put back: it does not count.
 const SKEW_MICROS: i64 = 60_000_000;
 /// How often a node says that it lives, or looks whether the other one does.
 const RENEW: Duration = Duration::from_secs(5);
@@ -77,26 +77,22 @@ impl Reactor {
     }
 
     async fn lease(&self) -> Result<Option<(i64, Position)>, StoreError> {
-        let now = self.app.clock.now();
-        // Only one process has the embedded store.
-        let free = if matches!(*self.app.db, Db::Sqlite(_)) {
-            "1 = 1"
-        } else {
-            "(lease_until < $3 OR lease_until > $5 OR owner = $2)"
+        let db = &self.app.db;
+        let mut args = vec![Value::from(NAME), Value::from(self.node.as_str())];
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), self.app.clock.now());
+        args.extend(arg);
+        let free = match **db {
+            // Only one process has the embedded store.
+            Db::Sqlite(_) => "1 = 1".to_owned(),
+            Db::Postgres(_) => {
+                format!("(lease_until < {now} OR lease_until > {now} + {LEASE_MICROS} + {SKEW_MICROS} OR owner = $2)")
+            }
         };
         let sql = format!(
-            "UPDATE reactor_checkpoints SET owner = $2, epoch = epoch + 1, lease_until = $4 \
-             WHERE name = $1 AND {free} AND CAST($3 AS BIGINT) IS NOT NULL \
-             AND CAST($5 AS BIGINT) IS NOT NULL RETURNING epoch, position"
+            "UPDATE reactor_checkpoints SET owner = $2, epoch = epoch + 1, lease_until = {now} + {LEASE_MICROS} \
+             WHERE name = $1 AND {free} RETURNING epoch, position"
         );
-        let args = vec![
-            Value::from(NAME),
-            Value::from(self.node.as_str()),
-            Value::from(now),
-            Value::from(now.plus_micros(LEASE_MICROS)),
-            Value::from(now.plus_micros(LEASE_MICROS + SKEW_MICROS)),
-        ];
-        let answers = self.app.db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
+        let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
         let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
         let mut cells = Cells::of(row);
         let mut next = || cells.int().map_err(|error| StoreError::Corrupt(error.to_string()));
@@ -140,7 +136,7 @@ impl Reactor {
                 }
             }
             let now = self.app.clock.now();
-            let mut statements: Vec<_> = jobs.iter().map(|job| job.enqueue(now)).collect();
+            let mut statements: Vec<_> = jobs.iter().map(|job| job.enqueue(&self.app.db, now)).collect();
             statements.extend(stopped.iter().map(|(kind, key)| crate::jobs::cancel(*kind, key)));
             let idle = statements.is_empty();
             if let Err(error) = self.commit(epoch, position, last, statements).await {
@@ -161,10 +157,13 @@ impl Reactor {
         to: Position,
         mut statements: Vec<Statement>,
     ) -> Result<(), StoreError> {
-        let until = self.app.clock.now().plus_micros(LEASE_MICROS);
-        let sql = "UPDATE reactor_checkpoints SET position = $4, lease_until = $5 \
-                   WHERE name = $1 AND epoch = $2 AND position = $3";
-        let args = vec![Value::from(NAME), Value::Int(epoch), Value::Int(from), Value::Int(to), Value::from(until)];
+        let mut args = vec![Value::from(NAME), Value::Int(epoch), Value::Int(from), Value::Int(to)];
+        let LeaseClock { now, arg } = self.app.db.lease_clock(args.len(), self.app.clock.now());
+        args.extend(arg);
+        let sql = format!(
+            "UPDATE reactor_checkpoints SET position = $4, lease_until = {now} + {LEASE_MICROS} \
+             WHERE name = $1 AND epoch = $2 AND position = $3"
+        );
         statements.insert(0, Statement::new(sql, args).expecting(1));
         self.app.db.write(Area::Log, statements).await.map(|_| ())
     }

@@ -126,7 +126,7 @@ pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>
             let doublings = job.attempts.clamp(1, 20) - 1;
             let pause = (FIRST_PAUSE_MICROS << doublings).min(queue::LONGEST_PAUSE_MICROS);
             let jitter = i64::from(u16::from_le_bytes(ids::random_bytes())) * pause / 4 / i64::from(u16::MAX);
-            job.again_at(&app.db, now.plus_micros(pause + jitter), &error).await
+            job.again_in(&app.db, pause + jitter, &error, now).await
         }
     };
     if let Err(error) = noted {

@@ -96,7 +96,11 @@ impl Stage {
     /// Takes the job of this run, which nobody else does.
     async fn take(&self, run: Uuid) -> TakenJob {
         let job = NewJob { kind: Kind::IndexRepository, key: run.to_string(), caused_by: 0 };
-        self.app.db.write(Area::Log, vec![job.enqueue(self.app.clock.now())]).await.expect("it is enqueued");
+        self.app
+            .db
+            .write(Area::Log, vec![job.enqueue(&self.app.db, self.app.clock.now())])
+            .await
+            .expect("it is enqueued");
         self.again().await
     }
 
@@ -153,7 +157,7 @@ async fn a_try_that_ended_with_its_process_does_not_count_and_one_that_was_put_b
         assert_eq!(job.attempts, 1);
     }
     for tries in 2..5 {
-        job.again_at(&stage.app.db, stage.app.clock.now(), "not now").await.expect("it is put back");
+        job.again_in(&stage.app.db, 0, "not now", stage.app.clock.now()).await.expect("it is put back");
         job = stage.again().await;
         assert_eq!(job.attempts, tries);
     }

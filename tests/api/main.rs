@@ -5,6 +5,7 @@ mod access;
 mod history;
 mod indexing;
 mod integrations;
+mod leases;
 mod nodes;
 mod places;
 mod refusals;
