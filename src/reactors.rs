@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     jobs::{Kind, NewJob},
+    log::FeedError,
     store::{Area, Db, LeaseClock, Statement, StoreError},
 };
 
@@ -42,6 +43,24 @@ pub async fn start(app: &Arc<App>, node: &str, stop: &CancellationToken) -> Resu
     Ok(())
 }
 
+/// Why it does not react any more.
+enum Ended {
+    /// It may go on later, or another node does.
+    Troubled(StoreError),
+    /// The log holds an event of a newer version.
+    Outdated(String),
+}
+
+impl Ended {
+    fn of(error: FeedError) -> Self {
+        match error {
+            FeedError::Store(error) => Self::Troubled(error),
+            error if error.is_of_the_future() => Self::Outdated(error.to_string()),
+            error @ FeedError::Unreadable { .. } => Self::Troubled(StoreError::Corrupt(error.to_string())),
+        }
+    }
+}
+
 struct Reactor {
     app: Arc<App>,
     node: String,
@@ -58,22 +77,42 @@ impl Reactor {
     }
 
     async fn run(&self) {
+        let mut looked = self.app.log.feed().head().position;
         loop {
-            match self.lease().await {
-                Ok(Some((epoch, position))) => match self.follow(epoch, position).await {
-                    StoreError::Fenced => {}
-                    error => {
-                        tracing::warn!(%error, "the reactor stands still; trying again");
-                        tokio::time::sleep(Duration::from_millis(500)).await;
-                    }
+            let ended = match self.lease().await {
+                Ok(Some((epoch, position))) => self.follow(epoch, position).await,
+                Ok(None) => match self.stand_by(&mut looked).await {
+                    Ok(()) => continue,
+                    Err(ended) => ended,
                 },
-                Ok(None) => tokio::time::sleep(RENEW).await,
-                Err(error) => {
-                    tracing::warn!(%error, "the reactor cannot start; trying again");
+                Err(error) => Ended::Troubled(error),
+            };
+            match ended {
+                Ended::Troubled(StoreError::Fenced) => {}
+                Ended::Troubled(error) => {
+                    tracing::warn!(%error, "the reactor stands still; trying again");
                     tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Ended::Outdated(reason) => {
+                    tracing::error!(reason, "this node is outdated: it reacts to nothing and takes no jobs any more");
+                    self.app.jobs.set_outdated();
+                    self.leave().await;
+                    // Only another build knows the event.
+                    return std::future::pending().await;
                 }
             }
         }
+    }
+
+    /// Another node reacts. Looks meanwhile whether this one knows what comes; workers must not act on what it does not.
+    async fn stand_by(&self, looked: &mut Position) -> Result<(), Ended> {
+        let feed = self.app.log.feed();
+        let until = tokio::time::Instant::now() + RENEW;
+        while tokio::time::timeout_at(until, feed.wait_beyond(*looked)).await.is_ok() {
+            let page = feed.page(*looked).await.map_err(Ended::of)?;
+            *looked = page.last().map_or(*looked, |fact| fact.position);
+        }
+        Ok(())
     }
 
     async fn lease(&self) -> Result<Option<(i64, Position)>, StoreError> {
@@ -100,7 +139,7 @@ impl Reactor {
     }
 
     /// Reacts until it cannot.
-    async fn follow(&self, epoch: i64, mut position: Position) -> StoreError {
+    async fn follow(&self, epoch: i64, mut position: Position) -> Ended {
         let feed = self.app.log.feed();
         loop {
             if feed.head().position <= position {
@@ -111,7 +150,7 @@ impl Reactor {
                         if let Db::Postgres(_) = *self.app.db
                             && let Err(error) = self.commit(epoch, position, position, Vec::new()).await
                         {
-                            return error;
+                            return Ended::Troubled(error);
                         }
                         continue;
                     }
@@ -119,8 +158,8 @@ impl Reactor {
             }
             let page = match feed.page(position).await {
                 Ok(page) => page,
-                // An event from the future, or one that cannot be read: views say so; nothing may be skipped.
-                Err(error) => return StoreError::Corrupt(error.to_string()),
+                // Views say so, too; nothing may be skipped.
+                Err(error) => return Ended::of(error),
             };
             let Some(last) = page.last().map(|fact| fact.position) else { continue };
             let mut jobs = Vec::new();
@@ -140,7 +179,7 @@ impl Reactor {
             statements.extend(stopped.iter().map(|(kind, key)| crate::jobs::cancel(*kind, key)));
             let idle = statements.is_empty();
             if let Err(error) = self.commit(epoch, position, last, statements).await {
-                return error;
+                return Ended::Troubled(error);
             }
             if !idle {
                 stopped.iter().for_each(|(kind, key)| self.app.jobs.cancel_here(*kind, key));

@@ -123,6 +123,7 @@ pub struct Jobs {
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    outdated: AtomicBool,
 }
 
 impl Jobs {
@@ -135,6 +136,7 @@ impl Jobs {
             running: Mutex::default(),
             graphs: Mutex::default(),
             tasks: Mutex::default(),
+            outdated: AtomicBool::new(false),
         }
     }
 
@@ -142,6 +144,16 @@ impl Jobs {
     /// commits are remembered: the next run waits for that, and does not look at everything again.
     fn graph_of(&self, repository: RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
         self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
+    }
+
+    /// The log holds an event that this build does not know: no job is taken any more.
+    pub fn set_outdated(&self) {
+        self.outdated.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
     }
 
     /// There is something to do.

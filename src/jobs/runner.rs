@@ -44,6 +44,8 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let now = app.clock.now();
         let taken = match queue::is_due(&app.db, now).await {
+            // What it would decide on may have changed in a way that it does not know.
+            Ok(_) if app.jobs.is_outdated() => Ok(None),
             Ok(true) => queue::take(&app.db, &app.jobs.node, now).await,
             Ok(false) => Ok(None),
             Err(error) => Err(error),

@@ -81,3 +81,55 @@ async fn a_node_whose_clock_is_wrong_takes_nothing_from_the_others_and_what_is_a
         other.stop().await;
     }
 }
+
+/// Appends an event as a newer version would, and lets the nodes see it.
+async fn append_future(app: &App, zeros: &str) {
+    let insert = format!(
+        "INSERT INTO events (global_position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
+         metadata, event_id, recorded_at, leaf_hash) SELECT position + 1, 'integration', \
+         '0198f0f0-0000-7000-8000-000000000001', 1, 'integration.levitated', '1.0', '{{}}', '{{}}', \
+         '0198f0f0-0000-7000-8000-000000000002', recorded_at + 1, {zeros} FROM log_head"
+    );
+    let head = "UPDATE log_head SET position = position + 1, recorded_at = recorded_at + 1";
+    let statements = vec![Statement::new(insert, vec![]), Statement::new(head, vec![])];
+    app.db.write(Area::Log, statements).await.expect("it is a valid row");
+}
+
+async fn leaves_everything(app: &App) {
+    soon("it is noticed", || async { app.jobs.is_outdated() }).await;
+    soon("the reactor is free", || async {
+        rows(app, "SELECT owner, lease_until FROM reactor_checkpoints").await == [[Value::Null, Value::Int(0)]]
+    })
+    .await;
+    by_hand(app, job("waiting", "0")).await;
+    app.jobs.wake();
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(rows(app, JOBS).await, [[Value::from("waiting"), Value::Int(5)]], "no job is taken");
+    assert_eq!(rows(app, "SELECT owner FROM reactor_checkpoints").await, [[Value::Null]], "it stays free");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outdated_server_lets_go_of_the_reactor_and_takes_no_jobs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let app = node(folder.path(), None, Clock::System).await;
+    append_future(&app, "zeroblob(32)").await;
+    app.stop().await;
+    drop(app);
+    let app = node(folder.path(), None, Clock::System).await;
+    leaves_everything(&app).await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outdated_nodes_over_postgresql_let_go_of_the_reactor_and_take_no_jobs() {
+    let (folder, database) = (tempfile::tempdir().expect("a temporary folder"), database().await);
+    let url = database.url();
+    let first = node(folder.path(), Some(&url), Clock::System).await;
+    let (_folder, second) = another(folder.path(), &url, Clock::System).await;
+    append_future(&first, "decode(repeat('00', 32), 'hex')").await;
+    // Whichever reacts lets go, and so does the one that waits for its place.
+    soon("the other one notices", || async { second.jobs.is_outdated() }).await;
+    leaves_everything(&first).await;
+    first.stop().await;
+    second.stop().await;
+}

@@ -1,13 +1,14 @@
 //! Servers without doors, so that a case can start, stop and shift in time more than one over the same store.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use keytrail::{
     app::{App, Context},
-    boot,
+    boot::{self, BootError},
     clock::Clock,
     config::Config,
     ids,
+    store::StoreError,
 };
 use keytrail_domain::{
     id::IntegrationId,
@@ -28,7 +29,14 @@ pub(crate) async fn node(folder: &Path, database_url: Option<&str>, clock: Clock
         config.store.connections = 6;
     }
     config.secrets.root_key_file = Some(root_key);
-    boot::start(&config, clock).await.expect("it starts")
+    // One that was stopped lets go of the folder a moment later.
+    for _ in 0..200 {
+        match boot::start(&config, clock.clone()).await {
+            Err(BootError::Store(StoreError::Unavailable(_))) => tokio::time::sleep(Duration::from_millis(20)).await,
+            started => return started.expect("it starts"),
+        }
+    }
+    panic!("the folder stays in use");
 }
 
 /// Adds the repository at `path`.
