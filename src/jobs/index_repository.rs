@@ -62,7 +62,7 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
     };
     if repository_row.state == repository_list::RepositoryState::Forgotten {
         let text = DisplayText::clean("the repository was forgotten before it was indexed");
-        return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await;
+        return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await.map(|_| ());
     }
     let connection = Connection::Path { path: repository_row.location };
     let outcome = indexing.work(connection).await;
@@ -75,7 +75,7 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
             if !error.is_transient() || job.attempts >= MOST_TRIES {
                 let code = error.failure_code().unwrap_or(FailureCode::Internal);
                 let text = DisplayText::clean(&error.to_string());
-                return indexing.say(Command::Fail { code, text }).await;
+                return indexing.say(Command::Fail { code, text }).await.map(|_| ());
             }
             Err(JobError::Later(error.to_string()))
         }
@@ -152,7 +152,9 @@ impl Indexing {
     async fn work(&mut self, connection: Connection) -> Result<(), Failure> {
         let graph = self.app.jobs.graph_of(self.repository);
         let _graph = graph.lock().await;
-        self.say(Command::Start { number: self.number }).await?;
+        if !self.say(Command::Start { number: self.number }).await? {
+            return Ok(());
+        }
         let recorded = self.recorded().await?;
         self.tell_progress();
         let Connection::Path { path } = connection;
@@ -177,8 +179,10 @@ impl Indexing {
             refs: recorded.refs + moved,
             bounded: walked.bounded,
         };
-        self.say(Command::Complete { counts }).await?;
-        // Only now: a commit that is in the graph is never looked at again.
+        if !self.say(Command::Complete { counts }).await? {
+            return Ok(());
+        }
+        // Only now, and only of a run that is complete: a commit that is in the graph is never looked at again.
         let new = walked.new;
         blocking(move || {
             if let Err(error) = graph.append(&new) {
@@ -189,11 +193,15 @@ impl Indexing {
         .await
     }
 
-    /// Says something about the run. A run that ended otherwise meanwhile stays as it ended.
-    async fn say(&self, command: Command) -> Result<(), JobError> {
+    /// Says something about the run; whether it is so. A run that ended otherwise meanwhile stays as it ended.
+    async fn say(&self, command: Command) -> Result<bool, JobError> {
         let context = Context::server(PART, self.cause);
         match self.app.dispatch::<IndexRun>(self.run.0, command, context, Vec::new()).await {
-            Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(DispatchError::Refused { code, .. }) => {
+                tracing::info!(run = %self.run, code, "a run does not go on");
+                Ok(false)
+            }
             Err(error) => Err(JobError::Later(error.to_string())),
         }
     }

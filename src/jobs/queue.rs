@@ -61,7 +61,7 @@ pub struct TakenJob {
     pub caused_by: Position,
     /// The how-manieth try this is. A try that ended with its process does not count: that was no fault of the job.
     pub attempts: i64,
-    epoch: i64,
+    pub(super) epoch: i64,
 }
 
 /// Which jobs are due at this time. A time that no pause and no lease leads to was written before the clock was put

@@ -3,10 +3,12 @@
 use std::{path::Path, time::Duration};
 
 use keytrail_domain::{
+    display_text::DisplayText,
     id::{IntegrationId, RepositoryId},
     index_run::{Cause, Command, IndexRun},
     integration::{self, Integration, IntegrationName},
     recorded::StreamId,
+    repository::{self, Repository as Discovered},
     service::Connection,
 };
 use keytrail_projections::value::{Row, Value};
@@ -14,7 +16,7 @@ use keytrail_test_support::repositories::Repository;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{queue, runner, *};
+use super::{discover_repositories as discovery, queue, runner, *};
 use crate::{
     app::{App, Context},
     boot,
@@ -29,6 +31,7 @@ struct Stage {
     app: Arc<App>,
     repository: Repository,
     id: RepositoryId,
+    integration: IntegrationId,
     tip: String,
     _folder: TempDir,
 }
@@ -47,7 +50,7 @@ impl Stage {
         app.dispatch::<Integration>(integration.0, command, Context::server("case", 0), Vec::new())
             .await
             .expect("it is added");
-        let stage = Self { app, repository, id, tip, _folder: folder };
+        let stage = Self { app, repository, id, integration, tip, _folder: folder };
         stage
             .until("the first run is complete", || async {
                 let done = "SELECT 1 FROM events WHERE event_type = 'index_run.completed'";
@@ -194,5 +197,64 @@ async fn a_job_that_is_taken_while_the_server_stops_is_left_to_the_next_start() 
     runner::one(&stage.app, job).await;
     assert!(matches!(stage.state(run).await, IndexRun::Running { .. }), "it did not go on to the end");
     assert_eq!(stage.rows("SELECT state, attempts FROM jobs").await, [[Value::from("waiting"), Value::Int(0)]]);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_discovered_while_its_integration_is_removed_is_forgotten() {
+    let stage = Stage::set().await;
+    let (app, id) = (&stage.app, stage.integration);
+    let connection = Connection::Path { path: stage.repository.path.to_str().expect("UTF-8").to_owned() };
+    let context = || Context::server("case", 0);
+    let forgotten = || async {
+        let (state, _) = app.load::<Discovered>(StreamId::new("repository", stage.id.0)).await.expect("it can be read");
+        state == Discovered::Forgotten
+    };
+    app.dispatch::<Integration>(id.0, integration::Command::Remove, context(), Vec::new())
+        .await
+        .expect("it is removed");
+    stage.until("the repository is forgotten", forgotten).await;
+    stage.until("nothing is left to do", || async { stage.rows("SELECT 1 FROM jobs").await.is_empty() }).await;
+    // Its worker had looked at the integration before it was removed.
+    let head = app.log.feed().head().position;
+    discovery::discover(app, id, connection.clone(), head).await.expect("it is done");
+    assert!(forgotten().await);
+
+    // The worker ended before it could forget it, and the job is done again.
+    let name = DisplayText::clean("shop");
+    let command = repository::Command::Discover { integration: id, name, location: connection };
+    app.dispatch::<Discovered>(stage.id.0, command, context(), Vec::new()).await.expect("it is discovered");
+    assert!(!forgotten().await);
+    let discover =
+        TakenJob { kind: Kind::DiscoverRepositories, key: id.to_string(), caused_by: 0, attempts: 1, epoch: 1 };
+    discovery::discover_repositories(app, &discover).await.expect("it is done");
+    assert!(forgotten().await);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_cancelled_before_it_started_records_nothing() {
+    let stage = Stage::set().await;
+    stage.repository.commit("refs/heads/main", "SHOP-2 two", &[&stage.tip]).expect("a commit");
+    stage.stand_still().await;
+    let run = stage.request().await;
+    let job = stage.take(run).await;
+    let graph = stage.app.jobs.graph_of(stage.id);
+    let held = graph.lock().await;
+    let running = Arc::new(Running { cancel: AtomicBool::new(false), progress: Mutex::default() });
+    let working = tokio::spawn({
+        let app = stage.app.clone();
+        async move { index_repository::index_repository(&app, &job, &running).await }
+    });
+    // It has looked at the run, and waits for the repository's commits.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let context = Context::server("case", 0);
+    stage.app.dispatch::<IndexRun>(run, Command::Cancel, context, Vec::new()).await.expect("it is cancelled");
+    drop(held);
+    working.await.expect("no panic").expect("there is nothing to do");
+    assert_eq!(stage.state(run).await, IndexRun::Cancelled);
+    let recorded = "SELECT aggregate_id FROM events WHERE aggregate_type = 'index_batch'";
+    let of_run = Value::from(run.to_string());
+    assert!(!stage.rows(recorded).await.iter().any(|row| row[0] == of_run));
     stage.app.stop().await;
 }
