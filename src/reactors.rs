@@ -13,14 +13,15 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     jobs::{Kind, NewJob},
-    store::{Area, Db, Statement, StoreError},
+    log::FeedError,
+    store::{Area, Db, LeaseClock, Statement, StoreError},
 };
 
 /// The row in `reactor_checkpoints`.
 const NAME: &str = "policies";
 /// How long a node that falls silent keeps the checkpoint, in microseconds.
 const LEASE_MICROS: i64 = 15_000_000;
-/// A lease that ends later than a new one would by more than this was given by a clock that was wrong: it does not count.
+/// A lease that ends later than a new one would by more than this was given before the clock was put back: it does not count.
 const SKEW_MICROS: i64 = 60_000_000;
 /// How often a node says that it lives, or looks whether the other one does.
 const RENEW: Duration = Duration::from_secs(5);
@@ -42,6 +43,24 @@ pub async fn start(app: &Arc<App>, node: &str, stop: &CancellationToken) -> Resu
     Ok(())
 }
 
+/// Why it does not react any more.
+enum Ended {
+    /// It may go on later, or another node does.
+    Troubled(StoreError),
+    /// The log holds an event of a newer version.
+    Outdated(String),
+}
+
+impl Ended {
+    fn of(error: FeedError) -> Self {
+        match error {
+            FeedError::Store(error) => Self::Troubled(error),
+            error if error.is_of_the_future() => Self::Outdated(error.to_string()),
+            error @ FeedError::Unreadable { .. } => Self::Troubled(StoreError::Corrupt(error.to_string())),
+        }
+    }
+}
+
 struct Reactor {
     app: Arc<App>,
     node: String,
@@ -58,45 +77,61 @@ impl Reactor {
     }
 
     async fn run(&self) {
+        let mut looked = self.app.log.feed().head().position;
         loop {
-            match self.lease().await {
-                Ok(Some((epoch, position))) => match self.follow(epoch, position).await {
-                    StoreError::Fenced => {}
-                    error => {
-                        tracing::warn!(%error, "the reactor stands still; trying again");
-                        tokio::time::sleep(Duration::from_millis(500)).await;
-                    }
+            let ended = match self.lease().await {
+                Ok(Some((epoch, position))) => self.follow(epoch, position).await,
+                Ok(None) => match self.stand_by(&mut looked).await {
+                    Ok(()) => continue,
+                    Err(ended) => ended,
                 },
-                Ok(None) => tokio::time::sleep(RENEW).await,
-                Err(error) => {
-                    tracing::warn!(%error, "the reactor cannot start; trying again");
+                Err(error) => Ended::Troubled(error),
+            };
+            match ended {
+                Ended::Troubled(StoreError::Fenced) => {}
+                Ended::Troubled(error) => {
+                    tracing::warn!(%error, "the reactor stands still; trying again");
                     tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                Ended::Outdated(reason) => {
+                    tracing::error!(reason, "this node is outdated: it reacts to nothing and takes no jobs any more");
+                    self.app.jobs.set_outdated();
+                    self.leave().await;
+                    // Only another build knows the event.
+                    return std::future::pending().await;
                 }
             }
         }
     }
 
+    /// Another node reacts. Looks meanwhile whether this one knows what comes; workers must not act on what it does not.
+    async fn stand_by(&self, looked: &mut Position) -> Result<(), Ended> {
+        let feed = self.app.log.feed();
+        let until = tokio::time::Instant::now() + RENEW;
+        while tokio::time::timeout_at(until, feed.wait_beyond(*looked)).await.is_ok() {
+            let page = feed.page(*looked).await.map_err(Ended::of)?;
+            *looked = page.last().map_or(*looked, |fact| fact.position);
+        }
+        Ok(())
+    }
+
     async fn lease(&self) -> Result<Option<(i64, Position)>, StoreError> {
-        let now = self.app.clock.now();
-        // Only one process has the embedded store.
-        let free = if matches!(*self.app.db, Db::Sqlite(_)) {
-            "1 = 1"
-        } else {
-            "(lease_until < $3 OR lease_until > $5 OR owner = $2)"
+        let db = &self.app.db;
+        let mut args = vec![Value::from(NAME), Value::from(self.node.as_str())];
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), self.app.clock.now());
+        args.extend(arg);
+        let free = match **db {
+            // Only one process has the embedded store.
+            Db::Sqlite(_) => "1 = 1".to_owned(),
+            Db::Postgres(_) => {
+                format!("(lease_until < {now} OR lease_until > {now} + {LEASE_MICROS} + {SKEW_MICROS} OR owner = $2)")
+            }
         };
         let sql = format!(
-            "UPDATE reactor_checkpoints SET owner = $2, epoch = epoch + 1, lease_until = $4 \
-             WHERE name = $1 AND {free} AND CAST($3 AS BIGINT) IS NOT NULL \
-             AND CAST($5 AS BIGINT) IS NOT NULL RETURNING epoch, position"
+            "UPDATE reactor_checkpoints SET owner = $2, epoch = epoch + 1, lease_until = {now} + {LEASE_MICROS} \
+             WHERE name = $1 AND {free} RETURNING epoch, position"
         );
-        let args = vec![
-            Value::from(NAME),
-            Value::from(self.node.as_str()),
-            Value::from(now),
-            Value::from(now.plus_micros(LEASE_MICROS)),
-            Value::from(now.plus_micros(LEASE_MICROS + SKEW_MICROS)),
-        ];
-        let answers = self.app.db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
+        let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
         let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
         let mut cells = Cells::of(row);
         let mut next = || cells.int().map_err(|error| StoreError::Corrupt(error.to_string()));
@@ -104,7 +139,7 @@ impl Reactor {
     }
 
     /// Reacts until it cannot.
-    async fn follow(&self, epoch: i64, mut position: Position) -> StoreError {
+    async fn follow(&self, epoch: i64, mut position: Position) -> Ended {
         let feed = self.app.log.feed();
         loop {
             if feed.head().position <= position {
@@ -115,7 +150,7 @@ impl Reactor {
                         if let Db::Postgres(_) = *self.app.db
                             && let Err(error) = self.commit(epoch, position, position, Vec::new()).await
                         {
-                            return error;
+                            return Ended::Troubled(error);
                         }
                         continue;
                     }
@@ -123,8 +158,8 @@ impl Reactor {
             }
             let page = match feed.page(position).await {
                 Ok(page) => page,
-                // An event from the future, or one that cannot be read: views say so; nothing may be skipped.
-                Err(error) => return StoreError::Corrupt(error.to_string()),
+                // Views say so, too; nothing may be skipped.
+                Err(error) => return Ended::of(error),
             };
             let Some(last) = page.last().map(|fact| fact.position) else { continue };
             let mut jobs = Vec::new();
@@ -140,11 +175,11 @@ impl Reactor {
                 }
             }
             let now = self.app.clock.now();
-            let mut statements: Vec<_> = jobs.iter().map(|job| job.enqueue(now)).collect();
+            let mut statements: Vec<_> = jobs.iter().map(|job| job.enqueue(&self.app.db, now)).collect();
             statements.extend(stopped.iter().map(|(kind, key)| crate::jobs::cancel(*kind, key)));
             let idle = statements.is_empty();
             if let Err(error) = self.commit(epoch, position, last, statements).await {
-                return error;
+                return Ended::Troubled(error);
             }
             if !idle {
                 stopped.iter().for_each(|(kind, key)| self.app.jobs.cancel_here(*kind, key));
@@ -161,10 +196,13 @@ impl Reactor {
         to: Position,
         mut statements: Vec<Statement>,
     ) -> Result<(), StoreError> {
-        let until = self.app.clock.now().plus_micros(LEASE_MICROS);
-        let sql = "UPDATE reactor_checkpoints SET position = $4, lease_until = $5 \
-                   WHERE name = $1 AND epoch = $2 AND position = $3";
-        let args = vec![Value::from(NAME), Value::Int(epoch), Value::Int(from), Value::Int(to), Value::from(until)];
+        let mut args = vec![Value::from(NAME), Value::Int(epoch), Value::Int(from), Value::Int(to)];
+        let LeaseClock { now, arg } = self.app.db.lease_clock(args.len(), self.app.clock.now());
+        args.extend(arg);
+        let sql = format!(
+            "UPDATE reactor_checkpoints SET position = $4, lease_until = {now} + {LEASE_MICROS} \
+             WHERE name = $1 AND epoch = $2 AND position = $3"
+        );
         statements.insert(0, Statement::new(sql, args).expecting(1));
         self.app.db.write(Area::Log, statements).await.map(|_| ())
     }

@@ -100,7 +100,7 @@ pub(super) async fn get_readiness(api: Data<Api>) -> HttpResponse {
     if views.iter().any(|view| view.status == Status::Faulted) {
         causes.push("view_faulted");
     }
-    if views.iter().any(|view| view.status == Status::Outdated) {
+    if app.jobs.is_outdated() || views.iter().any(|view| view.status == Status::Outdated) {
         causes.push("view_outdated");
     }
     let ready = causes.is_empty();

@@ -15,14 +15,19 @@ const PART: &str = "forget_on_remove";
 
 pub(super) async fn forget_repositories(app: &App, job: &TakenJob) -> Result<(), JobError> {
     let Ok(id) = job.key.parse::<IntegrationId>() else { return Ok(()) };
+    forget_all(app, id, PART, job.caused_by).await
+}
+
+/// Forgets the repositories that an integration has, as of this position or later.
+pub(super) async fn forget_all(app: &App, id: IntegrationId, part: &str, cause: Position) -> Result<(), JobError> {
     let mut after = None;
     loop {
-        let known = app.read_at_least(job.caused_by, repository_list::page(Some(id), None, after, 500)).await?;
+        let known = app.read_at_least(cause, repository_list::page(Some(id), None, after, 500)).await?;
         let Some(last) = known.last() else { return Ok(()) };
         after = Some(last.repository.added_position);
         for listed in known.iter().map(|listed| &listed.repository) {
             if listed.state != repository_list::RepositoryState::Forgotten {
-                forget(app, listed.id, PART, job.caused_by).await?;
+                forget(app, listed.id, part, cause).await?;
             }
         }
     }

@@ -23,14 +23,11 @@ use keytrail_domain::{
     service::Connection,
 };
 use keytrail_projections::{issue_branches, repository_list};
-use serde::{Deserialize, Serialize};
 
-use super::{JobError, Running, TakenJob};
+use super::{IndexProgress, JobError, MOST_TRIES, Running, TakenJob};
 use crate::{
     app::{App, Context, DispatchError},
-    git::{
-        self, GitError, Graph, OpenedRepository, Phase, Progress, Ref, RefList, WalkRequest, WalkedBatch, transport,
-    },
+    git::{self, GitError, Graph, OpenedRepository, Progress, Ref, RefList, WalkRequest, WalkedBatch, transport},
     ids,
     log::{Append, AppendError, Committed, Lane, NewEvent},
     secrets::Person,
@@ -41,21 +38,6 @@ const PART: &str = "index_repository";
 const REFS_PER_EVENT: usize = 5_000;
 /// Batches that are walked while one is being written.
 const WALKED_AHEAD: usize = 4;
-
-/// How far a run is. Zero totals are not known yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IndexProgress {
-    /// What is being done, in a word: `listing`, `discovering`, `ordering`, `recording`, `done`.
-    pub phase: String,
-    /// Commits looked at.
-    pub commits: u64,
-    /// Of these, with candidates.
-    pub keyed: u64,
-    /// Commits recorded or passed by.
-    pub recorded: u64,
-    /// Commits in all, once it is known.
-    pub total: u64,
-}
 
 pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Result<(), JobError> {
     let Ok(run) = job.key.parse::<IndexRunId>() else { return Ok(()) };
@@ -80,7 +62,7 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
     };
     if repository_row.state == repository_list::RepositoryState::Forgotten {
         let text = DisplayText::clean("the repository was forgotten before it was indexed");
-        return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await;
+        return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await.map(|_| ());
     }
     let connection = Connection::Path { path: repository_row.location };
     let outcome = indexing.work(connection).await;
@@ -90,10 +72,10 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
         Err(Failure::Git(GitError::Cancelled)) => Ok(()),
         Err(Failure::Git(error)) => {
-            let (code, lasting) = error.failure_code().map_or((FailureCode::Internal, false), |code| (code, true));
-            if lasting || job.attempts >= 8 {
+            if !error.is_transient() || job.attempts >= MOST_TRIES {
+                let code = error.failure_code().unwrap_or(FailureCode::Internal);
                 let text = DisplayText::clean(&error.to_string());
-                return indexing.say(Command::Fail { code, text }).await;
+                return indexing.say(Command::Fail { code, text }).await.map(|_| ());
             }
             Err(JobError::Later(error.to_string()))
         }
@@ -101,13 +83,14 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
     }
 }
 
-const fn phase(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Waiting => "listing",
-        Phase::Discovering => "discovering",
-        Phase::Ordering => "ordering",
-        Phase::Emitting => "recording",
-        Phase::Done => "done",
+/// Says of a run that panicked again and again that it failed, so that another one may be asked for.
+pub(super) async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
+    let Ok(run) = job.key.parse::<IndexRunId>() else { return Ok(()) };
+    let text = DisplayText::clean("the server made an error again and again; its log has more");
+    let command = Command::Fail { code: FailureCode::Internal, text };
+    match app.dispatch::<IndexRun>(run.0, command, Context::server(PART, job.caused_by), Vec::new()).await {
+        Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
+        Err(error) => Err(JobError::Later(error.to_string())),
     }
 }
 
@@ -152,7 +135,13 @@ struct Indexing {
 struct Recorded {
     refs: u64,
     last: Position,
-    commits: Option<(Cursor, u64)>,
+    commits: Option<Reached>,
+}
+
+/// The last batch of commits: up to where it goes, and under which default branch refs were ranked.
+struct Reached {
+    cursor: Cursor,
+    default_branch: Option<Arc<str>>,
 }
 
 impl Indexing {
@@ -163,7 +152,9 @@ impl Indexing {
     async fn work(&mut self, connection: Connection) -> Result<(), Failure> {
         let graph = self.app.jobs.graph_of(self.repository);
         let _graph = graph.lock().await;
-        self.say(Command::Start { number: self.number }).await?;
+        if !self.say(Command::Start { number: self.number }).await? {
+            return Ok(());
+        }
         let recorded = self.recorded().await?;
         self.tell_progress();
         let Connection::Path { path } = connection;
@@ -176,7 +167,10 @@ impl Indexing {
         let refs;
         (repository, refs) = list(repository).await?;
         let (refs, moved) = self.settle_refs(refs, &recorded).await?;
-        let default_branch = repository.opened.default_branch().map(Arc::from);
+        let default_branch = match &recorded.commits {
+            Some(reached) => reached.default_branch.clone(),
+            None => repository.opened.default_branch().map(Arc::from),
+        };
         let (walked, graph) = self.walk(repository, refs, default_branch, &recorded).await?;
         let counts = Counts {
             commits: walked.commits,
@@ -185,8 +179,10 @@ impl Indexing {
             refs: recorded.refs + moved,
             bounded: walked.bounded,
         };
-        self.say(Command::Complete { counts }).await?;
-        // Only now: a commit that is in the graph is never looked at again.
+        if !self.say(Command::Complete { counts }).await? {
+            return Ok(());
+        }
+        // Only now, and only of a run that is complete: a commit that is in the graph is never looked at again.
         let new = walked.new;
         blocking(move || {
             if let Err(error) = graph.append(&new) {
@@ -197,11 +193,15 @@ impl Indexing {
         .await
     }
 
-    /// Says something about the run. A run that ended otherwise meanwhile stays as it ended.
-    async fn say(&self, command: Command) -> Result<(), JobError> {
+    /// Says something about the run; whether it is so. A run that ended otherwise meanwhile stays as it ended.
+    async fn say(&self, command: Command) -> Result<bool, JobError> {
         let context = Context::server(PART, self.cause);
         match self.app.dispatch::<IndexRun>(self.run.0, command, context, Vec::new()).await {
-            Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(DispatchError::Refused { code, .. }) => {
+                tracing::info!(run = %self.run, code, "a run does not go on");
+                Ok(false)
+            }
             Err(error) => Err(JobError::Later(error.to_string())),
         }
     }
@@ -219,7 +219,7 @@ impl Indexing {
             match event.fact {
                 Fact::IndexBatch(Event::RefsMoved(batch)) => recorded.refs += batch.refs.len() as u64,
                 Fact::IndexBatch(Event::CommitsRecorded(batch)) => {
-                    recorded.commits = Some((batch.cursor, batch.walked));
+                    recorded.commits = Some(Reached { cursor: batch.cursor, default_branch: batch.default_branch });
                 }
                 Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::Access(_) => {}
             }
@@ -229,9 +229,11 @@ impl Indexing {
 
     /// The refs to walk from, with what moved recorded; and how many moved.
     async fn settle_refs(&mut self, now: RefList, recorded: &Recorded) -> Result<(RefList, u64), Failure> {
-        let before = self.known_refs(recorded.last).await?;
-        if recorded.commits.is_some() {
-            // Taken over in the middle: the order of commits belongs to the refs that the run began with.
+        let mut before = self.known_refs(recorded.last).await?;
+        if let Some(reached) = &recorded.commits {
+            // Taken over in the middle: the order of commits, and which ref introduced them, belong to the refs and the
+            // default branch that the run began with.
+            git::in_rank(&mut before, reached.default_branch.as_deref());
             return Ok((RefList { refs: before, ..now }, 0));
         }
         let moves = git::moved(&before, &now.refs);
@@ -273,7 +275,7 @@ impl Indexing {
     ) -> Result<(git::Walked, Graph), Failure> {
         let (sender, mut batches) = tokio::sync::mpsc::channel::<WalkedBatch>(WALKED_AHEAD);
         let (app, running, progress) = (self.app.clone(), self.running.clone(), self.progress.clone());
-        let after = recorded.commits.map(|(cursor, _)| cursor);
+        let after = recorded.commits.as_ref().map(|reached| reached.cursor);
         let walking = tokio::task::spawn_blocking(move || {
             let identify = |email: &[u8]| app.keys.people.person_id(email);
             let request = WalkRequest {
@@ -304,7 +306,7 @@ impl Indexing {
             }))
             .await?;
         }
-        Ok(walking.await.map_err(|error| JobError::Later(error.to_string()))??)
+        Ok(walking.await.map_err(JobError::from)??)
     }
 
     /// Appends to the stream of batches.
@@ -346,16 +348,7 @@ impl Indexing {
 
     fn tell_progress(&self) {
         let progress = self.progress.clone();
-        let tell = move || {
-            let now = IndexProgress {
-                phase: phase(progress.phase()).to_owned(),
-                commits: progress.seen(),
-                keyed: progress.keyed(),
-                recorded: progress.emitted(),
-                total: progress.total(),
-            };
-            serde_json::to_string(&now).unwrap_or_default()
-        };
+        let tell = move || serde_json::to_string(&IndexProgress::of(&progress)).unwrap_or_default();
         *self.running.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(tell));
     }
 
@@ -385,6 +378,6 @@ async fn blocking<R: Send + 'static>(
 ) -> Result<R, Failure> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
-        Err(error) => Err(JobError::Later(error.to_string()).into()),
+        Err(error) => Err(JobError::from(error).into()),
     }
 }

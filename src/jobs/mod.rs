@@ -4,10 +4,13 @@
 
 mod discover_repositories;
 mod forget_repositories;
+mod index_progress;
 mod index_repository;
 mod queue;
 mod request_index;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -21,7 +24,7 @@ use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
-    index_repository::IndexProgress,
+    index_progress::IndexProgress,
     queue::{NewJob, TakenJob, cancel},
     runner::start,
 };
@@ -74,8 +77,16 @@ impl Kind {
 pub enum JobError {
     /// It may work later.
     Later(String),
+    /// It panicked: it may have been chance, but not for ever.
+    Panicked(String),
     /// The server stops, or another worker has it: it is left as it is.
     Left,
+}
+
+impl From<tokio::task::JoinError> for JobError {
+    fn from(error: tokio::task::JoinError) -> Self {
+        if error.is_panic() { Self::Panicked(error.to_string()) } else { Self::Later(error.to_string()) }
+    }
 }
 
 impl From<StoreError> for JobError {
@@ -102,6 +113,9 @@ impl From<crate::views::ViewError> for JobError {
     }
 }
 
+/// How often something is tried that may go away by itself, before it is given up.
+const MOST_TRIES: i64 = 8;
+
 /// What a job sees of its worker.
 pub struct Running {
     /// Becomes true when the job is not wanted any more, or the server stops.
@@ -118,6 +132,7 @@ pub struct Jobs {
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    outdated: AtomicBool,
 }
 
 impl Jobs {
@@ -130,6 +145,7 @@ impl Jobs {
             running: Mutex::default(),
             graphs: Mutex::default(),
             tasks: Mutex::default(),
+            outdated: AtomicBool::new(false),
         }
     }
 
@@ -137,6 +153,16 @@ impl Jobs {
     /// commits are remembered: the next run waits for that, and does not look at everything again.
     fn graph_of(&self, repository: RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
         self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
+    }
+
+    /// The log holds an event that this build does not know: no job is taken any more.
+    pub fn set_outdated(&self) {
+        self.outdated.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does.
+    pub fn is_outdated(&self) -> bool {
+        self.outdated.load(Ordering::Relaxed)
     }
 
     /// There is something to do.

@@ -4,7 +4,7 @@ use keytrail_domain::{recorded::Position, timestamp::Timestamp};
 use keytrail_projections::value::{BadRow, Cells, Row, Value};
 
 use super::Kind;
-use crate::store::{Area, Db, Statement, StoreError};
+use crate::store::{Area, Db, LeaseClock, Statement, StoreError};
 
 /// How long a worker that falls silent keeps its job, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 30_000_000;
@@ -24,19 +24,21 @@ pub struct NewJob {
 
 impl NewJob {
     /// The statement that puts it into the table.
-    pub fn enqueue(&self, now: Timestamp) -> Statement {
-        Statement::new(
+    pub fn enqueue(&self, db: &Db, now: Timestamp) -> Statement {
+        let mut args = vec![
+            Value::from(self.kind.as_str()),
+            Value::from(self.key.as_str()),
+            Value::Int(self.kind.priority()),
+            Value::Int(self.caused_by),
+        ];
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+        args.extend(arg);
+        let sql = format!(
             "INSERT INTO jobs (kind, key, state, priority, attempts, run_after, epoch, lease_until, cancelled, again, \
-             caused_by, created_at) VALUES ($1, $2, 'waiting', $3, 0, $4, 0, 0, 0, 0, $5, $4) \
-             ON CONFLICT (kind, key) DO UPDATE SET again = 1, caused_by = excluded.caused_by",
-            vec![
-                Value::from(self.kind.as_str()),
-                Value::from(self.key.as_str()),
-                Value::Int(self.kind.priority()),
-                Value::from(now),
-                Value::Int(self.caused_by),
-            ],
-        )
+             caused_by, created_at) VALUES ($1, $2, 'waiting', $3, 0, {now}, 0, 0, 0, 0, $4, {now}) \
+             ON CONFLICT (kind, key) DO UPDATE SET again = 1, caused_by = excluded.caused_by"
+        );
+        Statement::new(sql, args)
     }
 }
 
@@ -57,12 +59,13 @@ pub struct TakenJob {
     pub key: String,
     /// Because of which event.
     pub caused_by: Position,
-    /// The how-manieth try this is.
+    /// The how-manieth try this is. A try that ended with its process does not count: that was no fault of the job.
     pub attempts: i64,
-    epoch: i64,
+    pub(super) epoch: i64,
 }
 
-/// Which jobs are due at the time that this marker names. A time that no pause and no lease leads to comes from a clock that was wrong: it does not count.
+/// Which jobs are due at this time. A time that no pause and no lease leads to was written before the clock was put
+/// back: it does not count.
 fn due(now: &str) -> String {
     let (pause, lease) = (2 * LONGEST_PAUSE_MICROS, 2 * LEASE_MICROS);
     format!(
@@ -73,15 +76,17 @@ fn due(now: &str) -> String {
 
 /// Takes the next job that is due: the most urgent first, and a minute of waiting is worth one step of urgency.
 pub(super) async fn take(db: &Db, node: &str, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
-    let due = due("$2");
+    let mut args = vec![Value::from(node)];
+    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+    args.extend(arg);
+    let due = due(&now);
     let sql = format!(
-        "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, attempts = attempts + 1, again = 0, \
-         lease_until = $3 \
+        "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, again = 0, \
+         lease_until = {now} + {LEASE_MICROS} \
          WHERE {due} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {due} \
-         ORDER BY priority + ($2 - created_at) / 60000000 DESC, run_after, kind, key LIMIT 1) \
-         RETURNING kind, key, caused_by, attempts, epoch"
+         ORDER BY priority + ({now} - created_at) / 60000000 DESC, run_after, kind, key LIMIT 1) \
+         RETURNING kind, key, caused_by, attempts + 1, epoch"
     );
-    let args = vec![Value::from(node), Value::from(now), Value::from(now.plus_micros(LEASE_MICROS))];
     let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
     let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
     read(row).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
@@ -100,8 +105,9 @@ fn read(row: &Row) -> Result<TakenJob, BadRow> {
 
 /// Whether anything is due; a read, so that an idle server writes nothing.
 pub(super) async fn is_due(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
-    let sql = format!("SELECT 1 FROM jobs WHERE {} LIMIT 1", due("$1"));
-    Ok(!db.read(Area::Log, &sql, &[Value::from(now)]).await?.is_empty())
+    let LeaseClock { now, arg } = db.lease_clock(0, now);
+    let sql = format!("SELECT 1 FROM jobs WHERE {} LIMIT 1", due(&now));
+    Ok(!db.read(Area::Log, &sql, arg.as_slice()).await?.is_empty())
 }
 
 /// What another process on the embedded store was doing when it ended is to be done now.
@@ -118,9 +124,13 @@ impl TakenJob {
     /// Says that the worker lives, and how far it is. Whether the job is still wanted.
     pub(super) async fn renew(&self, db: &Db, progress: Option<&str>, now: Timestamp) -> Result<bool, StoreError> {
         let mut args = self.args();
-        args.extend([Value::from(now.plus_micros(LEASE_MICROS)), Value::from(progress)]);
-        let sql = "UPDATE jobs SET lease_until = $4, progress = $5 WHERE kind = $1 AND key = $2 AND epoch = $3 \
-                   RETURNING cancelled";
+        args.push(Value::from(progress));
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+        args.extend(arg);
+        let sql = format!(
+            "UPDATE jobs SET lease_until = {now} + {LEASE_MICROS}, progress = $4 \
+             WHERE kind = $1 AND key = $2 AND epoch = $3 RETURNING cancelled"
+        );
         let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
         let row = answers.first().and_then(|rows| rows.first()).ok_or(StoreError::Fenced)?;
         Cells::of(row).bool().map(|cancelled| !cancelled).map_err(|error| StoreError::Corrupt(error.to_string()))
@@ -130,9 +140,12 @@ impl TakenJob {
     pub(super) async fn done(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
         let delete = "DELETE FROM jobs WHERE kind = $1 AND key = $2 AND epoch = $3 AND again = 0";
         let mut args = self.args();
-        args.push(Value::from(now));
-        let again = "UPDATE jobs SET state = 'waiting', run_after = $4, attempts = 0, created_at = $4, progress = NULL \
-                     WHERE kind = $1 AND key = $2 AND epoch = $3";
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+        args.extend(arg);
+        let again = format!(
+            "UPDATE jobs SET state = 'waiting', run_after = {now}, attempts = 0, created_at = {now}, progress = NULL \
+             WHERE kind = $1 AND key = $2 AND epoch = $3"
+        );
         let statements = vec![Statement::new(delete, self.args()), Statement::new(again, args)];
         db.write(Area::Log, statements).await.map(|_| ())
     }
@@ -144,12 +157,22 @@ impl TakenJob {
         db.write(Area::Log, vec![Statement::new(sql, self.args())]).await.map(|_| ())
     }
 
-    /// It is to be tried again at `at`.
-    pub(super) async fn again_at(&self, db: &Db, at: Timestamp, error: &str) -> Result<(), StoreError> {
+    /// It was tried, and is to be tried again after this pause.
+    pub(super) async fn again_in(
+        &self,
+        db: &Db,
+        pause_micros: i64,
+        error: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut args = self.args();
-        args.extend([Value::from(at), Value::from(error)]);
-        let sql = "UPDATE jobs SET state = 'waiting', run_after = $4, last_error = $5, owner = NULL \
-                   WHERE kind = $1 AND key = $2 AND epoch = $3";
+        args.extend([Value::Int(pause_micros), Value::from(error)]);
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+        args.extend(arg);
+        let sql = format!(
+            "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, run_after = {now} + $4, last_error = $5, \
+             owner = NULL WHERE kind = $1 AND key = $2 AND epoch = $3"
+        );
         db.write(Area::Log, vec![Statement::new(sql, args)]).await.map(|_| ())
     }
 }

@@ -1,14 +1,17 @@
 //! Workers: take a job, do it, renew its lease meanwhile, and put it back when it could not be done.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    JobError, Kind, Running, TakenJob, discover_repositories, forget_repositories, index_repository, queue,
+    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_repository, queue,
     request_index,
 };
 use crate::{
@@ -41,6 +44,8 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let now = app.clock.now();
         let taken = match queue::is_due(&app.db, now).await {
+            // What it would decide on may have changed in a way that it does not know.
+            Ok(_) if app.jobs.is_outdated() => Ok(None),
             Ok(true) => queue::take(&app.db, &app.jobs.node, now).await,
             Ok(false) => Ok(None),
             Err(error) => Err(error),
@@ -60,10 +65,14 @@ async fn work(app: Arc<App>, stop: CancellationToken) {
     }
 }
 
-async fn one(app: &Arc<App>, job: TakenJob) {
+pub(super) async fn one(app: &Arc<App>, job: TakenJob) {
     let key = (job.kind, job.key.clone());
     let running = Arc::new(Running { cancel: AtomicBool::new(false), progress: Mutex::default() });
     app.jobs.running().insert(key.clone(), running.clone());
+    // The server's stop tells those that run; it may have looked before this one was among them.
+    if app.stopping().is_cancelled() {
+        running.cancel.store(true, Ordering::Relaxed);
+    }
     let started = std::time::Instant::now();
     // The job's own task: a panic in it is its failure, not the worker's.
     let mut task = tokio::spawn({
@@ -72,7 +81,7 @@ async fn one(app: &Arc<App>, job: TakenJob) {
     });
     let outcome = loop {
         tokio::select! {
-            ended = &mut task => break ended.unwrap_or_else(|error| Err(JobError::Later(error.to_string()))),
+            ended = &mut task => break ended.unwrap_or_else(|error| Err(error.into())),
             () = tokio::time::sleep(RENEW) => {}
         }
         let tell = running.progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -80,13 +89,31 @@ async fn one(app: &Arc<App>, job: TakenJob) {
         match job.renew(&app.db, progress.as_deref(), app.clock.now()).await {
             Ok(true) => {}
             // Not wanted any more, or another worker has it: it stops at its next look.
-            Ok(false) | Err(StoreError::Fenced) => running.cancel.store(true, std::sync::atomic::Ordering::Relaxed),
+            Ok(false) | Err(StoreError::Fenced) => running.cancel.store(true, Ordering::Relaxed),
             Err(error) => tracing::warn!(%error, job = job.kind.as_str(), "a lease could not be renewed"),
         }
     };
     app.jobs.running().remove(&key);
+    metrics::histogram!("keytrail_job_seconds", "kind" => job.kind.as_str()).record(started.elapsed().as_secs_f64());
+    end(app, &job, outcome).await;
+}
+
+/// Writes down how it ended.
+pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>) {
     let kind = job.kind.as_str();
-    metrics::histogram!("keytrail_job_seconds", "kind" => kind).record(started.elapsed().as_secs_f64());
+    let outcome = match outcome {
+        Err(JobError::Panicked(error)) if job.attempts >= MOST_TRIES => {
+            tracing::error!(
+                kind,
+                key = job.key,
+                attempts = job.attempts,
+                error,
+                "a job panics each time and is given up"
+            );
+            give_up(app, job).await
+        }
+        outcome => outcome,
+    };
     let now = app.clock.now();
     let noted = match outcome {
         Ok(()) => {
@@ -95,18 +122,26 @@ async fn one(app: &Arc<App>, job: TakenJob) {
         }
         Err(JobError::Left) if app.stopping().is_cancelled() => job.leave(&app.db).await,
         Err(JobError::Left) => Ok(()),
-        Err(JobError::Later(error)) => {
+        Err(JobError::Later(error) | JobError::Panicked(error)) => {
             metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "again").increment(1);
             tracing::warn!(kind, key = job.key, attempts = job.attempts, error, "a job will be tried again");
             let doublings = job.attempts.clamp(1, 20) - 1;
             let pause = (FIRST_PAUSE_MICROS << doublings).min(queue::LONGEST_PAUSE_MICROS);
             let jitter = i64::from(u16::from_le_bytes(ids::random_bytes())) * pause / 4 / i64::from(u16::MAX);
-            job.again_at(&app.db, now.plus_micros(pause + jitter), &error).await
+            job.again_in(&app.db, pause + jitter, &error, now).await
         }
     };
     if let Err(error) = noted {
         // Its lease runs out, and it is done again: jobs can be repeated.
         tracing::warn!(kind, key = job.key, %error, "the end of a job could not be written down");
+    }
+}
+
+/// What is said of a job that is not tried any more; its row goes.
+async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
+    match job.kind {
+        Kind::IndexRepository => index_repository::give_up(app, job).await,
+        Kind::DiscoverRepositories | Kind::RequestIndex | Kind::ForgetRepositories => Ok(()),
     }
 }
 

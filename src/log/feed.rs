@@ -49,6 +49,13 @@ pub enum FeedError {
     Store(#[from] StoreError),
 }
 
+impl FeedError {
+    /// Whether a newer build wrote the event: this one is outdated.
+    pub const fn is_of_the_future(&self) -> bool {
+        matches!(self, Self::Unreadable { source: Unreadable::Future { .. }, .. })
+    }
+}
+
 /// Follows the log.
 pub struct Feed {
     db: Arc<Db>,

@@ -4,6 +4,7 @@
 //! arguments.
 
 mod error;
+mod lease_clock;
 pub mod migrate;
 pub mod postgres;
 pub mod schema;
@@ -19,6 +20,7 @@ use keytrail_projections::{
 
 pub use self::{
     error::StoreError,
+    lease_clock::LeaseClock,
     postgres::Postgres,
     sqlite::Sqlite,
     statement::{Area, Statement},

@@ -11,12 +11,12 @@ use keytrail_projections::{
 use crate::{
     clock::Clock,
     log::Feed,
-    store::{Area, Db, Statement, StoreError, schema},
+    store::{Area, Db, LeaseClock, Statement, StoreError, schema},
 };
 
 /// How long a node that falls silent keeps a build, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 15_000_000;
-/// A lease that ends later than a new one would by more than this was given by a clock that was wrong: it does not count.
+/// A lease that ends later than a new one would by more than this was given before the clock was put back: it does not count.
 const SKEW_MICROS: i64 = 60_000_000;
 
 /// Where a build is in its life.
@@ -135,22 +135,20 @@ pub(super) async fn lease(
     node: &str,
     now: Timestamp,
 ) -> Result<Option<(i64, Position)>, StoreError> {
-    // Only one process has the embedded store: what another one held, it holds no more.
-    let free =
-        if matches!(db, Db::Sqlite(_)) { "1 = 1" } else { "(lease_until < $4 OR lease_until > $6 OR owner = $3)" };
+    let mut args = vec![Value::from(view), Value::Int(number), Value::from(node)];
+    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+    args.extend(arg);
+    let free = match db {
+        // Only one process has the embedded store: what another one held, it holds no more.
+        Db::Sqlite(_) => "1 = 1".to_owned(),
+        Db::Postgres(_) => {
+            format!("(lease_until < {now} OR lease_until > {now} + {LEASE_MICROS} + {SKEW_MICROS} OR owner = $3)")
+        }
+    };
     let sql = format!(
-        "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = $5 \
-         WHERE view = $1 AND build = $2 AND {free} AND CAST($4 AS BIGINT) IS NOT NULL AND CAST($6 AS BIGINT) IS NOT NULL \
-         RETURNING epoch, position"
+        "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = {now} + {LEASE_MICROS} \
+         WHERE view = $1 AND build = $2 AND {free} RETURNING epoch, position"
     );
-    let args = vec![
-        Value::from(view),
-        Value::Int(number),
-        Value::from(node),
-        Value::from(now),
-        Value::from(now.plus_micros(LEASE_MICROS)),
-        Value::from(now.plus_micros(LEASE_MICROS + SKEW_MICROS)),
-    ];
     let answers = db.write(Area::Views, vec![Statement::new(sql, args)]).await?;
     let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
     let mut cells = Cells::of(row);
@@ -160,9 +158,13 @@ pub(super) async fn lease(
 
 /// Becomes the one who moves the checkpoint, whoever does now: what that one writes from here on is refused.
 pub(super) async fn seize(db: &Db, view: &str, number: i64, node: &str, now: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = $4 WHERE view = $1 AND build = $2";
-    let args =
-        vec![Value::from(view), Value::Int(number), Value::from(node), Value::from(now.plus_micros(LEASE_MICROS))];
+    let mut args = vec![Value::from(view), Value::Int(number), Value::from(node)];
+    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+    args.extend(arg);
+    let sql = format!(
+        "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = {now} + {LEASE_MICROS} \
+         WHERE view = $1 AND build = $2"
+    );
     db.write(Area::Views, vec![Statement::new(sql, args)]).await.map(|_| ())
 }
 
@@ -187,22 +189,27 @@ impl Held {
     }
 
     /// Moves the checkpoint. Changes no row, and so takes the transaction down with it, once another holds the build.
-    pub(super) fn advance(&self, from: Position, to: Position, now: Timestamp) -> Statement {
+    pub(super) fn advance(&self, db: &Db, from: Position, to: Position, now: Timestamp) -> Statement {
         let mut args = self.args();
-        args.extend([Value::Int(from), Value::Int(to), Value::from(now.plus_micros(LEASE_MICROS))]);
-        Statement::new(
-            "UPDATE view_builds SET position = $5, lease_until = $6 \
-             WHERE view = $1 AND build = $2 AND epoch = $3 AND position = $4",
-            args,
-        )
-        .expecting(1)
+        args.extend([Value::Int(from), Value::Int(to)]);
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+        args.extend(arg);
+        let sql = format!(
+            "UPDATE view_builds SET position = $5, lease_until = {now} + {LEASE_MICROS} \
+             WHERE view = $1 AND build = $2 AND epoch = $3 AND position = $4"
+        );
+        Statement::new(sql, args).expecting(1)
     }
 
     /// Says that the node is alive.
     pub(super) async fn renew(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
         let mut args = self.args();
-        args.push(Value::from(now.plus_micros(LEASE_MICROS)));
-        let sql = "UPDATE view_builds SET lease_until = $4 WHERE view = $1 AND build = $2 AND epoch = $3";
+        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+        args.extend(arg);
+        let sql = format!(
+            "UPDATE view_builds SET lease_until = {now} + {LEASE_MICROS} \
+             WHERE view = $1 AND build = $2 AND epoch = $3"
+        );
         db.write(Area::Views, vec![Statement::new(sql, args).expecting(1)]).await.map(|_| ())
     }
 

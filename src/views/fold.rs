@@ -104,7 +104,7 @@ pub(super) async fn apply(
     clock: &Clock,
 ) -> Result<(), FoldError> {
     let Some(last) = page.last().map(|fact| fact.position) else { return Ok(()) };
-    let mut statements = vec![held.advance(from, last, clock.now())];
+    let mut statements = vec![held.advance(db, from, last, clock.now())];
     statements.extend(fold(db, view, &build::suffix(held.number), page).await?);
     db.write(Area::Views, statements).await?;
     Ok(())

@@ -117,6 +117,8 @@ impl Views {
         let number = scratch.number;
         let until = self.clock.now().plus_micros(build::LEASE_MICROS);
         build::begin(&self.db, projector.view, number, until.0).await?;
+        // From here on by the clock that leases are compared by.
+        Held { view: name, number, epoch: 0 }.renew(&self.db, self.clock.now()).await?;
         let verdict = tokio::select! {
             verdict = self.compare(name, live, number) => verdict,
             lost = self.keep_scratch(name, number) => Err(lost.into()),

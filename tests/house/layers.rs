@@ -19,7 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("jobs", &["app", "clock", "git", "ids", "log", "secrets", "store", "views"]),
     ("log", &["clock", "ids", "store"]),
     ("main", &["cli"]),
-    ("reactors", &["app", "jobs", "store"]),
+    ("reactors", &["app", "jobs", "log", "store"]),
     ("secrets", &["ids", "store"]),
     ("store", &[]),
     ("telemetry", &["config"]),

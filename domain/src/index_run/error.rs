@@ -14,6 +14,9 @@ pub enum Error {
     /// It ended: completed, failed or cancelled.
     #[error("this index run has ended; request a new one")]
     Ended,
+    /// Nobody has looked at anything yet.
+    #[error("this index run has not started: it cannot be complete")]
+    NotStarted,
 }
 
 impl Refusal for Error {
@@ -22,6 +25,7 @@ impl Refusal for Error {
             Self::AlreadyRequested => "index_run_exists",
             Self::Unknown => "index_run_unknown",
             Self::Ended => "index_run_ended",
+            Self::NotStarted => "index_run_not_started",
         }
     }
 }

@@ -118,6 +118,7 @@ impl Aggregate for IndexRun {
             | (Self::Failed, Command::Fail { .. })
             | (Self::Cancelled, Command::Cancel) => return Ok(Vec::new()),
             (Self::Completed | Self::Failed | Self::Cancelled, _) => return Err(Error::Ended),
+            (Self::Requested { .. }, Command::Complete { .. }) => return Err(Error::NotStarted),
             (Self::Requested { repository } | Self::Running { repository, .. }, _) => *repository,
         };
         Ok(match stamped.command {

@@ -70,9 +70,14 @@ fn the_first_start_counts() {
 }
 
 #[test]
-fn a_run_ends_from_wherever_it_is() {
+fn a_run_is_complete_only_after_it_started() {
+    given::<IndexRun>(&waiting()).when(complete()).then_refused("index_run_not_started");
+    given::<IndexRun>(&running()).when(complete()).then(&[completed()]);
+}
+
+#[test]
+fn a_run_fails_or_is_cancelled_from_wherever_it_is() {
     for history in [waiting(), running()] {
-        given::<IndexRun>(&history).when(complete()).then(&[completed()]);
         given::<IndexRun>(&history).when(fail("no")).then(&[failed()]);
         given::<IndexRun>(&history).when(Command::Cancel).then(&[cancelled()]);
     }
@@ -92,7 +97,7 @@ fn a_run_ends_once() {
         }
         given::<IndexRun>(&ended(end.clone())).when(Command::Start { number: 5 }).then_refused("index_run_ended");
     }
-    histories::refusals_differ(&[Error::AlreadyRequested, Error::Unknown, Error::Ended]);
+    histories::refusals_differ(&[Error::AlreadyRequested, Error::Unknown, Error::Ended, Error::NotStarted]);
 }
 
 #[test]

@@ -81,7 +81,7 @@ pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) 
     // Each prefix comes sorted, but cleaning may change the order of names, and make two the same.
     let default = default.map(|at| listing.list.refs[at].name.clone());
     let refs = &mut listing.list.refs;
-    refs.sort_by(|a, b| rank(a, default.as_ref()).cmp(&rank(b, default.as_ref())));
+    in_rank(refs, default.as_deref());
     let all = refs.len();
     refs.dedup_by(|later, first| later.name == first.name);
     listing.list.broken += (all - refs.len()) as u64;
@@ -94,9 +94,14 @@ fn is_request_head(name: &[u8]) -> bool {
     name.strip_suffix(b"/head").is_some_and(|name| name.iter().filter(|byte| **byte == b'/').count() == 2)
 }
 
-fn rank<'a>(item: &'a Ref, default: Option<&Arc<str>>) -> (u8, &'a str) {
+/// Brings refs into the order of rank, with this default branch.
+pub fn in_rank(refs: &mut [Ref], default: Option<&str>) {
+    refs.sort_by(|a, b| rank(a, default).cmp(&rank(b, default)));
+}
+
+fn rank<'a>(item: &'a Ref, default: Option<&str>) -> (u8, &'a str) {
     let kind = match &*item.name {
-        _ if default == Some(&item.name) => 0,
+        name if default == Some(name) => 0,
         name if name.starts_with("refs/heads/") => 1,
         name if name.starts_with("refs/tags/") => 2,
         _ => 3,

@@ -1,0 +1,260 @@
+//! What is tried again, what is given up, and what a stop leaves behind.
+
+use std::{path::Path, time::Duration};
+
+use keytrail_domain::{
+    display_text::DisplayText,
+    id::{IntegrationId, RepositoryId},
+    index_run::{Cause, Command, IndexRun},
+    integration::{self, Integration, IntegrationName},
+    recorded::StreamId,
+    repository::{self, Repository as Discovered},
+    service::Connection,
+};
+use keytrail_projections::value::{Row, Value};
+use keytrail_test_support::repositories::Repository;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::{discover_repositories as discovery, queue, runner, *};
+use crate::{
+    app::{App, Context},
+    boot,
+    clock::Clock,
+    config::Config,
+    ids,
+    store::{Area, Statement},
+};
+
+/// A server with one repository that is indexed, in a folder of its own.
+struct Stage {
+    app: Arc<App>,
+    repository: Repository,
+    id: RepositoryId,
+    integration: IntegrationId,
+    tip: String,
+    _folder: TempDir,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().canonicalize().expect("it is there");
+        let repository = Repository::init(&path.join("shop.git"), &["--bare"]).expect("a repository");
+        let tip = repository.commit("refs/heads/main", "SHOP-1 one", &[]).expect("a commit");
+        let app = start(&path).await;
+        let connection = Connection::Path { path: repository.path.to_str().expect("UTF-8").to_owned() };
+        let integration = IntegrationId(ids::new_id());
+        let id = RepositoryId::of(integration, &connection.natural_key());
+        let command = integration::Command::Add { name: IntegrationName::parse("shop").expect("a name"), connection };
+        app.dispatch::<Integration>(integration.0, command, Context::server("case", 0), Vec::new())
+            .await
+            .expect("it is added");
+        let stage = Self { app, repository, id, integration, tip, _folder: folder };
+        stage
+            .until("the first run is complete", || async {
+                let done = "SELECT 1 FROM events WHERE event_type = 'index_run.completed'";
+                !stage.rows(done).await.is_empty() && stage.rows("SELECT 1 FROM jobs").await.is_empty()
+            })
+            .await;
+        stage
+    }
+
+    async fn until<F: Future<Output = bool>>(&self, what: &str, condition: impl Fn() -> F) {
+        for _ in 0..3_000 {
+            if condition().await {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it did not come true that {what}: {:?}", self.rows("SELECT * FROM jobs").await);
+    }
+
+    async fn rows(&self, sql: &str) -> Vec<Row> {
+        self.app.db.read(Area::Log, sql, &[]).await.expect("it can be read")
+    }
+
+    async fn by_hand(&self, sql: &'static str) {
+        self.app.db.write(Area::Log, vec![Statement::new(sql, vec![])]).await.expect("it is SQL");
+    }
+
+    /// Asks for a run.
+    async fn request(&self) -> Uuid {
+        let run = ids::new_id();
+        let command = Command::Request { repository: self.id, cause: Cause::Asked };
+        self.app.dispatch::<IndexRun>(run, command, Context::server("case", 0), Vec::new()).await.expect("it is asked");
+        run
+    }
+
+    async fn state(&self, run: Uuid) -> IndexRun {
+        self.app.load::<IndexRun>(StreamId::new("index_run", run)).await.expect("it can be read").0
+    }
+
+    /// Neither workers nor policies go on.
+    async fn stand_still(&self) {
+        self.app.stopping().cancel();
+        self.app.jobs.stopped().await;
+    }
+
+    /// Takes the job of this run, which nobody else does.
+    async fn take(&self, run: Uuid) -> TakenJob {
+        let job = NewJob { kind: Kind::IndexRepository, key: run.to_string(), caused_by: 0 };
+        self.app
+            .db
+            .write(Area::Log, vec![job.enqueue(&self.app.db, self.app.clock.now())])
+            .await
+            .expect("it is enqueued");
+        self.again().await
+    }
+
+    async fn again(&self) -> TakenJob {
+        self.by_hand("UPDATE jobs SET run_after = 0").await;
+        queue::take(&self.app.db, "case", self.app.clock.now()).await.expect("it can be taken").expect("a job")
+    }
+}
+
+async fn start(folder: &Path) -> Arc<App> {
+    let mut config = Config::default();
+    config.store.folder = folder.join("data");
+    config.secrets.root_key_file = Some(folder.join("root.key"));
+    boot::start(&config, Clock::System).await.expect("it starts")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_go_away_is_tried_again_and_fails_the_run_in_the_end() {
+    let stage = Stage::set().await;
+    let packed = stage.repository.path.join("packed-refs");
+    let unreadable = || std::fs::create_dir(&packed).expect("a folder where a file should be");
+    unreadable();
+    let run = stage.request().await;
+    stage
+        .until("it was tried", || async { !stage.rows("SELECT 1 FROM jobs WHERE attempts >= 1").await.is_empty() })
+        .await;
+    assert!(matches!(stage.state(run).await, IndexRun::Running { .. }), "one failure is not the end");
+    std::fs::remove_dir(&packed).expect("it is there");
+    stage.until("it is complete", || async { stage.state(run).await == IndexRun::Completed }).await;
+    stage.until("the job is done", || async { stage.rows("SELECT 1 FROM jobs").await.is_empty() }).await;
+
+    unreadable();
+    let run = stage.request().await;
+    stage
+        .until("it was tried", || async { !stage.rows("SELECT 1 FROM jobs WHERE attempts >= 1").await.is_empty() })
+        .await;
+    stage.by_hand("UPDATE jobs SET attempts = 7, run_after = 0 WHERE state = 'waiting'").await;
+    stage.until("it failed", || async { stage.state(run).await == IndexRun::Failed }).await;
+    let failed = stage.rows("SELECT payload FROM events WHERE event_type = 'index_run.failed'").await;
+    assert!(matches!(&failed[0][0], Value::Text(text) if text.contains("internal")), "{failed:?}");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_try_that_ended_with_its_process_does_not_count_and_one_that_was_put_back_does() {
+    let stage = Stage::set().await;
+    stage.stand_still().await;
+    let run = stage.request().await;
+    let mut job = stage.take(run).await;
+    for _ in 0..10 {
+        // The process was killed, and another one began.
+        queue::reclaim(&stage.app.db).await.expect("it is reclaimed");
+        job = stage.again().await;
+        assert_eq!(job.attempts, 1);
+    }
+    for tries in 2..5 {
+        job.again_in(&stage.app.db, 0, "not now", stage.app.clock.now()).await.expect("it is put back");
+        job = stage.again().await;
+        assert_eq!(job.attempts, tries);
+    }
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_panics_each_time_is_given_up_and_its_run_has_failed() {
+    let stage = Stage::set().await;
+    stage.stand_still().await;
+    let run = stage.request().await;
+    let mut job = stage.take(run).await;
+    for tries in 1..=MOST_TRIES {
+        assert_eq!(job.attempts, tries);
+        assert!(matches!(stage.state(run).await, IndexRun::Requested { .. }), "try {tries}");
+        let panicked = tokio::spawn(async { panic!("a defect") }).await.expect_err("it panicked");
+        runner::end(&stage.app, &job, Err(panicked.into())).await;
+        if tries < MOST_TRIES {
+            job = stage.again().await;
+        }
+    }
+    assert_eq!(stage.state(run).await, IndexRun::Failed);
+    assert_eq!(stage.rows("SELECT * FROM jobs").await, Vec::<Row>::new());
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_taken_while_the_server_stops_is_left_to_the_next_start() {
+    let stage = Stage::set().await;
+    stage.repository.commit("refs/heads/main", "SHOP-2 two", &[&stage.tip]).expect("a commit");
+    stage.stand_still().await;
+    let run = stage.request().await;
+    let job = stage.take(run).await;
+    runner::one(&stage.app, job).await;
+    assert!(matches!(stage.state(run).await, IndexRun::Running { .. }), "it did not go on to the end");
+    assert_eq!(stage.rows("SELECT state, attempts FROM jobs").await, [[Value::from("waiting"), Value::Int(0)]]);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_discovered_while_its_integration_is_removed_is_forgotten() {
+    let stage = Stage::set().await;
+    let (app, id) = (&stage.app, stage.integration);
+    let connection = Connection::Path { path: stage.repository.path.to_str().expect("UTF-8").to_owned() };
+    let context = || Context::server("case", 0);
+    let forgotten = || async {
+        let (state, _) = app.load::<Discovered>(StreamId::new("repository", stage.id.0)).await.expect("it can be read");
+        state == Discovered::Forgotten
+    };
+    app.dispatch::<Integration>(id.0, integration::Command::Remove, context(), Vec::new())
+        .await
+        .expect("it is removed");
+    stage.until("the repository is forgotten", forgotten).await;
+    stage.until("nothing is left to do", || async { stage.rows("SELECT 1 FROM jobs").await.is_empty() }).await;
+    // Its worker had looked at the integration before it was removed.
+    let head = app.log.feed().head().position;
+    discovery::discover(app, id, connection.clone(), head).await.expect("it is done");
+    assert!(forgotten().await);
+
+    // The worker ended before it could forget it, and the job is done again.
+    let name = DisplayText::clean("shop");
+    let command = repository::Command::Discover { integration: id, name, location: connection };
+    app.dispatch::<Discovered>(stage.id.0, command, context(), Vec::new()).await.expect("it is discovered");
+    assert!(!forgotten().await);
+    let discover =
+        TakenJob { kind: Kind::DiscoverRepositories, key: id.to_string(), caused_by: 0, attempts: 1, epoch: 1 };
+    discovery::discover_repositories(app, &discover).await.expect("it is done");
+    assert!(forgotten().await);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_cancelled_before_it_started_records_nothing() {
+    let stage = Stage::set().await;
+    stage.repository.commit("refs/heads/main", "SHOP-2 two", &[&stage.tip]).expect("a commit");
+    stage.stand_still().await;
+    let run = stage.request().await;
+    let job = stage.take(run).await;
+    let graph = stage.app.jobs.graph_of(stage.id);
+    let held = graph.lock().await;
+    let running = Arc::new(Running { cancel: AtomicBool::new(false), progress: Mutex::default() });
+    let working = tokio::spawn({
+        let app = stage.app.clone();
+        async move { index_repository::index_repository(&app, &job, &running).await }
+    });
+    // It has looked at the run, and waits for the repository's commits.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let context = Context::server("case", 0);
+    stage.app.dispatch::<IndexRun>(run, Command::Cancel, context, Vec::new()).await.expect("it is cancelled");
+    drop(held);
+    working.await.expect("no panic").expect("there is nothing to do");
+    assert_eq!(stage.state(run).await, IndexRun::Cancelled);
+    let recorded = "SELECT aggregate_id FROM events WHERE aggregate_type = 'index_batch'";
+    let of_run = Value::from(run.to_string());
+    assert!(!stage.rows(recorded).await.iter().any(|row| row[0] == of_run));
+    stage.app.stop().await;
+}
