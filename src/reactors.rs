@@ -21,7 +21,8 @@ use crate::{
 const NAME: &str = "policies";
 /// How long a node that falls silent keeps the checkpoint, in microseconds.
 const LEASE_MICROS: i64 = 15_000_000;
-/// A lease that ends later than a new one would by more than this was given before the clock was put back: it does not count.
+/// A lease that ends later than a new one would by more than this was given before the clock was put back: it does not
+/// count.
 const SKEW_MICROS: i64 = 60_000_000;
 /// How often a node says that it lives, or looks whether the other one does.
 const RENEW: Duration = Duration::from_secs(5);

@@ -199,8 +199,8 @@ pub(super) async fn add_integration(
     Ok(api.changed(committed, Telling::created("/api/v1/integrations"), read, Shown::of).await)
 }
 
-/// Whoever may not add or change an integration is told which one is in the way. When name and place are both taken, the place is
-/// what counts: another name would not help.
+/// Whoever may not add or change an integration is told which one is in the way. When name and place are both taken, the
+/// place is what counts: another name would not help.
 async fn naming_the_holder(
     api: &Api,
     name: Option<&IntegrationName>,

@@ -219,9 +219,7 @@ impl Writer {
             }
         }
     }
-}
 
-impl Writer {
     /// Writes over a network, which may swallow what is said. Whether the batch is written is not known then. Nothing here
     /// remembers where the log stood: the database gives the positions, and its head is followed apart from this.
     async fn write_in_time(

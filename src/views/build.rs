@@ -16,7 +16,8 @@ use crate::{
 
 /// How long a node that falls silent keeps a build, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 15_000_000;
-/// A lease that ends later than a new one would by more than this was given before the clock was put back: it does not count.
+/// A lease that ends later than a new one would by more than this was given before the clock was put back: it does not
+/// count.
 const SKEW_MICROS: i64 = 60_000_000;
 
 /// Where a build is in its life.
@@ -109,14 +110,28 @@ pub(super) async fn scratches(db: &Db, view: &str) -> Result<Vec<i64>, StoreErro
     rows.iter().map(number).collect()
 }
 
-/// Makes the tables of a new build, empty and not yet read. Another node may be faster: then nothing is done. Nobody
-/// takes it before `lease_until`; 0 leaves it to whoever comes.
-pub(super) async fn begin(db: &Db, view: &dyn View, number: i64, lease_until: i64) -> Result<(), StoreError> {
-    let mut statements = vec![Statement::new(
+/// Makes the tables of a new build, empty and not yet read. Another node may be faster: then nothing is done. Given the
+/// time, it is held as if it had just been renewed; otherwise it is left to whoever comes.
+pub(super) async fn begin(
+    db: &Db,
+    view: &dyn View,
+    number: i64,
+    held_since: Option<Timestamp>,
+) -> Result<(), StoreError> {
+    let mut args = vec![Value::from(view.name()), Value::Int(number), Value::from(view.version())];
+    let lease_until = match held_since {
+        Some(now) => {
+            let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+            args.extend(arg);
+            format!("{now} + {LEASE_MICROS}")
+        }
+        None => "0".to_owned(),
+    };
+    let sql = format!(
         "INSERT INTO view_builds (view, build, version, status, position, epoch, lease_until) \
-         VALUES ($1, $2, $3, 'building', 0, 0, $4)",
-        vec![Value::from(view.name()), Value::Int(number), Value::from(view.version()), Value::Int(lease_until)],
-    )];
+         VALUES ($1, $2, $3, 'building', 0, 0, {lease_until})"
+    );
+    let mut statements = vec![Statement::new(sql, args)];
     let suffix = suffix(number);
     for table in view.tables() {
         statements.extend(schema::create_table(db, table, &suffix).into_iter().map(|sql| Statement::new(sql, vec![])));

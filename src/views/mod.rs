@@ -244,7 +244,7 @@ impl Views {
         };
         if !builds.iter().any(waiting) {
             let number = builds.first().map_or(1, |build| build.number + 1);
-            build::begin(&self.db, projector.view, number, 0).await?;
+            build::begin(&self.db, projector.view, number, None).await?;
         }
         projector.wake.notify_one();
         Ok(true)

@@ -132,7 +132,7 @@ impl Projector {
             (Some(live), None) => self.keep(live).await,
             (None, None) => {
                 let number = builds.first().map_or(1, |build| build.number + 1);
-                build::begin(&self.db, self.view, number, 0).await?;
+                build::begin(&self.db, self.view, number, None).await?;
                 Ok(Ended::LookAgain)
             }
         }

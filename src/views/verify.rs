@@ -115,10 +115,7 @@ impl Views {
         self.clean_scratches(projector).await?;
         let scratch = Scratch::new(&self.scratches);
         let number = scratch.number;
-        let until = self.clock.now().plus_micros(build::LEASE_MICROS);
-        build::begin(&self.db, projector.view, number, until.0).await?;
-        // From here on by the clock that leases are compared by.
-        Held { view: name, number, epoch: 0 }.renew(&self.db, self.clock.now()).await?;
+        build::begin(&self.db, projector.view, number, Some(self.clock.now())).await?;
         let verdict = tokio::select! {
             verdict = self.compare(name, live, number) => verdict,
             lost = self.keep_scratch(name, number) => Err(lost.into()),

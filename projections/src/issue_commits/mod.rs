@@ -1,6 +1,7 @@
 //! Which commits name which issue: the index that the product exists for.
 //!
-//! Commits are only ever added, straight from the batches, under their repository's number. They count while a row of `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size.
+//! Commits are only ever added, straight from the batches, under their repository's number. They count while a row of
+//! `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size.
 
 mod reads;
 mod schema;

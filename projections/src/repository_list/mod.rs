@@ -14,7 +14,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{Listed, Repository, RepositoryState, by_id, by_place, page};
+pub use self::reads::{Listed, Repository, RepositoryState, by_id, page};
 use self::schema::{REPOSITORIES, RUNS};
 use crate::{
     row,

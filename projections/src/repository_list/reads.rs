@@ -4,7 +4,6 @@ use keytrail_domain::{
     id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::FailureCode,
     recorded::{Position, Sequence},
-    service::Connection,
     timestamp::Timestamp,
 };
 
@@ -145,14 +144,6 @@ fn read(sql: &'static str, args: Row) -> Read<Listed> {
 /// The repository with this id, forgotten or not. At most one row.
 pub fn by_id(id: RepositoryId) -> Read<Listed> {
     read(select!("WHERE r.repository = $1"), row![id])
-}
-
-/// The repositories that are read from this place and were not forgotten, in the order in which they were discovered.
-pub fn by_place(connection: &Connection) -> Read<Listed> {
-    read(
-        select!("WHERE r.location = $1 AND r.kind = $2 AND r.state <> 'forgotten' ORDER BY r.added_position"),
-        row![connection.location(), connection.kind()],
-    )
 }
 
 /// Repositories in the order in which they were discovered, from after `after` (an `added_position`) on; with

@@ -153,7 +153,6 @@ fn who_comes_back_has_a_new_number_and_the_old_place() {
 fn reads_fit_their_tables() {
     for read in [
         by_id(RepositoryId(id(2, 1))),
-        by_place(&place(1)),
         page(None, None, None, 10),
         page(None, Some(RepositoryState::Failed), Some(3), 10),
         page(Some(IntegrationId(id(1, 1))), Some(RepositoryState::Failed), Some(3), 10),
