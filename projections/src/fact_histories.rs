@@ -11,7 +11,7 @@ use keytrail_domain::{
     id::{EventId, IntegrationId, RepositoryId, TokenId},
     index_run::{
         self, Cause, Counts, FailureCode,
-        batch::{self, Commit, CommitBatch, CommitSha, Cursor, Places, RefBatch, RefMove},
+        batch::{self, Commit, CommitBatch, CommitSet, CommitSha, Cursor, Places, RefBatch, RefMove},
     },
     integration::{self, IntegrationName},
     issue_key::{Letters, scan},
@@ -209,6 +209,8 @@ enum Step {
     Commits(u64, u64, bool, Vec<(u8, usize)>),
     /// Of a repository in a run: refs with where they point, 0 for nowhere.
     Refs(u64, u64, Vec<(usize, u8)>),
+    /// Of a repository in a run: commits that no ref leads to any more, or again.
+    Stand(u64, u64, bool, Vec<u8>),
     /// A fact so far is said again, whether its aggregate would or not.
     Again(usize),
 }
@@ -270,6 +272,8 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(|(of, run, stale, commits)| Step::Commits(of, run, stale, commits)),
         4 => (0..3_u64, 0..5_u64, prop::collection::vec((0..REFS.len(), 0..4_u8), 0..4))
             .prop_map(|(of, run, refs)| Step::Refs(of, run, refs)),
+        3 => (0..3_u64, 0..5_u64, any::<bool>(), prop::collection::vec(0..9_u8, 0..4))
+            .prop_map(|(of, run, over, commits)| Step::Stand(of, run, over, commits)),
         1 => any::<prop::sample::Index>().prop_map(|index| Step::Again(index.index(1000))),
     ]
 }
@@ -321,6 +325,13 @@ impl Log {
                 let moved: Vec<_> = moved.iter().map(|(name, to)| (REFS[*name], (*to > 0).then(|| sha(*to)))).collect();
                 let fact = refs(repository, self.number(repository), &moved);
                 self.append(id(3, run), fact);
+            }
+            Step::Stand(of, run, over, commits) => {
+                let repository = RepositoryId(id(2, of));
+                let commits = commits.into_iter().map(sha).collect();
+                let set = CommitSet { repository, number: self.number(repository.0), commits };
+                let event = if over { batch::Event::CommitsSuperseded } else { batch::Event::CommitsRestored };
+                self.append(id(3, run), Fact::IndexBatch(event(set)));
             }
             Step::Again(index) => {
                 if let Some(fact) = self.facts.get(index % self.facts.len().max(1)).cloned() {

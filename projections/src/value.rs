@@ -28,6 +28,30 @@ pub enum Value {
     Bytes(Arc<[u8]>),
 }
 
+/// A cell as it lies in a row, or still with the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell<'a> {
+    /// Nothing.
+    Null,
+    /// A whole number.
+    Int(i64),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+}
+
+impl<'a> From<&'a Value> for Cell<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Int(value) => Self::Int(*value),
+            Value::Text(value) => Self::Text(value),
+            Value::Bytes(value) => Self::Bytes(value),
+        }
+    }
+}
+
 /// A row, cells in the order of its table's columns or of its query.
 pub type Row = Vec<Value>;
 
@@ -151,17 +175,32 @@ macro_rules! row {
 pub struct BadRow;
 
 /// Reads the cells of a row one after the other.
-pub struct Cells<'a>(std::slice::Iter<'a, Value>);
+pub struct Cells<'a>(Left<'a>);
+
+/// The cells that were not read yet.
+enum Left<'a> {
+    Kept(std::slice::Iter<'a, Value>),
+    Borrowed(std::slice::Iter<'a, Cell<'a>>),
+}
 
 impl<'a> Cells<'a> {
     /// From the first cell on.
     pub fn of(row: &'a [Value]) -> Self {
-        Self(row.iter())
+        Self(Left::Kept(row.iter()))
+    }
+
+    /// From the first cell on, of a row that the driver still has: what is read is copied once, not twice.
+    pub fn borrowed(row: &'a [Cell<'a>]) -> Self {
+        Self(Left::Borrowed(row.iter()))
     }
 
     /// The next cell, whatever it is.
-    pub fn any(&mut self) -> Result<&'a Value, BadRow> {
-        self.0.next().ok_or(BadRow)
+    pub fn any(&mut self) -> Result<Cell<'a>, BadRow> {
+        match &mut self.0 {
+            Left::Kept(cells) => cells.next().map(Cell::from),
+            Left::Borrowed(cells) => cells.next().copied(),
+        }
+        .ok_or(BadRow)
     }
 
     /// A whole number.
@@ -172,9 +211,9 @@ impl<'a> Cells<'a> {
     /// A whole number, or nothing.
     pub fn maybe_int(&mut self) -> Result<Option<i64>, BadRow> {
         match self.any()? {
-            Value::Int(value) => Ok(Some(*value)),
-            Value::Null => Ok(None),
-            Value::Text(_) | Value::Bytes(_) => Err(BadRow),
+            Cell::Int(value) => Ok(Some(value)),
+            Cell::Null => Ok(None),
+            Cell::Text(_) | Cell::Bytes(_) => Err(BadRow),
         }
     }
 
@@ -221,9 +260,9 @@ impl<'a> Cells<'a> {
     /// Text, or nothing.
     pub fn maybe_text(&mut self) -> Result<Option<&'a str>, BadRow> {
         match self.any()? {
-            Value::Text(value) => Ok(Some(value)),
-            Value::Null => Ok(None),
-            Value::Int(_) | Value::Bytes(_) => Err(BadRow),
+            Cell::Text(value) => Ok(Some(value)),
+            Cell::Null => Ok(None),
+            Cell::Int(_) | Cell::Bytes(_) => Err(BadRow),
         }
     }
 
@@ -235,9 +274,9 @@ impl<'a> Cells<'a> {
     /// Bytes, or nothing.
     pub fn maybe_bytes(&mut self) -> Result<Option<&'a [u8]>, BadRow> {
         match self.any()? {
-            Value::Bytes(value) => Ok(Some(value)),
-            Value::Null => Ok(None),
-            Value::Int(_) | Value::Text(_) => Err(BadRow),
+            Cell::Bytes(value) => Ok(Some(value)),
+            Cell::Null => Ok(None),
+            Cell::Int(_) | Cell::Text(_) => Err(BadRow),
         }
     }
 

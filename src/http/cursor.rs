@@ -3,6 +3,7 @@
 
 use std::fmt::Debug;
 
+use actix_web::{HttpResponse, http::header::ContentType};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use keytrail_domain::timestamp::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -26,6 +27,15 @@ pub(super) struct Page<T> {
     pub(super) items: Vec<T>,
     /// Ask again with this as `cursor` for the next page; nothing when this is the last one. It works for a day.
     pub(super) next: Option<String>,
+}
+
+impl<T: Serialize> Page<T> {
+    /// The page as an answer. Rows are about as long as a commit's: the buffer need not grow for each of them.
+    pub(super) fn answer(&self) -> Result<HttpResponse, ApiError> {
+        let mut body = Vec::with_capacity(64 + self.items.len() * 640);
+        serde_json::to_writer(&mut body, self).map_err(|error| ApiError::internal(&error))?;
+        Ok(HttpResponse::Ok().content_type(ContentType::json()).body(body))
+    }
 }
 
 /// Which list a cursor belongs to: its name and its filters.

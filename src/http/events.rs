@@ -156,5 +156,5 @@ pub(super) async fn list_events(
     };
     let rows = api.read(query.min_position, audit_trail::page(&filter, order, limit + 1)).await?;
     let page = api.cursors.page(rows, limit, &list, now, |row| row.position, Entry::of)?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }

@@ -187,7 +187,7 @@ pub(super) async fn list_index_runs(
     let read = index_runs::page(query.repository.map(RepositoryId), query.state, before, limit + 1);
     let rows = api.read(query.min_position, read).await?;
     let page = api.cursors.page(rows, limit, &list, now, |row| row.requested_position, Shown::of)?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }
 
 /// One index run, with how far it is. With `wait_ms` the answer comes when the run has ended, or the time has passed.

@@ -167,7 +167,7 @@ pub(super) async fn list_integrations(
         }
     };
     let page = api.cursors.page(rows, limit, &list, now, |row| row.added_position, Shown::of)?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }
 
 /// Connects a repository; its commits are indexed at once.

@@ -35,6 +35,8 @@ pub(super) struct Issue {
     denied: bool,
     /// Commits that name it, over all repositories.
     commits: u64,
+    /// To how many of them no ref leads any more.
+    superseded: u64,
     /// Branches whose name carries it; 500 stands for 500 or more.
     branches: u64,
     /// When the first of the commits was committed.
@@ -54,6 +56,8 @@ struct InRepository {
     repository: RepositoryName,
     /// Commits that name the issue.
     commits: u64,
+    /// To how many of them no ref leads any more.
+    superseded: u64,
     /// When the first of them was committed.
     #[schema(value_type = String, format = DateTime)]
     first_commit_at: Timestamp,
@@ -103,6 +107,8 @@ pub(super) struct ShownCommit {
     places: Places,
     /// The position since which this is known.
     position: i64,
+    /// The position since which no ref leads to it, because a branch was rewritten or deleted; nothing while one does.
+    superseded_position: Option<i64>,
 }
 
 /// Who wrote a commit.
@@ -187,6 +193,7 @@ pub(super) async fn get_issue(
         key: key.to_string(),
         denied: DENIED_PROJECTS.contains(&&*key.project),
         commits: repositories.iter().map(|row| row.commits).sum(),
+        superseded: repositories.iter().map(|row| row.superseded).sum(),
         branches: branches.len() as u64,
         first_commit_at: repositories.iter().map(|row| row.first_at).min(),
         last_commit_at: repositories.iter().map(|row| row.last_at).max(),
@@ -198,12 +205,13 @@ fn in_repository(row: IssueRepository) -> InRepository {
     InRepository {
         repository: RepositoryName { id: row.repository.0, name: row.name, integration: row.integration.0 },
         commits: row.commits,
+        superseded: row.superseded,
         first_commit_at: row.first_at,
         last_commit_at: row.last_at,
     }
 }
 
-/// The commits that name an issue, newest first.
+/// The commits that name an issue, newest first; those that no ref leads to any more say so.
 #[utoipa::path(tag = "issues", operation_id = "ListIssueCommits", security(("bearer" = ["viewer"])),
     params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."), ListQuery),
     responses((status = 200, description = "A page.", body = Page<ShownCommit>)))]
@@ -230,7 +238,7 @@ pub(super) async fn list_issue_commits(
         shown_commit(row, name)
     };
     let page = api.cursors.page(rows, limit, &list, now, after, show)?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }
 
 fn commit_cursor(AfterCommit(seconds, number, sha): AfterCommit) -> Result<CommitCursor, ApiError> {
@@ -250,6 +258,7 @@ fn shown_commit(row: IssueCommit, author_name: Option<String>) -> ShownCommit {
         on_default_branch: row.on_default,
         places: row.places,
         position: row.from_position,
+        superseded_position: row.superseded_position,
     }
 }
 
@@ -275,7 +284,7 @@ pub(super) async fn list_issue_branches(
     let rows = api.read(query.min_position, read).await?;
     let after = |row: &IssueBranch| AfterBranch(row.number, row.name.clone());
     let page = api.cursors.page(rows, limit, &list, now, after, shown_branch)?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }
 
 fn shown_branch(row: IssueBranch) -> ShownBranch {

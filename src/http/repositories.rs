@@ -177,7 +177,7 @@ async fn list(api: &Api, query: ListQuery) -> Result<HttpResponse, ApiError> {
     let read = repository_list::page(query.integration.map(IntegrationId), query.state, after, limit + 1);
     let rows = api.read(query.min_position, read).await?;
     let page = api.cursors.page(rows, limit, &list, now, |row| row.repository.added_position, Shown::of)?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }
 
 /// One repository.

@@ -114,7 +114,7 @@ pub(super) async fn list_stream_events(
         }
     }
     let page = api.cursors.page(rows, limit, &list, now, |row| row.sequence, |row| row)?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }
 
 fn shown(event: Recorded<Fact>, state: Option<Value>) -> serde_json::Result<StreamEvent> {

@@ -150,7 +150,7 @@ pub(super) async fn list_tokens(_: Auditor, api: Data<Api>, query: Query<ListQue
     let limit = limit(query.limit)?;
     let rows = api.read(query.min_position, token_list::page(after, limit + 1)).await?;
     let page = api.cursors.page(rows, limit, &list, now, |row| row.issued_position, |row| Shown::at(row, now))?;
-    Ok(HttpResponse::Ok().json(page))
+    page.answer()
 }
 
 /// Makes a token. It is answered once and cannot be read again.

@@ -221,7 +221,11 @@ impl Indexing {
                 Fact::IndexBatch(Event::CommitsRecorded(batch)) => {
                     recorded.commits = Some(Reached { cursor: batch.cursor, default_branch: batch.default_branch });
                 }
-                Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::Access(_) => {}
+                Fact::IndexBatch(Event::CommitsSuperseded(_) | Event::CommitsRestored(_))
+                | Fact::Integration(_)
+                | Fact::Repository(_)
+                | Fact::IndexRun(_)
+                | Fact::Access(_) => {}
             }
         }
         Ok(recorded)

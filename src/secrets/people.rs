@@ -1,10 +1,11 @@
 //! Names and addresses of persons. The log knows persons by id only, so that one can be forgotten.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
+use hashbrown::HashMap;
 use keytrail_domain::{display_text::DisplayText, person::PersonId, timestamp::Timestamp};
 use keytrail_projections::{
     row,

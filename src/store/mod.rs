@@ -14,7 +14,7 @@ mod statement;
 use std::{path::Path, sync::Arc};
 
 use keytrail_projections::{
-    value::{Row, Value},
+    value::{BadRow, Cells, Row, Value},
     view::{Kind, Table},
 };
 
@@ -59,6 +59,24 @@ impl Db {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(area, sql, args),
             Self::Postgres(postgres) => postgres.read(sql, args).await,
+        }
+    }
+
+    /// What `row` makes of each row of such a query.
+    pub async fn read_as<T>(
+        &self,
+        area: Area,
+        sql: &str,
+        args: &[Value],
+        row: fn(&mut Cells<'_>) -> Result<T, BadRow>,
+    ) -> Result<Vec<T>, StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read_as(area, sql, args, row),
+            Self::Postgres(postgres) => {
+                let rows = postgres.read(sql, args).await?;
+                let read = rows.iter().map(|cells| row(&mut Cells::of(cells)));
+                read.collect::<Result<_, _>>().map_err(|error| StoreError::Corrupt(error.to_string()))
+            }
         }
     }
 

@@ -4,7 +4,6 @@
 //! another connection commits, versions before 3.51.3) cannot happen, and why a second process is refused.
 
 use std::{
-    collections::HashMap,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
@@ -14,17 +13,20 @@ use std::{
     thread::JoinHandle,
 };
 
-use keytrail_projections::value::{Row, Value};
-use rusqlite::{
-    Connection, ErrorCode, OpenFlags, ToSql, TransactionBehavior,
-    types::{ToSqlOutput, ValueRef},
-};
+use hashbrown::HashMap;
+use keytrail_projections::value::{BadRow, Cells, Row, Value};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::{
     error::StoreError,
     statement::{Area, Body, Statement, markers},
 };
+
+mod rows;
+
+use self::rows::bound;
+pub use self::rows::{rows, rows_until};
 
 type Task = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -44,6 +46,8 @@ pub type OnDiskFailure = Box<dyn Fn(&StoreError) + Send + Sync>;
 struct Lane {
     path: PathBuf,
     vfs: &'static str,
+    /// The most that each reader keeps of the file in memory.
+    reader_cache_kib: u32,
     tasks: Mutex<Option<Sender<Task>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
     idle_readers: Mutex<Vec<Connection>>,
@@ -71,10 +75,12 @@ impl Sqlite {
             Err(TryLockError::Error(error)) => return Err(StoreError::Unavailable(error.to_string())),
         }
         Ok(Self {
-            log: Lane::open(folder.join("log.db"), "FULL", "unix")?,
+            log: Lane::open(folder.join("log.db"), "FULL", "unix", 16 << 10)?,
             // This process alone opens the file, and that is known to the engine: what its readers share stays in
             // memory, and a read begins and ends without asking the operating system for a lock.
-            views: Lane::open(folder.join("views.db"), "NORMAL", "unix-excl")?,
+            // What people ask for again and again stays in memory, also over a million links; it is filled by reads
+            // alone, and a reader is opened only while all others are busy.
+            views: Lane::open(folder.join("views.db"), "NORMAL", "unix-excl", 64 << 10)?,
             on_disk_failure: Arc::default(),
             _lock: lock,
         })
@@ -136,6 +142,17 @@ impl Sqlite {
         self.read_with(area, |connection, lane| rows(connection, &lane.translate(sql), args))
     }
 
+    /// The same, with what `row` makes of each.
+    pub(super) fn read_as<T>(
+        &self,
+        area: Area,
+        sql: &str,
+        args: &[Value],
+        row: fn(&mut Cells<'_>) -> Result<T, BadRow>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.read_with(area, |connection, lane| rows::read_as(connection, &lane.translate(sql), args, row))
+    }
+
     /// Runs `work` with a reading connection, on the calling thread.
     fn read_with<R>(
         &self,
@@ -182,7 +199,7 @@ impl Drop for Sqlite {
 }
 
 impl Lane {
-    fn open(path: PathBuf, synchronous: &str, vfs: &'static str) -> Result<Self, StoreError> {
+    fn open(path: PathBuf, synchronous: &str, vfs: &'static str, reader_cache_kib: u32) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags_and_vfs(&path, flags, vfs).map_err(failure)?;
         // Without recursive triggers the rows that an INSERT OR REPLACE takes away go without a word of the triggers that
@@ -204,6 +221,7 @@ impl Lane {
         Ok(Self {
             path,
             vfs,
+            reader_cache_kib,
             tasks: Mutex::new(Some(tasks)),
             thread: Mutex::new(Some(thread)),
             idle_readers: Mutex::default(),
@@ -214,12 +232,12 @@ impl Lane {
     fn open_reader(&self) -> Result<Connection, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags_and_vfs(&self.path, flags, self.vfs).map_err(failure)?;
-        // The inner pages of indexes over millions of rows fit in 16 MiB; the default of 2 reads them again and again.
         connection
-            .execute_batch(
+            .execute_batch(&format!(
                 "PRAGMA query_only = 1; PRAGMA wal_autocheckpoint = 0; PRAGMA busy_timeout = 5000;
-                 PRAGMA cache_size = -16384;",
-            )
+                 PRAGMA cache_size = -{};",
+                self.reader_cache_kib
+            ))
             .map_err(failure)?;
         connection.set_prepared_statement_cache_capacity(128);
         Ok(connection)
@@ -260,69 +278,6 @@ fn question_marks(sql: &str) -> String {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A value as the driver takes it.
-struct Bound<'a>(&'a Value);
-
-impl ToSql for Bound<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Borrowed(match self.0 {
-            Value::Null => ValueRef::Null,
-            Value::Int(value) => ValueRef::Integer(*value),
-            Value::Text(value) => ValueRef::Text(value.as_bytes()),
-            Value::Bytes(value) => ValueRef::Blob(value),
-        }))
-    }
-}
-
-fn bound(args: &[Value]) -> impl rusqlite::Params + '_ {
-    rusqlite::params_from_iter(args.iter().map(Bound))
-}
-
-/// The rows of a query; its text has `?n` markers.
-pub fn rows(connection: &Connection, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
-    rows_until(connection, sql, args, usize::MAX)
-}
-
-/// The rows of a query until their texts and bytes are more than `bytes` together; at least one if there is one.
-pub fn rows_until(connection: &Connection, sql: &str, args: &[Value], bytes: usize) -> Result<Vec<Row>, StoreError> {
-    let mut left = bytes;
-    let mut statement = connection.prepare_cached(sql).map_err(failure)?;
-    let columns = statement.column_count();
-    let mut found = statement.query(bound(args)).map_err(failure)?;
-    let mut rows = Vec::new();
-    while let Some(row) = found.next().map_err(failure)? {
-        let cells = (0..columns).map(|column| value(row.get_ref(column).map_err(failure)?));
-        let row: Row = cells.collect::<Result<_, _>>()?;
-        let size: usize = row.iter().map(size).sum();
-        rows.push(row);
-        if size >= left {
-            break;
-        }
-        left -= size;
-    }
-    Ok(rows)
-}
-
-fn size(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Int(_) => 8,
-        Value::Text(text) => text.len(),
-        Value::Bytes(bytes) => bytes.len(),
-    }
-}
-
-fn value(cell: ValueRef<'_>) -> Result<Value, StoreError> {
-    Ok(match cell {
-        ValueRef::Null => Value::Null,
-        ValueRef::Integer(value) => Value::Int(value),
-        ValueRef::Text(bytes) => Value::Text(
-            std::str::from_utf8(bytes).map_err(|_| StoreError::Corrupt("a text is not UTF-8".into()))?.into(),
-        ),
-        ValueRef::Blob(bytes) => Value::Bytes(bytes.into()),
-        ValueRef::Real(_) => return Err(StoreError::Corrupt("a number has a fraction".into())),
-    })
 }
 
 /// Runs one statement. What it returns are the rows of `RETURNING`, or of a query.

@@ -14,10 +14,7 @@ use std::{
 };
 
 use keytrail_domain::recorded::Position;
-use keytrail_projections::{
-    value::Cells,
-    view::{Read, View},
-};
+use keytrail_projections::view::{Read, View};
 use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -200,13 +197,8 @@ impl Views {
         let projector = self.each.get(name).ok_or_else(unknown)?;
         loop {
             let build = self.serving(name, &projector.state.borrow())?;
-            match self.db.read(Area::Views, &self.text(read.sql, build), &read.args).await {
-                Ok(rows) => {
-                    let rows = rows.iter().map(|row| (read.row)(&mut Cells::of(row)));
-                    return rows
-                        .collect::<Result<_, _>>()
-                        .map_err(|error| StoreError::Corrupt(error.to_string()).into());
-                }
+            match self.db.read_as(Area::Views, &self.text(read.sql, build), &read.args, read.row).await {
+                Ok(rows) => return Ok(rows),
                 // A new build took its place in between, perhaps on another node, and the old tables are gone.
                 Err(error @ StoreError::Wrong(_)) => {
                     projector.look().await?;

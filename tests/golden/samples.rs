@@ -8,7 +8,7 @@ use keytrail_domain::{
     id::{IntegrationId, RepositoryId, TokenId},
     index_run::{
         self, Cause, Counts, FailureCode,
-        batch::{self, Commit, CommitBatch, CommitSha, Cursor, Places, RefBatch, RefMove},
+        batch::{self, Commit, CommitBatch, CommitSet, CommitSha, Cursor, Places, RefBatch, RefMove},
     },
     integration::{self, IntegrationName},
     issue_key::IssueKey,
@@ -159,7 +159,14 @@ fn metadata(row: usize) -> Metadata {
 
 /// The examples.
 pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
-    let batches = [batch::Event::RefsMoved(refs()), batch::Event::CommitsRecorded(commits())];
+    let set =
+        |sha| CommitSet { repository: REPOSITORY, number: 2, commits: vec![CommitSha([sha; 20]), CommitSha([7; 20])] };
+    let batches = [
+        batch::Event::RefsMoved(refs()),
+        batch::Event::CommitsRecorded(commits()),
+        batch::Event::CommitsSuperseded(set(1)),
+        batch::Event::CommitsRestored(set(2)),
+    ];
     let facts = integration_events().into_iter().map(Fact::Integration);
     let facts = facts.chain(repository_events().into_iter().map(Fact::Repository));
     let facts = facts.chain(index_run_events().into_iter().map(Fact::IndexRun));

@@ -5,7 +5,7 @@ use keytrail_domain::{
     fact::Fact,
     index_run::{
         self, Cause,
-        batch::{self, CommitBatch, RefBatch},
+        batch::{self, CommitBatch, CommitSet, RefBatch},
     },
     integration, repository,
     service::Connection,
@@ -83,6 +83,14 @@ fn index_batch(event: &batch::Event) -> String {
             counted(commits.len() as u64, "commit"),
             grouped(*walked),
         ),
+        batch::Event::CommitsSuperseded(CommitSet { commits, .. }) => {
+            let counted = counted(commits.len() as u64, "commit");
+            format!("recorded that no ref leads to {counted} any more")
+        }
+        batch::Event::CommitsRestored(CommitSet { commits, .. }) => {
+            let counted = counted(commits.len() as u64, "superseded commit");
+            format!("recorded that refs lead to {counted} again")
+        }
     }
 }
 

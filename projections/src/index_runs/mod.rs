@@ -9,7 +9,7 @@ use keytrail_domain::{
     id::IndexRunId,
     index_run::{
         Counts, Event,
-        batch::{self, CommitBatch, RefBatch},
+        batch::{self, CommitBatch, CommitSet, RefBatch},
     },
     recorded::Recorded,
     timestamp::Timestamp,
@@ -142,7 +142,9 @@ fn fold_batch(rows: &mut Rows, fact: &Recorded<Fact>, event: &batch::Event) {
         // The place in the stream of batches is how many there are: nothing is counted up.
         run.batches = u64::try_from(fact.sequence).unwrap_or(0);
         match event {
-            batch::Event::RefsMoved(RefBatch { .. }) => {}
+            batch::Event::RefsMoved(RefBatch { .. })
+            | batch::Event::CommitsSuperseded(CommitSet { .. })
+            | batch::Event::CommitsRestored(CommitSet { .. }) => {}
             batch::Event::CommitsRecorded(CommitBatch { walked, .. }) => run.walked = *walked,
         }
     });

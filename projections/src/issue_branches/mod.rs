@@ -10,7 +10,7 @@ mod tests;
 
 use keytrail_domain::{
     fact::Fact,
-    index_run::batch::{self, CommitBatch, RefBatch, RefMove},
+    index_run::batch::{self, CommitBatch, CommitSet, RefBatch, RefMove},
     recorded::{Position, Recorded},
 };
 
@@ -49,7 +49,11 @@ impl View for IssueBranches {
                     links(batch.number, moved).for_each(|link| keys.add(&LINKS, link));
                 }
             }
-            Fact::IndexBatch(batch::Event::CommitsRecorded(CommitBatch { .. }))
+            Fact::IndexBatch(
+                batch::Event::CommitsRecorded(CommitBatch { .. })
+                | batch::Event::CommitsSuperseded(CommitSet { .. })
+                | batch::Event::CommitsRestored(CommitSet { .. }),
+            )
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
@@ -61,7 +65,11 @@ impl View for IssueBranches {
         numbered::fold(&REPOSITORIES, rows, fact);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::RefsMoved(batch)) => move_refs(rows, batch),
-            Fact::IndexBatch(batch::Event::CommitsRecorded(CommitBatch { .. }))
+            Fact::IndexBatch(
+                batch::Event::CommitsRecorded(CommitBatch { .. })
+                | batch::Event::CommitsSuperseded(CommitSet { .. })
+                | batch::Event::CommitsRestored(CommitSet { .. }),
+            )
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)

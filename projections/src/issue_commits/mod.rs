@@ -1,7 +1,8 @@
 //! Which commits name which issue: the index that the product exists for.
 //!
 //! Commits are only ever added, straight from the batches, under their repository's number. They count while a row of
-//! `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size.
+//! `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size. Those that no ref
+//! leads to any more stay, and a row of `superseded_commits` says so while it lasts.
 
 mod reads;
 mod schema;
@@ -10,16 +11,16 @@ mod tests;
 
 use keytrail_domain::{
     fact::Fact,
-    index_run::batch::{self, CommitBatch, RefBatch},
+    index_run::batch::{self, CommitBatch, CommitSet, RefBatch},
     recorded::Recorded,
     timestamp::Timestamp,
 };
 
 pub use self::reads::{
     CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, projects_of_repository,
-    repositories_of_issue, top_projects,
+    repositories_of_issue, superseded_of_repository, top_projects,
 };
-use self::schema::{COMMITS, REPOSITORIES};
+use self::schema::{COMMITS, REPOSITORIES, SUPERSEDED};
 use crate::{
     numbered, row,
     rows::{Keys, Rows},
@@ -37,21 +38,39 @@ impl View for IssueCommits {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, COMMITS]
+        &[REPOSITORIES, COMMITS, SUPERSEDED]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         numbered::keys(&REPOSITORIES, fact, keys);
+        match &fact.fact {
+            Fact::IndexBatch(batch::Event::CommitsSuperseded(set) | batch::Event::CommitsRestored(set)) => {
+                set.commits.iter().for_each(|sha| keys.add(&SUPERSEDED, row![set.number, *sha]));
+            }
+            Fact::IndexBatch(
+                batch::Event::CommitsRecorded(CommitBatch { .. }) | batch::Event::RefsMoved(RefBatch { .. }),
+            )
+            | Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::Access(_) => {}
+        }
     }
 
     fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
         numbered::fold(&REPOSITORIES, rows, fact);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::CommitsRecorded(batch)) => record(rows, batch),
+            Fact::IndexBatch(batch::Event::CommitsSuperseded(CommitSet { number, commits, .. })) => {
+                commits.iter().for_each(|sha| rows.put(&SUPERSEDED, row![*number, *sha]));
+            }
+            Fact::IndexBatch(batch::Event::CommitsRestored(CommitSet { number, commits, .. })) => {
+                commits.iter().for_each(|sha| rows.end(&SUPERSEDED, &row![*number, *sha]));
+            }
             Fact::IndexBatch(batch::Event::RefsMoved(RefBatch { .. }))
             | Fact::Integration(_)
             | Fact::Repository(_)
@@ -71,13 +90,13 @@ fn record(rows: &mut Rows, batch: &CommitBatch) {
                 row![
                     key.project.clone(),
                     key.number,
+                    seconds(commit.committed_at),
                     batch.number,
                     sha.clone(),
                     i64::from(places.0),
                     batch.extractor,
                     author.clone(),
                     seconds(commit.authored_at),
-                    seconds(commit.committed_at),
                     &commit.subject,
                     commit.introduced_by.clone(),
                     on_default,

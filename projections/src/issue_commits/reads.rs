@@ -48,6 +48,8 @@ pub struct IssueCommit {
     pub places: Places,
     /// The position since which this is known.
     pub from_position: Position,
+    /// The position since which no ref leads to it any more, while that is so.
+    pub superseded_position: Option<Position>,
 }
 
 /// Where a page of an issue's commits ends.
@@ -82,6 +84,7 @@ impl IssueCommit {
             on_default: cells.bool()?,
             places: Places(u8::try_from(cells.int()?).map_err(|_| BadRow)?),
             from_position: cells.int()?,
+            superseded_position: cells.maybe_int()?,
         })
     }
 }
@@ -97,6 +100,8 @@ pub struct IssueRepository {
     pub integration: IntegrationId,
     /// How many commits name the issue.
     pub commits: u64,
+    /// To how many of them no ref leads any more.
+    pub superseded: u64,
     /// When the first of them was committed.
     pub first_at: Timestamp,
     /// When the last of them was committed.
@@ -110,6 +115,7 @@ impl IssueRepository {
             name: cells.text()?.to_owned(),
             integration: IntegrationId(cells.id()?),
             commits: cells.count()?,
+            superseded: cells.count()?,
             first_at: Timestamp::from_seconds(cells.int()?),
             last_at: Timestamp::from_seconds(cells.int()?),
         })
@@ -142,7 +148,7 @@ fn position(as_of: Option<Position>) -> Position {
     as_of.unwrap_or(Position::MAX)
 }
 
-/// The commits of an issue, newest first, from after `after` on.
+/// The commits of an issue, newest first, from after `after` on; of one second the latest repository's first.
 pub fn commits_of_issue(
     issue: &IssueKey,
     as_of: Option<Position>,
@@ -151,17 +157,19 @@ pub fn commits_of_issue(
 ) -> Read<IssueCommit> {
     const SQL: &str = "\
         SELECT c.sha, c.repository_number, r.repository, r.name, r.integration, c.author, c.authored_at, \
-        c.committed_at, c.subject, c.introduced_by, c.on_default, c.places, c.from_position \
+        c.committed_at, c.subject, c.introduced_by, c.on_default, c.places, c.from_position, s.from_position \
         FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
+        LEFT JOIN superseded_commits@ s ON s.repository_number = c.repository_number AND s.sha = c.sha \
+        AND s.from_position <= $3 AND (s.to_position IS NULL OR s.to_position > $3) \
         WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 \
         AND r.number = c.repository_number AND r.from_position <= $3 \
         AND (r.to_position IS NULL OR r.to_position > $3) \
-        AND (c.committed_at < $4 OR (c.committed_at = $4 AND (c.repository_number, c.sha) > ($5, $6))) \
-        ORDER BY c.committed_at DESC, c.repository_number, c.sha LIMIT $7";
+        AND (c.committed_at, c.repository_number, c.sha) < ($4, $5, $6) \
+        ORDER BY c.committed_at DESC, c.repository_number DESC, c.sha DESC LIMIT $7";
     let (project, number) = (issue.project.clone(), issue.number);
     let as_of = position(as_of);
     let args = match after {
-        None => row![project, number, as_of, i64::MAX, i64::MIN, [].as_slice(), limit],
+        None => row![project, number, as_of, i64::MAX, i64::MAX, [].as_slice(), limit],
         Some(CommitCursor { committed_at, number: repository, sha }) => {
             row![project, number, as_of, committed_at.seconds(), repository, sha, limit]
         }
@@ -172,14 +180,26 @@ pub fn commits_of_issue(
 /// In which repositories an issue's commits are, with counts and times, in the order of the repositories' numbers.
 pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<IssueRepository> {
     const SQL: &str = "\
-        SELECT r.repository, r.name, r.integration, COUNT(*), MIN(c.committed_at), MAX(c.committed_at) \
+        SELECT r.repository, r.name, r.integration, COUNT(*), COUNT(s.sha), MIN(c.committed_at), MAX(c.committed_at) \
         FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
+        LEFT JOIN superseded_commits@ s ON s.repository_number = c.repository_number AND s.sha = c.sha \
+        AND s.from_position <= $3 AND (s.to_position IS NULL OR s.to_position > $3) \
         WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 \
         AND r.number = c.repository_number AND r.from_position <= $3 \
         AND (r.to_position IS NULL OR r.to_position > $3) \
         GROUP BY c.repository_number, r.repository, r.name, r.integration \
         ORDER BY c.repository_number";
     read(SQL, row![issue.project.clone(), issue.number, position(as_of)], IssueRepository::read)
+}
+
+/// The commits of the repository with this number that no ref leads to any more, in the order of their names, from after
+/// `after` on.
+pub fn superseded_of_repository(number: Position, after: Option<CommitSha>, limit: u32) -> Read<CommitSha> {
+    const SQL: &str = "\
+        SELECT s.sha FROM superseded_commits@ s \
+        WHERE s.repository_number = $1 AND s.sha > $2 AND s.to_position IS NULL ORDER BY s.sha LIMIT $3";
+    let after: &[u8] = after.as_ref().map_or(&[], |sha| &sha.0);
+    read(SQL, row![number, after, limit], |cells| cells.commit())
 }
 
 /// The projects that the commits of a repository name, the most named first.

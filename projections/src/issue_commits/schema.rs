@@ -9,26 +9,35 @@ use crate::{
 pub(super) const REPOSITORIES: Table = numbered::table("issue_repositories");
 
 /// One row for each issue that a commit of a repository names, with all that is shown of the commit: an issue's page is
-/// one stretch of this table, and nearly every commit names one issue. Forks do not overwrite each other. Times are
-/// whole seconds, as git counts them. The index is for the summary of one repository: without it every commit of the
-/// installation would be looked at.
+/// one stretch of this table, read backwards, and nearly every commit names one issue. Forks do not overwrite each
+/// other. Times are whole seconds, as git counts them. The index is for the summary of one repository: without it every
+/// commit of the installation would be looked at.
 pub(super) const COMMITS: Table = Table {
     name: "issue_commits",
     columns: &[
         ("project", Kind::Text),
         ("issue", Kind::Int),
+        ("committed_at", Kind::Int),
         ("repository_number", Kind::Int),
         ("sha", Kind::Bytes),
         ("places", Kind::Int),
         ("extractor", Kind::Int),
         ("author", Kind::Bytes),
         ("authored_at", Kind::Int),
-        ("committed_at", Kind::Int),
         ("subject", Kind::Text),
         ("introduced_by", Kind::Text),
         ("on_default", Kind::Int),
     ],
-    key: 4,
+    key: 5,
     history: History::Once,
-    indexes: &[&["repository_number", "project", "issue", "sha"]],
+    indexes: &[&["repository_number", "project", "issue", "committed_at", "sha"]],
+};
+
+/// Commits that no ref leads to any more, as long as that is so; with issue keys or without.
+pub(super) const SUPERSEDED: Table = Table {
+    name: "superseded_commits",
+    columns: &[("repository_number", Kind::Int), ("sha", Kind::Bytes)],
+    key: 2,
+    history: History::Many,
+    indexes: &[],
 };

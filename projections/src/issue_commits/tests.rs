@@ -33,11 +33,11 @@ fn a_batch_becomes_a_row_for_each_issue_of_a_commit() {
     let rows = folded(&log).current(&COMMITS);
     let of_topic = |project: &str, issue: i64| -> Row {
         let (subject, head) = ("KEY-7 and OTHER-1", "refs/heads/topic");
-        row![project, issue, 1_i64, sha(1), 1_i64, 1_i64, id(9, 1), -5_i64, 1001_i64, subject, head, false, 2_i64]
+        row![project, issue, 1001_i64, 1_i64, sha(1), 1_i64, 1_i64, id(9, 1), -5_i64, subject, head, false, 2_i64]
     };
     let [seven, second, other] = &rows[..] else { panic!("three rows") };
     assert_eq!([seven, other], [&of_topic("KEY", 7), &of_topic("OTHER", 1)]);
-    assert_eq!((&second[3], &second[11]), (&sha(2).into(), &Value::Int(1)), "on the default branch");
+    assert_eq!((&second[4], &second[11]), (&sha(2).into(), &Value::Int(1)), "on the default branch");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn seconds_that_no_moment_has_are_moved_to_the_nearest() {
     (odd.authored_at, odd.committed_at) = (i64::MIN, i64::MAX);
     log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![odd]));
     let row = folded(&log).current(&COMMITS).remove(0);
-    for cell in [&row[7], &row[8]] {
+    for cell in [&row[2], &row[8]] {
         let Value::Int(stored) = *cell else { panic!("a number") };
         assert_eq!(Timestamp::from_seconds(stored).seconds(), stored, "a cursor must find it again");
     }
@@ -93,6 +93,23 @@ fn a_reset_of_what_is_not_there_shows_nothing() {
 }
 
 #[test]
+fn what_no_ref_leads_to_is_marked_until_one_does_again() {
+    let mut log = log();
+    log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![commit(1, "KEY-7"), commit(2, "KEY-7")]));
+    let set = |n| CommitSet { repository: RepositoryId(id(2, 1)), number: 1, commits: vec![sha(n), sha(9)] };
+    log.append(id(3, 2), Fact::IndexBatch(batch::Event::CommitsSuperseded(set(1))));
+    assert_eq!(folded(&log).current(&SUPERSEDED), [row![1_i64, sha(1), 3_i64], row![1_i64, sha(9), 3_i64]]);
+    log.append(id(3, 3), Fact::IndexBatch(batch::Event::CommitsRestored(set(1))));
+    assert_eq!(folded(&log).current(&SUPERSEDED), [] as [Row; 0]);
+    log.append(id(3, 4), Fact::IndexBatch(batch::Event::CommitsSuperseded(set(1))));
+    let store = folded(&log);
+    assert_eq!(store.current(&SUPERSEDED)[0], row![1_i64, sha(1), 5_i64]);
+    assert_eq!(store.at(&SUPERSEDED, 3)[0], row![1_i64, sha(1), 3_i64], "what was known then stays known");
+    assert_eq!(store.at(&SUPERSEDED, 4), [] as [Row; 0]);
+    assert_eq!(store.current(&COMMITS).len(), 2, "commits are left alone");
+}
+
+#[test]
 fn reads_fit_their_tables() {
     let key = IssueKey { project: "KEY".into(), number: 7 };
     let cursor = CommitCursor { committed_at: Timestamp::from_seconds(7), number: 1, sha: sha(1) };
@@ -101,4 +118,5 @@ fn reads_fit_their_tables() {
     check_read(&repositories_of_issue(&key, None));
     check_read(&projects_of_repository(RepositoryId(id(2, 1)), 10));
     check_read(&top_projects(10));
+    check_read(&superseded_of_repository(1, Some(sha(1)), 10));
 }

@@ -193,7 +193,11 @@ impl View for Finds {
                     }
                 }
             }
-            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::Access(_) => {}
+            Fact::IndexBatch(Found::CommitsSuperseded(_) | Found::CommitsRestored(_))
+            | Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::Access(_) => {}
         }
     }
 }
