@@ -14,6 +14,7 @@ use std::{
     sync::Arc,
 };
 
+pub(super) use self::parts::common_dir;
 use super::{GitError, OpenedRepository};
 
 /// Where a repository is, and so how it is reached.

@@ -39,6 +39,11 @@ pub(super) fn parts(path: &Path, roots: Option<&[PathBuf]>) -> Result<Parts, Git
     Check { path, roots, seen: HashSet::new() }.repository()
 }
 
+/// The folder with refs of the repository at exactly `path`, found without a look at what is in it.
+pub(in crate::git) fn common_dir(path: &Path) -> Result<PathBuf, GitError> {
+    Check { path, roots: None, seen: HashSet::new() }.folders().map(|(_, common_dir)| common_dir)
+}
+
 struct Check<'a> {
     path: &'a Path,
     roots: Option<Vec<PathBuf>>,
@@ -48,6 +53,19 @@ struct Check<'a> {
 
 impl Check<'_> {
     fn repository(mut self) -> Result<Parts, GitError> {
+        let (git_dir, common_dir) = self.folders()?;
+        for name in ["HEAD", "packed-refs", "shallow"] {
+            self.file(&common_dir.join(name))?;
+        }
+        self.file(&git_dir.join("HEAD"))?;
+        let config = self.text(&common_dir.join("config"), MOST_CONFIG_BYTES)?.unwrap_or_default();
+        self.folder(&common_dir.join("refs"))?;
+        self.objects(&common_dir.join("objects"))?;
+        Ok(Parts { git_dir, common_dir, config })
+    }
+
+    /// The folder with HEAD, and the one with objects and refs; both are there.
+    fn folders(&self) -> Result<(PathBuf, PathBuf), GitError> {
         self.place(self.path)?;
         let git_dir = self.git_dir()?;
         let file = git_dir.join("commondir");
@@ -55,22 +73,19 @@ impl Check<'_> {
             Some(line) => self.there(joined(&git_dir, &line), &file)?,
             None => git_dir.clone(),
         };
-        for name in ["HEAD", "packed-refs", "shallow"] {
-            self.file(&common_dir.join(name))?;
-        }
-        self.file(&git_dir.join("HEAD"))?;
         match fs::symlink_metadata(git_dir.join("HEAD")) {
             Ok(_) => {}
             Err(error) if is_absent(&error) => return Err(self.nothing()),
             Err(error) => return Err(GitError::of_path(self.path, "opening the repository", error)),
         }
-        if !common_dir.join("objects").is_dir() || !common_dir.join("refs").is_dir() {
-            return Err(self.nothing());
+        for name in ["objects", "refs"] {
+            let folder = common_dir.join(name);
+            self.place(&folder)?;
+            if !folder.is_dir() {
+                return Err(self.nothing());
+            }
         }
-        let config = self.text(&common_dir.join("config"), MOST_CONFIG_BYTES)?.unwrap_or_default();
-        self.folder(&common_dir.join("refs"))?;
-        self.objects(&common_dir.join("objects"))?;
-        Ok(Parts { git_dir, common_dir, config })
+        Ok((git_dir, common_dir))
     }
 
     /// The folder with HEAD. It is looked for at this path only.
