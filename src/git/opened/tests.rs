@@ -105,7 +105,7 @@ fn no_ref_is_missed_while_the_owner_packs_them() {
     let path = folder.path().join("r.git");
     let shape = Shape { commits: 100, heads: 60, tags: 60, pull_requests: 60, ..Shape::default() };
     let repository = generate(&path, &shape).expect("git fast-import works");
-    let all = repository.git_line(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/heads"]).expect("refs");
+    let all = repository.git_line(&["for-each-ref", "--format=%(refname) %(objectname)"]).expect("refs");
     // Each is written as a loose ref again, and packed again.
     let moves: String = all.lines().map(|line| format!("update {line}\n")).collect();
     let back = moves.clone();
