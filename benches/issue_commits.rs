@@ -119,7 +119,7 @@ async fn over_http(flags: &Flags, table: &Table, app: &Arc<App>, folder: &Path, 
     let address = format!("http://{}", listener.local_addr().expect("it listens"));
     let answer = web::Data::new(std::sync::OnceLock::<web::Bytes>::new());
     let constant = answer.clone();
-    let settings = HttpSettings { workers: 1, roots: Vec::new(), local_token: Some(local_token), metrics: None };
+    let settings = HttpSettings { workers: 1, local_token: Some(local_token), metrics: None };
     let server = serve_with(app.clone(), settings, listener, move |services| {
         services.app_data(constant.clone()).route("/api/v1/constants/{key}/commits", web::get().to(always));
     })

@@ -91,7 +91,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     let keys = ServerSecrets::load_or_make(&vault, now).await?;
     let caches = folder.join("caches");
     make_folder(&caches).map_err(|source| BootError::Folder { path: caches.clone(), source })?;
-    let parts = Parts { db, clock, node: node(config), vault, keys, caches, workers: config.jobs.workers, on_fatal };
+    let (node, roots, workers) = (node(config), config.git.roots.clone(), config.jobs.workers);
+    let parts = Parts { db, clock, node, vault, keys, caches, roots, workers, on_fatal };
     Ok(App::start(parts).await?)
 }
 

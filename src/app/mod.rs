@@ -36,6 +36,8 @@ pub struct Parts {
     pub keys: ServerSecrets,
     /// Where caches of repositories are kept.
     pub caches: PathBuf,
+    /// Folders below which repositories of this machine may be added over HTTP.
+    pub roots: Vec<PathBuf>,
     /// How many jobs run at once on this node.
     pub workers: usize,
     /// What to do when the process must not go on.
@@ -64,6 +66,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Where caches of repositories are kept.
     pub caches: PathBuf,
+    /// Folders below which repositories of this machine may be added over HTTP; what lies below one never leads out.
+    pub roots: Arc<[PathBuf]>,
     streams: Streams,
     gates: Gates,
     stop: CancellationToken,
@@ -72,7 +76,7 @@ pub struct App {
 impl App {
     /// Starts it: from here on views follow the log, policies react, and jobs are done.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { db, clock, node, vault, keys, caches, workers, on_fatal } = parts;
+        let Parts { db, clock, node, vault, keys, caches, roots, workers, on_fatal } = parts;
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
@@ -90,6 +94,7 @@ impl App {
             people,
             tokens,
             caches,
+            roots: roots.into(),
             streams,
             gates: Gates::default(),
             stop: stop.clone(),

@@ -106,7 +106,7 @@ impl Client {
         let listener = TcpListener::bind(address).map_err(listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(listen)?);
         let (token, local) = LocalToken::random();
-        let settings = HttpSettings { workers: 1, roots: Vec::new(), local_token: Some(local), metrics: None };
+        let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None };
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
         let handle = server.handle();
         tokio::spawn(server);

@@ -45,12 +45,7 @@ impl Serve {
         let address = listener.local_addr().map_err(listen)?;
         let app = boot::start(&config, Clock::System).await?;
         let (token, local) = LocalToken::random();
-        let settings = HttpSettings {
-            workers: config.server.workers,
-            roots: config.git.roots.clone(),
-            local_token: Some(local),
-            metrics,
-        };
+        let settings = HttpSettings { workers: config.server.workers, local_token: Some(local), metrics };
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
         let handle = server.handle();
         let serving = tokio::spawn(server);

@@ -22,6 +22,22 @@ pub enum GitError {
         /// Why, and what to do.
         reason: String,
     },
+    /// A part of it lies outside of the folders that are approved.
+    #[error("{} is not read, because {part} leads out of the approved folders; move what it leads to below one of them, or index a full clone", .path.display())]
+    OutsideRoots {
+        /// The repository.
+        path: PathBuf,
+        /// The part, as it is named in the repository; where it leads is not told.
+        part: String,
+    },
+    /// A part of it is a pipe, a device or a socket, or far too large.
+    #[error("{} is not read, because {part} is no plain file or folder, or larger than git makes it; check the repository with `git fsck`", .path.display())]
+    NotPlain {
+        /// The repository.
+        path: PathBuf,
+        /// The part.
+        part: String,
+    },
     /// It uses SHA-256 object names.
     #[error("{} names its objects by SHA-256, which is not supported yet; only SHA-1 repositories can be indexed", .path.display())]
     Sha256Unsupported {
@@ -83,8 +99,10 @@ impl GitError {
     pub const fn failure_code(&self) -> Option<FailureCode> {
         Some(match self {
             // The closed list has no word of its own for a format that cannot be read; the sentence says which it is.
-            Self::NotARepository { .. } | Self::FormatUnsupported { .. } => FailureCode::NotARepository,
-            Self::Denied { .. } => FailureCode::Denied,
+            Self::NotARepository { .. } | Self::FormatUnsupported { .. } | Self::NotPlain { .. } => {
+                FailureCode::NotARepository
+            }
+            Self::Denied { .. } | Self::OutsideRoots { .. } => FailureCode::Denied,
             Self::Sha256Unsupported { .. } => FailureCode::Sha256Unsupported,
             Self::Shallow { .. } => FailureCode::Shallow,
             Self::CorruptObject { .. } => FailureCode::CorruptObject,

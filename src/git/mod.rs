@@ -14,8 +14,8 @@ mod walk;
 
 pub use self::{
     error::GitError,
-    graph::Graph,
+    graph::{Changes, Graph},
     opened::OpenedRepository,
-    refs::{MAX_REFS, Ref, RefList, in_rank, list_refs, moved},
+    refs::{MAX_REFS, Ref, RefList, RefsStamp, in_rank, list_refs, moved},
     walk::{Bounds, NewCommits, Person, Phase, Progress, Stop, WalkRequest, Walked, WalkedBatch, walk},
 };

@@ -1,12 +1,22 @@
 //! A repository whose objects can be read on this machine. Made by a transport; read by the listing of refs and by
 //! the walk. It never follows grafts or replacement refs: what is recorded is what was committed.
 
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use gix::objs::{Exists as _, Find as _, Kind};
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::GitError;
+use super::{
+    GitError,
+    refs::{FileMark, file_mark},
+};
 
 /// The most bytes that one object may take in memory: what a packed object claims to be is no fact.
 const MAX_OBJECT_BYTES: usize = 256 * 1024 * 1024;
@@ -19,22 +29,17 @@ pub struct OpenedRepository {
     path: PathBuf,
     common_dir: PathBuf,
     default_branch: Option<Vec<u8>>,
-    objects: std::sync::Arc<gix::odb::Store>,
+    objects: Arc<gix::odb::Store>,
+    /// What the folder of packs was like before the objects were opened.
+    packs: Option<FileMark>,
 }
 
 impl OpenedRepository {
     /// `path` is what a person calls it, `common_dir` the folder with its objects and refs.
     pub(super) fn at(path: &Path, common_dir: PathBuf, default_branch: Option<Vec<u8>>) -> Result<Self, GitError> {
-        let options =
-            gix::odb::store::init::Options { alloc_limit_bytes: Some(MAX_OBJECT_BYTES), ..Default::default() };
-        let objects = gix::odb::Store::at_opts(
-            common_dir.join("objects"),
-            gix::hash::Kind::Sha1,
-            &mut std::iter::empty(),
-            options,
-        )
-        .map_err(|error| GitError::of_path(path, "opening the objects", error))?;
-        Ok(Self { path: path.to_owned(), common_dir, default_branch, objects: objects.into() })
+        let (objects, packs) =
+            open_objects(&common_dir).map_err(|error| GitError::of_path(path, "opening the objects", error))?;
+        Ok(Self { path: path.to_owned(), common_dir, default_branch, objects, packs })
     }
 
     /// What it was opened as.
@@ -60,17 +65,60 @@ impl OpenedRepository {
 
     /// A reader for one thread.
     pub(super) fn reader(&self) -> ObjectReader {
-        let mut objects = self.objects.to_cache_arc();
-        objects.set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(DELTA_CACHE_BYTES)));
-        ObjectReader { objects, buffer: Vec::new(), read: 0 }
+        ObjectReader {
+            objects: handle(&self.objects),
+            place: Place { common_dir: self.common_dir.clone(), packs: self.packs, opened_again: false },
+            buffer: Vec::new(),
+            second: Vec::new(),
+            read: 0,
+        }
     }
+}
+
+fn open_objects(common_dir: &Path) -> io::Result<(Arc<gix::odb::Store>, Option<FileMark>)> {
+    let folder = common_dir.join("objects");
+    // Looked at first: what changes while it is being opened is taken for a change later.
+    let packs = file_mark(&folder.join("pack"));
+    let options = gix::odb::store::init::Options { alloc_limit_bytes: Some(MAX_OBJECT_BYTES), ..Default::default() };
+    let store = gix::odb::Store::at_opts(folder, gix::hash::Kind::Sha1, &mut std::iter::empty(), options)?;
+    Ok((store.into(), packs))
+}
+
+fn handle(objects: &Arc<gix::odb::Store>) -> gix::odb::HandleArc {
+    let mut handle = objects.to_cache_arc();
+    handle.set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(DELTA_CACHE_BYTES)));
+    handle
 }
 
 /// Reads objects, one at a time, and counts them.
 pub(super) struct ObjectReader {
     objects: gix::odb::HandleArc,
+    place: Place,
     buffer: Vec<u8>,
+    /// For a second try: the first buffer is still lent out as far as the compiler can see.
+    second: Vec<u8>,
     read: u64,
+}
+
+/// Where objects come from, to open them again: the owner of a repository that is read in place may repack it meanwhile.
+struct Place {
+    common_dir: PathBuf,
+    packs: Option<FileMark>,
+    opened_again: bool,
+}
+
+impl Place {
+    /// The objects opened anew, when that may find more: once in any case, then whenever packs came or went.
+    fn open_again(&mut self) -> Option<gix::odb::HandleArc> {
+        if self.opened_again && self.packs == file_mark(&self.common_dir.join("objects/pack")) {
+            return None;
+        }
+        self.opened_again = true;
+        // What is wrong with them now is less than what was wrong before: that is said.
+        let (objects, packs) = open_objects(&self.common_dir).ok()?;
+        self.packs = packs;
+        Some(handle(&objects))
+    }
 }
 
 impl ObjectReader {
@@ -82,15 +130,30 @@ impl ObjectReader {
         if self.buffer.capacity() > KEPT {
             self.buffer = Vec::new();
         }
-        match self.objects.try_find(&gix::ObjectId::from(sha.0), &mut self.buffer) {
+        let id = gix::ObjectId::from(sha.0);
+        let first = match self.objects.try_find(&id, &mut self.buffer) {
+            Ok(Some(object)) => return Ok(Some((object.kind, object.data))),
+            Ok(None) => Ok(None),
+            Err(error) => Err(unreadable(sha, error)),
+        };
+        let Some(again) = self.place.open_again() else { return first };
+        self.objects = again;
+        self.second = Vec::new();
+        match self.objects.try_find(&id, &mut self.second) {
             Ok(found) => Ok(found.map(|object| (object.kind, object.data))),
             Err(error) => Err(unreadable(sha, error)),
         }
     }
 
     /// Whether the object is there, without reading it.
-    pub(super) fn exists(&self, sha: CommitSha) -> bool {
-        self.objects.exists(&gix::ObjectId::from(sha.0))
+    pub(super) fn exists(&mut self, sha: CommitSha) -> bool {
+        let id = gix::ObjectId::from(sha.0);
+        if self.objects.exists(&id) {
+            return true;
+        }
+        let Some(again) = self.place.open_again() else { return false };
+        self.objects = again;
+        self.objects.exists(&id)
     }
 
     /// How many objects were read.

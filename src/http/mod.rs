@@ -18,7 +18,6 @@ mod input;
 mod integrations;
 mod issues;
 mod place;
-mod place_parts;
 mod projects;
 mod repositories;
 mod routes;
@@ -29,7 +28,7 @@ mod unrouted;
 mod views;
 mod words;
 
-use std::{io, net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
+use std::{io, net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{
     App as Routes, HttpServer,
@@ -52,8 +51,6 @@ use crate::app::App;
 pub struct HttpSettings {
     /// Threads that answer requests.
     pub workers: usize,
-    /// Folders below which repositories may be added over HTTP.
-    pub roots: Vec<PathBuf>,
     /// The token of this machine's command line.
     pub local_token: Option<LocalToken>,
     /// The metrics of this process.
@@ -63,7 +60,6 @@ pub struct HttpSettings {
 /// What every route reaches.
 struct Api {
     app: Arc<App>,
-    roots: Vec<PathBuf>,
     local_token: Option<LocalToken>,
     metrics: Option<PrometheusHandle>,
     cursors: Cursors,
@@ -82,10 +78,10 @@ pub fn serve_with(
     listener: TcpListener,
     besides: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
-    let HttpSettings { workers, roots, local_token, metrics } = settings;
+    let HttpSettings { workers, local_token, metrics } = settings;
     let cursors = Cursors::new(&app.keys);
     let known = Known::of(&spec());
-    let api = Data::new(Api { app, roots, local_token, metrics, cursors, known });
+    let api = Data::new(Api { app, local_token, metrics, cursors, known });
     let server = HttpServer::new(move || {
         Routes::new()
             .into_utoipa_app()

@@ -4,6 +4,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use keytrail_domain::service::Connection;
@@ -14,7 +15,6 @@ use super::{
     Api,
     auth::Caller,
     error::{ApiError, Code, sentence},
-    place_parts::{Flaw, flaw},
 };
 use crate::git::{GitError, transport};
 
@@ -43,8 +43,8 @@ pub(super) async fn checked(api: &Api, caller: &Caller, place: Place) -> Result<
     if !path.starts_with('/') {
         return Err(ApiError::new(Code::PathRelative, "Give the whole path, from / on."));
     }
-    let roots = (!caller.is_local()).then(|| api.roots.clone());
-    let checked = tokio::task::spawn_blocking(move || check(Path::new(&path), roots.as_deref())).await;
+    let (roots, local) = (api.app.roots.clone(), caller.is_local());
+    let checked = tokio::task::spawn_blocking(move || check(Path::new(&path), &roots, local)).await;
     let path = checked.map_err(|error| ApiError::internal(&error))??;
     let path = path.into_os_string().into_string().map_err(|_| {
         ApiError::new(Code::PathInvalid, "With its links resolved the path is not UTF-8. Rename its folders.")
@@ -52,15 +52,17 @@ pub(super) async fn checked(api: &Api, caller: &Caller, place: Place) -> Result<
     Ok(Connection::Path { path })
 }
 
-fn check(path: &Path, roots: Option<&[PathBuf]>) -> Result<PathBuf, ApiError> {
-    let real = match (fs::canonicalize(path), roots) {
-        (Ok(real), Some(roots)) if !is_below(&real, roots) => return Err(outside(roots)),
-        (Ok(real), _) => real,
-        (Err(error), Some(roots)) if !may_be_told(path, roots) => {
+/// Who is on this machine may add what lies anywhere; what lies below a root must not lead out of it for them, either:
+/// it is held to that whenever it is read.
+fn check(path: &Path, roots: &Arc<[PathBuf]>, local: bool) -> Result<PathBuf, ApiError> {
+    let real = match fs::canonicalize(path) {
+        Ok(real) if !local && !is_below(&real, roots) => return Err(outside(roots)),
+        Ok(real) => real,
+        Err(error) if !local && !may_be_told(path, roots) => {
             tracing::debug!(%error, "a path outside the roots was asked for");
             return Err(outside(roots));
         }
-        (Err(error), _) => return Err(not_there(&error)),
+        Err(error) => return Err(not_there(&error)),
     };
     if let Err(error) = fs::read_dir(&real)
         && error.kind() == io::ErrorKind::PermissionDenied
@@ -68,18 +70,11 @@ fn check(path: &Path, roots: Option<&[PathBuf]>) -> Result<PathBuf, ApiError> {
         return Err(not_there(&error));
     }
     // What makes the repository may lie elsewhere than its working tree.
-    if let Some(roots) = roots {
-        match flaw(&real, &|part| is_below(part, roots)) {
-            None => {}
-            Some(Flaw::Elsewhere) => return Err(outside(roots)),
-            Some(Flaw::Odd) => {
-                let detail = "A part of git's folder is no plain file or folder, or larger than git makes it.";
-                return Err(ApiError::new(Code::NotARepository, detail));
-            }
-        }
+    match transport::Connection::local(real.clone(), roots).open() {
+        Ok(_) => Ok(real),
+        Err(GitError::OutsideRoots { .. }) if !local => Err(outside(roots)),
+        Err(error) => Err(refused(&error)),
     }
-    transport::Connection::InPlace(real.clone()).open().map_err(|error| refused(&error))?;
-    Ok(real)
 }
 
 fn is_below(real: &Path, roots: &[PathBuf]) -> bool {

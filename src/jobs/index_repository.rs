@@ -158,9 +158,10 @@ impl Indexing {
         let recorded = self.recorded().await?;
         self.tell_progress();
         let Connection::Path { path } = connection;
+        let connection = transport::Connection::local(path.into(), &self.app.roots);
         let (graph_path, number) = (self.graph_path(), self.number);
         let mut repository = blocking(move || {
-            let opened = transport::Connection::InPlace(path.into()).open()?;
+            let opened = connection.open()?;
             Ok(Reading { opened, graph: Graph::load(&graph_path, number) })
         })
         .await?;

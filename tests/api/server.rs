@@ -91,6 +91,7 @@ async fn serve<F: Future<Output = ()>>(database_url: Option<String>, case: impl 
     let mut config = Config::default();
     config.store.folder = path.join("data");
     config.secrets.root_key_file = Some(path.join("root.key"));
+    config.git.roots = vec![root.clone()];
     if let Some(url) = database_url {
         keytrail::secrets::RootKey::random().write_new(&path.join("root.key")).expect("a root key");
         config.store.database_url = Some(url.into());
@@ -101,7 +102,7 @@ async fn serve<F: Future<Output = ()>>(database_url: Option<String>, case: impl 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let (local_token, local) = LocalToken::random();
-    let settings = HttpSettings { workers: 1, roots: vec![root.clone()], local_token: Some(local), metrics: None };
+    let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None };
     let serving = http::serve(app.clone(), settings, listener).expect("it serves");
     let handle = serving.handle();
     tokio::spawn(serving);

@@ -28,6 +28,7 @@ async fn start(db: &Arc<Db>, folder: &tempfile::TempDir) -> Arc<App> {
         vault,
         keys,
         caches: folder.path().join("caches"),
+        roots: Vec::new(),
         workers: 0,
         on_fatal: Arc::new(|error| panic!("{error}")),
     };

@@ -1,5 +1,7 @@
 //! Programs that nobody here wrote judge what Keytrail answers: git itself, by its log.
 
+mod histories;
+
 use std::process::Command;
 
 use keytrail_test_support::repositories::{self, Shape};

@@ -16,12 +16,12 @@ use sha2::{Digest, Sha256};
 use crate::git::{NewCommits, walk::Parent};
 
 const MAGIC: [u8; 8] = *b"KTGRAPH1";
-const HEADER_BYTES: u64 = 16;
-const DIGEST_BYTES: usize = 32;
+pub(super) const HEADER_BYTES: u64 = 16;
+pub(super) const DIGEST_BYTES: usize = 32;
 /// The last parent of its commit.
-const LAST: u32 = 1 << 31;
+pub(super) const LAST: u32 = 1 << 31;
 /// Stands in the place of the parents of a commit that has none.
-const NO_PARENTS: u32 = u32::MAX;
+pub(super) const NO_PARENTS: u32 = u32::MAX;
 
 /// What a file holds.
 #[derive(Default)]
@@ -51,7 +51,7 @@ pub(super) fn load(path: &Path, number: Position) -> Loaded {
     loaded
 }
 
-fn header(number: Position) -> [u8; HEADER_BYTES as usize] {
+pub(super) fn header(number: Position) -> [u8; HEADER_BYTES as usize] {
     let mut header = [0; HEADER_BYTES as usize];
     header[..8].copy_from_slice(&MAGIC);
     header[8..].copy_from_slice(&number.to_le_bytes());
@@ -108,7 +108,7 @@ fn read_segment(file: &mut impl Read, left: u64, header: &[u8], loaded: &mut Loa
     Ok(())
 }
 
-fn u32_at(bytes: &[u8; 12], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8; 12], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 

@@ -2,15 +2,17 @@
 //! not know yet, and never the history.
 
 mod moved;
+mod stamp;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{io, sync::Arc, thread, time::Duration};
 
 use gix::{objs::Kind, refs::Target};
 use keytrail_domain::{display_text::DisplayText, index_run::batch::CommitSha};
 
-pub use self::moved::moved;
+pub(super) use self::stamp::{FileMark, file_mark};
+pub use self::{moved::moved, stamp::RefsStamp};
 use super::{GitError, Graph, OpenedRepository, opened::ObjectReader};
 
 /// The usual bound of [`list_refs`].
@@ -22,6 +24,11 @@ const PREFIXES: [&str; 4] = ["refs/heads/", "refs/tags/", "refs/pull/", "refs/me
 
 /// A chain of symbolic refs or of tags of tags that is longer than this is an accident or an attack.
 const LONGEST_CHAIN: usize = 8;
+
+/// How often refs are listed when they are packed at the same time.
+const MOST_LISTINGS: usize = 8;
+/// What its owner has to finish meanwhile.
+const BETWEEN_LISTINGS: Duration = Duration::from_millis(10);
 
 /// A ref that names a commit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,18 +56,42 @@ pub struct RefList {
 ///
 /// A ref that is broken is counted and left out, as git does. A commit in `known` is not looked for again.
 pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> Result<RefList, GitError> {
+    let packed = repository.common_dir().join("packed-refs");
+    for more in (0..MOST_LISTINGS).rev() {
+        let before = file_mark(&packed);
+        let (list, vanished) = list_once(repository, known, max_refs)?;
+        // A ref that its owner packs after the packed ones were read, and before the loose ones were, is in neither; one
+        // whose loose file is taken away between being found and being read is not looked for among the packed ones.
+        // What is still not there at the last time is not there because of something else.
+        if before == file_mark(&packed) && (!vanished || more == 0) {
+            return Ok(list);
+        }
+        thread::sleep(BETWEEN_LISTINGS);
+    }
+    Err(GitError::transient("listing the refs", "their owner packs them again and again"))
+}
+
+/// The refs, and whether the file of one was found and not there any more.
+
+fn list_once(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> Result<(RefList, bool), GitError> {
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| GitError::transient("listing the refs", error);
     let store = gix::refs::file::Store::at(repository.common_dir().to_owned(), gix::hash::Kind::Sha1);
     let mut listing = Listing { known, reader: repository.reader(), list: RefList::default() };
     let mut default = None;
+    let mut vanished = false;
     let platform = store.iter().map_err(|error| unreadable(error.into()))?;
     for prefix in PREFIXES {
         let prefix: &gix::path::RelativePath =
             prefix.as_bytes().try_into().map_err(|error: gix::Error| unreadable(error.into()))?;
         for item in platform.prefixed(prefix).map_err(|error| unreadable(error.into()))? {
-            let Ok(item) = item else {
-                listing.list.broken += 1;
-                continue;
+            let item = match item {
+                Ok(item) => item,
+                Err(error) => {
+                    let mut causes = error.iter_errors().filter_map(|error| error.downcast_ref::<io::Error>());
+                    vanished |= causes.any(|error| error.kind() == io::ErrorKind::NotFound);
+                    listing.list.broken += 1;
+                    continue;
+                }
             };
             let name = item.name.as_bstr();
             let of_requests = name.starts_with(b"refs/pull/") || name.starts_with(b"refs/merge-requests/");
@@ -86,7 +117,7 @@ pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) 
     refs.dedup_by(|later, first| later.name == first.name);
     listing.list.broken += (all - refs.len()) as u64;
     listing.list.objects_read = listing.reader.objects_read();
-    Ok(listing.list)
+    Ok((listing.list, vanished))
 }
 
 /// `refs/pull/1/head`, not `refs/pull/1/merge`.

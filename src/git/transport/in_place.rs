@@ -2,36 +2,28 @@
 //! no configuration but the repository's own, and writes nothing.
 
 use std::{
-    ffi::OsStr,
     fs, io,
-    os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
 
+use super::parts::{Parts, is_absent, parts};
 use crate::git::{GitError, OpenedRepository};
 
 /// A file of git's that names another place or a ref is a line; more than this is none of git's.
 const LONGEST_LINE_FILE: u64 = 64 * 1024;
 
-/// Opens the repository exactly at `path`: a working tree, its `.git`, or a bare one.
+/// Opens the repository exactly at `path`: a working tree, its `.git`, or a bare one. With `roots`, no part of it may
+/// lead out of them.
 ///
 /// The path, the folder of git's data and the folder shared by linked working trees must belong to the server's own
 /// user (or, under sudo, to the user who called it). This is git's own rule, and holds for root, too. `safe.directory`
 /// is not asked, since it stands in the user's configuration.
-pub(super) fn open(path: &Path) -> Result<OpenedRepository, GitError> {
-    let git_dir = git_dir(path)?;
-    let common_dir = match read_line(&git_dir.join("commondir")) {
-        Ok(line) => git_dir.join(OsStr::from_bytes(&line)),
-        Err(error) if is_absent(&error) => git_dir.clone(),
-        Err(error) => return Err(GitError::of_path(path, "opening the repository", error)),
-    };
-    if !common_dir.join("objects").is_dir() || !common_dir.join("refs").is_dir() {
-        return Err(GitError::NotARepository { path: path.to_owned() });
-    }
+pub(super) fn open(path: &Path, roots: Option<&[PathBuf]>) -> Result<OpenedRepository, GitError> {
+    let Parts { git_dir, common_dir, config } = parts(path, roots)?;
     for place in [path, &git_dir, &common_dir] {
         check_owner(place)?;
     }
-    check_format(path, &common_dir)?;
+    check_format(path, &config)?;
     match fs::metadata(common_dir.join("shallow")) {
         Ok(file) if file.len() > 0 => return Err(GitError::Shallow { path: path.to_owned() }),
         Ok(_) => {}
@@ -39,30 +31,6 @@ pub(super) fn open(path: &Path) -> Result<OpenedRepository, GitError> {
         Err(error) => return Err(GitError::of_path(path, "opening the repository", error)),
     }
     OpenedRepository::at(path, common_dir.clone(), default_branch(&common_dir)?)
-}
-
-/// The folder with HEAD. It is looked for at this path only.
-fn git_dir(path: &Path) -> Result<PathBuf, GitError> {
-    let nothing = || GitError::NotARepository { path: path.to_owned() };
-    // A folder that may not be entered looks empty to `is_file`; only reading it tells.
-    fs::read_dir(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => nothing(),
-        _ => GitError::of_path(path, "opening the repository", error),
-    })?;
-    let dot_git = path.join(".git");
-    let git_dir = if dot_git.is_dir() {
-        dot_git
-    } else if dot_git.is_file() {
-        let line = read_line(&dot_git).map_err(|error| GitError::of_path(path, "opening the repository", error))?;
-        path.join(OsStr::from_bytes(line.strip_prefix(b"gitdir: ").ok_or_else(nothing)?))
-    } else {
-        path.to_owned()
-    };
-    match fs::symlink_metadata(git_dir.join("HEAD")) {
-        Ok(_) => Ok(git_dir),
-        Err(error) if is_absent(&error) => Err(nothing()),
-        Err(error) => Err(GitError::of_path(path, "opening the repository", error)),
-    }
 }
 
 fn check_owner(path: &Path) -> Result<(), GitError> {
@@ -78,32 +46,34 @@ fn check_owner(path: &Path) -> Result<(), GitError> {
     }
 }
 
-/// Refuses formats whose objects or refs would be misread. libgit2 reads this one file: opening the repository with
-/// it would read the user's and the machine's configuration as well.
-fn check_format(path: &Path, common_dir: &Path) -> Result<(), GitError> {
-    let file = common_dir.join("config");
-    match fs::metadata(&file) {
-        Ok(_) => {}
-        Err(error) if is_absent(&error) => return Ok(()),
-        Err(error) => return Err(GitError::of_path(path, "reading the repository's configuration", error)),
-    }
-    let unreadable = |error| GitError::transient("reading the repository's configuration", error);
-    let config = git2::Config::open(&file).map_err(unreadable)?;
-    let version = match config.get_i32("core.repositoryformatversion") {
-        Ok(version) => version,
-        Err(error) if error.code() == git2::ErrorCode::NotFound => 0,
-        Err(error) => return Err(unreadable(error)),
+/// Refuses formats whose objects or refs would be misread. Like git, which asks the same of a repository before it
+/// trusts it, it follows no include: an included file may lie anywhere, and cannot change what the format is.
+fn check_format(path: &Path, config: &[u8]) -> Result<(), GitError> {
+    let unreadable = |reason: String| GitError::transient("reading the repository's configuration", reason);
+    let options = gix::config::file::init::Options { lossy: true, ..Default::default() };
+    let meta = gix::config::file::Metadata::from(gix::config::Source::Local);
+    let config = gix::config::File::from_bytes_no_includes(config, meta, options)
+        .map_err(|error| unreadable(error.to_string()))?;
+    let version = match config.raw_value("core.repositoryformatversion") {
+        Ok(value) => git2::Config::parse_i32(value.to_string()).map_err(|error| unreadable(error.to_string()))?,
+        Err(_) => 0,
     };
     let refused = |extension: String| Err(GitError::FormatUnsupported { path: path.to_owned(), extension });
     if !(0..=1).contains(&version) {
         return refused(format!("version {version}"));
     }
-    let mut entries = config.entries(Some(r"^extensions\.")).map_err(unreadable)?;
-    while let Some(entry) = entries.next() {
-        let entry = entry.map_err(unreadable)?;
-        let name = String::from_utf8_lossy(entry.name_bytes()).to_ascii_lowercase();
-        let value = if entry.has_value() { String::from_utf8_lossy(entry.value_bytes()) } else { "".into() };
-        match (name.as_str(), value.as_ref()) {
+    // A name without a value is listed too: it counts as true.
+    let sections = config.sections_by_name("extensions").into_iter().flatten();
+    let extensions = sections.flat_map(|section| {
+        let names: Vec<String> = section.value_names().collect();
+        let below = section.header().subsection_name().map(|name| format!("{name}.")).unwrap_or_default();
+        names
+            .into_iter()
+            .map(move |name| (format!("extensions.{below}{name}").to_ascii_lowercase(), section.value(&name)))
+    });
+    for (name, value) in extensions {
+        let value = value.map(|value| value.to_string()).unwrap_or_default();
+        match (name.as_str(), value.as_str()) {
             ("extensions.objectformat", "sha256") => {
                 return Err(GitError::Sha256Unsupported { path: path.to_owned() });
             }
@@ -137,10 +107,6 @@ fn default_branch(common_dir: &Path) -> Result<Option<Vec<u8>>, GitError> {
     };
     let name = line.strip_prefix(b"ref:").map(<[u8]>::trim_ascii);
     Ok(name.filter(|name| name.starts_with(b"refs/heads/")).map(<[u8]>::to_vec))
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn read_line(path: &Path) -> io::Result<Vec<u8>> {

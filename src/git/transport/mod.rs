@@ -4,25 +4,55 @@
 //! A way is one file here and one arm below. What comes out is the same for all: an [`OpenedRepository`].
 
 mod in_place;
+mod parts;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+pub(super) use self::parts::common_dir;
 use super::{GitError, OpenedRepository};
 
 /// Where a repository is, and so how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// In a folder of this machine; it is read where it lies, and nothing is written to it.
+    /// In a folder of this machine, named by who may read whatever the server's user may. It is read where it lies, and
+    /// nothing is written to it.
     InPlace(PathBuf),
+    /// The same, below one of some approved roots: no part of it may lead out of them.
+    BelowRoots {
+        /// Where it is.
+        path: PathBuf,
+        /// The approved folders.
+        roots: Arc<[PathBuf]>,
+    },
 }
 
 impl Connection {
+    /// A folder of this machine. What was approved because it lies below a root is held to that at every opening, also
+    /// when it leads elsewhere by now: the path counts as it is written.
+    pub fn local(path: PathBuf, roots: &Arc<[PathBuf]>) -> Self {
+        let below =
+            |root: &PathBuf| path.starts_with(root) || fs::canonicalize(root).is_ok_and(|root| path.starts_with(root));
+        if roots.iter().any(below) { Self::BelowRoots { path, roots: roots.clone() } } else { Self::InPlace(path) }
+    }
+
+    /// The folder on this machine.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::InPlace(path) | Self::BelowRoots { path, .. } => path,
+        }
+    }
+
     /// Makes the objects readable.
     pub fn open(&self) -> Result<OpenedRepository, GitError> {
         match self {
-            Self::InPlace(path) => in_place::open(path),
+            Self::InPlace(path) => in_place::open(path, None),
+            Self::BelowRoots { path, roots } => in_place::open(path, Some(roots)),
         }
     }
 }

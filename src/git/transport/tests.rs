@@ -1,6 +1,12 @@
 //! What is opened, and what is refused with which word.
 
-use std::{fs, os::unix::fs::chown, path::Path};
+mod places;
+
+use std::{
+    fs,
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+};
 
 use keytrail_domain::index_run::FailureCode;
 use keytrail_test_support::repositories::Repository;

@@ -152,6 +152,6 @@ pub fn walk(
     })
 }
 
-fn check(cancel: &AtomicBool) -> Result<(), GitError> {
+pub(super) fn check(cancel: &AtomicBool) -> Result<(), GitError> {
     if cancel.load(Ordering::Relaxed) { Err(GitError::Cancelled) } else { Ok(()) }
 }

@@ -1,6 +1,7 @@
 //! A walk gives every new commit once, parents first, in one order, whatever happens around it.
 
 mod endings;
+mod forks;
 mod hostile;
 
 use std::{

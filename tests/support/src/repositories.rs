@@ -2,6 +2,7 @@
 //! the same objects and refs on every machine.
 
 mod awkward;
+mod grown;
 mod random;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+pub use self::grown::Grown;
 use self::random::Random;
 
 /// What a repository is like.
