@@ -9,6 +9,7 @@ mod graph;
 mod message;
 mod opened;
 mod refs;
+pub mod remote;
 pub mod transport;
 mod walk;
 

@@ -1,5 +1,5 @@
-//! What tests and benches share: repositories made from a seed, a PostgreSQL cluster, a running server, disks and
-//! clocks that fail on demand.
+//! What tests and benches share: repositories made from a seed, a PostgreSQL cluster, a running server, a web server
+//! before git, disks and clocks that fail on demand.
 //!
 //! It knows nothing of the server's code: what it gives are addresses, folders and variables of the environment.
 
@@ -7,3 +7,4 @@ pub mod faults;
 pub mod postgres;
 pub mod repositories;
 pub mod server;
+pub mod web_server;
