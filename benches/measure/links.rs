@@ -69,7 +69,7 @@ pub(crate) async fn append(log: &Log, links: u64, keys_per_commit: u64) -> u64 {
     let discovered = repository::Event::Discovered {
         integration,
         name: DisplayText::clean("shop"),
-        location: Connection::Path { path: "/srv/git/shop".to_owned() },
+        location: Connection::path("/srv/git/shop".to_owned()),
     };
     let number = one(log, StreamId::new("repository", repository.0), 0, Fact::Repository(discovered)).await;
     let requested = index_run::Event::Requested { repository, cause: Cause::Discovered };

@@ -9,6 +9,7 @@ pub mod claim;
 pub mod display_text;
 pub mod es;
 pub mod fact;
+pub mod git_remote;
 pub mod given;
 #[cfg(test)]
 mod histories;

@@ -54,6 +54,11 @@ impl RefSelection {
         Ok(Self { notes, changes, patterns })
     }
 
+    /// Whether it is what holds when nothing is said.
+    pub const fn is_usual(&self) -> bool {
+        !self.notes && !self.changes && self.patterns.is_empty()
+    }
+
     /// Whether `refs/notes/*` is looked at.
     pub const fn notes(&self) -> bool {
         self.notes

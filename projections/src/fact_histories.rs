@@ -40,7 +40,7 @@ pub(crate) fn id(kind: u64, n: u64) -> Uuid {
 
 /// The place number `n`.
 pub(crate) fn place(n: u64) -> Connection {
-    Connection::Path { path: format!("/srv/git/{n}") }
+    Connection::path(format!("/srv/git/{n}"))
 }
 
 /// A name of an integration.

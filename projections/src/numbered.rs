@@ -44,12 +44,13 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         }
         Fact::IndexRun(index_run::Event::Requested { repository, cause: Cause::Reset }) => want(*repository),
         Fact::IndexRun(
-            index_run::Event::Requested { cause: Cause::Discovered | Cause::Asked, .. }
+            index_run::Event::Requested { cause: Cause::Discovered | Cause::Asked | Cause::Moved, .. }
             | index_run::Event::Started { .. }
             | index_run::Event::Completed { .. }
             | index_run::Event::Failed { .. }
             | index_run::Event::Cancelled { .. },
         )
+        | Fact::Repository(repository::Event::Unreachable { .. } | repository::Event::Reachable {})
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
         | Fact::Access(_) => {}
@@ -70,12 +71,13 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
             }
         }
         Fact::IndexRun(
-            index_run::Event::Requested { cause: Cause::Discovered | Cause::Asked, .. }
+            index_run::Event::Requested { cause: Cause::Discovered | Cause::Asked | Cause::Moved, .. }
             | index_run::Event::Started { .. }
             | index_run::Event::Completed { .. }
             | index_run::Event::Failed { .. }
             | index_run::Event::Cancelled { .. },
         )
+        | Fact::Repository(repository::Event::Unreachable { .. } | repository::Event::Reachable {})
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
         | Fact::Access(_) => {}

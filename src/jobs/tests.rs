@@ -43,7 +43,7 @@ impl Stage {
         let repository = Repository::init(&path.join("shop.git"), &["--bare"]).expect("a repository");
         let tip = repository.commit("refs/heads/main", "SHOP-1 one", &[]).expect("a commit");
         let app = start(&path).await;
-        let connection = Connection::Path { path: repository.path.to_str().expect("UTF-8").to_owned() };
+        let connection = Connection::path(repository.path.to_str().expect("UTF-8").to_owned());
         let integration = IntegrationId(ids::new_id());
         let id = RepositoryId::of(integration, &connection.natural_key());
         let command = integration::Command::Add { name: IntegrationName::parse("shop").expect("a name"), connection };
@@ -204,7 +204,7 @@ async fn a_job_that_is_taken_while_the_server_stops_is_left_to_the_next_start() 
 async fn a_repository_that_is_discovered_while_its_integration_is_removed_is_forgotten() {
     let stage = Stage::set().await;
     let (app, id) = (&stage.app, stage.integration);
-    let connection = Connection::Path { path: stage.repository.path.to_str().expect("UTF-8").to_owned() };
+    let connection = Connection::path(stage.repository.path.to_str().expect("UTF-8").to_owned());
     let context = || Context::server("case", 0);
     let forgotten = || async {
         let (state, _) = app.load::<Discovered>(StreamId::new("repository", stage.id.0)).await.expect("it can be read");

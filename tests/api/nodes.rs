@@ -42,7 +42,7 @@ pub(crate) async fn node(folder: &Path, database_url: Option<&str>, clock: Clock
 /// Adds the repository at `path`.
 pub(crate) async fn add(app: &App, name: &str, path: &Path) -> IntegrationId {
     let id = IntegrationId(ids::new_id());
-    let connection = Connection::Path { path: path.to_str().expect("UTF-8").to_owned() };
+    let connection = Connection::path(path.to_str().expect("UTF-8").to_owned());
     let command = Command::Add { name: IntegrationName::parse(name).expect("a good name"), connection };
     app.dispatch::<Integration>(id.0, command, Context::server("case", 0), Vec::new()).await.expect("it is added");
     id

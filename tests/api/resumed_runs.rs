@@ -49,7 +49,7 @@ async fn resumed(folder: &Path, url: Option<&str>) {
     repository.git(&["branch", "aaa", "main"]).expect("a branch");
     let app = node(folder, url, Clock::System).await;
     let integration = add(&app, "shop", &path).await;
-    let connection = Connection::Path { path: path.to_str().expect("UTF-8").to_owned() };
+    let connection = Connection::path(path.to_str().expect("UTF-8").to_owned());
     let id = RepositoryId::of(integration, &connection.natural_key());
     soon("the first run is complete", || async { !runs(&app).await.is_empty() && ended(&app).await }).await;
     let [first] = runs(&app).await[..] else { panic!("one run") };

@@ -44,7 +44,7 @@ pub(crate) fn name(text: &str) -> IntegrationName {
 }
 
 pub(crate) fn place(text: &str) -> Connection {
-    Connection::Path { path: format!("/srv/{text}") }
+    Connection::path(format!("/srv/{text}"))
 }
 
 /// It was added, under this name and at the place of this name.

@@ -31,7 +31,7 @@ fn name(name: &str) -> IntegrationName {
 }
 
 fn place(path: &str) -> Connection {
-    Connection::Path { path: path.into() }
+    Connection::path(path)
 }
 
 fn integration_events() -> Vec<integration::Event> {

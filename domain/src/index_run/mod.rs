@@ -29,6 +29,8 @@ pub enum Cause {
     Discovered,
     /// A person asked.
     Asked,
+    /// Looking at its refs showed that something is new.
+    Moved,
     /// A person reset the index: what was found before counts no more. The position of this request becomes the
     /// repository's number.
     Reset,

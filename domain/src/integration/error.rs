@@ -17,6 +17,9 @@ pub enum Error {
     /// A connection keeps its kind.
     #[error("an integration keeps its kind; add a new one of the other kind and remove this one")]
     OtherKind,
+    /// What was given for one server is not shown to another.
+    #[error("the credential was given for another server; give one for this server, or none")]
+    CredentialElsewhere,
 }
 
 impl Refusal for Error {
@@ -25,6 +28,7 @@ impl Refusal for Error {
             Self::AlreadyAdded => "integration_exists",
             Self::Unknown => "integration_unknown",
             Self::Removed => "integration_removed",
+            Self::CredentialElsewhere => "integration_credential_elsewhere",
             Self::OtherKind => "integration_other_kind",
         }
     }

@@ -91,6 +91,9 @@ impl Aggregate for Integration {
             Command::ChangeConnection { connection } if connection.kind() != here.kind() => {
                 return Err(Error::OtherKind);
             }
+            Command::ChangeConnection { connection } if connection.carries_credentials_away_from(here) => {
+                return Err(Error::CredentialElsewhere);
+            }
             Command::ChangeConnection { connection } => {
                 vec![Event::ConnectionChanged { connection, previous: here.clone() }]
             }
@@ -133,6 +136,10 @@ impl Aggregate for Integration {
             Event::Renamed { name, previous } if name.folded() == previous.folded() => Vec::new(),
             Event::Renamed { name, previous } => {
                 vec![ClaimChange::release(Name, previous.folded()), ClaimChange::take(Name, name.folded())]
+            }
+            // The same place is reached in another way.
+            Event::ConnectionChanged { connection, previous } if connection.natural_key() == previous.natural_key() => {
+                Vec::new()
             }
             Event::ConnectionChanged { connection, previous } => vec![
                 ClaimChange::release(Place, previous.natural_key()),

@@ -1,16 +1,26 @@
 //! Given, when, then.
 
 use proptest::{collection::vec, prelude::*};
+use uuid::Uuid;
 
 use super::{Command, Error, Event, Integration, IntegrationName};
-use crate::{aggregate::Refusal as _, given::given, histories, service::Connection};
+use crate::{
+    aggregate::{Aggregate as _, Refusal as _},
+    git_remote::{GitRemote, ProxySetting},
+    given::given,
+    histories,
+    proxy_url::ProxyUrl,
+    remote_url::RemoteUrl,
+    secret_ref::SecretRef,
+    service::Connection,
+};
 
 fn name(text: &str) -> IntegrationName {
     IntegrationName::parse(text).expect("a good name")
 }
 
 fn path(path: &str) -> Connection {
-    Connection::Path { path: path.into() }
+    Connection::path(path)
 }
 
 fn add() -> Command {
@@ -133,9 +143,55 @@ fn a_name_has_1_to_100_characters_after_cleaning() {
     assert_eq!(name("KAFKA Ä").folded(), name("kafka ä").folded());
 }
 
+const HERE: &str = "https://git.example.org/shop";
+
+fn remote(url: &str, credential: Option<u128>) -> GitRemote {
+    let credential = credential.map(|id| SecretRef(Uuid::from_u128(id)));
+    GitRemote { credential, ..GitRemote::at(RemoteUrl::parse(url).expect("a good URL").url) }
+}
+
+#[test]
+fn a_credential_is_not_carried_to_another_server() {
+    let added = [Event::Added { name: name("Shop"), connection: Connection::Git(remote(HERE, Some(1))) }];
+    let change = |to: GitRemote| {
+        given::<Integration>(&added).when(Command::ChangeConnection { connection: Connection::Git(to) })
+    };
+    let changed = |to: GitRemote| {
+        let previous = Connection::Git(remote(HERE, Some(1)));
+        change(to.clone()).then(&[Event::ConnectionChanged { connection: Connection::Git(to), previous }]);
+    };
+    changed(remote("https://git.example.org/other", Some(1)));
+    for elsewhere in ["https://evil.example/shop", "http://git.example.org/shop", "https://git.example.org:444/shop"] {
+        change(remote(elsewhere, Some(1))).then_refused("integration_credential_elsewhere");
+        changed(remote(elsewhere, Some(2)));
+        changed(remote(elsewhere, None));
+    }
+    let behind = |proxy: &str| {
+        let (url, _) = ProxyUrl::parse(proxy).expect("a good proxy");
+        let proxy = ProxySetting { url, credential: Some(SecretRef(Uuid::from_u128(9))) };
+        Connection::Git(GitRemote { proxy: Some(proxy), ..remote(HERE, None) })
+    };
+    let before = [Event::Added { name: name("Shop"), connection: behind("http://proxy:1") }];
+    let to = Command::ChangeConnection { connection: behind("http://proxy:2") };
+    given::<Integration>(&before).when(to).then_refused("integration_credential_elsewhere");
+}
+
+#[test]
+fn a_place_that_is_reached_in_another_way_keeps_its_claim() {
+    let [before, now] = [None, Some(1)].map(|credential| Connection::Git(remote("https://example.org/a", credential)));
+    let changed = Event::ConnectionChanged { connection: now, previous: before };
+    assert_eq!(Integration::claims(&changed), []);
+}
+
 #[test]
 fn every_refusal_has_its_own_code_and_sentence() {
-    histories::refusals_differ(&[Error::AlreadyAdded, Error::Unknown, Error::Removed, Error::OtherKind]);
+    histories::refusals_differ(&[
+        Error::AlreadyAdded,
+        Error::Unknown,
+        Error::Removed,
+        Error::OtherKind,
+        Error::CredentialElsewhere,
+    ]);
     assert_eq!(Error::OtherKind.code(), "integration_other_kind");
 }
 

@@ -12,7 +12,7 @@ use crate::{
     id::{EventId, IndexRunId, IntegrationId, RepositoryId},
     index_run::{
         self, Cause, Counts, FailureCode,
-        batch::{self, RefBatch},
+        batch::{self, CommitSet, RefBatch},
     },
     integration::{self, IntegrationName},
     metadata::{Actor, Metadata, Source},
@@ -45,7 +45,7 @@ fn name() -> IntegrationName {
 }
 
 fn place() -> Connection {
-    Connection::Path { path: "/git/kafka".into() }
+    Connection::path("/git/kafka")
 }
 
 /// Every kind of fact, and what follows: the policy and its intent.
@@ -69,11 +69,13 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
         );
     }
     {
-        use repository::Event::{Discovered, Forgotten};
+        use repository::Event::{Discovered, Forgotten, Reachable, Unreachable};
         let index = Some(("index_on_discover", Intent::RequestIndex(RepositoryId(ID))));
         let discovered = Discovered { integration, name: DisplayText::clean("kafka"), location: place() };
+        let unreachable = Unreachable { code: FailureCode::Denied, text: DisplayText::clean("no") };
         table.extend(
-            [(discovered, index), (Forgotten {}, None)].map(|(event, follows)| (Fact::Repository(event), follows)),
+            [(discovered, index), (Forgotten {}, None), (unreachable, None), (Reachable {}, None)]
+                .map(|(event, follows)| (Fact::Repository(event), follows)),
         );
     }
     {
@@ -94,6 +96,9 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     }
     let refs = RefBatch { repository: REPOSITORY, number: 5, extractor: 1, refs: Vec::new() };
     table.push((Fact::IndexBatch(batch::Event::RefsMoved(refs)), None));
+    let set = CommitSet { repository: REPOSITORY, number: 5, commits: Vec::new() };
+    table.push((Fact::IndexBatch(batch::Event::CommitsSuperseded(set.clone())), None));
+    table.push((Fact::IndexBatch(batch::Event::CommitsRestored(set)), None));
     let issued = access::Event::TokenIssued {
         name: DisplayText::clean("ci"),
         role: Role::Viewer,

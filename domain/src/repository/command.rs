@@ -1,6 +1,6 @@
 //! What can be wished of a repository.
 
-use crate::{display_text::DisplayText, id::IntegrationId, service::Connection};
+use crate::{display_text::DisplayText, id::IntegrationId, index_run::FailureCode, service::Connection};
 
 /// Wishes of jobs; no person wishes them directly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,4 +16,13 @@ pub enum Command {
     },
     /// Its integration is gone, or sees it no more.
     Forget,
+    /// Looking whether anything is new failed.
+    ReportUnreachable {
+        /// Why, for machines.
+        code: FailureCode,
+        /// Why, for people.
+        text: DisplayText,
+    },
+    /// Looking worked.
+    ReportReachable,
 }

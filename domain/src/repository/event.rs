@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{display_text::DisplayText, id::IntegrationId, service::Connection, stored_events};
+use crate::{display_text::DisplayText, id::IntegrationId, index_run::FailureCode, service::Connection, stored_events};
 
 /// Stored events of the stream `repository`.
 ///
@@ -23,9 +23,20 @@ pub enum Event {
     },
     /// Its integration is gone, or sees it no more.
     Forgotten {},
+    /// Looking whether anything is new did not work; it did until now, or failed for another reason.
+    Unreachable {
+        /// Why, for machines.
+        code: FailureCode,
+        /// Why, for people.
+        text: DisplayText,
+    },
+    /// Looking works again.
+    Reachable {},
 }
 
 stored_events!(Event {
     Discovered => "repository.discovered" v "1",
     Forgotten => "repository.forgotten" v "1",
+    Unreachable => "repository.unreachable" v "1",
+    Reachable => "repository.reachable" v "1",
 });

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{command::Command, error::Error, event::Event};
 use crate::{
-    aggregate::Aggregate, display_text::DisplayText, event_sourced, id::IntegrationId, service::Connection,
-    stamped::Stamped,
+    aggregate::Aggregate, display_text::DisplayText, event_sourced, id::IntegrationId, index_run::FailureCode,
+    service::Connection, stamped::Stamped,
 };
 
 /// Where a repository is in its life.
@@ -29,9 +29,20 @@ pub enum Repository {
         name: DisplayText,
         /// Where it is read from.
         location: Connection,
+        /// Why looking at it fails, while it does.
+        #[serde(default)]
+        trouble: Option<FailureCode>,
     },
     /// No integration sees it any more.
     Forgotten,
+}
+
+impl Repository {
+    fn set_trouble(&mut self, now: Option<FailureCode>) {
+        if let Self::Known { trouble, .. } = self {
+            *trouble = now;
+        }
+    }
 }
 
 impl Aggregate for Repository {
@@ -47,16 +58,33 @@ impl Aggregate for Repository {
                 vec![Event::Discovered { integration, name, location }]
             }
             (Command::Forget, Self::Known { .. }) => vec![Event::Forgotten {}],
-            (Command::Forget, Self::Absent) => return Err(Error::Unknown),
+            // A poll that was under way when the repository was forgotten has nothing to say.
+            (Command::ReportUnreachable { .. } | Command::ReportReachable, Self::Forgotten) => Vec::new(),
+            (Command::ReportUnreachable { code, .. }, Self::Known { trouble: Some(known), .. }) if code == *known => {
+                Vec::new()
+            }
+            (Command::ReportUnreachable { code, text }, Self::Known { .. }) => vec![Event::Unreachable { code, text }],
+            (Command::ReportReachable, Self::Known { trouble: None, .. }) => Vec::new(),
+            (Command::ReportReachable, Self::Known { .. }) => vec![Event::Reachable {}],
+            (Command::Forget | Command::ReportUnreachable { .. } | Command::ReportReachable, Self::Absent) => {
+                return Err(Error::Unknown);
+            }
         })
     }
 
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Discovered { integration, name, location } => {
-                *self = Self::Known { integration: *integration, name: name.clone(), location: location.clone() };
+                *self = Self::Known {
+                    integration: *integration,
+                    name: name.clone(),
+                    location: location.clone(),
+                    trouble: None,
+                };
             }
             Event::Forgotten {} => *self = Self::Forgotten,
+            Event::Unreachable { code, .. } => self.set_trouble(Some(*code)),
+            Event::Reachable {} => self.set_trouble(None),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     given::given,
     histories,
     id::{IntegrationId, RepositoryId},
+    index_run::FailureCode,
     service::Connection,
 };
 
@@ -23,7 +24,7 @@ fn discovered(name: &str) -> Event {
 }
 
 fn location() -> Connection {
-    Connection::Path { path: "/git/kafka".into() }
+    Connection::path("/git/kafka")
 }
 
 #[test]
@@ -50,6 +51,26 @@ fn a_repository_is_forgotten_once() {
 }
 
 #[test]
+fn trouble_is_said_once_and_again_when_it_is_another_or_was_over() {
+    let text = || DisplayText::clean("it does not answer");
+    let failed = |code| Command::ReportUnreachable { code, text: text() };
+    let unreachable = |code| Event::Unreachable { code, text: text() };
+    let known = [discovered("kafka")];
+    given::<Repository>(&known).when(Command::ReportReachable).then_nothing();
+    given::<Repository>(&known).when(failed(FailureCode::Denied)).then(&[unreachable(FailureCode::Denied)]);
+    let in_trouble = [discovered("kafka"), unreachable(FailureCode::Denied)];
+    given::<Repository>(&in_trouble).when(failed(FailureCode::Denied)).then_nothing();
+    given::<Repository>(&in_trouble)
+        .when(failed(FailureCode::TooManyRefs))
+        .then(&[unreachable(FailureCode::TooManyRefs)]);
+    given::<Repository>(&in_trouble).when(Command::ReportReachable).then(&[Event::Reachable {}]);
+    let forgotten = [discovered("kafka"), Event::Forgotten {}];
+    given::<Repository>(&forgotten).when(failed(FailureCode::Denied)).then_nothing();
+    given::<Repository>(&forgotten).when(Command::ReportReachable).then_nothing();
+    given::<Repository>(&[]).when(Command::ReportReachable).then_refused("repository_unknown");
+}
+
+#[test]
 fn what_was_never_seen_cannot_be_forgotten() {
     given::<Repository>(&[]).when(Command::Forget).then_refused("repository_unknown");
     histories::refusals_differ(&[Error::Unknown]);
@@ -68,7 +89,17 @@ fn the_id_of_a_repository_is_that_of_its_place_in_its_integration() {
 proptest! {
     #[test]
     fn any_history_of_wishes_folds(
-        commands in vec(prop_oneof![Just(discover("a")), Just(discover("b")), Just(Command::Forget)], 0..40)
+        commands in vec(
+            prop_oneof![
+                Just(discover("a")),
+                Just(discover("b")),
+                Just(Command::Forget),
+                Just(Command::ReportReachable),
+                Just(Command::ReportUnreachable { code: FailureCode::Denied, text: DisplayText::clean("no") }),
+                Just(Command::ReportUnreachable { code: FailureCode::Internal, text: DisplayText::clean("no") }),
+            ],
+            0..40
+        )
     ) {
         histories::fold::<Repository>(commands)?;
     }

@@ -45,6 +45,8 @@ fn repository(event: &repository::Event) -> String {
             format!("discovered the repository {name} at {}", place(location))
         }
         repository::Event::Forgotten {} => "forgot the repository".to_owned(),
+        repository::Event::Unreachable { code: _, text } => format!("could not look whether anything is new: {text}"),
+        repository::Event::Reachable {} => "could look at the repository again".to_owned(),
     }
 }
 
@@ -55,6 +57,9 @@ fn index_run(event: &index_run::Event) -> String {
         }
         index_run::Event::Requested { repository, cause: Cause::Asked } => {
             format!("asked for an index of repository {repository}")
+        }
+        index_run::Event::Requested { repository, cause: Cause::Moved } => {
+            format!("asked for an index of what is new in repository {repository}")
         }
         index_run::Event::Requested { repository, cause: Cause::Reset } => {
             format!("reset the index of repository {repository} and asked for a new one")

@@ -25,6 +25,7 @@ const INTEGRATIONS: Table = Table {
         ("folded_name", Kind::Text),
         ("kind", Kind::Text),
         ("location", Kind::Text),
+        ("connection", Kind::Text),
         ("state", Kind::Text),
         ("since", Kind::Int),
         ("added_at", Kind::Int),
@@ -43,7 +44,7 @@ impl View for IntegrationList {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -73,7 +74,8 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             name: name.as_str().to_owned(),
             folded_name: name.folded(),
             kind: connection.kind().to_owned(),
-            location: connection.location().to_owned(),
+            location: connection.location().into_owned(),
+            connection: connection.clone(),
             state: IntegrationState::Active,
             since: at,
             added_at: at,
@@ -94,7 +96,8 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             }
             Event::ConnectionChanged { connection, previous: _ } => {
                 integration.kind = connection.kind().to_owned();
-                integration.location = connection.location().to_owned();
+                integration.location = connection.location().into_owned();
+                integration.connection = connection.clone();
             }
             Event::Paused {} => integration.enter(IntegrationState::Paused, at),
             Event::Resumed {} => integration.enter(IntegrationState::Active, at),

@@ -41,6 +41,8 @@ pub struct Integration {
     pub kind: String,
     /// Where it connects to.
     pub location: String,
+    /// How it connects there; it names secrets and holds none.
+    pub connection: Connection,
     /// Where it is in its life.
     pub state: IntegrationState,
     /// Since when it is in that state.
@@ -65,6 +67,7 @@ impl Stored for Integration {
             folded_name: cells.text()?.to_owned(),
             kind: cells.text()?.to_owned(),
             location: cells.text()?.to_owned(),
+            connection: serde_json::from_str(cells.text()?).map_err(|_| BadRow)?,
             state: cells.word()?,
             since: cells.time()?,
             added_at: cells.time()?,
@@ -81,6 +84,7 @@ impl Stored for Integration {
             self.folded_name.as_str(),
             self.kind.as_str(),
             self.location.as_str(),
+            serde_json::to_string(&self.connection).unwrap_or_default(),
             self.state,
             self.since,
             self.added_at,
@@ -94,7 +98,7 @@ impl Stored for Integration {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT integration, name, folded_name, kind, location, state, since, added_at, added_position, version, ",
+            "SELECT integration, name, folded_name, kind, location, connection, state, since, added_at, added_position, version, ",
             "position FROM integration_list@ ",
             $rest
         )
@@ -122,7 +126,7 @@ pub fn by_name(name: &str) -> Read<Integration> {
 pub fn by_place(connection: &Connection) -> Read<Integration> {
     read(
         select!("WHERE location = $1 AND kind = $2 AND state <> 'removed' ORDER BY added_position DESC LIMIT 1"),
-        row![connection.location(), connection.kind()],
+        row![&*connection.location(), connection.kind()],
     )
 }
 

@@ -35,6 +35,7 @@ fn an_added_integration_is_active() {
         folded_name: "straße".to_owned(),
         kind: "path".to_owned(),
         location: "/srv/git/1".to_owned(),
+        connection: place(1),
         state: IntegrationState::Active,
         since: second(1),
         added_at: second(1),
@@ -73,7 +74,7 @@ fn a_removed_integration_stays_readable_and_removed() {
 
 #[test]
 fn reads_fit_their_table() {
-    let path = Connection::Path { path: "/srv".to_owned() };
+    let path = Connection::path("/srv");
     for read in [
         by_id(IntegrationId(id(1, 1))),
         by_name("Straße"),

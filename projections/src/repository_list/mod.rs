@@ -14,7 +14,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{Listed, Repository, RepositoryState, by_id, page};
+pub use self::reads::{Listed, Repository, RepositoryState, Trouble, by_id, page};
 use self::schema::{REPOSITORIES, RUNS};
 use crate::{
     row,
@@ -32,7 +32,7 @@ impl View for RepositoryList {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -76,12 +76,13 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
                 integration: *integration,
                 name: name.as_str().to_owned(),
                 kind: location.kind().to_owned(),
-                location: location.location().to_owned(),
+                location: location.location().into_owned(),
                 state: RepositoryState::Waiting,
                 since: fact.metadata.at,
                 last_run: None,
                 failure: None,
                 indexed_at: None,
+                trouble: None,
                 added_position,
                 version: fact.sequence,
                 position: fact.position,
@@ -91,6 +92,19 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
             repository.version = fact.sequence;
             repository.position = fact.position;
             repository.enter(RepositoryState::Forgotten, fact.metadata.at);
+            repository.trouble = None;
+        }),
+        repository::Event::Unreachable { code, text } => rows.change(id, |repository: &mut Repository| {
+            repository.version = fact.sequence;
+            repository.position = fact.position;
+            // Another reason is the same trouble: it lasts since it began.
+            let since = repository.trouble.as_ref().map_or(fact.metadata.at, |trouble| trouble.since);
+            repository.trouble = Some(Trouble { code: *code, text: text.as_str().to_owned(), since });
+        }),
+        repository::Event::Reachable {} => rows.change(id, |repository: &mut Repository| {
+            repository.version = fact.sequence;
+            repository.position = fact.position;
+            repository.trouble = None;
         }),
     }
 }

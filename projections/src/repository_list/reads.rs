@@ -57,12 +57,32 @@ pub struct Repository {
     pub failure: Option<(FailureCode, String)>,
     /// When a run last completed, under the present number.
     pub indexed_at: Option<Timestamp>,
+    /// Why looking whether anything is new fails, while it does.
+    pub trouble: Option<Trouble>,
     /// The position at which it was first discovered: the order of the list.
     pub added_position: Position,
     /// The sequence of the last event of its own stream: its ETag.
     pub version: Sequence,
     /// The position of the last event that changed the row, be it the repository's or a run's.
     pub position: Position,
+}
+
+/// Why looking at a repository fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trouble {
+    /// For machines.
+    pub code: FailureCode,
+    /// For people.
+    pub text: String,
+    /// Since when looking fails, for whatever reasons.
+    pub since: Timestamp,
+}
+
+impl Trouble {
+    fn read(cells: &mut Cells<'_>) -> Result<Option<Self>, BadRow> {
+        let (code, text, since) = (cells.maybe_word()?, cells.maybe_text()?, cells.maybe_time()?);
+        Ok(code.zip(text).zip(since).map(|((code, text), since)| Self { code, text: text.to_owned(), since }))
+    }
 }
 
 /// A repository and the sums over its completed runs under its present number.
@@ -92,6 +112,7 @@ impl Stored for Repository {
             last_run: cells.maybe_id()?.map(IndexRunId),
             failure: cells.maybe_word()?.zip(cells.maybe_text()?.map(str::to_owned)),
             indexed_at: cells.maybe_time()?,
+            trouble: Trouble::read(cells)?,
             added_position: cells.int()?,
             version: cells.int()?,
             position: cells.int()?,
@@ -112,6 +133,9 @@ impl Stored for Repository {
             self.failure.as_ref().map(|(code, _)| Value::word(code)),
             self.failure.as_ref().map(|(_, text)| text.as_str()),
             self.indexed_at,
+            self.trouble.as_ref().map(|trouble| Value::word(&trouble.code)),
+            self.trouble.as_ref().map(|trouble| trouble.text.as_str()),
+            self.trouble.as_ref().map(|trouble| trouble.since),
             self.added_position,
             self.version,
             self.position,
@@ -123,7 +147,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, r.last_run, ",
-            "r.failure_code, r.failure_text, r.indexed_at, r.added_position, r.version, r.position, ",
+            "r.failure_code, r.failure_text, r.indexed_at, r.trouble_code, r.trouble_text, r.trouble_since, ",
+            "r.added_position, r.version, r.position, ",
             "(SELECT CAST(COALESCE(SUM(u.commits), 0) AS BIGINT) FROM repository_list_runs@ u ",
             "WHERE u.repository = r.repository AND u.number = r.number), ",
             "(SELECT CAST(COALESCE(SUM(u.keyed), 0) AS BIGINT) FROM repository_list_runs@ u ",

@@ -82,6 +82,7 @@ fn a_discovered_repository_waits() {
         last_run: None,
         failure: None,
         indexed_at: None,
+        trouble: None,
         added_position: 1,
         version: 1,
         position: 1,

@@ -93,10 +93,10 @@ impl View for Places {
         match event {
             Event::Added { name, connection } => {
                 now[1] = name.as_str().into();
-                now[2] = connection.location().into();
+                now[2] = (&*connection.location()).into();
             }
             Event::Renamed { name, .. } => now[1] = name.as_str().into(),
-            Event::ConnectionChanged { connection, .. } => now[2] = connection.location().into(),
+            Event::ConnectionChanged { connection, .. } => now[2] = (&*connection.location()).into(),
             Event::Paused {} => now[3] = fact.recorded_at.into(),
             Event::Resumed {} => now[3] = Value::Null,
             Event::Removed { .. } => {
