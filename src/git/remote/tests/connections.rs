@@ -1,3 +1,5 @@
+//! TLS, names, addresses and proxies: who is connected to, and what is said of who is not.
+
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use keytrail_domain::{index_run::FailureCode, proxy_url::ProxyUrl};

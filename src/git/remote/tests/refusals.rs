@@ -1,3 +1,5 @@
+//! What servers refuse, break off, drag out and make up, each with its word.
+
 use std::time::Duration;
 
 use keytrail_domain::index_run::FailureCode;
