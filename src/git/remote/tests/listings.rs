@@ -9,11 +9,8 @@ use keytrail_test_support::{
     web_server::Door,
 };
 
-use super::{Stage, by_git, list, list_remote_refs, refusal, remote, shown, usual};
+use super::{Stage, add_refs, by_git, list, list_remote_refs, refusal, remote, shown, usual};
 use crate::git::GitError;
-
-/// Thousands of refs, none of which needs to outlive a power failure.
-const UNSAFE_BUT_FAST: [&str; 4] = ["-c", "core.fsync=none", "update-ref", "--stdin"];
 
 #[tokio::test]
 async fn both_protocols_list_what_git_lists_and_say_whether_objects_can_be_left_out() {
@@ -68,9 +65,7 @@ async fn protocol_2_spares_the_bytes_of_refs_that_nobody_asked_for() {
     let stage = Stage::new();
     let demo = stage.demo();
     let tip = demo.git_line(&["rev-parse", "refs/heads/main"]).expect("a commit");
-    let many: String = (0..3000).map(|n| format!("create refs/environments/of/a/deployment/{n} {tip}\n")).collect();
-    demo.git_with_input(&UNSAFE_BUT_FAST, many.as_bytes()).expect("refs");
-    demo.git(&["pack-refs", "--all"]).expect("refs in one file");
+    add_refs(&demo, (0..3000).map(|n| format!("{tip} refs/environments/of/a/deployment/{n}")));
     let new = list(&remote(&stage.server.url_at(Door::Open, "demo.git"))).await.expect("refs");
     let old = list(&remote(&stage.server.url_at(Door::Old, "demo.git"))).await.expect("refs");
     assert_eq!(new.refs, old.refs);
@@ -93,9 +88,7 @@ async fn thousands_of_refs_come_whole_and_more_than_the_bound_are_refused() {
     let shape = Shape { commits: 10, tags: 0, heads: 0, pull_requests: 0, ..Shape::default() };
     let many = generate(&stage.path("many.git"), &shape).expect("a repository");
     let tip = many.git_line(&["rev-parse", "refs/heads/main"]).expect("a commit");
-    let lines: String = (1..4000).map(|n| format!("create refs/pull/{n}/head {tip}\n")).collect();
-    many.git_with_input(&UNSAFE_BUT_FAST, lines.as_bytes()).expect("refs");
-    many.git(&["pack-refs", "--all"]).expect("refs in one file");
+    add_refs(&many, (1..4000).map(|n| format!("{tip} refs/pull/{n}/head")));
     for door in [Door::Open, Door::Old] {
         let remote = remote(&stage.server.url_at(door, "many.git"));
         let selection = RefSelection::default();
