@@ -126,8 +126,7 @@ fn is_left_out(name: &[u8]) -> bool {
 /// The rules of `git check-ref-format` for a full name.
 fn is_ref_name(name: &[u8]) -> bool {
     let bad = |byte: &u8| *byte <= b' ' || *byte == 0x7f || b"~^:?*[\\".contains(byte);
-    let bad_part =
-        |part: &[u8]| part.is_empty() || part.starts_with(b".") || part.starts_with(b"-") || part.ends_with(b".lock");
+    let bad_part = |part: &[u8]| part.is_empty() || part.starts_with(b".") || part.ends_with(b".lock");
     name.starts_with(b"refs/")
         && !name.iter().any(bad)
         && !name.ends_with(b".")
