@@ -38,6 +38,12 @@ pub enum GitError {
         /// The part.
         part: String,
     },
+    /// A folder whose repositories are tracked is not there: perhaps its share is not mounted.
+    #[error("the folder {} is not there; mount the share that it is on, or correct its path; no repository is forgotten meanwhile", .path.display())]
+    FolderAbsent {
+        /// The folder.
+        path: PathBuf,
+    },
     /// It uses SHA-256 object names.
     #[error("{} names its objects by SHA-256, which is not supported yet; only SHA-1 repositories can be indexed", .path.display())]
     Sha256Unsupported {
@@ -108,14 +114,14 @@ impl GitError {
             Self::CorruptObject { .. } => FailureCode::CorruptObject,
             Self::MissingObject { .. } => FailureCode::MissingObject,
             Self::TooManyRefs { .. } => FailureCode::TooManyRefs,
-            Self::TooManyCommits | Self::Transient { .. } => FailureCode::Internal,
+            Self::TooManyCommits | Self::FolderAbsent { .. } | Self::Transient { .. } => FailureCode::Internal,
             Self::Cancelled => return None,
         })
     }
 
     /// Whether trying again may help.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Transient { .. })
+        matches!(self, Self::Transient { .. } | Self::FolderAbsent { .. })
     }
 
     pub(super) fn transient(doing: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
