@@ -43,6 +43,12 @@ pub enum GitError {
         /// The part.
         part: String,
     },
+    /// A folder whose repositories are tracked is not there: perhaps its share is not mounted.
+    #[error("the folder {} is not there; mount the share that it is on, or correct its path; no repository is forgotten meanwhile", .path.display())]
+    FolderAbsent {
+        /// The folder.
+        path: PathBuf,
+    },
     /// It uses SHA-256 object names.
     #[error("{} names its objects by SHA-256, which is not supported yet; only SHA-1 repositories can be indexed", .path.display())]
     Sha256Unsupported {
@@ -116,7 +122,7 @@ impl GitError {
             Self::CorruptObject { .. } => FailureCode::CorruptObject,
             Self::MissingObject { .. } => FailureCode::MissingObject,
             Self::TooManyRefs { .. } => FailureCode::TooManyRefs,
-            Self::TooManyCommits | Self::Transient { .. } => FailureCode::Internal,
+            Self::TooManyCommits | Self::FolderAbsent { .. } | Self::Transient { .. } => FailureCode::Internal,
             Self::Remote(error) => error.trouble.failure_code(),
             Self::Cancelled => return None,
         })
@@ -125,7 +131,7 @@ impl GitError {
     /// Whether trying again may help.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Transient { .. } => true,
+            Self::Transient { .. } | Self::FolderAbsent { .. } => true,
             Self::Remote(error) => error.trouble.is_transient(),
             _ => false,
         }

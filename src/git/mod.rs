@@ -5,6 +5,7 @@
 
 mod commit_object;
 mod error;
+pub mod folder_scan;
 mod graph;
 mod message;
 mod opened;

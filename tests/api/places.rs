@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     repository::{self, git},
-    server::{Answer, Server, answer, on_both_engines},
+    server::{Answer, Server, answer, on_both_engines, soon},
 };
 
 async fn add_remotely(server: &Server, token: &str, path: impl AsRef<Path>) -> Answer {
@@ -114,7 +114,47 @@ async fn a_repository_may_borrow_from_another_below_the_roots_and_no_pipe_is_wai
     add_remotely(&server, &admin, &path).await.refused(422, "not_a_repository");
 }
 
+/// What was fine when it was added may lead elsewhere by the time it is read.
+async fn a_run_is_held_to_the_roots_too(server: Server) {
+    let admin = server.token("admin").await;
+    let (root, elsewhere) = (server.root.clone(), server.elsewhere.clone());
+    repository::with_commits(&elsewhere.join("secret"), &["SECRET-1"]);
+    repository::with_commits(&root.join("shop"), &["SHOP-1"]);
+    let added = add_remotely(&server, &admin, root.join("shop")).await.with(StatusCode::CREATED);
+    let list = format!("/api/v1/integrations/{}/repositories", added.id());
+    soon("it is indexed", || async {
+        server.get(&list).await.items().first().is_some_and(|row| row["state"] == "indexed")
+    })
+    .await;
+    for part in [".git/refs", ".git/HEAD", ".git", ""] {
+        let path = root.join("shop").join(part);
+        let path = path.components().as_path();
+        std::fs::rename(path, root.join("aside")).expect("it can be put aside");
+        symlink(elsewhere.join("secret").join(part), path).expect("a link");
+        let repository = server.get(&list).await.items()[0]["id"].as_str().expect("an id").to_owned();
+        let request = format!("/api/v1/repositories/{repository}/index-runs");
+        let asked = server.post(&request, json!({})).await.with(StatusCode::ACCEPTED);
+        let run = server.get(&format!("/api/v1/index-runs/{}?wait_ms=30000", asked.id())).await.with(StatusCode::OK);
+        assert_eq!(
+            (&run.body["state"], &run.body["failure"]["code"]),
+            (&json!("failed"), &json!("denied")),
+            "{}",
+            run.text
+        );
+        assert!(!run.text.contains("secret"), "{}", run.text);
+        if !part.is_empty() {
+            // Who is on this machine is held to it as well, and told what is wrong.
+            server.add("again", &root.join("shop")).await.refused(422, "denied");
+        }
+        std::fs::remove_file(path).expect("a link");
+        std::fs::rename(root.join("aside"), path).expect("it can be put back");
+    }
+    let issue = server.get("/api/v1/issues/SECRET-1").await.with(StatusCode::OK);
+    assert_eq!(issue.body["commits"], 0, "{}", issue.text);
+}
+
 on_both_engines!(
+    a_run_is_held_to_the_roots_too,
     only_what_lies_below_a_root_may_be_added_and_nothing_is_said_of_the_rest,
     what_cannot_be_indexed_is_refused_before_anything_is_made,
     a_repository_may_borrow_from_another_below_the_roots_and_no_pipe_is_waited_for,

@@ -72,7 +72,6 @@ pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) 
 }
 
 /// The refs, and whether the file of one was found and not there any more.
-
 fn list_once(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> Result<(RefList, bool), GitError> {
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| GitError::transient("listing the refs", error);
     let store = gix::refs::file::Store::at(repository.common_dir().to_owned(), gix::hash::Kind::Sha1);

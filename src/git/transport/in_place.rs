@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::parts::{Parts, is_absent, parts};
+use super::parts::{Looking, Parts, is_absent, parts};
 use crate::git::{GitError, OpenedRepository};
 
 /// A file of git's that names another place or a ref is a line; more than this is none of git's.
@@ -19,18 +19,40 @@ const LONGEST_LINE_FILE: u64 = 64 * 1024;
 /// user (or, under sudo, to the user who called it). This is git's own rule, and holds for root, too. `safe.directory`
 /// is not asked, since it stands in the user's configuration.
 pub(super) fn open(path: &Path, roots: Option<&[PathBuf]>) -> Result<OpenedRepository, GitError> {
-    let Parts { git_dir, common_dir, config } = parts(path, roots)?;
-    for place in [path, &git_dir, &common_dir] {
+    let Parts { common_dir, .. } = examine(path, roots, Looking::Everywhere)?;
+    OpenedRepository::at(path, common_dir.clone(), default_branch(&common_dir)?)
+}
+
+/// Whether the repository at exactly `path`, which was found below `root`, can be opened, as far as that can be told
+/// without a look at all of its objects and refs.
+pub(in crate::git) fn look(path: &Path, root: &Path) -> Result<Parts, GitError> {
+    examine(path, Some(&[root.to_owned()]), Looking::AtTheTop)
+}
+
+fn examine(path: &Path, roots: Option<&[PathBuf]>, how: Looking) -> Result<Parts, GitError> {
+    let parts = parts(path, roots, how)?;
+    for place in [path, &parts.git_dir, &parts.common_dir] {
         check_owner(place)?;
     }
-    check_format(path, &config)?;
-    match fs::metadata(common_dir.join("shallow")) {
-        Ok(file) if file.len() > 0 => return Err(GitError::Shallow { path: path.to_owned() }),
-        Ok(_) => {}
-        Err(error) if is_absent(&error) => {}
-        Err(error) => return Err(GitError::of_path(path, "opening the repository", error)),
+    check_format(path, &parts.config)?;
+    match fs::metadata(parts.common_dir.join("shallow")) {
+        Ok(file) if file.len() > 0 => Err(GitError::Shallow { path: path.to_owned() }),
+        Ok(_) => Ok(parts),
+        Err(error) if is_absent(&error) => Ok(parts),
+        Err(error) => Err(GitError::of_path(path, "opening the repository", error)),
     }
-    OpenedRepository::at(path, common_dir.clone(), default_branch(&common_dir)?)
+}
+
+/// The value of `gitlab.fullpath` in a configuration: what GitLab calls a repository that it stores under a hash.
+pub(in crate::git) fn gitlab_name(config: &[u8]) -> Option<Vec<u8>> {
+    let config = without_includes(config).ok()?;
+    config.raw_value("gitlab.fullpath").ok().map(Into::into)
+}
+
+fn without_includes(config: &[u8]) -> Result<gix::config::File, String> {
+    let options = gix::config::file::init::Options { lossy: true, ..Default::default() };
+    let meta = gix::config::file::Metadata::from(gix::config::Source::Local);
+    gix::config::File::from_bytes_no_includes(config, meta, options).map_err(|error| error.to_string())
 }
 
 fn check_owner(path: &Path) -> Result<(), GitError> {
@@ -50,10 +72,7 @@ fn check_owner(path: &Path) -> Result<(), GitError> {
 /// trusts it, it follows no include: an included file may lie anywhere, and cannot change what the format is.
 fn check_format(path: &Path, config: &[u8]) -> Result<(), GitError> {
     let unreadable = |reason: String| GitError::transient("reading the repository's configuration", reason);
-    let options = gix::config::file::init::Options { lossy: true, ..Default::default() };
-    let meta = gix::config::file::Metadata::from(gix::config::Source::Local);
-    let config = gix::config::File::from_bytes_no_includes(config, meta, options)
-        .map_err(|error| unreadable(error.to_string()))?;
+    let config = without_includes(config).map_err(unreadable)?;
     let version = match config.raw_value("core.repositoryformatversion") {
         Ok(value) => git2::Config::parse_i32(value.to_string()).map_err(|error| unreadable(error.to_string()))?,
         Err(_) => 0,

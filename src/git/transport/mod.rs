@@ -14,7 +14,10 @@ use std::{
     sync::Arc,
 };
 
-pub(super) use self::parts::common_dir;
+pub(super) use self::{
+    in_place::{gitlab_name, look},
+    parts::{Parts, common_dir},
+};
 use super::{GitError, OpenedRepository};
 
 /// Where a repository is, and so how it is reached.

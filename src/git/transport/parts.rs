@@ -22,31 +22,43 @@ const MOST_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Where the parts of a repository are.
 #[derive(Debug)]
-pub(super) struct Parts {
+pub(in crate::git) struct Parts {
     /// The folder with HEAD.
-    pub(super) git_dir: PathBuf,
+    pub(in crate::git) git_dir: PathBuf,
     /// The folder with objects and refs: the same, but for a linked working tree.
-    pub(super) common_dir: PathBuf,
+    pub(in crate::git) common_dir: PathBuf,
     /// What the repository's own configuration says; empty when there is none.
-    pub(super) config: Vec<u8>,
+    pub(in crate::git) config: Vec<u8>,
 }
 
 /// Finds the parts of the repository at exactly `path`. With roots, every part must lie below one of them, links
 /// resolved; without, any place is good. What objects are borrowed from (alternates) may lie elsewhere below the roots.
-pub(super) fn parts(path: &Path, roots: Option<&[PathBuf]>) -> Result<Parts, GitError> {
+pub(super) fn parts(path: &Path, roots: Option<&[PathBuf]>, how: Looking) -> Result<Parts, GitError> {
     // A root that is not there has nothing below it.
     let roots = roots.map(|roots| roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect());
-    Check { path, roots, seen: HashSet::new() }.repository()
+    Check { path, roots, how, seen: HashSet::new() }.repository()
+}
+
+/// How much is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Looking {
+    /// Every file of objects and refs: before something is read.
+    Everywhere,
+    /// The parts themselves, and what they name: when many repositories are found, perhaps on a slow share.
+    AtTheTop,
 }
 
 /// The folder with refs of the repository at exactly `path`, found without a look at what is in it.
 pub(in crate::git) fn common_dir(path: &Path) -> Result<PathBuf, GitError> {
-    Check { path, roots: None, seen: HashSet::new() }.folders().map(|(_, common_dir)| common_dir)
+    Check { path, roots: None, how: Looking::AtTheTop, seen: HashSet::new() }
+        .folders()
+        .map(|(_, common_dir)| common_dir)
 }
 
 struct Check<'a> {
     path: &'a Path,
     roots: Option<Vec<PathBuf>>,
+    how: Looking,
     /// Folders that were looked at: links may go round.
     seen: HashSet<PathBuf>,
 }
@@ -148,7 +160,7 @@ impl Check<'_> {
         while let Some(folder) = all.pop() {
             self.place(&folder)?;
             let Ok(real) = fs::canonicalize(&folder) else { continue };
-            if !self.seen.insert(real.clone()) {
+            if !self.seen.insert(real.clone()) || self.how == Looking::AtTheTop {
                 continue;
             }
             let Ok(entries) = fs::read_dir(&real) else { continue };
