@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 
 use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
 
+use super::transport::FetchError;
+
 /// Why a repository could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
@@ -68,6 +70,9 @@ pub enum GitError {
     /// A person or the server stopped the work.
     #[error("the work was stopped before its end")]
     Cancelled,
+    /// It could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// Something that may go away when it is tried again.
     #[error("{doing} failed: {source}; it will be tried again")]
     Transient {
@@ -91,13 +96,18 @@ impl GitError {
             Self::MissingObject { .. } => FailureCode::MissingObject,
             Self::TooManyRefs { .. } => FailureCode::TooManyRefs,
             Self::TooManyCommits | Self::Transient { .. } => FailureCode::Internal,
+            Self::Fetch(error) => error.failure_code(),
             Self::Cancelled => return None,
         })
     }
 
     /// Whether trying again may help.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Transient { .. })
+        match self {
+            Self::Fetch(error) => error.is_transient(),
+            Self::Transient { .. } => true,
+            _ => false,
+        }
     }
 
     pub(super) fn transient(doing: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
