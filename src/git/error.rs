@@ -3,9 +3,15 @@
 
 use std::{io, path::PathBuf};
 
-use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
+use keytrail_domain::{
+    index_run::{FailureCode, batch::CommitSha},
+    remote_url::Host,
+};
 
-use super::transport::FetchError;
+use super::{
+    remote::{RemoteError, RemoteTrouble},
+    transport::FetchError,
+};
 
 /// Why a repository could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +73,9 @@ pub enum GitError {
     /// More commits than can be counted in 30 bits.
     #[error("the repository has more commits than can be indexed (1,073,741,823)")]
     TooManyCommits,
+    /// A remote cannot be reached, refuses, or says what is not understood.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
     /// A person or the server stopped the work.
     #[error("the work was stopped before its end")]
     Cancelled,
@@ -96,6 +105,7 @@ impl GitError {
             Self::MissingObject { .. } => FailureCode::MissingObject,
             Self::TooManyRefs { .. } => FailureCode::TooManyRefs,
             Self::TooManyCommits | Self::Transient { .. } => FailureCode::Internal,
+            Self::Remote(error) => error.trouble.failure_code(),
             Self::Fetch(error) => error.failure_code(),
             Self::Cancelled => return None,
         })
@@ -104,14 +114,20 @@ impl GitError {
     /// Whether trying again may help.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Fetch(error) => error.is_transient(),
             Self::Transient { .. } => true,
+            Self::Remote(error) => error.trouble.is_transient(),
+            Self::Fetch(error) => error.is_transient(),
             _ => false,
         }
     }
 
     pub(super) fn transient(doing: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Transient { doing: doing.to_owned(), source: source.into() }
+    }
+
+    /// Trouble with a host.
+    pub(super) fn of_remote(host: &Host, trouble: RemoteTrouble) -> Self {
+        Self::Remote(RemoteError { host: host.clone(), trouble })
     }
 
     /// What the system said about a path: a refusal is told from what may go away.

@@ -18,9 +18,9 @@ use std::{
 
 use keytrail_domain::index_run::batch::CommitSha;
 
+pub(super) use self::memory::Memory;
 pub use self::memory::{Filter, TransportKind};
-pub(super) use self::{kept::KEPT, memory::Memory};
-use super::{FetchError, GitError, OpenedRepository};
+use super::{GitError, OpenedRepository, transport::FetchError};
 
 /// What a mirror's folder holds from its first moment on.
 const FOLDERS: [&str; 3] = ["objects/info", "objects/pack", "refs"];
@@ -133,8 +133,8 @@ impl Mirror {
 
     /// Takes it for one's own.
     pub(super) fn lock(&self) -> Result<MirrorLock, GitError> {
-        let file = File::create(self.path.join("keytrail.lock"))
-            .map_err(|error| self.failed("locking the mirror", error))?;
+        let file =
+            File::create(self.path.join("keytrail.lock")).map_err(|error| self.failed("locking the mirror", error))?;
         match file.try_lock() {
             Ok(()) => Ok(MirrorLock(file)),
             Err(TryLockError::WouldBlock) => Err(FetchError::MirrorBusy.into()),

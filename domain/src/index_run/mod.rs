@@ -76,6 +76,52 @@ pub enum FailureCode {
     FetchRefused,
     /// The repository was forgotten meanwhile.
     RepositoryForgotten,
+    /// The remote's name has no address.
+    HostUnknown,
+    /// Nothing listens at the remote's port.
+    ConnectionRefused,
+    /// There is no way to the remote.
+    Unreachable,
+    /// The remote broke off in the middle.
+    ConnectionLost,
+    /// Nobody whom the server trusts vouches for the remote's certificate.
+    TlsUntrusted,
+    /// The remote's certificate is out of date or not valid yet.
+    TlsExpired,
+    /// The remote's certificate is for another name.
+    TlsWrongHost,
+    /// The remote's key is another than the pinned one.
+    TlsPinMismatch,
+    /// No encrypted connection could be agreed on for another reason.
+    TlsFailed,
+    /// The remote does not accept the credential, or wants one.
+    Unauthorized,
+    /// The remote refuses access.
+    Forbidden,
+    /// The remote has no such repository, or none that the credential may see.
+    RemoteNotFound,
+    /// The remote gets too many requests.
+    RateLimited,
+    /// The remote failed, by its own account.
+    RemoteError,
+    /// What answers is no git server, such as a page to sign in.
+    NotGit,
+    /// The remote serves the files of a repository only, which is not supported.
+    DumbServer,
+    /// The remote accepted the connection and then said nothing for too long.
+    RemoteSilent,
+    /// The remote's address is none that the server may reach.
+    AddressDenied,
+    /// The remote redirects to another scheme, host or port.
+    RedirectedAway,
+    /// The URL's scheme is switched off.
+    UrlNotAllowed,
+    /// What the remote says breaks git's protocol.
+    Protocol,
+    /// The proxy does not let the server through.
+    ProxyFailed,
+    /// The remote's answer is larger than the bound.
+    AnswerTooLarge,
     /// Something that is no fault of the repository, and did not go away by trying again.
     Internal,
 }

@@ -113,22 +113,41 @@ fn a_repository_has_one_run_at_a_time_and_every_end_frees_it() {
 
 #[test]
 fn the_stored_words_of_causes_and_failures_stay() {
-    use FailureCode::{
-        CorruptObject, Denied, Internal, MissingObject, NotARepository, RepositoryForgotten, Sha256Unsupported,
-        Shallow, TooManyRefs,
-    };
     let causes = [Cause::Discovered, Cause::Asked, Cause::Reset];
     assert_eq!(serde_json::to_string(&causes).expect("words"), r#"["discovered","asked","reset"]"#);
     let codes = [
-        (NotARepository, "not_a_repository"),
-        (Denied, "denied"),
-        (Sha256Unsupported, "sha256_unsupported"),
-        (Shallow, "shallow"),
-        (CorruptObject, "corrupt_object"),
-        (MissingObject, "missing_object"),
-        (TooManyRefs, "too_many_refs"),
-        (RepositoryForgotten, "repository_forgotten"),
-        (Internal, "internal"),
+        (FailureCode::NotARepository, "not_a_repository"),
+        (FailureCode::Denied, "denied"),
+        (FailureCode::Sha256Unsupported, "sha256_unsupported"),
+        (FailureCode::Shallow, "shallow"),
+        (FailureCode::CorruptObject, "corrupt_object"),
+        (FailureCode::MissingObject, "missing_object"),
+        (FailureCode::TooManyRefs, "too_many_refs"),
+        (FailureCode::RepositoryForgotten, "repository_forgotten"),
+        (FailureCode::HostUnknown, "host_unknown"),
+        (FailureCode::ConnectionRefused, "connection_refused"),
+        (FailureCode::Unreachable, "unreachable"),
+        (FailureCode::ConnectionLost, "connection_lost"),
+        (FailureCode::TlsUntrusted, "tls_untrusted"),
+        (FailureCode::TlsExpired, "tls_expired"),
+        (FailureCode::TlsWrongHost, "tls_wrong_host"),
+        (FailureCode::TlsPinMismatch, "tls_pin_mismatch"),
+        (FailureCode::TlsFailed, "tls_failed"),
+        (FailureCode::Unauthorized, "unauthorized"),
+        (FailureCode::Forbidden, "forbidden"),
+        (FailureCode::RemoteNotFound, "remote_not_found"),
+        (FailureCode::RateLimited, "rate_limited"),
+        (FailureCode::RemoteError, "remote_error"),
+        (FailureCode::NotGit, "not_git"),
+        (FailureCode::DumbServer, "dumb_server"),
+        (FailureCode::RemoteSilent, "remote_silent"),
+        (FailureCode::AddressDenied, "address_denied"),
+        (FailureCode::RedirectedAway, "redirected_away"),
+        (FailureCode::UrlNotAllowed, "url_not_allowed"),
+        (FailureCode::Protocol, "protocol"),
+        (FailureCode::ProxyFailed, "proxy_failed"),
+        (FailureCode::AnswerTooLarge, "answer_too_large"),
+        (FailureCode::Internal, "internal"),
     ];
     for (code, word) in codes {
         assert_eq!(serde_json::to_value(code).expect("a word"), word);

@@ -11,7 +11,7 @@ use std::{
 use keytrail_domain::index_run::batch::CommitSha;
 
 /// Where the tips are.
-pub(in crate::git) const KEPT: &str = "refs/keytrail/kept/";
+const KEPT: &str = "refs/keytrail/kept/";
 
 pub(super) fn read(mirror: &Path) -> io::Result<BTreeSet<CommitSha>> {
     let text = match fs::read_to_string(mirror.join("packed-refs")) {

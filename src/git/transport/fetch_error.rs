@@ -17,16 +17,22 @@ pub enum FetchError {
         sentence: String,
     },
     /// The git program left out folders and files, and it is not there any more.
-    #[error("the mirror was filled by the git program, which is not there any more; install it again, or delete the mirror to fetch everything without it")]
+    #[error(
+        "the mirror was filled by the git program, which is not there any more; install it again, or delete the mirror to fetch everything without it"
+    )]
     MirrorNeedsGit,
     /// The server filtered before, and does not now.
-    #[error("the server no longer leaves folders and files out of what it sends, which this mirror relies on; delete the mirror, it will be fetched anew")]
+    #[error(
+        "the server no longer leaves folders and files out of what it sends, which this mirror relies on; delete the mirror, it will be fetched anew"
+    )]
     MirrorUnusable,
     /// Somebody else fetches into it or tends it.
     #[error("the mirror is being fetched or tended at this moment; it will be tried again")]
     MirrorBusy,
     /// There is too little room on the disk.
-    #[error("the disk of the mirrors has {free} MB free, less than the {floor} MB that are kept free; make room, or move the data folder")]
+    #[error(
+        "the disk of the mirrors has {free} MB free, less than the {floor} MB that are kept free; make room, or move the data folder"
+    )]
     DiskFloor {
         /// Free megabytes.
         free: u64,
@@ -34,7 +40,9 @@ pub enum FetchError {
         floor: u64,
     },
     /// More came than one fetch may bring.
-    #[error("the server sent more than the {quota} MB that one fetch may bring; raise the limit if the repository is meant to be that large")]
+    #[error(
+        "the server sent more than the {quota} MB that one fetch may bring; raise the limit if the repository is meant to be that large"
+    )]
     QuotaExceeded {
         /// The limit in megabytes, rounded up.
         quota: u64,
@@ -76,9 +84,6 @@ impl FetchError {
 
     /// Whether trying again may help without a person doing anything.
     pub const fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::MirrorBusy | Self::DiskFloor { .. } | Self::CorruptPack | Self::BrokeOff | Self::RefsMoved
-        )
+        matches!(self, Self::MirrorBusy | Self::DiskFloor { .. } | Self::CorruptPack | Self::BrokeOff | Self::RefsMoved)
     }
 }

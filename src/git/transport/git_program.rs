@@ -6,6 +6,7 @@ pub(in crate::git) mod invocation;
 mod progress_line;
 pub(in crate::git) mod running;
 mod said;
+mod source;
 
 use std::{
     fmt, io,
@@ -141,7 +142,9 @@ impl GitProgram {
         match self.verdict {
             Verdict::Good => format!("{path} is git {version}; it is used to fetch"),
             Verdict::Vulnerable { fixed_in } => {
-                format!("{path} is git {version}, which has known weaknesses and is not used; install {fixed_in} or newer")
+                format!(
+                    "{path} is git {version}, which has known weaknesses and is not used; install {fixed_in} or newer"
+                )
             }
             Verdict::TooOld { needs } => {
                 format!("{path} is git {version}, which is too old and is not used; install {needs} or newer")

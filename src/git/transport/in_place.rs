@@ -19,6 +19,16 @@ const LONGEST_LINE_FILE: u64 = 64 * 1024;
 /// user (or, under sudo, to the user who called it). This is git's own rule, and holds for root, too. `safe.directory`
 /// is not asked, since it stands in the user's configuration.
 pub(super) fn open(path: &Path) -> Result<OpenedRepository, GitError> {
+    let common_dir = common_dir(path)?;
+    OpenedRepository::at(path, common_dir.clone(), default_branch(&common_dir)?)
+}
+
+/// The folder with the objects of the repository exactly at `path`, checked as for [`open`], without links.
+pub(super) fn git_folder(path: &Path) -> Result<PathBuf, GitError> {
+    fs::canonicalize(common_dir(path)?).map_err(|error| GitError::of_path(path, "opening the repository", error))
+}
+
+fn common_dir(path: &Path) -> Result<PathBuf, GitError> {
     let git_dir = git_dir(path)?;
     let common_dir = match read_line(&git_dir.join("commondir")) {
         Ok(line) => git_dir.join(OsStr::from_bytes(&line)),
@@ -38,7 +48,7 @@ pub(super) fn open(path: &Path) -> Result<OpenedRepository, GitError> {
         Err(error) if is_absent(&error) => {}
         Err(error) => return Err(GitError::of_path(path, "opening the repository", error)),
     }
-    OpenedRepository::at(path, common_dir.clone(), default_branch(&common_dir)?)
+    Ok(common_dir)
 }
 
 /// The folder with HEAD. It is looked for at this path only.

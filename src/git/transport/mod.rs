@@ -3,12 +3,24 @@
 //!
 //! A way is one file here and one arm below. What comes out is the same for all: an [`OpenedRepository`].
 
+mod fetch;
+mod fetch_error;
+mod fetch_progress;
+pub(super) mod git_program;
 mod in_place;
+mod in_process;
+mod room;
 #[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
 
+pub use self::{
+    fetch::{FetchLimits, FetchRequest, FetchSource, Fetched, SLOWEST_BYTES, WantedRef, fetch},
+    fetch_error::FetchError,
+    fetch_progress::{FetchPhase, FetchProgress},
+    git_program::{GitProgram, GitVersion, NoVersion, Verdict},
+};
 use super::{GitError, OpenedRepository};
 
 /// Where a repository is, and so how it is reached.

@@ -1,0 +1,1 @@
+//! What a mirror is made of, and what becomes of it.

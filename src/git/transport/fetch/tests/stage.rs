@@ -1,0 +1,191 @@
+//! A server with a repository, and a mirror to fetch it into.
+
+use std::{collections::BTreeSet, path::PathBuf, process::Command, sync::Arc, sync::atomic::AtomicBool};
+
+use keytrail_domain::{index_run::batch::CommitSha, person::PersonId, remote_url::RemoteUrl};
+use keytrail_test_support::{
+    git_daemon::GitDaemon,
+    repositories::{Repository, Shape, generate},
+};
+use tempfile::TempDir;
+
+use crate::git::{
+    Bounds, GitError, Graph, MAX_REFS, Mirror, OpenedRepository, Progress, WalkRequest, list_refs,
+    mirror::{Filter, TransportKind},
+    remote::{AddressMode, AddressPolicy, Limits, Remote, Trust},
+    transport::{
+        Connection, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram, Verdict, WantedRef,
+        fetch,
+    },
+    walk,
+};
+
+/// How to fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Program,
+    InProcess,
+}
+
+pub(super) const WAYS: [Way; 2] = [Way::Program, Way::InProcess];
+
+impl Way {
+    pub(super) fn kind(self) -> TransportKind {
+        match self {
+            Self::Program => TransportKind::GitProgram,
+            Self::InProcess => TransportKind::InProcess,
+        }
+    }
+
+    /// What a server that filters leaves out.
+    pub(super) fn best_filter(self) -> Filter {
+        match self {
+            Self::Program => Filter::Trees,
+            Self::InProcess => Filter::Everything,
+        }
+    }
+}
+
+/// Who serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Server {
+    Folder,
+    Daemon,
+}
+
+pub(super) const SERVERS: [Server; 2] = [Server::Folder, Server::Daemon];
+
+enum Place {
+    Folder(PathBuf),
+    Remote(Box<Remote>),
+}
+
+pub(super) struct Stage {
+    pub(super) folder: TempDir,
+    pub(super) source: Repository,
+    pub(super) mirror: Mirror,
+    pub(super) limits: FetchLimits,
+    pub(super) progress: FetchProgress,
+    pub(super) cancel: AtomicBool,
+    place: Place,
+    _daemon: Option<GitDaemon>,
+}
+
+/// A remote that may be on this machine.
+pub(super) fn remote(url: &str) -> Remote {
+    let url = RemoteUrl::parse(url).expect("a URL").url;
+    let mode = AddressMode::Listed { hosts: vec![url.host().clone()], networks: Vec::new() };
+    let addresses = Arc::new(AddressPolicy { mode, allow_git_scheme: true, allow_http: true });
+    Remote { url, credential: None, trust: Trust::WebPki, proxy: None, addresses, limits: Limits::default() }
+}
+
+/// The git of this machine, whatever its version: what it does is tested, not whether it may be used.
+pub(super) async fn git_program() -> GitProgram {
+    let found = Command::new("sh").args(["-c", "command -v git"]).output().expect("a shell");
+    let path = PathBuf::from(String::from_utf8_lossy(&found.stdout).trim());
+    let found = GitProgram::find(&[path]).await.expect("git is installed");
+    GitProgram { verdict: Verdict::Good, ..found }
+}
+
+impl Stage {
+    pub(super) fn new(server: Server, shape: &Shape) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = generate(&folder.path().join("made.git"), shape).expect("git fast-import works");
+        let (place, daemon) = match server {
+            Server::Folder => (Place::Folder(source.path.clone()), None),
+            Server::Daemon => {
+                let daemon = GitDaemon::start(folder.path()).expect("git daemon runs");
+                (Place::Remote(Box::new(remote(&daemon.url("made.git")))), Some(daemon))
+            }
+        };
+        Self::of(folder, source, place, daemon)
+    }
+
+    fn of(folder: TempDir, source: Repository, place: Place, daemon: Option<GitDaemon>) -> Self {
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        Self {
+            folder,
+            source,
+            mirror,
+            limits: FetchLimits { free_bytes: 0, ..FetchLimits::default() },
+            progress: FetchProgress::default(),
+            cancel: AtomicBool::new(false),
+            place,
+            _daemon: daemon,
+        }
+    }
+
+    /// The refs that are fetched by default.
+    pub(super) fn refs(&self) -> Vec<WantedRef> {
+        let lines = self
+            .source
+            .git_line(&["for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags", "refs/pull"])
+            .expect("refs");
+        let of_line = |line: &str| {
+            let (sha, name) = line.split_once(' ').expect("two words");
+            WantedRef { name: name.as_bytes().to_vec(), target: sha.parse().expect("a name") }
+        };
+        lines.lines().map(of_line).collect()
+    }
+
+    pub(super) async fn fetch(&self, way: Way) -> Result<Fetched, GitError> {
+        self.fetch_these(way, &self.refs()).await
+    }
+
+    pub(super) async fn fetch_these(&self, way: Way, wanted: &[WantedRef]) -> Result<Fetched, GitError> {
+        let program = git_program().await;
+        self.fetch_by((way == Way::Program).then_some(&program), wanted).await
+    }
+
+    pub(super) async fn fetch_by(
+        &self,
+        program: Option<&GitProgram>,
+        wanted: &[WantedRef],
+    ) -> Result<Fetched, GitError> {
+        let source = match &self.place {
+            Place::Folder(path) => FetchSource::Local(path),
+            Place::Remote(remote) => FetchSource::Remote(remote),
+        };
+        fetch(&FetchRequest {
+            mirror: &self.mirror,
+            source,
+            wanted,
+            program,
+            limits: self.limits,
+            progress: &self.progress,
+            cancel: &self.cancel,
+        })
+        .await
+    }
+
+    /// What git says is on the server.
+    pub(super) fn on_the_server(&self) -> BTreeSet<CommitSha> {
+        let names = self.source.git_line(&["rev-list", "--glob=heads", "--glob=tags", "--glob=pull"]).expect("commits");
+        names.lines().map(|name| name.parse().expect("a name")).collect()
+    }
+
+    /// What our own reader finds in the mirror, from the refs of the server.
+    pub(super) fn in_the_mirror(&self) -> BTreeSet<CommitSha> {
+        let source = Connection::InPlace(self.source.path.clone()).open().expect("the source");
+        let refs = list_refs(&source, &Graph::empty(), MAX_REFS).expect("refs");
+        let request = WalkRequest {
+            refs: &refs,
+            known: &Graph::empty(),
+            after: None,
+            identify: &|_| PersonId::of_keyed_hash(&[0; 32]),
+            cancel: &AtomicBool::new(false),
+            progress: &Progress::default(),
+            bounds: Bounds::default(),
+        };
+        let walked = walk(&self.opened(), &request, &mut |_| Ok(())).expect("every commit is there");
+        (0..walked.new.len()).map(|place| walked.new.cursor(place).expect("in bounds").sha).collect()
+    }
+
+    pub(super) fn opened(&self) -> OpenedRepository {
+        self.mirror.open().expect("a mirror")
+    }
+
+    pub(super) fn has(&self, sha: &str) -> bool {
+        self.opened().reader().exists(sha.parse().expect("a name"))
+    }
+}
