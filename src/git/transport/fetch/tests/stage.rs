@@ -6,6 +6,7 @@ use keytrail_domain::{index_run::batch::CommitSha, person::PersonId, remote_url:
 use keytrail_test_support::{
     git_daemon::GitDaemon,
     repositories::{Repository, Shape, generate},
+    web_server::{Door, WebServer},
 };
 use tempfile::TempDir;
 
@@ -27,7 +28,7 @@ pub(super) enum Way {
     InProcess,
 }
 
-pub(super) const WAYS: [Way; 2] = [Way::Program, Way::InProcess];
+pub(super) const WAYS: [Way; 1] = [Way::Program];
 
 impl Way {
     pub(super) fn kind(self) -> TransportKind {
@@ -51,9 +52,17 @@ impl Way {
 pub(super) enum Server {
     Folder,
     Daemon,
+    Web(Door),
+    Tls,
 }
 
-pub(super) const SERVERS: [Server; 2] = [Server::Folder, Server::Daemon];
+pub(super) const SERVERS: [Server; 5] =
+    [Server::Web(Door::Open), Server::Web(Door::Old), Server::Tls, Server::Daemon, Server::Folder];
+
+/// Every server with every way to fetch from it.
+pub(super) fn all() -> impl Iterator<Item = (Server, Way)> {
+    SERVERS.into_iter().flat_map(|server| WAYS.map(|way| (server, way)))
+}
 
 enum Place {
     Folder(PathBuf),
@@ -68,7 +77,14 @@ pub(super) struct Stage {
     pub(super) progress: FetchProgress,
     pub(super) cancel: AtomicBool,
     place: Place,
-    _daemon: Option<GitDaemon>,
+    pub(super) running: Running,
+}
+
+/// What serves, and ends with the value.
+pub(super) enum Running {
+    Nothing,
+    Daemon(GitDaemon),
+    Web(WebServer),
 }
 
 /// A remote that may be on this machine.
@@ -91,17 +107,23 @@ impl Stage {
     pub(super) fn new(server: Server, shape: &Shape) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let source = generate(&folder.path().join("made.git"), shape).expect("git fast-import works");
-        let (place, daemon) = match server {
-            Server::Folder => (Place::Folder(source.path.clone()), None),
+        let (place, running) = match server {
+            Server::Folder => (Place::Folder(source.path.clone()), Running::Nothing),
             Server::Daemon => {
                 let daemon = GitDaemon::start(folder.path()).expect("git daemon runs");
-                (Place::Remote(Box::new(remote(&daemon.url("made.git")))), Some(daemon))
+                (Place::Remote(Box::new(remote(&daemon.url("made.git")))), Running::Daemon(daemon))
+            }
+            Server::Web(door) => {
+                let web = WebServer::start(folder.path());
+                (Place::Remote(Box::new(remote(&web.url_at(door, "made.git")))), Running::Web(web))
+            }
+            Server::Tls => {
+                let web = WebServer::start(folder.path());
+                let trust = Trust::Authority { pem: web.ca_pem() };
+                let remote = Remote { trust, ..remote(&web.tls_url("made.git")) };
+                (Place::Remote(Box::new(remote)), Running::Web(web))
             }
         };
-        Self::of(folder, source, place, daemon)
-    }
-
-    fn of(folder: TempDir, source: Repository, place: Place, daemon: Option<GitDaemon>) -> Self {
         let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
         Self {
             folder,
@@ -111,7 +133,19 @@ impl Stage {
             progress: FetchProgress::default(),
             cancel: AtomicBool::new(false),
             place,
-            _daemon: daemon,
+            running,
+        }
+    }
+
+    /// Fetches from there from now on.
+    pub(super) fn from(&mut self, remote: Remote) {
+        self.place = Place::Remote(Box::new(remote));
+    }
+
+    pub(super) fn web(&self) -> &WebServer {
+        match &self.running {
+            Running::Web(web) => web,
+            Running::Nothing | Running::Daemon(_) => panic!("this stage has no web server"),
         }
     }
 

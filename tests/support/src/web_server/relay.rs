@@ -1,0 +1,174 @@
+//! A relay before a real server that lets only a part of its answers through. It makes what no real server does on
+//! demand: to die, to stall or to trickle in the middle.
+
+use std::{
+    io::{self, Read, Write},
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+/// What happens to the answers of each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing.
+    None,
+    /// After so many bytes the connection ends.
+    Dies(u64),
+    /// After so many bytes nothing more comes, and the connection stays.
+    Stalls(u64),
+    /// After so many bytes one byte comes each 50 milliseconds.
+    Trickles(u64),
+    /// After so many bytes each byte has its bits turned over.
+    Spoils(u64),
+}
+
+/// A running relay; it ends with the value.
+pub struct Relay {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: Option<thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    upstream: SocketAddr,
+    fault: Fault,
+    ended: AtomicBool,
+    answered: AtomicU64,
+    open: Mutex<Vec<TcpStream>>,
+}
+
+impl Relay {
+    /// Starts one before `upstream`.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub fn start(upstream: SocketAddr, fault: Fault) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = listener.local_addr().expect("a listener has an address");
+        let shared = Arc::new(Shared {
+            upstream,
+            fault,
+            ended: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
+            open: Mutex::default(),
+        });
+        let theirs = shared.clone();
+        let accepting = thread::spawn(move || {
+            for stream in listener.incoming() {
+                if theirs.ended.load(Ordering::SeqCst) {
+                    break;
+                }
+                let shared = theirs.clone();
+                thread::spawn(move || stream.and_then(|stream| shared.connect(stream)));
+            }
+        });
+        Self { address, shared, accepting: Some(accepting) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A URL of the upstream server, by way of the relay.
+    pub fn url(&self, upstream: &str) -> String {
+        upstream.replacen(&self.shared.upstream.to_string(), &self.address.to_string(), 1)
+    }
+
+    /// How many bytes of answers it gave on, over all connections.
+    pub fn answered(&self) -> u64 {
+        self.shared.answered.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    fn connect(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
+        let server = TcpStream::connect(self.upstream)?;
+        {
+            let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            open.extend([client.try_clone()?, server.try_clone()?]);
+        }
+        if self.ended.load(Ordering::SeqCst) {
+            return self.close();
+        }
+        let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+        thread::spawn(move || {
+            let _ = io::copy(&mut from_client, &mut to_server);
+            let _ = to_server.shutdown(Shutdown::Write);
+        });
+        let ended = self.answer(server, &client);
+        let _ = client.shutdown(Shutdown::Both);
+        ended
+    }
+
+    fn answer(&self, mut server: TcpStream, mut client: &TcpStream) -> io::Result<()> {
+        let mut buffer = [0; 16 * 1024];
+        let mut sent = 0_u64;
+        loop {
+            let read = server.read(&mut buffer)?;
+            if read == 0 {
+                return Ok(());
+            }
+            let left = match self.fault {
+                Fault::None => u64::MAX,
+                Fault::Dies(after) | Fault::Stalls(after) | Fault::Trickles(after) | Fault::Spoils(after) => {
+                    after.saturating_sub(sent)
+                }
+            };
+            let (good, rest) = buffer[..read].split_at_mut((read as u64).min(left) as usize);
+            self.give(&mut client, good)?;
+            sent += good.len() as u64;
+            if rest.is_empty() {
+                continue;
+            }
+            match self.fault {
+                Fault::None | Fault::Dies(_) => return Ok(()),
+                Fault::Stalls(_) => {
+                    while !self.ended.load(Ordering::SeqCst) {
+                        thread::sleep(Duration::from_millis(10));
+                    }
+                    return Ok(());
+                }
+                Fault::Trickles(_) => {
+                    for byte in rest.chunks(1) {
+                        thread::sleep(Duration::from_millis(50));
+                        self.give(&mut client, byte)?;
+                    }
+                }
+                Fault::Spoils(_) => {
+                    rest.iter_mut().for_each(|byte| *byte = !*byte);
+                    self.give(&mut client, rest)?;
+                }
+            }
+            sent += rest.len() as u64;
+        }
+    }
+
+    fn give(&self, client: &mut &TcpStream, bytes: &[u8]) -> io::Result<()> {
+        // Before: whoever has read them must find them counted.
+        self.answered.fetch_add(bytes.len() as u64, Ordering::SeqCst);
+        client.write_all(bytes)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        let open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        open.iter().try_for_each(|stream| stream.shutdown(Shutdown::Both))
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.shared.ended.store(true, Ordering::SeqCst);
+        let _ = self.shared.close();
+        // Wakes the thread that waits for connections.
+        drop(TcpStream::connect(self.address));
+        if let Some(accepting) = self.accepting.take() {
+            let _ = accepting.join();
+        }
+    }
+}
