@@ -34,7 +34,14 @@ pub struct Mirror {
 }
 
 /// While it lives, nobody else fetches into the mirror or tends it, in this process or another.
-pub(super) struct MirrorLock(#[expect(dead_code, reason = "closing the file gives the lock back")] File);
+pub(super) struct MirrorLock(File);
+
+impl Drop for MirrorLock {
+    fn drop(&mut self) {
+        // Closing would not do: a program that is being started at this moment has the file open, too.
+        let _ = self.0.unlock();
+    }
+}
 
 impl Mirror {
     /// The mirror in this folder, which is made when it is absent; its parent must be there. What an interrupted

@@ -9,6 +9,7 @@ mod fetch_progress;
 pub(super) mod git_program;
 mod in_place;
 mod in_process;
+mod pace;
 mod room;
 #[cfg(test)]
 mod tests;

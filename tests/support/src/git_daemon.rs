@@ -3,7 +3,7 @@
 
 use std::{
     io,
-    net::{TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
@@ -57,6 +57,11 @@ impl GitDaemon {
             thread::sleep(Duration::from_millis(20));
         }
         Ok(false)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
     /// The URL of a repository below the root.

@@ -3,11 +3,12 @@
 
 mod first_and_next;
 mod stage;
+mod troubles;
 
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use keytrail_domain::index_run::FailureCode;
-use keytrail_test_support::repositories::{Repository, Shape};
+use keytrail_test_support::repositories::Shape;
 
 use self::stage::{Server, Stage, WAYS, Way};
 use super::*;

@@ -25,7 +25,8 @@ use crate::git::{
     remote::RemoteTrouble,
     transport::{
         FetchError, FetchPhase,
-        fetch::{Attempt, Brought, FetchRequest, FetchSource, SLOWEST_BYTES},
+        fetch::{Attempt, Brought, FetchRequest, FetchSource},
+        pace::Pace,
         room,
     },
 };
@@ -38,7 +39,7 @@ const MOST_HEARD: u64 = 256 * 1024 * 1024;
 const IGNORES_FILTERS: &str = "filtering not recognized by server";
 
 /// Fetches these objects, and the history behind them.
-pub(in crate::git) async fn fetch(
+pub(in crate::git::transport) async fn fetch(
     program: &GitProgram,
     request: &FetchRequest<'_>,
     missing: &BTreeSet<CommitSha>,
@@ -135,9 +136,7 @@ struct FetchWatch<'a> {
     heard: u64,
     /// The file that objects are written to; its name is found once.
     torn: Option<PathBuf>,
-    /// What came when progress was last seen.
-    bytes: u64,
-    progressed: Instant,
+    pace: Pace,
     space_checked: Instant,
 }
 
@@ -152,8 +151,7 @@ impl<'a> FetchWatch<'a> {
             said: Vec::new(),
             heard: 0,
             torn: None,
-            bytes: 0,
-            progressed: Instant::now(),
+            pace: Pace::new(request.limits.silence),
             space_checked: Instant::now(),
         }
     }
@@ -214,7 +212,7 @@ impl Watch for FetchWatch<'_> {
         }
         // While objects come, only objects count: git tells of a trickle once a second.
         if progress.phase() != FetchPhase::Receiving {
-            self.progressed = Instant::now();
+            self.pace.word();
         }
         Ok(())
     }
@@ -226,9 +224,7 @@ impl Watch for FetchWatch<'_> {
         }
         if let Some(received) = self.received() {
             room::check_quota(received, &request.limits)?;
-            if received >= self.bytes + SLOWEST_BYTES {
-                self.bytes = received;
-                self.progressed = Instant::now();
+            if self.pace.bytes(received) {
                 request.progress.set_bytes(received);
             }
         }
@@ -236,7 +232,7 @@ impl Watch for FetchWatch<'_> {
             self.space_checked = Instant::now();
             room::check_free(request.mirror.path(), &request.limits)?;
         }
-        if self.progressed.elapsed() > request.limits.silence {
+        if self.pace.is_silent() {
             return Err(silent(request).into());
         }
         Ok(())

@@ -57,7 +57,7 @@ pub(super) enum Server {
 }
 
 pub(super) const SERVERS: [Server; 5] =
-    [Server::Web(Door::Open), Server::Web(Door::Old), Server::Tls, Server::Daemon, Server::Folder];
+    [Server::Daemon, Server::Folder, Server::Web(Door::Open), Server::Web(Door::Old), Server::Tls];
 
 /// Every server with every way to fetch from it.
 pub(super) fn all() -> impl Iterator<Item = (Server, Way)> {
@@ -142,6 +142,50 @@ impl Stage {
         self.place = Place::Remote(Box::new(remote));
     }
 
+    /// The same server, and a new mirror.
+    pub(super) fn again(&self, remote: Remote) -> Afresh<'_> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        Afresh { _folder: folder, mirror, remote, stage: self }
+    }
+
+    /// Gives the folder of the source another name.
+    pub(super) fn move_source(&mut self, name: &str) {
+        let moved = self.source.path.with_file_name(name);
+        std::fs::rename(&self.source.path, &moved).expect("a folder");
+        self.source.path = moved.clone();
+        self.place = Place::Folder(moved);
+    }
+
+    /// Files of packs that are not whole.
+    pub(super) fn torn(&self) -> Vec<String> {
+        let names = std::fs::read_dir(self.mirror.packs()).expect("a folder");
+        let names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        names.filter(|name| !name.starts_with("pack-")).collect()
+    }
+
+    pub(super) fn packs(&self) -> usize {
+        let entries = std::fs::read_dir(self.mirror.packs()).expect("a folder");
+        entries
+            .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "pack")))
+            .count()
+    }
+
+    /// What stands in the small files of the mirror.
+    pub(super) fn text_in_the_mirror(&self) -> String {
+        let entries = std::fs::read_dir(self.mirror.path()).expect("a folder");
+        let files = entries.map(|entry| entry.expect("an entry").path()).filter(|path| path.is_file());
+        files.map(|path| String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned()).collect()
+    }
+
+    /// Processes whose working folder is the mirror, which is where the git program is run.
+    pub(super) fn processes_in_the_mirror(&self) -> usize {
+        let of_mirror = |entry: &std::fs::DirEntry| {
+            std::fs::read_link(entry.path().join("cwd")).is_ok_and(|folder| folder == self.mirror.path())
+        };
+        std::fs::read_dir("/proc").expect("Linux").flatten().filter(of_mirror).count()
+    }
+
     pub(super) fn web(&self) -> &WebServer {
         match &self.running {
             Running::Web(web) => web,
@@ -221,5 +265,29 @@ impl Stage {
 
     pub(super) fn has(&self, sha: &str) -> bool {
         self.opened().reader().exists(sha.parse().expect("a name"))
+    }
+}
+
+/// Another mirror of the same server.
+pub(super) struct Afresh<'a> {
+    _folder: TempDir,
+    mirror: Mirror,
+    remote: Remote,
+    stage: &'a Stage,
+}
+
+impl Afresh<'_> {
+    pub(super) async fn fetch(&self, way: Way) -> Result<Fetched, GitError> {
+        let program = git_program().await;
+        fetch(&FetchRequest {
+            mirror: &self.mirror,
+            source: FetchSource::Remote(&self.remote),
+            wanted: &self.stage.refs(),
+            program: (way == Way::Program).then_some(&program),
+            limits: self.stage.limits,
+            progress: &self.stage.progress,
+            cancel: &self.stage.cancel,
+        })
+        .await
     }
 }
