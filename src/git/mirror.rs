@@ -170,6 +170,14 @@ impl Mirror {
                 removed += 1;
             }
         }
+        // A server of files only gives objects one by one; nothing here relies on them.
+        for entry in fs::read_dir(self.path.join("objects")).map_err(removing)? {
+            let entry = entry.map_err(removing)?;
+            if entry.file_name().len() == 2 {
+                fs::remove_dir_all(entry.path()).map_err(removing)?;
+                removed += 1;
+            }
+        }
         Ok(removed)
     }
 

@@ -9,6 +9,7 @@ mod advertisement;
 mod answer;
 mod folder;
 mod git_stream;
+mod http;
 mod pack_sink;
 mod packets;
 mod question;
@@ -20,9 +21,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use keytrail_domain::{index_run::batch::CommitSha, remote_url::Scheme};
+use keytrail_domain::{index_run::batch::CommitSha, remote_url::{Scheme, SchemeRefused},
+};
 use tokio::sync::mpsc;
 
+pub(super) use self::http::diagnose;
 use self::{
     answer::{Part, Parts},
     pack_sink::{PackSink, Shared},
@@ -37,6 +40,8 @@ use crate::git::{GitError, remote::RemoteTrouble};
 
 /// Parts of a pack that wait to be written: 64 KiB each at most.
 const PARTS_AHEAD: usize = 64;
+/// Objects that are asked for at once: 50 bytes each, and many a server takes no more than a megabyte.
+const MOST_WANTS: usize = 8192;
 /// How often somebody looks whether to stop.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -100,15 +105,30 @@ async fn work(
         FetchSource::Remote(remote) => remote,
         FetchSource::Local(path) => return folder::fetch(path, request, missing, kept, shared).await,
     };
-    let question = Question { wants: missing.clone(), haves: question::haves(request.mirror, kept).await? };
-    let reach = remote.reach().await?;
-    match remote.url.scheme() {
-        Scheme::Git => {
-            let incoming = git_stream::ask(remote, &reach, &question, request).await?;
-            receive(request, incoming, shared).await
-        }
-        Scheme::Http | Scheme::Https | Scheme::Ssh => Err(FetchError::GitMissing.into()),
+    let mut all = Brought::default();
+    let mut kept = kept.clone();
+    let missing: Vec<CommitSha> = missing.iter().copied().collect();
+    // What came with one question is told with the next.
+    for wants in missing.chunks(MOST_WANTS) {
+        let question = Question { wants, haves: question::haves(request.mirror, &kept).await? };
+        let brought = match remote.url.scheme() {
+            Scheme::Http | Scheme::Https => {
+                let greeted = http::greet(remote, request).await?;
+                receive(request, greeted.ask(&question).await?, shared).await?
+            }
+            Scheme::Git => {
+                let reach = remote.reach().await?;
+                let incoming = git_stream::ask(remote, &reach, &question, request).await?;
+                receive(request, incoming, shared).await?
+            }
+            Scheme::Ssh => {
+                return Err(remote.trouble(RemoteTrouble::UrlNotAllowed { reason: SchemeRefused::Ssh }));
+            }
+        };
+        all = Brought { bytes: all.bytes + brought.bytes, objects: all.objects + brought.objects };
+        kept.extend(wants);
     }
+    Ok(all)
 }
 
 /// Takes the pack out of an answer and has it written.

@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use keytrail_domain::index_run::batch::CommitSha;
+use keytrail_domain::{index_run::batch::CommitSha, remote_url::Scheme};
 
 use super::{
     GitProgram,
@@ -26,6 +26,7 @@ use crate::git::{
     transport::{
         FetchError, FetchPhase,
         fetch::{Attempt, Brought, FetchRequest, FetchSource},
+        in_process,
         pace::Pace,
         room,
     },
@@ -79,10 +80,17 @@ pub(in crate::git::transport) async fn fetch(
         if ending.signal.is_some() {
             return Err(GitError::transient("running the git program", io::Error::other("it was killed")));
         }
-        return Err(said::error(&said, request.source));
+        return Err(because(said::error(&said, request.source), request).await);
     }
     let new: Vec<(PathBuf, u64)> =
         packs(&mirror.packs())?.into_iter().filter(|found| !before.contains(found)).collect();
+    if request.progress.total() == 0 && (!new.is_empty() || has_loose_objects(mirror.path())?) {
+        // The program downloads files, one by one and unfiltered, from a server that cannot do better.
+        remove(new.iter().map(|(path, _)| path.as_path()));
+        if let FetchSource::Remote(remote) = request.source {
+            return Err(remote.trouble(RemoteTrouble::DumbServer));
+        }
+    }
     let bytes = new.iter().map(|(_, bytes)| bytes).sum();
     request.progress.set_bytes(bytes);
     if let Err(error) = room::check_quota(bytes, &request.limits) {
@@ -91,6 +99,28 @@ pub(in crate::git::transport) async fn fetch(
         return Err(error);
     }
     Ok(Attempt::Done(Brought { bytes, objects: request.progress.objects() }))
+}
+
+/// What our own client says of a server that the program failed with: it tells more apart, and knows whoever asks a
+/// proxy or another TLS library. The program's word stands for what it met while objects came.
+async fn because(said: GitError, request: &FetchRequest<'_>) -> GitError {
+    let of_server = match &said {
+        GitError::Remote(_) | GitError::Fetch(FetchError::Refused { .. }) => true,
+        _ => false,
+    };
+    match request.source {
+        FetchSource::Remote(remote) if of_server && matches!(remote.url.scheme(), Scheme::Http | Scheme::Https) => {
+            in_process::diagnose(remote, request).await.unwrap_or(said)
+        }
+        _ => said,
+    }
+}
+
+/// Objects outside packs, which a fetch never makes here.
+fn has_loose_objects(mirror: &Path) -> Result<bool, GitError> {
+    let folder = mirror.join("objects");
+    let mut entries = fs::read_dir(&folder).map_err(|error| GitError::of_path(&folder, "listing objects", error))?;
+    Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().len() == 2)))
 }
 
 /// Packs that are whole, with their bytes.

@@ -22,6 +22,11 @@ pub(super) struct Advertisement {
 }
 
 impl Advertisement {
+    /// What the server speaks, as soon as it is known.
+    pub(super) const fn dialect(&self) -> Option<Dialect> {
+        self.dialect
+    }
+
     /// `Some` when it is whole.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Dialect>, NoPacket> {
         self.packets.push(bytes);

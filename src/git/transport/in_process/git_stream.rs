@@ -40,14 +40,14 @@ impl Incoming for GitStream {
 pub(super) async fn ask(
     remote: &Remote,
     reach: &Reach,
-    question: &Question,
+    question: &Question<'_>,
     request: &FetchRequest<'_>,
 ) -> Result<GitStream, GitError> {
     let asked = tokio::time::timeout(request.limits.silence, asked(remote, reach, question));
     asked.await.map_err(|_| remote.trouble(RemoteTrouble::Silent))?
 }
 
-async fn asked(remote: &Remote, reach: &Reach, question: &Question) -> Result<GitStream, GitError> {
+async fn asked(remote: &Remote, reach: &Reach, question: &Question<'_>) -> Result<GitStream, GitError> {
     let broke_off = |_| GitError::from(FetchError::BrokeOff);
     let Reach::Direct(addresses) = reach else {
         // An HTTP proxy speaks HTTP.

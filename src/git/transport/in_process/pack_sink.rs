@@ -82,6 +82,8 @@ impl Shared {
 /// A pack that is being written.
 pub(super) struct PackSink<'a> {
     indexer: git2::Indexer<'a>,
+    /// Objects and bytes of packs that this fetch brought before.
+    before: (u64, u64),
     /// The indexer looks into it until its own end, and does not hold it: it stands behind.
     _objects: git2::Odb<'a>,
     shared: &'a Shared,
@@ -95,14 +97,15 @@ impl<'a> PackSink<'a> {
         // Checked for being complete: everything that an object names is in the pack or here already.
         let mut indexer = git2::Indexer::new(Some(&odb), &objects.join("pack"), 0, true)
             .map_err(|error| GitError::transient("writing what was fetched", error))?;
-        indexer.progress(|progress| {
-            shared.objects.store(progress.received_objects() as u64, Ordering::Relaxed);
-            shared.total.store(progress.total_objects() as u64, Ordering::Relaxed);
+        let before = (shared.total.load(Ordering::Relaxed), shared.received());
+        indexer.progress(move |progress| {
+            shared.objects.store(before.0 + progress.received_objects() as u64, Ordering::Relaxed);
+            shared.total.store(before.0 + progress.total_objects() as u64, Ordering::Relaxed);
             let all = progress.total_objects() > 0 && progress.received_objects() == progress.total_objects();
             shared.resolving.store(all, Ordering::Relaxed);
             !shared.stop.load(Ordering::Relaxed)
         });
-        Ok(Self { indexer, _objects: odb, shared })
+        Ok(Self { indexer, before, _objects: odb, shared })
     }
 
     /// Takes the next bytes.
@@ -113,13 +116,13 @@ impl<'a> PackSink<'a> {
 
     /// Makes the pack readable.
     pub(super) fn finish(self) -> Result<Brought, GitError> {
-        let Self { indexer, _objects: objects, shared } = self;
+        let Self { indexer, before, _objects: objects, shared } = self;
         let committed = indexer.commit();
         drop(objects);
         match committed {
             Ok(_) => {
-                let objects = shared.total.load(Ordering::Relaxed);
-                Ok(Brought { bytes: shared.received(), objects })
+                let objects = shared.total.load(Ordering::Relaxed) - before.0;
+                Ok(Brought { bytes: shared.received() - before.1, objects })
             }
             Err(error) => Err(damaged(shared, error.class())),
         }

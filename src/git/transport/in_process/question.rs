@@ -18,12 +18,12 @@ use crate::git::{
 const MOST_HAVES: usize = 1024;
 
 /// A question.
-pub(super) struct Question {
-    pub(super) wants: BTreeSet<CommitSha>,
+pub(super) struct Question<'a> {
+    pub(super) wants: &'a [CommitSha],
     pub(super) haves: Vec<CommitSha>,
 }
 
-impl Question {
+impl Question<'_> {
     /// As `gitprotocol-v2` (command `fetch`) and `gitprotocol-pack` have it. Deltas against objects that are not in
     /// the pack are not asked for: a pack stands alone.
     pub(super) fn text(&self, dialect: Dialect) -> Vec<u8> {
@@ -34,13 +34,13 @@ impl Question {
                 line(&mut out, b"agent=git/2.0-keytrail\n");
                 out.extend_from_slice(DELIMITER);
                 line(&mut out, b"ofs-delta\n");
-                for want in &self.wants {
+                for want in self.wants {
                     line(&mut out, format!("want {want}\n").as_bytes());
                 }
             }
             Dialect::Old => {
                 let mut capabilities = " ofs-delta side-band-64k agent=git/2.0-keytrail";
-                for want in &self.wants {
+                for want in self.wants {
                     line(&mut out, format!("want {want}{capabilities}\n").as_bytes());
                     capabilities = "";
                 }
@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn a_question_is_written_as_the_protocol_has_it() {
         let (want, have) = (CommitSha([1; 20]), CommitSha([2; 20]));
-        let question = Question { wants: [want].into(), haves: vec![have] };
+        let question = Question { wants: &[want], haves: vec![have] };
         let (want, have) = ("01".repeat(20), "02".repeat(20));
         assert_eq!(
             String::from_utf8_lossy(&question.text(Dialect::Two)),

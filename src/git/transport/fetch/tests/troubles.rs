@@ -124,6 +124,7 @@ async fn a_stopped_fetch_leaves_the_mirror_as_it_was_and_nothing_running() {
 async fn what_servers_answer_has_one_word_each() {
     for way in WAYS {
         let mut stage = Stage::new(Server::Web(Door::Open), &Shape { commits: 10, ..Shape::default() });
+        stage.source.git(&["update-server-info"]).expect("the files of a dumb server");
         let cases: [(Door, FailureCode); 7] = [
             (Door::Private, FailureCode::Unauthorized),
             (Door::Forbidden, FailureCode::Forbidden),
