@@ -21,6 +21,7 @@ pub mod person;
 pub mod policy;
 pub mod proxy_url;
 pub mod recorded;
+pub mod ref_selection;
 pub mod remote_url;
 pub mod repository;
 pub mod secret_ref;

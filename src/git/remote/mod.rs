@@ -2,6 +2,14 @@
 //! listing of refs and by the transports that fetch. It never keeps a secret longer than the value that it came in.
 
 pub mod address;
+mod advertisement;
+mod classify;
+mod client;
+mod ls_refs;
+mod pkt_line;
+#[cfg(test)]
+mod tests;
+mod tls;
 mod trouble;
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
@@ -12,6 +20,8 @@ use zeroize::Zeroizing;
 
 pub use self::{
     address::{AddressMode, AddressPolicy},
+    advertisement::ListedRef,
+    ls_refs::{Listed, list_remote_refs},
     trouble::{RemoteError, RemoteTrouble},
 };
 use super::GitError;
