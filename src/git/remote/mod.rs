@@ -4,9 +4,9 @@
 pub mod address;
 mod advertisement;
 mod classify;
-mod client;
-mod ls_refs;
-mod pkt_line;
+pub(in crate::git) mod client;
+pub(in crate::git) mod ls_refs;
+pub(in crate::git) mod pkt_line;
 #[cfg(test)]
 mod tests;
 mod tls;

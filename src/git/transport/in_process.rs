@@ -11,7 +11,6 @@ mod folder;
 mod git_stream;
 mod http;
 mod pack_sink;
-mod packets;
 mod question;
 
 use std::{
@@ -20,8 +19,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use keytrail_domain::{index_run::batch::CommitSha, remote_url::{Scheme, SchemeRefused},
+use keytrail_domain::{
+    index_run::batch::CommitSha,
+    remote_url::{Scheme, SchemeRefused},
 };
 use tokio::sync::mpsc;
 
@@ -47,13 +47,13 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// The bytes of an answer, as they come.
 trait Incoming {
-    /// `None` at the end.
-    async fn next(&mut self) -> Result<Option<Bytes>, GitError>;
+    /// Appends what comes next; `false` at the end.
+    async fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, GitError>;
 }
 
 /// What the thread that writes is given.
 enum Work {
-    Part(Bytes),
+    Part(Vec<u8>),
     /// The server said that this is all.
     End,
 }
@@ -145,14 +145,13 @@ async fn receive(
     let mut parts = Parts::default();
     let mut begun = false;
     let ended = 'receive: loop {
-        let left = tokio::time::timeout(request.limits.silence, incoming.next()).await;
-        let chunk = match left {
+        let left = tokio::time::timeout(request.limits.silence, incoming.fill(parts.buffer())).await;
+        match left {
             Err(_) => break Err(remote.trouble(RemoteTrouble::Silent)),
             Ok(Err(error)) => break Err(error),
-            Ok(Ok(None)) => break Err(FetchError::BrokeOff.into()),
-            Ok(Ok(Some(chunk))) => chunk,
-        };
-        parts.push(&chunk);
+            Ok(Ok(false)) => break Err(FetchError::BrokeOff.into()),
+            Ok(Ok(true)) => {}
+        }
         loop {
             let sent = match parts.next() {
                 Err(what) => break 'receive Err(what.error(remote)),

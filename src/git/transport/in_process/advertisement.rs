@@ -1,7 +1,7 @@
 //! The first words of a server: which protocol it speaks. Called before a question is asked; refs that an old server
 //! lists there are passed over, since they were listed before.
 
-use super::packets::{NoPacket, Packet, Packets};
+use crate::git::remote::pkt_line::{BadLength, Packet, PktDecoder};
 
 /// What a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) enum Dialect {
 /// Reads an advertisement to its end.
 #[derive(Default)]
 pub(super) struct Advertisement {
-    packets: Packets,
+    packets: PktDecoder,
     /// `# service=…` and a flush come first over HTTP.
     service: bool,
     dialect: Option<Dialect>,
@@ -27,21 +27,25 @@ impl Advertisement {
         self.dialect
     }
 
+    /// Where to append what is read.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        self.packets.buffer()
+    }
+
     /// `Some` when it is whole.
-    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Option<Dialect>, NoPacket> {
-        self.packets.push(bytes);
-        while let Some(packet) = self.packets.next()? {
+    pub(super) fn read(&mut self) -> Result<Option<Dialect>, BadLength> {
+        while let Some(packet) = self.packets.take()? {
             match packet {
                 Packet::Data(line) if line.starts_with(b"# service=") => self.service = true,
-                Packet::Data(line) if line.starts_with(b"ERR ") => return Err(NoPacket),
+                Packet::Data(line) if line.starts_with(b"ERR ") => return Err(BadLength),
                 Packet::Data(line) if self.dialect.is_none() => {
                     let two = line.trim_ascii_end() == b"version 2";
                     self.dialect = Some(if two { Dialect::Two } else { Dialect::Old });
                 }
                 Packet::Data(_) => {}
                 Packet::Flush if self.service && self.dialect.is_none() => self.service = false,
-                Packet::Flush => return self.dialect.map(Some).ok_or(NoPacket),
-                Packet::Delimiter | Packet::ResponseEnd => return Err(NoPacket),
+                Packet::Flush => return self.dialect.map(Some).ok_or(BadLength),
+                Packet::Delimiter | Packet::ResponseEnd => return Err(BadLength),
             }
         }
         Ok(None)

@@ -1,12 +1,12 @@
 //! The answer to a question, taken apart while it comes: the pack, and words beside it. It never keeps what the server
 //! says in words.
 
-use bytes::{Buf as _, Bytes};
-
-use super::packets::{NoPacket, Packet, Packets};
 use crate::git::{
     GitError,
-    remote::{Remote, RemoteTrouble},
+    remote::{
+        Remote, RemoteTrouble,
+        pkt_line::{BadLength, Packet, PktDecoder},
+    },
     transport::FetchError,
 };
 
@@ -14,7 +14,7 @@ use crate::git::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
     /// The next bytes of the pack.
-    Pack(Bytes),
+    Pack(Vec<u8>),
     /// Something else, such as how far the server is.
     Word,
     /// That was all.
@@ -32,8 +32,8 @@ pub(super) enum Wrong {
     Failed,
 }
 
-impl From<NoPacket> for Wrong {
-    fn from(_: NoPacket) -> Self {
+impl From<BadLength> for Wrong {
+    fn from(_: BadLength) -> Self {
         Self::NoPacket
     }
 }
@@ -52,19 +52,20 @@ impl Wrong {
 /// then both send bands: 1 is the pack, 2 words, 3 a failure.
 #[derive(Default)]
 pub(super) struct Parts {
-    packets: Packets,
+    packets: PktDecoder,
     begun: bool,
 }
 
 impl Parts {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        self.packets.push(bytes);
+    /// Where to append what is read.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        self.packets.buffer()
     }
 
     /// The next that is whole; `None` when more bytes are needed.
     pub(super) fn next(&mut self) -> Result<Option<Part>, Wrong> {
-        let Some(packet) = self.packets.next()? else { return Ok(None) };
-        let mut line = match packet {
+        let Some(packet) = self.packets.take()? else { return Ok(None) };
+        let line = match packet {
             Packet::Data(line) => line,
             Packet::Flush if self.begun => return Ok(Some(Part::End)),
             Packet::Flush | Packet::Delimiter | Packet::ResponseEnd => return Err(Wrong::NoPacket),
@@ -73,8 +74,7 @@ impl Parts {
         match band {
             1 => {
                 self.begun = true;
-                line.advance(1);
-                Ok(Some(Part::Pack(line)))
+                Ok(Some(Part::Pack(line[1..].to_vec())))
             }
             2 => Ok(Some(Part::Word)),
             3 => Err(refusal(&line[1..])),
@@ -97,15 +97,17 @@ fn refusal(words: &[u8]) -> Wrong {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::packets::line, *};
+    use super::*;
 
     fn parts(packets: &[&[u8]]) -> Result<Vec<Part>, Wrong> {
         let mut bytes = Vec::new();
         for packet in packets {
-            if packet.is_empty() { bytes.extend_from_slice(b"0000") } else { line(&mut bytes, packet) }
+            let length = if packet.is_empty() { 0 } else { packet.len() + 4 };
+            bytes.extend_from_slice(format!("{length:04x}").as_bytes());
+            bytes.extend_from_slice(packet);
         }
         let mut parts = Parts::default();
-        parts.push(&bytes);
+        parts.buffer().extend_from_slice(&bytes);
         let mut found = Vec::new();
         while let Some(part) = parts.next()? {
             found.push(part);
@@ -117,7 +119,7 @@ mod tests {
     fn the_pack_is_taken_out_of_answers_of_both_protocols() {
         for opening in [b"packfile\n".as_slice(), b"NAK\n", b"ACK 0101010101010101010101010101010101010101\n"] {
             let found = parts(&[opening, b"\x02counting", b"\x01PA", b"\x01CK", b""]).expect("an answer");
-            let pack = |bytes: &'static [u8]| Part::Pack(Bytes::from_static(bytes));
+            let pack = |bytes: &'static [u8]| Part::Pack(bytes.to_vec());
             assert_eq!(found, [Part::Word, Part::Word, pack(b"PA"), pack(b"CK"), Part::End]);
         }
     }

@@ -1,7 +1,6 @@
 //! A question over `git://`: one connection to a checked address, which is encrypted and proved by nothing. Called on
 //! behalf of the in-process transport.
 
-use bytes::{Bytes, BytesMut};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -10,7 +9,6 @@ use tokio::{
 use super::{
     Incoming,
     advertisement::{Advertisement, Dialect},
-    packets,
     question::Question,
 };
 use crate::git::{
@@ -22,15 +20,13 @@ use crate::git::{
 /// The answer on its way.
 pub(super) struct GitStream {
     stream: TcpStream,
-    buffer: BytesMut,
 }
 
 impl Incoming for GitStream {
-    async fn next(&mut self) -> Result<Option<Bytes>, GitError> {
-        self.buffer.reserve(64 * 1024);
-        match self.stream.read_buf(&mut self.buffer).await {
-            Ok(0) => Ok(None),
-            Ok(_) => Ok(Some(self.buffer.split().freeze())),
+    async fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, GitError> {
+        buffer.reserve(64 * 1024);
+        match self.stream.read_buf(buffer).await {
+            Ok(count) => Ok(count > 0),
             Err(_) => Err(FetchError::BrokeOff.into()),
         }
     }
@@ -59,17 +55,20 @@ async fn asked(remote: &Remote, reach: &Reach, question: &Question<'_>) -> Resul
         Ok(Err(_)) => return Err(remote.trouble(RemoteTrouble::ConnectionRefused)),
         Err(_) => return Err(remote.trouble(RemoteTrouble::Unreachable)),
     };
-    let mut incoming = GitStream { stream, buffer: BytesMut::new() };
+    let mut incoming = GitStream { stream };
     let path = remote.url.decoded_path().map_err(|_| remote.trouble(RemoteTrouble::NotFound))?;
-    let mut first = Vec::new();
     let host = format!("{}:{}", remote.url.host(), remote.url.port());
-    packets::line(&mut first, format!("git-upload-pack {path}\0host={host}\0\0version=2\0").as_bytes());
-    incoming.stream.write_all(&first).await.map_err(broke_off)?;
+    // Older daemons take a line feed for a part of the last word, so there is none.
+    let first = format!("git-upload-pack {path}\0host={host}\0\0version=2\0");
+    let first = format!("{:04x}{first}", first.len() + 4);
+    incoming.stream.write_all(first.as_bytes()).await.map_err(broke_off)?;
     let mut advertisement = Advertisement::default();
     let dialect: Dialect = loop {
         // git daemon closes the connection when it does not export what was asked for.
-        let Some(bytes) = incoming.next().await? else { return Err(remote.trouble(RemoteTrouble::NotFound)) };
-        match advertisement.push(&bytes) {
+        if !incoming.fill(advertisement.buffer()).await? {
+            return Err(remote.trouble(RemoteTrouble::NotFound));
+        }
+        match advertisement.read() {
             Ok(Some(dialect)) => break dialect,
             Ok(None) => {}
             Err(_) => return Err(remote.trouble(RemoteTrouble::NotFound)),

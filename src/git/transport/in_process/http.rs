@@ -1,8 +1,6 @@
 //! A question over HTTP, by the one client that is checked. Called on behalf of the in-process transport, and by the
 //! git program's when it failed, to learn why.
 
-use bytes::Bytes;
-
 use super::{
     Incoming,
     advertisement::{Advertisement, Dialect},
@@ -22,15 +20,12 @@ use crate::git::{
 pub(super) struct HttpAnswer(Answer);
 
 impl Incoming for HttpAnswer {
-    async fn next(&mut self) -> Result<Option<Bytes>, GitError> {
-        let mut buffer = Vec::new();
-        match self.0.fill(&mut buffer).await {
-            Ok(true) => Ok(Some(buffer.into())),
-            Ok(false) => Ok(None),
+    async fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, GitError> {
+        match self.0.fill(buffer).await {
             Err(GitError::Remote(error)) if error.trouble == RemoteTrouble::ConnectionLost => {
                 Err(FetchError::BrokeOff.into())
             }
-            Err(error) => Err(error),
+            other => other,
         }
     }
 }
@@ -54,11 +49,10 @@ pub(super) async fn greet(remote: &Remote, request: &FetchRequest<'_>) -> Result
     let mut advertisement = Advertisement::default();
     let breaks = || remote.trouble(RemoteTrouble::Protocol { what: "its first words are not git's" });
     loop {
-        let mut buffer = Vec::new();
-        if !answer.fill(&mut buffer).await? {
+        if !answer.fill(advertisement.buffer()).await? {
             return Err(breaks());
         }
-        let whole = advertisement.push(&buffer).map_err(|_| breaks())?;
+        let whole = advertisement.read().map_err(|_| breaks())?;
         // An old server goes on with all its refs, which were listed before.
         let old = advertisement.dialect() == Some(Dialect::Old);
         if let Some(dialect) = whole.or(old.then_some(Dialect::Old)) {

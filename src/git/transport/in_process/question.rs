@@ -5,17 +5,18 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::{
-    advertisement::Dialect,
-    packets::{DELIMITER, FLUSH, line},
-};
+use super::advertisement::Dialect;
 use crate::git::{
     GitError, Mirror,
     commit_object::{self, Signature},
+    remote::pkt_line::{push_delimiter, push_flush, push_line},
 };
 
 /// The most tips that a server is told of; a tip stands for all that is behind it, and the newest stand for most.
 const MOST_HAVES: usize = 1024;
+
+/// Whom a server's log names.
+const AGENT: &str = "agent=git/2.0-keytrail";
 
 /// A question.
 pub(super) struct Question<'a> {
@@ -30,29 +31,30 @@ impl Question<'_> {
         let mut out = Vec::with_capacity(50 * (self.wants.len() + self.haves.len()) + 200);
         match dialect {
             Dialect::Two => {
-                line(&mut out, b"command=fetch\n");
-                line(&mut out, b"agent=git/2.0-keytrail\n");
-                out.extend_from_slice(DELIMITER);
-                line(&mut out, b"ofs-delta\n");
+                push_line(&mut out, "command=fetch");
+                push_line(&mut out, AGENT);
+                push_delimiter(&mut out);
+                push_line(&mut out, "ofs-delta");
                 for want in self.wants {
-                    line(&mut out, format!("want {want}\n").as_bytes());
+                    push_line(&mut out, &format!("want {want}"));
                 }
             }
             Dialect::Old => {
-                let mut capabilities = " ofs-delta side-band-64k agent=git/2.0-keytrail";
+                let first = format!(" ofs-delta side-band-64k {AGENT}");
+                let mut capabilities = first.as_str();
                 for want in self.wants {
-                    line(&mut out, format!("want {want}{capabilities}\n").as_bytes());
+                    push_line(&mut out, &format!("want {want}{capabilities}"));
                     capabilities = "";
                 }
-                out.extend_from_slice(FLUSH);
+                push_flush(&mut out);
             }
         }
         for have in &self.haves {
-            line(&mut out, format!("have {have}\n").as_bytes());
+            push_line(&mut out, &format!("have {have}"));
         }
-        line(&mut out, b"done\n");
+        push_line(&mut out, "done");
         if dialect == Dialect::Two {
-            out.extend_from_slice(FLUSH);
+            push_flush(&mut out);
         }
         out
     }

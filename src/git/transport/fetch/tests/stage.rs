@@ -28,7 +28,7 @@ pub(super) enum Way {
     InProcess,
 }
 
-pub(super) const WAYS: [Way; 1] = [Way::Program];
+pub(super) const WAYS: [Way; 2] = [Way::Program, Way::InProcess];
 
 impl Way {
     pub(super) fn kind(self) -> TransportKind {
