@@ -11,6 +11,7 @@ pub mod mirror;
 mod opened;
 mod refs;
 pub mod remote;
+mod tend;
 pub mod transport;
 mod walk;
 
@@ -20,5 +21,6 @@ pub use self::{
     mirror::Mirror,
     opened::OpenedRepository,
     refs::{MAX_REFS, Ref, RefList, in_rank, list_refs, moved},
+    tend::{Tended, tend},
     walk::{Bounds, NewCommits, Person, Phase, Progress, Stop, WalkRequest, Walked, WalkedBatch, walk},
 };

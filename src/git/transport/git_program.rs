@@ -7,6 +7,8 @@ mod progress_line;
 pub(in crate::git) mod running;
 mod said;
 mod source;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt, io,

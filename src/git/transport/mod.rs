@@ -16,6 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub(super) use self::room::check_free;
 pub use self::{
     fetch::{FetchLimits, FetchRequest, FetchSource, Fetched, SLOWEST_BYTES, WantedRef, fetch},
     fetch_error::FetchError,

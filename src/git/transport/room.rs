@@ -8,7 +8,7 @@ use crate::git::GitError;
 const MEGABYTE: u64 = 1_000_000;
 
 /// Whether the mirror's disk has the room that is to be kept free.
-pub(super) fn check_free(mirror: &Path, limits: &FetchLimits) -> Result<(), GitError> {
+pub(in crate::git) fn check_free(mirror: &Path, limits: &FetchLimits) -> Result<(), GitError> {
     let found = rustix::fs::statvfs(mirror)
         .map_err(|error| GitError::transient("asking for the free room of the disk", std::io::Error::from(error)))?;
     let free = found.f_bavail.saturating_mul(found.f_frsize);

@@ -70,7 +70,7 @@ enum Place {
 }
 
 pub(super) struct Stage {
-    pub(super) folder: TempDir,
+    _folder: TempDir,
     pub(super) source: Repository,
     pub(super) mirror: Mirror,
     pub(super) limits: FetchLimits,
@@ -126,7 +126,7 @@ impl Stage {
         };
         let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
         Self {
-            folder,
+            _folder: folder,
             source,
             mirror,
             limits: FetchLimits { free_bytes: 0, ..FetchLimits::default() },
