@@ -154,6 +154,11 @@ impl RemoteUrl {
         &self.path
     }
 
+    /// The path as a protocol other than HTTP says it: percent-decoded, with its leading slash.
+    pub fn decoded_path(&self) -> Result<String, BadUrl> {
+        if self.path.starts_with('/') { decode(&self.path) } else { Ok(self.path.clone()) }
+    }
+
     /// `scheme://host[:port]`, without user, path and the scheme's own port.
     pub fn origin(&self) -> String {
         format!("{}://{}", self.scheme.word(), self.host_and_port())

@@ -8,7 +8,10 @@ use keytrail_domain::{
     remote_url::Host,
 };
 
-use super::remote::{RemoteError, RemoteTrouble};
+use super::{
+    remote::{RemoteError, RemoteTrouble},
+    transport::FetchError,
+};
 
 /// Why a repository could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +101,9 @@ pub enum GitError {
     /// A person or the server stopped the work.
     #[error("the work was stopped before its end")]
     Cancelled,
+    /// It could not be fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// Something that may go away when it is tried again.
     #[error("{doing} failed: {source}; it will be tried again")]
     Transient {
@@ -124,6 +130,7 @@ impl GitError {
             Self::TooManyRefs { .. } => FailureCode::TooManyRefs,
             Self::TooManyCommits | Self::FolderAbsent { .. } | Self::Transient { .. } => FailureCode::Internal,
             Self::Remote(error) => error.trouble.failure_code(),
+            Self::Fetch(error) => error.failure_code(),
             Self::Cancelled => return None,
         })
     }
@@ -133,6 +140,7 @@ impl GitError {
         match self {
             Self::Transient { .. } | Self::FolderAbsent { .. } => true,
             Self::Remote(error) => error.trouble.is_transient(),
+            Self::Fetch(error) => error.is_transient(),
             _ => false,
         }
     }

@@ -1,23 +1,27 @@
 //! Git: opens repositories, lists their refs, walks their commits, remembers which commits were seen.
 //!
-//! Called by jobs, on blocking threads. It knows nothing of ours but the domain, is the only place that knows git2
-//! and gix, and never runs a program or reads the configuration of a user or of the machine.
+//! Called by jobs; what reads is called on blocking threads. It knows nothing of ours but the domain, is the only place
+//! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
 
 mod commit_object;
 mod error;
 pub mod folder_scan;
 mod graph;
 mod message;
+pub mod mirror;
 mod opened;
 mod refs;
 pub mod remote;
+mod tend;
 pub mod transport;
 mod walk;
 
 pub use self::{
     error::GitError,
     graph::{Changes, Graph},
+    mirror::Mirror,
     opened::OpenedRepository,
     refs::{MAX_REFS, Ref, RefList, RefsStamp, in_rank, list_refs, moved},
+    tend::{Tended, tend},
     walk::{Bounds, NewCommits, Person, Phase, Progress, Stop, WalkRequest, Walked, WalkedBatch, walk},
 };

@@ -159,7 +159,7 @@ pub(super) async fn list_integrations(
         }
         // At most one.
         Some(location) => {
-            let read = integration_list::by_place(&Connection::Path { path: location.clone() });
+            let read = integration_list::by_place(&Connection::path(location.clone()));
             let mut rows = api.read(query.min_position, read).await?;
             rows.retain(|row| query.state.is_none_or(|state| row.state == state));
             rows.retain(|row| query.kind.as_ref().is_none_or(|kind| row.kind == *kind));

@@ -49,7 +49,7 @@ pub(super) async fn checked(api: &Api, caller: &Caller, place: Place) -> Result<
     let path = path.into_os_string().into_string().map_err(|_| {
         ApiError::new(Code::PathInvalid, "With its links resolved the path is not UTF-8. Rename its folders.")
     })?;
-    Ok(Connection::Path { path })
+    Ok(Connection::path(path))
 }
 
 /// Who is on this machine may add what lies anywhere; what lies below a root must not lead out of it for them, either:

@@ -60,9 +60,9 @@ pub(super) async fn discover(
 
 /// What a person calls the repository at this place: the last part of its path, without `.git`.
 fn name_of(connection: &Connection) -> DisplayText {
-    let Connection::Path { path } = connection;
+    let path = connection.location();
     let parts = || path.split('/').rev().filter(|part| !part.is_empty());
     // `/srv/git/shop/.git` is called shop.
-    let last = parts().find(|part| *part != ".git").unwrap_or(path);
+    let last = parts().find(|part| *part != ".git").unwrap_or(&path);
     DisplayText::clean(last.strip_suffix(".git").unwrap_or(last))
 }

@@ -20,7 +20,6 @@ use keytrail_domain::{
     issue_key::EXTRACTOR_VERSION,
     metadata::{Actor, Causation, Metadata, Source},
     recorded::{Position, Sequence, StreamId},
-    service::Connection,
 };
 use keytrail_projections::{issue_branches, repository_list};
 
@@ -64,8 +63,7 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         let text = DisplayText::clean("the repository was forgotten before it was indexed");
         return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await.map(|_| ());
     }
-    let connection = Connection::Path { path: repository_row.location };
-    let outcome = indexing.work(connection).await;
+    let outcome = indexing.work(repository_row.location.into()).await;
     match outcome {
         Ok(()) => Ok(()),
         // Cancelled by a person: the run says so already. By the server's stop: the job is left to the next start.
@@ -149,7 +147,7 @@ impl Indexing {
         StreamId::new(STREAM_TYPE, self.run.0)
     }
 
-    async fn work(&mut self, connection: Connection) -> Result<(), Failure> {
+    async fn work(&mut self, path: PathBuf) -> Result<(), Failure> {
         let graph = self.app.jobs.graph_of(self.repository);
         let _graph = graph.lock().await;
         if !self.say(Command::Start { number: self.number }).await? {
@@ -157,8 +155,7 @@ impl Indexing {
         }
         let recorded = self.recorded().await?;
         self.tell_progress();
-        let Connection::Path { path } = connection;
-        let connection = transport::Connection::local(path.into(), &self.app.roots);
+        let connection = transport::Connection::local(path, &self.app.roots);
         let (graph_path, number) = (self.graph_path(), self.number);
         let mut repository = blocking(move || {
             let opened = connection.open()?;

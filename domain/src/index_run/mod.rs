@@ -54,6 +54,28 @@ pub enum FailureCode {
     MissingObject,
     /// More refs than the bound.
     TooManyRefs,
+    /// It needs the git program, and there is none.
+    GitMissing,
+    /// The git program that is there may not be used.
+    GitTooOld,
+    /// The mirror was filled by the git program, which is gone.
+    MirrorNeedsGit,
+    /// The mirror cannot be continued, and has to be made anew.
+    MirrorUnusable,
+    /// Somebody else works on the mirror.
+    MirrorBusy,
+    /// The disk has less free room than is kept free.
+    DiskFloor,
+    /// The server sent more than one fetch may bring.
+    QuotaExceeded,
+    /// What the server sent cannot be unpacked.
+    CorruptPack,
+    /// The server ended a fetch in the middle.
+    FetchBrokeOff,
+    /// A ref changed between being listed and being fetched.
+    RefsMoved,
+    /// The server or the git program refused the fetch with words that are not known.
+    FetchRefused,
     /// The repository was forgotten meanwhile.
     RepositoryForgotten,
     /// The remote's name has no address.

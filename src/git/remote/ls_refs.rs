@@ -25,9 +25,9 @@ pub struct Listed {
     pub bytes: u64,
 }
 
-const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
-const REQUEST: &str = "application/x-git-upload-pack-request";
-const RESULT: &str = "application/x-git-upload-pack-result";
+pub(in crate::git) const ADVERTISEMENT: &str = "application/x-git-upload-pack-advertisement";
+pub(in crate::git) const REQUEST: &str = "application/x-git-upload-pack-request";
+pub(in crate::git) const RESULT: &str = "application/x-git-upload-pack-result";
 /// Whom a server's log names.
 const AGENT: &str = concat!("agent=keytrail/", env!("CARGO_PKG_VERSION"));
 
@@ -108,7 +108,7 @@ fn request(selection: &RefSelection, ls_refs: LsRefs) -> Vec<u8> {
 }
 
 /// What a server is that answers with another type: one that serves the file `info/refs`, or none of git at all.
-async fn not_smart(mut answer: Answer) -> GitError {
+pub(in crate::git) async fn not_smart(mut answer: Answer) -> GitError {
     const LINE: usize = 41;
     let mut start = Vec::new();
     while start.len() < LINE {

@@ -4,9 +4,9 @@
 pub mod address;
 mod advertisement;
 mod classify;
-mod client;
-mod ls_refs;
-mod pkt_line;
+pub(in crate::git) mod client;
+pub(in crate::git) mod ls_refs;
+pub(in crate::git) mod pkt_line;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -63,6 +63,23 @@ impl HttpCredential {
         value.push_str("Basic ");
         STANDARD.encode_string(plain.as_bytes(), &mut value);
         value
+    }
+
+    /// As it stands before the `@` of a URL, for a program that takes it in no other way. Never for one that is kept
+    /// or shown.
+    pub(in crate::git) fn in_url(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(3 * (self.user.len() + self.password.len()) + 2));
+        for (part, end) in [(self.user.as_str(), ':'), (self.password.as_str(), '@')] {
+            for byte in part.bytes() {
+                if byte.is_ascii_alphanumeric() {
+                    text.push(char::from(byte));
+                } else {
+                    text.push_str(&format!("%{byte:02X}"));
+                }
+            }
+            text.push(end);
+        }
+        text
     }
 }
 

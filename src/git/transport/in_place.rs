@@ -29,6 +29,12 @@ pub(in crate::git) fn look(path: &Path, root: &Path) -> Result<Parts, GitError> 
     examine(path, Some(&[root.to_owned()]), Looking::AtTheTop)
 }
 
+/// The folder with the objects of the repository exactly at `path`, checked as for [`open`], without links.
+pub(super) fn git_folder(path: &Path, roots: Option<&[PathBuf]>) -> Result<PathBuf, GitError> {
+    let Parts { common_dir, .. } = examine(path, roots, Looking::Everywhere)?;
+    fs::canonicalize(common_dir).map_err(|error| GitError::of_path(path, "opening the repository", error))
+}
+
 fn examine(path: &Path, roots: Option<&[PathBuf]>, how: Looking) -> Result<Parts, GitError> {
     let parts = parts(path, roots, how)?;
     for place in [path, &parts.git_dir, &parts.common_dir] {

@@ -3,8 +3,15 @@
 //!
 //! A way is one file here and one arm below. What comes out is the same for all: an [`OpenedRepository`].
 
+mod fetch;
+mod fetch_error;
+mod fetch_progress;
+pub(super) mod git_program;
 mod in_place;
+mod in_process;
+mod pace;
 mod parts;
+mod room;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +21,16 @@ use std::{
     sync::Arc,
 };
 
+pub use self::{
+    fetch::{FetchLimits, FetchRequest, FetchSource, Fetched, SLOWEST_BYTES, WantedRef, fetch},
+    fetch_error::FetchError,
+    fetch_progress::{FetchPhase, FetchProgress},
+    git_program::{GitProgram, GitVersion, NoVersion, Verdict},
+};
 pub(super) use self::{
     in_place::{gitlab_name, look},
     parts::{Parts, common_dir},
+    room::check_free,
 };
 use super::{GitError, OpenedRepository};
 
@@ -48,6 +62,14 @@ impl Connection {
     pub fn path(&self) -> &Path {
         match self {
             Self::InPlace(path) | Self::BelowRoots { path, .. } => path,
+        }
+    }
+
+    /// The folder with its objects, checked as for [`Connection::open`], without links.
+    pub(super) fn git_folder(&self) -> Result<PathBuf, GitError> {
+        match self {
+            Self::InPlace(path) => in_place::git_folder(path, None),
+            Self::BelowRoots { path, roots } => in_place::git_folder(path, Some(roots)),
         }
     }
 

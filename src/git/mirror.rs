@@ -1,0 +1,206 @@
+//! A bare repository of ours that holds what was fetched of a remote one. Made and opened by jobs, filled by the fetch,
+//! kept in order by `tend`. It is a cache: it may be deleted at any time, and costs a first fetch again.
+//!
+//! Its only refs are `refs/keytrail/kept/<object>`, one for each tip that was ever fetched, in one file that is
+//! replaced as a whole. So a fetch moves all refs or none, and what a force push left behind stays readable.
+
+mod kept;
+mod memory;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File, TryLockError},
+    io,
+    path::{Path, PathBuf},
+};
+
+use keytrail_domain::index_run::batch::CommitSha;
+
+pub(super) use self::memory::Memory;
+pub use self::memory::{Filter, TransportKind};
+use super::{GitError, OpenedRepository, transport::FetchError};
+
+/// What a mirror's folder holds from its first moment on.
+const FOLDERS: [&str; 3] = ["objects/info", "objects/pack", "refs"];
+/// It names no branch of the remote: those are known from the listing.
+const HEAD: &str = "ref: refs/heads/main\n";
+
+/// A mirror in a folder. It holds no file open; whoever changes it takes its lock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    path: PathBuf,
+}
+
+/// While it lives, nobody else fetches into the mirror or tends it, in this process or another.
+pub(super) struct MirrorLock(File);
+
+impl Drop for MirrorLock {
+    fn drop(&mut self) {
+        // Closing would not do: a program that is being started at this moment has the file open, too.
+        let _ = self.0.unlock();
+    }
+}
+
+impl Mirror {
+    /// The mirror in this folder, which is made when it is absent; its parent must be there. What an interrupted
+    /// making left is thrown away. One caller at a time for one folder.
+    pub fn open_or_make(folder: &Path) -> Result<Self, GitError> {
+        let making = |error| GitError::of_path(folder, "making the mirror", error);
+        let mirror = Self { path: folder.to_owned() };
+        if folder.join("objects").is_dir() && folder.join("HEAD").is_file() {
+            return Ok(mirror);
+        }
+        let Some(name) = folder.file_name() else {
+            return Err(GitError::NotARepository { path: folder.to_owned() });
+        };
+        let mut half_made = name.to_owned();
+        half_made.push(".making");
+        let half_made = folder.with_file_name(half_made);
+        remove(&half_made).map_err(making)?;
+        for below in FOLDERS {
+            fs::create_dir_all(half_made.join(below)).map_err(making)?;
+        }
+        fs::write(half_made.join("HEAD"), HEAD).map_err(making)?;
+        fs::write(half_made.join("config"), memory::configuration(Filter::Everything)).map_err(making)?;
+        fs::rename(&half_made, folder).map_err(making)?;
+        Ok(mirror)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens it for reading. What a fetch brings later may not be seen.
+    pub fn open(&self) -> Result<OpenedRepository, GitError> {
+        if !self.path.join("objects").is_dir() {
+            return Err(GitError::NotARepository { path: self.path.clone() });
+        }
+        OpenedRepository::at(&self.path, self.path.clone(), None)
+    }
+
+    /// How many bytes its files have. Files that come or go meanwhile are counted or not.
+    pub fn bytes(&self) -> Result<u64, GitError> {
+        fn below(folder: &Path) -> io::Result<u64> {
+            let mut sum = 0;
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                sum += match entry.metadata() {
+                    Ok(found) if found.is_dir() => below(&entry.path())?,
+                    Ok(found) => found.len(),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+                    Err(error) => return Err(error),
+                };
+            }
+            Ok(sum)
+        }
+        below(&self.path).map_err(|error| GitError::of_path(&self.path, "measuring the mirror", error))
+    }
+
+    /// Deletes it. It is renamed first, so that an interrupted deletion leaves no half mirror.
+    pub fn delete(self) -> Result<(), GitError> {
+        let deleting = |error| GitError::of_path(&self.path, "deleting the mirror", error);
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".making");
+        let aside = self.path.with_file_name(name);
+        remove(&aside).map_err(deleting)?;
+        match fs::rename(&self.path, &aside) {
+            Ok(()) => remove(&aside).map_err(deleting),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(deleting(error)),
+        }
+    }
+
+    /// What is left out of it by its filter, and who filled it; `None` while nothing was fetched.
+    pub fn filled_by(&self) -> Result<Option<(Filter, TransportKind)>, GitError> {
+        let empty = self.kept()?.is_empty();
+        Ok(self.memory()?.filter(|_| !empty).map(|memory| (memory.filter, memory.transport)))
+    }
+
+    /// The tips that it keeps.
+    pub(super) fn kept(&self) -> Result<BTreeSet<CommitSha>, GitError> {
+        kept::read(&self.path).map_err(|error| self.failed("reading the mirror's refs", error))
+    }
+
+    /// Replaces the tips that it keeps, all at once.
+    pub(super) fn keep(&self, tips: &BTreeSet<CommitSha>) -> Result<(), GitError> {
+        kept::write(&self.path, tips).map_err(|error| self.failed("writing the mirror's refs", error))
+    }
+
+    pub(super) fn memory(&self) -> Result<Option<Memory>, GitError> {
+        memory::read(&self.path).map_err(|error| self.failed("reading the mirror's memory", error))
+    }
+
+    /// Remembers with what it is filled, before it is.
+    pub(super) fn remember(&self, memory: Memory) -> Result<(), GitError> {
+        memory::write(&self.path, memory).map_err(|error| self.failed("writing the mirror's memory", error))
+    }
+
+    /// Takes it for one's own.
+    pub(super) fn lock(&self) -> Result<MirrorLock, GitError> {
+        let file =
+            File::create(self.path.join("keytrail.lock")).map_err(|error| self.failed("locking the mirror", error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(MirrorLock(file)),
+            Err(TryLockError::WouldBlock) => Err(FetchError::MirrorBusy.into()),
+            Err(TryLockError::Error(error)) => Err(self.failed("locking the mirror", error)),
+        }
+    }
+
+    /// The folder of packs.
+    pub(super) fn packs(&self) -> PathBuf {
+        self.path.join("objects/pack")
+    }
+
+    /// Removes what fetches that were killed left: torn packs, and marks that keep a pack from being repacked. Only
+    /// under the lock.
+    pub(super) fn remove_leftovers(&self, _lock: &MirrorLock) -> Result<u64, GitError> {
+        let removing = |error| self.failed("removing what an interrupted fetch left", error);
+        let mut removed = 0;
+        for entry in fs::read_dir(self.packs()).map_err(removing)? {
+            let entry = entry.map_err(removing)?;
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            // `tmp_pack_…` and `tmp_idx_…` are git's, `pack_git2_…` libgit2's, `.tmp-…` those of a repack.
+            let torn = name.starts_with(b"tmp_") || name.starts_with(b"pack_git2_") || name.starts_with(b".tmp-");
+            if torn || name.ends_with(b".keep") || name.ends_with(b".lock") {
+                fs::remove_file(entry.path()).map_err(removing)?;
+                removed += 1;
+            }
+        }
+        // A server of files only gives objects one by one; nothing here relies on them.
+        for entry in fs::read_dir(self.path.join("objects")).map_err(removing)? {
+            let entry = entry.map_err(removing)?;
+            if entry.file_name().len() == 2 {
+                fs::remove_dir_all(entry.path()).map_err(removing)?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn failed(&self, doing: &str, error: io::Error) -> GitError {
+        GitError::of_path(&self.path, doing, error)
+    }
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes a file so that it is there as a whole or not at all.
+fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+    use io::Write as _;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let new = path.with_file_name(name);
+    let mut file = File::create(&new)?;
+    file.write_all(text)?;
+    file.sync_all()?;
+    fs::rename(new, path)
+}

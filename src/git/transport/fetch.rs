@@ -1,0 +1,180 @@
+//! Brings into a mirror what it lacks of a remote repository, by the git program or in this process. Called by jobs,
+//! once refs were listed. It never removes an object, and never moves a ref but all at once at its end.
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeSet, sync::atomic::AtomicBool, time::Duration};
+
+use keytrail_domain::index_run::batch::CommitSha;
+
+use super::{
+    Connection, FetchError, FetchPhase, FetchProgress,
+    git_program::{self, GitProgram},
+    in_process, room,
+};
+use crate::git::{
+    GitError,
+    mirror::{Filter, Memory, Mirror, TransportKind},
+    remote::Remote,
+};
+
+/// From where.
+#[derive(Clone, Copy, Debug)]
+pub enum FetchSource<'a> {
+    /// A server, over `https`, `http` or `git`.
+    Remote(&'a Remote),
+    /// A repository in a folder of this machine; whose it is and where its parts lie is checked as for reading it.
+    Local(&'a Connection),
+}
+
+/// A ref as it was listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedRef {
+    /// Its full name.
+    pub name: Vec<u8>,
+    /// The object that it names: of an annotated tag the tag, not the commit.
+    pub target: CommitSha,
+}
+
+/// What is too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// Without progress: before objects come without any word, then without [`SLOWEST_BYTES`] of them.
+    pub silence: Duration,
+    /// Bytes of objects that one fetch may bring.
+    pub quota_bytes: u64,
+    /// Bytes that stay free on the mirror's disk.
+    pub free_bytes: u64,
+}
+
+/// Fewer bytes than these within [`FetchLimits::silence`] are none.
+pub const SLOWEST_BYTES: u64 = 1024;
+
+impl Default for FetchLimits {
+    fn default() -> Self {
+        Self { silence: Duration::from_secs(120), quota_bytes: 20_000_000_000, free_bytes: 1_000_000_000 }
+    }
+}
+
+/// What to fetch, and how.
+pub struct FetchRequest<'a> {
+    /// Where to.
+    pub mirror: &'a Mirror,
+    /// Where from.
+    pub source: FetchSource<'a>,
+    /// The refs that moved, or all.
+    pub wanted: &'a [WantedRef],
+    /// The git program; one that is not good is treated as none.
+    pub program: Option<&'a GitProgram>,
+    /// Usually [`FetchLimits::default`].
+    pub limits: FetchLimits,
+    /// Where to tell how far it is.
+    pub progress: &'a FetchProgress,
+    /// Stops the fetch within a moment when it becomes true. Dropping the future does so, too.
+    pub cancel: &'a AtomicBool,
+}
+
+/// What came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Bytes of packs that are new.
+    pub bytes: u64,
+    /// Objects in them.
+    pub objects: u64,
+    /// What is left out of the mirror.
+    pub filter: Filter,
+    /// Who did it.
+    pub transport: TransportKind,
+    /// Whether the server was asked at all: it is not when the mirror has had all of this before.
+    pub asked: bool,
+}
+
+/// What a transport brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Brought {
+    pub(super) bytes: u64,
+    pub(super) objects: u64,
+}
+
+/// How one attempt of a transport ended.
+pub(super) enum Attempt {
+    Done(Brought),
+    /// The server does not filter like this.
+    FilterRefused,
+}
+
+/// Makes every wanted object, with the history behind it, readable in the mirror.
+///
+/// The first fetch asks for commits and tags only, then without files, then for everything, until the server agrees;
+/// which it was is remembered. Objects are asked for by their names, so what comes is what was listed; refs of the
+/// remote are not listed again. After a failure or a stop the mirror's refs are what they were; objects may stay.
+pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
+    let mirror = request.mirror;
+    request.progress.enter(FetchPhase::Asking);
+    let lock = mirror.lock()?;
+    mirror.remove_leftovers(&lock)?;
+    let mut kept = mirror.kept()?;
+    let missing: BTreeSet<CommitSha> =
+        request.wanted.iter().map(|wanted| wanted.target).filter(|target| !kept.contains(target)).collect();
+    let filled = mirror.filled_by()?;
+    let program = request.program.filter(|program| program.is_good());
+    let transport = transport_for(filled, program, request.program)?;
+    if missing.is_empty() {
+        request.progress.enter(FetchPhase::Done);
+        let filter = filled.map_or(Filter::Everything, |(filter, _)| filter);
+        return Ok(Fetched { bytes: 0, objects: 0, filter, transport: transport.kind(), asked: false });
+    }
+    room::check_free(mirror.path(), &request.limits)?;
+    // Only a mirror that holds nothing may begin with another filter.
+    let remembered = mirror.memory()?.map(|memory| memory.filter);
+    let mut filter = match &transport {
+        Transport::InProcess => Filter::Everything,
+        Transport::Program(_) => remembered.unwrap_or(Filter::Trees),
+    };
+    let brought = loop {
+        mirror.remember(Memory { transport: transport.kind(), filter })?;
+        let attempt = match &transport {
+            Transport::Program(program) => git_program::fetch::fetch(program, request, &missing, filter).await?,
+            Transport::InProcess => in_process::fetch(request, &missing, &kept).await?,
+        };
+        match (attempt, filter.next()) {
+            (Attempt::Done(brought), _) => break brought,
+            (Attempt::FilterRefused, Some(next)) if filled.is_none() => filter = next,
+            (Attempt::FilterRefused, _) => return Err(FetchError::MirrorUnusable.into()),
+        }
+    };
+    kept.extend(missing);
+    mirror.keep(&kept)?;
+    drop(lock);
+    request.progress.enter(FetchPhase::Done);
+    Ok(Fetched { bytes: brought.bytes, objects: brought.objects, filter, transport: transport.kind(), asked: true })
+}
+
+enum Transport<'a> {
+    Program(&'a GitProgram),
+    InProcess,
+}
+
+impl Transport<'_> {
+    fn kind(&self) -> TransportKind {
+        match self {
+            Self::Program(_) => TransportKind::GitProgram,
+            Self::InProcess => TransportKind::InProcess,
+        }
+    }
+}
+
+/// A mirror that lacks folders or files is continued only by the program that left them out.
+fn transport_for<'a>(
+    filled: Option<(Filter, TransportKind)>,
+    good: Option<&'a GitProgram>,
+    given: Option<&GitProgram>,
+) -> Result<Transport<'a>, GitError> {
+    match (good, filled, given) {
+        (Some(program), ..) => Ok(Transport::Program(program)),
+        (None, None | Some((Filter::Everything, _)), _) => Ok(Transport::InProcess),
+        (None, Some(_), Some(given)) => Err(FetchError::GitTooOld { sentence: given.sentence() }.into()),
+        (None, Some(_), None) => Err(FetchError::MirrorNeedsGit.into()),
+    }
+}

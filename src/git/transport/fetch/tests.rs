@@ -1,0 +1,14 @@
+//! Fetching from real servers, by both transports: what is on the server is in the mirror, and whatever breaks, the
+//! mirror is what it was.
+
+mod first_and_next;
+mod stage;
+mod troubles;
+
+use std::{collections::BTreeSet, sync::atomic::Ordering};
+
+use keytrail_domain::index_run::FailureCode;
+use keytrail_test_support::repositories::Shape;
+
+use self::stage::{Server, Stage, WAYS, Way};
+use super::*;

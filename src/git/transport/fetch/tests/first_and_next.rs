@@ -1,0 +1,50 @@
+//! A first fetch, and what comes after it.
+
+use super::{stage::all, *};
+
+fn small() -> Shape {
+    Shape { commits: 300, files_per_commit: 1, ..Shape::default() }
+}
+
+#[tokio::test]
+async fn a_first_fetch_brings_every_commit_and_the_next_only_what_is_new() {
+    for (server, way) in all() {
+        let stage = Stage::new(server, &small());
+        let first = stage.fetch(way).await.unwrap_or_else(|error| panic!("{server:?} {way:?}: {error:?}"));
+        assert_eq!((first.transport, first.filter), (way.kind(), way.best_filter()), "{server:?} {way:?}");
+        assert!(first.bytes > 0 && first.objects > 300, "{first:?}");
+        assert_eq!(stage.progress.phase(), FetchPhase::Done);
+        assert_eq!(stage.in_the_mirror(), stage.on_the_server(), "{server:?} {way:?}");
+
+        let again = stage.fetch(way).await.expect("nothing to do");
+        assert_eq!((again.asked, again.bytes, again.filter), (false, 0, first.filter));
+
+        let tip = stage.source.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
+        let new = stage.source.commit("refs/heads/main", "NEW-1", &[&tip]).expect("a commit");
+        let next = stage.fetch(way).await.unwrap_or_else(|error| panic!("{server:?} {way:?}: {error:?}"));
+        assert!(stage.has(&new));
+        assert!(next.objects <= 2 && next.bytes < 1_000, "{server:?} {way:?} {next:?}");
+        assert_eq!(stage.in_the_mirror(), stage.on_the_server());
+    }
+}
+
+#[tokio::test]
+async fn what_a_force_push_or_a_deletion_leaves_behind_stays_readable() {
+    for (server, way) in all() {
+        let stage = Stage::new(server, &small());
+        let base = stage.source.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
+        let old = stage.source.commit("refs/heads/main", "OLD-1", &[&base]).expect("a commit");
+        let side = stage.source.commit("refs/heads/side", "SIDE-1", &[&base]).expect("a commit");
+        stage.fetch(way).await.unwrap_or_else(|error| panic!("{server:?} {way:?}: {error:?}"));
+        let new = stage.source.commit("refs/heads/main", "OTHER-1", &[&base]).expect("a commit");
+        stage.source.git(&["update-ref", "-d", "refs/heads/side"]).expect("a branch");
+        stage.fetch(way).await.expect("a fetch");
+        for sha in [&old, &side, &new] {
+            assert!(stage.has(sha), "{server:?} {way:?}");
+        }
+        assert_eq!(stage.in_the_mirror(), stage.on_the_server());
+        let kept = stage.mirror.kept().expect("refs");
+        let wanted: BTreeSet<_> = [old, side, new].map(|sha| sha.parse().expect("a name")).into();
+        assert!(kept.is_superset(&wanted));
+    }
+}

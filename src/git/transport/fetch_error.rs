@@ -1,0 +1,89 @@
+//! What can go wrong with fetching and with a mirror, beside what can go wrong with the way to the server. Made by the
+//! transports and by `tend`; becomes a [`GitError`](crate::git::GitError).
+
+use keytrail_domain::{display_text::DisplayText, index_run::FailureCode};
+
+/// Why nothing, or not everything, was fetched. No sentence holds an address or a secret; what the server said is
+/// cleaned and cut.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// There is no git program, and this needs one.
+    #[error("there is no git program on this machine that may be used; install git 2.50.1 or newer, or set its path")]
+    GitMissing,
+    /// There is one that may not be used, and this needs one.
+    #[error("{sentence}")]
+    GitTooOld {
+        /// Which it is, and what to install.
+        sentence: String,
+    },
+    /// The git program left out folders and files, and it is not there any more.
+    #[error(
+        "the mirror was filled by the git program, which is not there any more; install it again, or delete the mirror to fetch everything without it"
+    )]
+    MirrorNeedsGit,
+    /// The server filtered before, and does not now.
+    #[error(
+        "the server no longer leaves folders and files out of what it sends, which this mirror relies on; delete the mirror, it will be fetched anew"
+    )]
+    MirrorUnusable,
+    /// Somebody else fetches into it or tends it.
+    #[error("the mirror is being fetched or tended at this moment; it will be tried again")]
+    MirrorBusy,
+    /// There is too little room on the disk.
+    #[error(
+        "the disk of the mirrors has {free} MB free, less than the {floor} MB that are kept free; make room, or move the data folder"
+    )]
+    DiskFloor {
+        /// Free megabytes.
+        free: u64,
+        /// The floor, in megabytes.
+        floor: u64,
+    },
+    /// More came than one fetch may bring.
+    #[error(
+        "the server sent more than the {quota} MB that one fetch may bring; raise the limit if the repository is meant to be that large"
+    )]
+    QuotaExceeded {
+        /// The limit in megabytes, rounded up.
+        quota: u64,
+    },
+    /// What came cannot be unpacked.
+    #[error("what the server sent is damaged and was thrown away; check the repository on the server with `git fsck`")]
+    CorruptPack,
+    /// The server stopped in the middle.
+    #[error("the server ended the connection in the middle of the fetch; it will be tried again")]
+    BrokeOff,
+    /// An object that was listed is not given.
+    #[error("a branch moved or went away between the listing and the fetch; it will be tried again")]
+    RefsMoved,
+    /// Something that was said by the server or the program and is not understood.
+    #[error("the fetch failed: {said}")]
+    Refused {
+        /// What was said, cleaned and cut.
+        said: DisplayText,
+    },
+}
+
+impl FetchError {
+    /// The code to record.
+    pub const fn failure_code(&self) -> FailureCode {
+        match self {
+            Self::GitMissing => FailureCode::GitMissing,
+            Self::GitTooOld { .. } => FailureCode::GitTooOld,
+            Self::MirrorNeedsGit => FailureCode::MirrorNeedsGit,
+            Self::MirrorUnusable => FailureCode::MirrorUnusable,
+            Self::MirrorBusy => FailureCode::MirrorBusy,
+            Self::DiskFloor { .. } => FailureCode::DiskFloor,
+            Self::QuotaExceeded { .. } => FailureCode::QuotaExceeded,
+            Self::CorruptPack => FailureCode::CorruptPack,
+            Self::BrokeOff => FailureCode::FetchBrokeOff,
+            Self::RefsMoved => FailureCode::RefsMoved,
+            Self::Refused { .. } => FailureCode::FetchRefused,
+        }
+    }
+
+    /// Whether trying again may help without a person doing anything.
+    pub const fn is_transient(&self) -> bool {
+        matches!(self, Self::MirrorBusy | Self::DiskFloor { .. } | Self::CorruptPack | Self::BrokeOff | Self::RefsMoved)
+    }
+}

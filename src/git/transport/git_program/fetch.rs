@@ -1,0 +1,277 @@
+//! A fetch by the git program. Called by the fetch of the transports, which holds the mirror's lock; it moves no ref,
+//! and leaves nothing running.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::Ordering,
+    time::Instant,
+};
+
+use keytrail_domain::{index_run::batch::CommitSha, remote_url::Scheme};
+
+use super::{
+    GitProgram,
+    invocation::Invocation,
+    progress_line::{Lines, ProgressLine},
+    running::{self, Unended, Watch},
+    said,
+    source::{self, Reached},
+};
+use crate::git::{
+    GitError,
+    mirror::Filter,
+    remote::RemoteTrouble,
+    transport::{
+        FetchError, FetchPhase,
+        fetch::{Attempt, Brought, FetchRequest, FetchSource},
+        in_process,
+        pace::Pace,
+        room,
+    },
+};
+
+/// What is kept of lines that tell no progress, from the first on.
+const MOST_SAID: usize = 16 * 1024;
+/// A server that says more than this says it to keep us busy.
+const MOST_HEARD: u64 = 256 * 1024 * 1024;
+/// What git says when the server knows no filter at all; it then fetches everything.
+const IGNORES_FILTERS: &str = "filtering not recognized by server";
+
+/// Fetches these objects, and the history behind them.
+pub(in crate::git::transport) async fn fetch(
+    program: &GitProgram,
+    request: &FetchRequest<'_>,
+    missing: &BTreeSet<CommitSha>,
+    filter: Filter,
+) -> Result<Attempt, GitError> {
+    let mirror = request.mirror;
+    let before = packs(&mirror.packs())?;
+    let mut invocation = Invocation::new([
+        "fetch",
+        "--progress",
+        "--no-tags",
+        "--no-write-fetch-head",
+        "--no-auto-maintenance",
+        "--no-recurse-submodules",
+        "--no-show-forced-updates",
+        "--stdin",
+    ]);
+    if let Some(filter) = filter.specification() {
+        invocation = invocation.argument(format!("--filter={filter}"));
+    }
+    // Objects by their names, without a ref to write: the server's refs are not listed again, and 23,000 of them fit.
+    let names: String = missing.iter().map(|sha| format!("{sha}\n")).collect();
+    let invocation = invocation.argument("--end-of-options").argument("origin").on(mirror.path());
+    let Reached { invocation } = source::reach(invocation.input(names.into_bytes()), request).await?;
+    let mut watch = FetchWatch::new(request, filter);
+    let ending = match running::run(&program.path, &invocation, &mut watch).await {
+        Ok(ending) => ending,
+        Err(Unended::System(error)) => return Err(GitError::transient("running the git program", error)),
+        Err(Unended::Stopped(Stop::FilterRefused)) => return Ok(Attempt::FilterRefused),
+        Err(Unended::Stopped(Stop::Error(error))) => return Err(error),
+    };
+    if !ending.success {
+        let said = watch.said();
+        if filter.specification().is_some() && said::refuses_filter(&said) {
+            return Ok(Attempt::FilterRefused);
+        }
+        if ending.signal.is_some() {
+            return Err(GitError::transient("running the git program", io::Error::other("it was killed")));
+        }
+        return Err(because(said::error(&said, request.source), request).await);
+    }
+    let new: Vec<(PathBuf, u64)> =
+        packs(&mirror.packs())?.into_iter().filter(|found| !before.contains(found)).collect();
+    if request.progress.total() == 0 && (!new.is_empty() || has_loose_objects(mirror.path())?) {
+        // The program downloads files, one by one and unfiltered, from a server that cannot do better.
+        remove(new.iter().map(|(path, _)| path.as_path()));
+        if let FetchSource::Remote(remote) = request.source {
+            return Err(remote.trouble(RemoteTrouble::DumbServer));
+        }
+    }
+    let bytes = new.iter().map(|(_, bytes)| bytes).sum();
+    request.progress.set_bytes(bytes);
+    if let Err(error) = room::check_quota(bytes, &request.limits) {
+        // It came faster than anybody looked. No ref leads to it, and nothing else is in these packs.
+        remove(new.iter().map(|(path, _)| path.as_path()));
+        return Err(error);
+    }
+    Ok(Attempt::Done(Brought { bytes, objects: request.progress.objects() }))
+}
+
+/// What our own client says of a server that the program failed with: it tells more apart, and knows whoever asks a
+/// proxy or another TLS library. The program's word stands for what it met while objects came.
+async fn because(said: GitError, request: &FetchRequest<'_>) -> GitError {
+    let of_server = match &said {
+        GitError::Remote(_) | GitError::Fetch(FetchError::Refused { .. }) => true,
+        _ => false,
+    };
+    match request.source {
+        FetchSource::Remote(remote) if of_server && matches!(remote.url.scheme(), Scheme::Http | Scheme::Https) => {
+            in_process::diagnose(remote, request).await.unwrap_or(said)
+        }
+        _ => said,
+    }
+}
+
+/// Objects outside packs, which a fetch never makes here.
+fn has_loose_objects(mirror: &Path) -> Result<bool, GitError> {
+    let folder = mirror.join("objects");
+    let mut entries = fs::read_dir(&folder).map_err(|error| GitError::of_path(&folder, "listing objects", error))?;
+    Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().len() == 2)))
+}
+
+/// Packs that are whole, with their bytes.
+fn packs(folder: &Path) -> Result<BTreeSet<(PathBuf, u64)>, GitError> {
+    let listing = |error| GitError::of_path(folder, "listing the mirror's packs", error);
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).map_err(listing)? {
+        let entry = entry.map_err(listing)?;
+        if entry.path().extension().is_some_and(|extension| extension == "pack") {
+            found.insert((entry.path(), entry.metadata().map_err(listing)?.len()));
+        }
+    }
+    Ok(found)
+}
+
+fn remove<'a>(packs: impl Iterator<Item = &'a Path>) {
+    for pack in packs {
+        // The index first: without it git does not see the pack. What stays costs room only.
+        for extension in ["idx", "pack", "promisor", "rev", "keep"] {
+            let _ = fs::remove_file(pack.with_extension(extension));
+        }
+    }
+}
+
+/// Why a fetch is stopped.
+enum Stop {
+    FilterRefused,
+    Error(GitError),
+}
+
+impl From<GitError> for Stop {
+    fn from(error: GitError) -> Self {
+        Self::Error(error)
+    }
+}
+
+struct FetchWatch<'a> {
+    request: &'a FetchRequest<'a>,
+    filter: Filter,
+    packs: PathBuf,
+    lines: Lines,
+    said: Vec<u8>,
+    heard: u64,
+    /// The file that objects are written to; its name is found once.
+    torn: Option<PathBuf>,
+    pace: Pace,
+    space_checked: Instant,
+}
+
+impl<'a> FetchWatch<'a> {
+    fn new(request: &'a FetchRequest<'a>, filter: Filter) -> Self {
+        request.progress.enter(FetchPhase::Asking);
+        Self {
+            request,
+            filter,
+            packs: request.mirror.packs(),
+            lines: Lines::default(),
+            said: Vec::new(),
+            heard: 0,
+            torn: None,
+            pace: Pace::new(request.limits.silence),
+            space_checked: Instant::now(),
+        }
+    }
+
+    /// All lines that tell no progress, as far as they were kept.
+    fn said(&self) -> String {
+        let mut said = self.said.clone();
+        said.extend_from_slice(self.lines.rest());
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// The bytes of the pack that is being written; `None` when there is none at this moment.
+    fn received(&mut self) -> Option<u64> {
+        if let Some(found) = self.torn.as_ref().and_then(|torn| fs::metadata(torn).ok()) {
+            return Some(found.len());
+        }
+        // Under the mirror's lock, after leftovers were removed: the only one is that of this fetch.
+        let mut entries = fs::read_dir(&self.packs).ok()?;
+        let torn = entries.find_map(|entry| {
+            let entry = entry.ok()?;
+            entry.file_name().as_encoded_bytes().starts_with(b"tmp_pack_").then(|| entry.path())
+        })?;
+        let bytes = fs::metadata(&torn).ok()?.len();
+        self.torn = Some(torn);
+        Some(bytes)
+    }
+}
+
+impl Watch for FetchWatch<'_> {
+    type Stop = Stop;
+
+    fn said(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        self.heard += bytes.len() as u64;
+        if self.heard > MOST_HEARD {
+            return Err(silent(self.request).into());
+        }
+        let (progress, said) = (self.request.progress, &mut self.said);
+        let mut ignores_filters = false;
+        self.lines.push(bytes, |line| match ProgressLine::parse(line) {
+            Some(ProgressLine::Remote) => {}
+            Some(ProgressLine::Receiving(objects, total)) => {
+                progress.set_objects(objects, total);
+                progress.enter(if objects < total { FetchPhase::Receiving } else { FetchPhase::Resolving });
+            }
+            Some(ProgressLine::Resolving) => progress.enter(FetchPhase::Resolving),
+            None => {
+                ignores_filters |= String::from_utf8_lossy(line).contains(IGNORES_FILTERS);
+                let room = MOST_SAID.saturating_sub(said.len());
+                // Lines that name what was fetched are many, and say nothing new.
+                if line.len() < room && !line.starts_with(b" ") && !line.starts_with(b"From ") {
+                    said.extend_from_slice(line);
+                    said.push(b'\n');
+                }
+            }
+        });
+        if ignores_filters && self.filter.specification().is_some() {
+            return Err(Stop::FilterRefused);
+        }
+        // While objects come, only objects count: git tells of a trickle once a second.
+        if progress.phase() != FetchPhase::Receiving {
+            self.pace.word();
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), Stop> {
+        let request = self.request;
+        if request.cancel.load(Ordering::Relaxed) {
+            return Err(GitError::Cancelled.into());
+        }
+        if let Some(received) = self.received() {
+            room::check_quota(received, &request.limits)?;
+            if self.pace.bytes(received) {
+                request.progress.set_bytes(received);
+            }
+        }
+        if self.space_checked.elapsed().as_secs() >= 1 {
+            self.space_checked = Instant::now();
+            room::check_free(request.mirror.path(), &request.limits)?;
+        }
+        if self.pace.is_silent() {
+            return Err(silent(request).into());
+        }
+        Ok(())
+    }
+}
+
+fn silent(request: &FetchRequest<'_>) -> GitError {
+    match request.source {
+        FetchSource::Remote(remote) => remote.trouble(RemoteTrouble::Silent),
+        FetchSource::Local(_) => FetchError::BrokeOff.into(),
+    }
+}

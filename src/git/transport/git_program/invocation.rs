@@ -1,0 +1,129 @@
+//! One call of the git program: its arguments, configuration and environment, locked down. Made by the fetch and by
+//! `tend`; it never carries a secret in an argument, a URL or a file, and nothing of the server's own environment.
+
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio::process::Command;
+use zeroize::Zeroizing;
+
+/// What every call is told, whatever the mirror's own configuration says.
+///
+/// - No protocol is allowed but the one that a fetch allows by [`Invocation::allow`].
+/// - Nothing runs that a repository names: hooks, monitors, maintenance.
+/// - `transfer.fsckObjects` is off by decision. It would refuse whole histories for one malformed commit that a tool
+///   made ten years ago, and guards what a mirror never does: check files out. Names of objects are always verified,
+///   and our own reader takes no header on trust. (It costs no time that could be measured.)
+/// - Packs stay packs (`fetch.unpackLimit`): their growth is what tells progress, and thousands of files do not.
+/// - `core.packedRefsTimeout` and the like stay git's.
+const ALWAYS: [(&str, &str); 17] = [
+    ("protocol.allow", "never"),
+    ("protocol.version", "2"),
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("core.askPass", ""),
+    ("credential.helper", ""),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("fetch.writeCommitGraph", "false"),
+    ("fetch.recurseSubmodules", "false"),
+    ("submodule.recurse", "false"),
+    ("fetch.unpackLimit", "1"),
+    ("transfer.bundleURI", "false"),
+    ("transfer.fsckObjects", "false"),
+    ("http.followRedirects", "false"),
+    ("http.proxy", ""),
+    ("http.emptyAuth", "false"),
+];
+
+/// A call, as yet not made.
+pub(in crate::git) struct Invocation {
+    git_dir: Option<PathBuf>,
+    arguments: Vec<OsString>,
+    /// A value may be a secret: the environment of a process is its user's alone.
+    config: Vec<(String, Zeroizing<String>)>,
+    environment: Vec<(&'static str, OsString)>,
+    /// What it reads; nothing when it is empty.
+    pub(super) input: Vec<u8>,
+}
+
+impl Invocation {
+    /// These arguments, none of which comes from outside.
+    pub(in crate::git) fn new<const N: usize>(arguments: [&str; N]) -> Self {
+        let config = ALWAYS.map(|(key, value)| (key.to_owned(), Zeroizing::new(value.to_owned())));
+        Self {
+            git_dir: None,
+            arguments: arguments.map(OsString::from).to_vec(),
+            config: config.to_vec(),
+            environment: Vec::new(),
+            input: Vec::new(),
+        }
+    }
+
+    /// Works on this bare repository.
+    pub(in crate::git) fn on(mut self, git_dir: &Path) -> Self {
+        self.git_dir = Some(git_dir.to_owned());
+        self
+    }
+
+    pub(in crate::git) fn argument(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds to the configuration; the last value of a key holds.
+    pub(in crate::git) fn config(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.config.push((key.into(), Zeroizing::new(value.into())));
+        self
+    }
+
+    pub(in crate::git) fn environment(mut self, name: &'static str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name, value.as_ref().to_owned()));
+        self
+    }
+
+    /// Allows one protocol, by both of git's ways.
+    pub(in crate::git) fn allow(self, scheme: &str) -> Self {
+        self.config(format!("protocol.{scheme}.allow"), "always").environment("GIT_ALLOW_PROTOCOL", scheme)
+    }
+
+    pub(in crate::git) fn input(mut self, input: Vec<u8>) -> Self {
+        self.input = input;
+        self
+    }
+
+    /// The command, in a process group of its own, so that it can be ended with its children.
+    pub(super) fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        if let Some(git_dir) = &self.git_dir {
+            command.arg("--git-dir").arg(git_dir).current_dir(git_dir);
+        }
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .env("LC_ALL", "C")
+            .env("HOME", "/nonexistent")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_ATTR_NOSYSTEM", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_ALLOW_PROTOCOL", "")
+            .env("GIT_CONFIG_COUNT", self.config.len().to_string());
+        for (at, (key, value)) in self.config.iter().enumerate() {
+            command.env(format!("GIT_CONFIG_KEY_{at}"), key).env(format!("GIT_CONFIG_VALUE_{at}"), value.as_str());
+        }
+        command
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true);
+        command
+    }
+}

@@ -1,0 +1,179 @@
+//! Runs one call of the git program, and ends it with all its children when it is dropped or told to. Called by the
+//! fetch and by `tend`. It holds a bounded part of what the program says, and decides nothing about it.
+
+use std::{future::Future, io, path::Path, process::ExitStatus, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::Child,
+    time::MissedTickBehavior,
+};
+
+use super::invocation::Invocation;
+
+/// How often whoever watches is asked.
+const TICK: Duration = Duration::from_millis(50);
+/// What is kept of the standard output; the rest is read and dropped.
+const MOST_OUTPUT: usize = 64 * 1024 * 1024;
+
+/// How a call ended.
+pub(in crate::git) struct Ending {
+    pub(in crate::git) success: bool,
+    pub(in crate::git) stdout: Vec<u8>,
+    /// The end came by this signal and not by us.
+    pub(in crate::git) signal: Option<i32>,
+}
+
+/// Looks at a running call.
+pub(in crate::git) trait Watch {
+    /// Why it was stopped.
+    type Stop;
+    /// A part of what it says on its standard error.
+    fn said(&mut self, bytes: &[u8]) -> Result<(), Self::Stop>;
+    /// Comes about every 50 ms.
+    fn tick(&mut self) -> Result<(), Self::Stop>;
+}
+
+/// The call could not be made, or was stopped.
+pub(in crate::git) enum Unended<S> {
+    System(io::Error),
+    Stopped(S),
+}
+
+/// Ends all processes of a group when it is dropped.
+struct Group(Option<rustix::process::Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())))
+    }
+
+    /// The leader has ended by itself: its id may be another's soon.
+    fn ended(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // It may have ended meanwhile.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Makes the call. When it is stopped, or the future is dropped, no process of it is left.
+pub(in crate::git) async fn run<W: Watch>(
+    program: &Path,
+    invocation: &Invocation,
+    watch: &mut W,
+) -> Result<Ending, Unended<W::Stop>> {
+    let mut child = invocation.command(program).spawn().map_err(Unended::System)?;
+    let mut group = Group::of(&child);
+    let mut input = child.stdin.take();
+    let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(Unended::System(io::Error::other("the program has no output")));
+    };
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let feed = async move {
+        if let Some(input) = &mut input {
+            // Who does not read to the end says why elsewhere.
+            let _ = input.write_all(&invocation.input).await;
+        }
+        drop(input);
+    };
+    let output = async move {
+        let mut kept = Vec::new();
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(count @ 1..) = stdout.read(&mut buffer).await {
+            let room = MOST_OUTPUT.saturating_sub(kept.len()).min(count);
+            kept.extend_from_slice(&buffer[..room]);
+        }
+        kept
+    };
+    let rest = async { tokio::join!(feed, output).1 };
+    let ended = watched(rest, &mut stderr, &mut ticks, watch);
+    let stdout = match ended.await {
+        Ok(stdout) => stdout,
+        Err(stop) => {
+            drop(group);
+            // Waits for the leader only to leave no dead entry; it cannot resist.
+            let _ = child.wait().await;
+            return Err(Unended::Stopped(stop));
+        }
+    };
+    let status = wait(&mut child, &mut ticks, watch).await;
+    match status {
+        Ok(status) => {
+            group.ended();
+            use std::os::unix::process::ExitStatusExt as _;
+            Ok(Ending { success: status.success(), stdout, signal: status.signal() })
+        }
+        Err(unended) => {
+            drop(group);
+            let _ = child.wait().await;
+            Err(unended)
+        }
+    }
+}
+
+/// Until both outputs are closed.
+async fn watched<W: Watch, T>(
+    rest: impl Future<Output = T>,
+    stderr: &mut (impl AsyncRead + Unpin),
+    ticks: &mut tokio::time::Interval,
+    watch: &mut W,
+) -> Result<T, W::Stop> {
+    let mut rest = std::pin::pin!(rest);
+    let (mut output, mut silent) = (None, false);
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        if silent && let Some(output) = output.take() {
+            return Ok(output);
+        }
+        tokio::select! {
+            done = &mut rest, if output.is_none() => output = Some(done),
+            count = stderr.read(&mut buffer), if !silent => match count {
+                Ok(count @ 1..) => watch.said(&buffer[..count])?,
+                Ok(0) | Err(_) => silent = true,
+            },
+            _ = ticks.tick() => watch.tick()?,
+        }
+    }
+}
+
+/// A program that closed its outputs may still go on.
+async fn wait<W: Watch>(
+    child: &mut Child,
+    ticks: &mut tokio::time::Interval,
+    watch: &mut W,
+) -> Result<ExitStatus, Unended<W::Stop>> {
+    loop {
+        tokio::select! {
+            status = child.wait() => return status.map_err(Unended::System),
+            _ = ticks.tick() => watch.tick().map_err(Unended::Stopped)?,
+        }
+    }
+}
+
+/// What a short call writes to its standard output.
+pub(in crate::git) async fn output(program: &Path, invocation: &Invocation, takes: Duration) -> io::Result<Ending> {
+    struct Deaf;
+    impl Watch for Deaf {
+        type Stop = std::convert::Infallible;
+        fn said(&mut self, _: &[u8]) -> Result<(), Self::Stop> {
+            Ok(())
+        }
+        fn tick(&mut self) -> Result<(), Self::Stop> {
+            Ok(())
+        }
+    }
+    match tokio::time::timeout(takes, run(program, invocation, &mut Deaf)).await {
+        Ok(Ok(ending)) => Ok(ending),
+        Ok(Err(Unended::System(error))) => Err(error),
+        Ok(Err(Unended::Stopped(never))) => match never {},
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}

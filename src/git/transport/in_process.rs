@@ -1,0 +1,204 @@
+//! A fetch without the git program: our own few sentences of git's protocol over connections that we checked, and
+//! libgit2, which puts together what comes. Called by the fetch of the transports, which holds the mirror's lock. It
+//! fetches everything, moves no ref, and runs no program.
+//!
+//! libgit2's own transports are not used: they connect to whatever a name means at that moment, follow redirects to
+//! other ports, and read the configuration of the user and of the machine.
+
+mod advertisement;
+mod answer;
+mod folder;
+mod git_stream;
+mod http;
+mod pack_sink;
+mod question;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use keytrail_domain::{
+    index_run::batch::CommitSha,
+    remote_url::{Scheme, SchemeRefused},
+};
+use tokio::sync::mpsc;
+
+pub(super) use self::http::diagnose;
+use self::{
+    answer::{Part, Parts},
+    pack_sink::{PackSink, Shared},
+    question::Question,
+};
+use super::{
+    FetchError, FetchPhase,
+    fetch::{Attempt, Brought, FetchRequest, FetchSource},
+    pace::Pace,
+};
+use crate::git::{GitError, remote::RemoteTrouble};
+
+/// Parts of a pack that wait to be written: 64 KiB each at most.
+const PARTS_AHEAD: usize = 64;
+/// Objects that are asked for at once: 50 bytes each, and many a server takes no more than a megabyte.
+const MOST_WANTS: usize = 8192;
+/// How often somebody looks whether to stop.
+const TICK: Duration = Duration::from_millis(50);
+
+/// The bytes of an answer, as they come.
+trait Incoming {
+    /// Appends what comes next; `false` at the end.
+    async fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, GitError>;
+}
+
+/// What the thread that writes is given.
+enum Work {
+    Part(Vec<u8>),
+    /// The server said that this is all.
+    End,
+}
+
+pub(super) async fn fetch(
+    request: &FetchRequest<'_>,
+    missing: &BTreeSet<CommitSha>,
+    kept: &BTreeSet<CommitSha>,
+) -> Result<Attempt, GitError> {
+    request.progress.enter(FetchPhase::Asking);
+    let shared = Arc::new(Shared::new(request));
+    // Whoever drops this future wants no more of it: the thread must not go on alone.
+    let _stops = StopsWhenDropped(shared.clone());
+    let brought = {
+        let work = work(request, missing, kept, &shared);
+        let mut work = std::pin::pin!(work);
+        let mut ticks = tokio::time::interval(TICK);
+        loop {
+            tokio::select! {
+                done = &mut work => break done?,
+                _ = ticks.tick() => {
+                    shared.tell(request.progress);
+                    if request.cancel.load(Ordering::Relaxed) {
+                        return Err(GitError::Cancelled);
+                    }
+                }
+            }
+        }
+    };
+    shared.tell(request.progress);
+    Ok(Attempt::Done(brought))
+}
+
+struct StopsWhenDropped(Arc<Shared>);
+
+impl Drop for StopsWhenDropped {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn work(
+    request: &FetchRequest<'_>,
+    missing: &BTreeSet<CommitSha>,
+    kept: &BTreeSet<CommitSha>,
+    shared: &Arc<Shared>,
+) -> Result<Brought, GitError> {
+    let remote = match request.source {
+        FetchSource::Remote(remote) => remote,
+        FetchSource::Local(source) => return folder::fetch(source, request, missing, kept, shared).await,
+    };
+    let mut all = Brought::default();
+    let mut kept = kept.clone();
+    let missing: Vec<CommitSha> = missing.iter().copied().collect();
+    // What came with one question is told with the next.
+    for wants in missing.chunks(MOST_WANTS) {
+        let question = Question { wants, haves: question::haves(request.mirror, &kept).await? };
+        let brought = match remote.url.scheme() {
+            Scheme::Http | Scheme::Https => {
+                let greeted = http::greet(remote, request).await?;
+                receive(request, greeted.ask(&question).await?, shared).await?
+            }
+            Scheme::Git => {
+                let reach = remote.reach().await?;
+                let incoming = git_stream::ask(remote, &reach, &question, request).await?;
+                receive(request, incoming, shared).await?
+            }
+            Scheme::Ssh => {
+                return Err(remote.trouble(RemoteTrouble::UrlNotAllowed { reason: SchemeRefused::Ssh }));
+            }
+        };
+        all = Brought { bytes: all.bytes + brought.bytes, objects: all.objects + brought.objects };
+        kept.extend(wants);
+    }
+    Ok(all)
+}
+
+/// Takes the pack out of an answer and has it written.
+async fn receive(
+    request: &FetchRequest<'_>,
+    mut incoming: impl Incoming,
+    shared: &Arc<Shared>,
+) -> Result<Brought, GitError> {
+    let FetchSource::Remote(remote) = request.source else { return Err(FetchError::BrokeOff.into()) };
+    let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
+    let (folder, theirs) = (request.mirror.path().to_owned(), shared.clone());
+    let writing = tokio::task::spawn_blocking(move || write(&folder, receiver, &theirs));
+    let mut pace = Pace::new(request.limits.silence);
+    let mut parts = Parts::default();
+    let mut begun = false;
+    let ended = 'receive: loop {
+        let left = tokio::time::timeout(request.limits.silence, incoming.fill(parts.buffer())).await;
+        match left {
+            Err(_) => break Err(remote.trouble(RemoteTrouble::Silent)),
+            Ok(Err(error)) => break Err(error),
+            Ok(Ok(false)) => break Err(FetchError::BrokeOff.into()),
+            Ok(Ok(true)) => {}
+        }
+        loop {
+            let sent = match parts.next() {
+                Err(what) => break 'receive Err(what.error(remote)),
+                Ok(None) => break,
+                Ok(Some(Part::Word)) => {
+                    if !begun {
+                        pace.word();
+                    }
+                    continue;
+                }
+                Ok(Some(Part::Pack(bytes))) => {
+                    begun = true;
+                    sender.send(Work::Part(bytes)).await
+                }
+                Ok(Some(Part::End)) => break 'receive Ok(sender.send(Work::End).await.is_ok()),
+            };
+            if sent.is_err() {
+                // Whoever writes knows why it wants no more.
+                break 'receive Ok(false);
+            }
+        }
+        pace.bytes(shared.received());
+        if pace.is_silent() {
+            break Err(remote.trouble(RemoteTrouble::Silent));
+        }
+    };
+    drop(sender);
+    let written = writing.await.map_err(|error| GitError::transient("writing what was fetched", error))?;
+    match (ended, written) {
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+        (Ok(_), Ok(Some(brought))) => Ok(brought),
+        (Ok(_), Ok(None)) => Err(FetchError::BrokeOff.into()),
+    }
+}
+
+/// On a thread of its own. `None` when the parts ended before the pack did: nothing of it is kept.
+fn write(
+    mirror: &std::path::Path,
+    mut parts: mpsc::Receiver<Work>,
+    shared: &Arc<Shared>,
+) -> Result<Option<Brought>, GitError> {
+    let mut sink = PackSink::new(mirror, shared)?;
+    while let Some(work) = parts.blocking_recv() {
+        match work {
+            Work::Part(bytes) => sink.write(&bytes)?,
+            Work::End => return sink.finish().map(Some),
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,82 @@
+//! A question over HTTP, by the one client that is checked. Called on behalf of the in-process transport, and by the
+//! git program's when it failed, to learn why.
+
+use super::{
+    Incoming,
+    advertisement::{Advertisement, Dialect},
+    question::Question,
+};
+use crate::git::{
+    GitError,
+    remote::{
+        Limits, Remote, RemoteTrouble,
+        client::{Answer, RemoteClient, headers},
+        ls_refs::{ADVERTISEMENT, REQUEST, RESULT, not_smart},
+    },
+    transport::{FetchError, fetch::FetchRequest},
+};
+
+/// The answer on its way.
+pub(super) struct HttpAnswer(Answer);
+
+impl Incoming for HttpAnswer {
+    async fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, GitError> {
+        match self.0.fill(buffer).await {
+            Err(GitError::Remote(error)) if error.trouble == RemoteTrouble::ConnectionLost => {
+                Err(FetchError::BrokeOff.into())
+            }
+            other => other,
+        }
+    }
+}
+
+/// A server that speaks git, and what it speaks.
+pub(super) struct Greeted {
+    client: RemoteClient,
+    dialect: Dialect,
+}
+
+/// Asks the server what it speaks.
+pub(super) async fn greet(remote: &Remote, request: &FetchRequest<'_>) -> Result<Greeted, GitError> {
+    // How much may come is the quota's business.
+    let limits = Limits { silence: request.limits.silence, answer_bytes: u64::MAX, ..remote.limits };
+    let mut client = RemoteClient::new(&Remote { limits, ..remote.clone() }).await?;
+    let asked = headers(&[("accept", "*/*"), ("git-protocol", "version=2"), ("pragma", "no-cache")]);
+    let mut answer = client.get("/info/refs?service=git-upload-pack", asked).await?;
+    if !answer.is(ADVERTISEMENT) {
+        return Err(not_smart(answer).await);
+    }
+    let mut advertisement = Advertisement::default();
+    let breaks = || remote.trouble(RemoteTrouble::Protocol { what: "its first words are not git's" });
+    loop {
+        if !answer.fill(advertisement.buffer()).await? {
+            return Err(breaks());
+        }
+        let whole = advertisement.read().map_err(|_| breaks())?;
+        // An old server goes on with all its refs, which were listed before.
+        let old = advertisement.dialect() == Some(Dialect::Old);
+        if let Some(dialect) = whole.or(old.then_some(Dialect::Old)) {
+            return Ok(Greeted { client, dialect });
+        }
+    }
+}
+
+impl Greeted {
+    /// Asks; what comes next is the answer.
+    pub(super) async fn ask(&self, question: &Question<'_>) -> Result<HttpAnswer, GitError> {
+        let mut asked = headers(&[("accept", RESULT), ("content-type", REQUEST)]);
+        if self.dialect == Dialect::Two {
+            asked.extend(headers(&[("git-protocol", "version=2")]));
+        }
+        let answer = self.client.post("/git-upload-pack", asked, question.text(self.dialect)).await?;
+        if !answer.is(RESULT) {
+            return Err(self.client.trouble(RemoteTrouble::NotGit));
+        }
+        Ok(HttpAnswer(answer))
+    }
+}
+
+/// Why the server cannot be fetched from, as our own client sees it; `None` when it sees nothing wrong.
+pub(in crate::git::transport) async fn diagnose(remote: &Remote, request: &FetchRequest<'_>) -> Option<GitError> {
+    greet(remote, request).await.err()
+}
