@@ -102,11 +102,21 @@ fn a_walk_reads_every_commit_while_the_owner_repacks() {
     });
 }
 
+#[test]
+fn no_ref_is_missed_while_the_owner_packs_a_few() {
+    // They are gone before anybody looks for them among the loose ones.
+    no_ref_is_missed_while_the_owner_packs(40);
+}
+
+#[test]
+fn no_ref_is_missed_while_the_owner_packs_many() {
+    // They go while somebody reads them.
+    no_ref_is_missed_while_the_owner_packs(150);
+}
+
 /// What `git update-ref` and `git pack-refs` do to the files, without the time that programs take: each ref is loose or
 /// packed at every moment, or both.
-#[test]
-fn no_ref_is_missed_while_the_owner_packs_them() {
-    const PULLS: usize = 150;
+fn no_ref_is_missed_while_the_owner_packs(pulls: usize) {
     // They are read before those that are packed: so there is time between the packed refs and the loose ones.
     const HEADS: usize = 600;
     let folder = tempfile::tempdir().expect("a folder");
@@ -123,19 +133,19 @@ fn no_ref_is_missed_while_the_owner_packs_them() {
         fs::write(path.join(format!("refs/heads/h{number}")), format!("{sha}\n")).expect("a file");
     }
     let header = "# pack-refs with: peeled fully-peeled sorted \n".to_owned();
-    let mut names: Vec<_> = (0..PULLS).map(|number| format!("{sha} refs/pull/{number}/head\n")).collect();
+    let mut names: Vec<_> = (0..pulls).map(|number| format!("{sha} refs/pull/{number}/head\n")).collect();
     names.sort_unstable();
     let all = header.clone() + &names.concat();
     put(&path.join("packed-refs"), &all);
     let pack = |_| {
-        for number in 0..PULLS {
+        for number in 0..pulls {
             fs::create_dir_all(pull(number).parent().expect("a folder")).expect("a folder");
             put(&pull(number), &format!("{sha}\n"));
         }
         put(&path.join("packed-refs"), &header);
         thread::sleep(Duration::from_millis(3));
         put(&path.join("packed-refs"), &all);
-        for number in 0..PULLS {
+        for number in 0..pulls {
             fs::remove_file(pull(number)).expect("a file");
             fs::remove_dir(pull(number).parent().expect("a folder")).expect("a folder");
         }
@@ -147,7 +157,7 @@ fn no_ref_is_missed_while_the_owner_packs_them() {
         while listings < 200 || !begun.load(Ordering::Relaxed) {
             match list_refs(&opened, &Graph::empty(), MAX_REFS) {
                 Ok(list) => {
-                    assert_eq!((list.refs.len(), list.broken), (HEADS + PULLS + 1, 0), "after {listings} listings");
+                    assert_eq!((list.refs.len(), list.broken), (HEADS + pulls + 1, 0), "after {listings} listings");
                     listings += 1;
                 }
                 // They are packed nearly without a pause here; a run would try again later.
