@@ -57,18 +57,17 @@ pub struct RefList {
 /// A ref that is broken is counted and left out, as git does. A commit in `known` is not looked for again.
 pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> Result<RefList, GitError> {
     let packed = repository.common_dir().join("packed-refs");
-    for more in (0..MOST_LISTINGS).rev() {
+    for _ in 0..MOST_LISTINGS {
         let before = file_mark(&packed);
         let (list, vanished) = list_once(repository, known, max_refs)?;
-        // A ref that its owner packs after the packed ones were read, and before the loose ones were, is in neither; one
+        // A ref that its owner packs after the packed ones were read, and before the loose ones were, is in neither. One
         // whose loose file is taken away between being found and being read is not looked for among the packed ones.
-        // What is still not there at the last time is not there because of something else.
-        if before == file_mark(&packed) && (!vanished || more == 0) {
+        if before == file_mark(&packed) && !vanished {
             return Ok(list);
         }
         thread::sleep(BETWEEN_LISTINGS);
     }
-    Err(GitError::transient("listing the refs", "their owner packs them again and again"))
+    Err(GitError::transient("listing the refs", "they change faster than they can be read"))
 }
 
 /// The refs, and whether the file of one was found and not there any more.
