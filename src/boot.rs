@@ -7,14 +7,21 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
+use keytrail_domain::remote_url::Host;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::{App, Parts},
     clock::Clock,
-    config::Config,
+    config::{self, Config},
+    git::{
+        remote::{AddressMode, AddressPolicy},
+        transport::{FetchLimits, GitProgram},
+    },
+    jobs::GitSettings,
     log::OnFatal,
     secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
     store::{
@@ -40,6 +47,14 @@ pub enum BootError {
     /// The migrations.
     #[error("the store cannot be made ready: {0}")]
     Migrate(#[from] MigrateError),
+    /// Something in the configuration.
+    #[error("the setting {key} cannot be used: {text}")]
+    Setting {
+        /// Which.
+        key: &'static str,
+        /// Why.
+        text: String,
+    },
     /// The vault.
     #[error(transparent)]
     Secrets(#[from] SecretsError),
@@ -91,9 +106,53 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     let keys = ServerSecrets::load_or_make(&vault, now).await?;
     let caches = folder.join("caches");
     make_folder(&caches).map_err(|source| BootError::Folder { path: caches.clone(), source })?;
-    let (node, roots, workers) = (node(config), config.git.roots.clone(), config.jobs.workers);
-    let parts = Parts { db, clock, node, vault, keys, caches, roots, workers, on_fatal };
+    let git = git_settings(&config.git).await?;
+    let (node, workers) = (node(config), config.jobs.workers);
+    let parts = Parts { db, clock, node, vault, keys, caches, git, workers, on_fatal };
     Ok(App::start(parts).await?)
+}
+
+/// How repositories are reached, with the git program looked up.
+pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
+    let bad = |key: &'static str, value: &str, what: &dyn std::fmt::Display| BootError::Setting {
+        key,
+        text: format!("{value:?}: {what}"),
+    };
+    let hosts = git.hosts.iter().map(|host| Host::parse(host).map_err(|error| bad("git.hosts", host, &error)));
+    let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
+    let networks = git.networks.iter().map(|text| text.parse().map_err(|error| bad("git.networks", text, &error)));
+    let networks = networks.collect::<Result<Vec<_>, _>>()?;
+    let seconds = Duration::from_secs;
+    if git.shortest_poll_seconds == 0 || git.shortest_poll_seconds > git.longest_poll_seconds {
+        let what = "it is at least 1, and not more than git.longest_poll_seconds";
+        return Err(bad("git.shortest_poll_seconds", &git.shortest_poll_seconds.to_string(), &what));
+    }
+    let candidates = match &git.program {
+        Some(program) => vec![program.clone()],
+        None => config::program_folders().into_iter().map(|folder| folder.join("git")).collect(),
+    };
+    let program = GitProgram::find(&candidates).await;
+    match &program {
+        Some(program) if program.is_good() => tracing::info!("{}", program.sentence()),
+        Some(program) => tracing::warn!("{}; repositories are fetched whole, in this process", program.sentence()),
+        None => tracing::warn!("there is no git program; repositories are fetched whole, in this process"),
+    }
+    Ok(GitSettings {
+        roots: git.roots.clone().into(),
+        addresses: Arc::new(AddressPolicy {
+            mode: AddressMode::Listed { private: git.allow_private, hosts, networks },
+            allow_git_scheme: git.allow_git_protocol,
+            allow_http: git.allow_http,
+        }),
+        program,
+        limits: FetchLimits {
+            silence: seconds(git.silence_seconds),
+            quota_bytes: git.quota_bytes,
+            free_bytes: git.free_bytes,
+        },
+        shortest_poll: seconds(git.shortest_poll_seconds),
+        longest_poll: seconds(git.longest_poll_seconds),
+    })
 }
 
 /// Where the root key is.

@@ -96,11 +96,53 @@ pub struct Secrets {
 }
 
 /// `[git]`
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Git {
     /// Folders below which repositories of this machine may be added over HTTP.
     pub roots: Vec<PathBuf>,
+    /// The git program; the first good one along `PATH` when nothing is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<PathBuf>,
+    /// Whether addresses of private networks may be reached: all of them. Otherwise those in `hosts` and `networks`.
+    pub allow_private: bool,
+    /// Hosts that may be reached whatever their addresses are, this machine and link-local ones too.
+    pub hosts: Vec<String>,
+    /// Networks such as `10.0.0.0/8` that may be reached.
+    pub networks: Vec<String>,
+    /// Whether `http://` may be used: whoever listens on the way reads passwords, and writes what is fetched.
+    pub allow_http: bool,
+    /// Whether `git://` may be used: there is nothing that proves who answers.
+    pub allow_git_protocol: bool,
+    /// Bytes that one repository's copy may have.
+    pub quota_bytes: u64,
+    /// Bytes that fetches leave free on the disk of the data folder.
+    pub free_bytes: u64,
+    /// Seconds without any progress after which a remote counts as silent.
+    pub silence_seconds: u64,
+    /// Seconds between two looks at a busy repository.
+    pub shortest_poll_seconds: u64,
+    /// Seconds between two looks at a repository where nothing happens.
+    pub longest_poll_seconds: u64,
+}
+
+impl Default for Git {
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            program: None,
+            allow_private: false,
+            hosts: Vec::new(),
+            networks: Vec::new(),
+            allow_http: false,
+            allow_git_protocol: false,
+            quota_bytes: 20_000_000_000,
+            free_bytes: 1_000_000_000,
+            silence_seconds: 120,
+            shortest_poll_seconds: 60,
+            longest_poll_seconds: 3_600,
+        }
+    }
 }
 
 /// `[jobs]`
@@ -228,6 +270,12 @@ fn home(variable: &str, below_home: &str) -> PathBuf {
         .or_else(|| set("HOME").map(|home| home.join(below_home)))
         .unwrap_or_else(|| PathBuf::from("."))
         .join("keytrail")
+}
+
+/// The folders where programs are looked for (`PATH`).
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub fn program_folders() -> Vec<PathBuf> {
+    std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
 /// Whether colours and bars are unwelcome (`NO_COLOR`).

@@ -15,7 +15,7 @@ use self::dispatch::Gates;
 pub use self::{context::Context, dispatch::DispatchError};
 use crate::{
     clock::Clock,
-    jobs::Jobs,
+    jobs::{GitSettings, Jobs},
     log::{Log, OnFatal, streams::Streams},
     secrets::{People, ServerSecrets, Tokens, Vault},
     store::{Db, StoreError},
@@ -36,8 +36,8 @@ pub struct Parts {
     pub keys: ServerSecrets,
     /// Where caches of repositories are kept.
     pub caches: PathBuf,
-    /// Folders below which repositories of this machine may be added over HTTP.
-    pub roots: Vec<PathBuf>,
+    /// How repositories are reached.
+    pub git: GitSettings,
     /// How many jobs run at once on this node.
     pub workers: usize,
     /// What to do when the process must not go on.
@@ -66,8 +66,6 @@ pub struct App {
     pub tokens: Tokens,
     /// Where caches of repositories are kept.
     pub caches: PathBuf,
-    /// Folders below which repositories of this machine may be added over HTTP; what lies below one never leads out.
-    pub roots: Arc<[PathBuf]>,
     streams: Streams,
     gates: Gates,
     stop: CancellationToken,
@@ -76,11 +74,11 @@ pub struct App {
 impl App {
     /// Starts it: from here on views follow the log, policies react, and jobs are done.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { db, clock, node, vault, keys, caches, roots, workers, on_fatal } = parts;
+        let Parts { db, clock, node, vault, keys, caches, git, workers, on_fatal } = parts;
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
-        let jobs = Jobs::new(db.clone(), node.clone());
+        let jobs = Jobs::new(db.clone(), node.clone(), git);
         let streams = Streams::of(&db);
         let (people, tokens) = (People::new(db.clone()), Tokens::new(db.clone()));
         let app = Arc::new(Self {
@@ -94,7 +92,6 @@ impl App {
             people,
             tokens,
             caches,
-            roots: roots.into(),
             streams,
             gates: Gates::default(),
             stop: stop.clone(),

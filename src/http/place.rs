@@ -43,7 +43,7 @@ pub(super) async fn checked(api: &Api, caller: &Caller, place: Place) -> Result<
     if !path.starts_with('/') {
         return Err(ApiError::new(Code::PathRelative, "Give the whole path, from / on."));
     }
-    let (roots, local) = (api.app.roots.clone(), caller.is_local());
+    let (roots, local) = (api.app.jobs.git.roots.clone(), caller.is_local());
     let checked = tokio::task::spawn_blocking(move || check(Path::new(&path), &roots, local)).await;
     let path = checked.map_err(|error| ApiError::internal(&error))??;
     let path = path.into_os_string().into_string().map_err(|_| {

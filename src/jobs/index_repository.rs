@@ -155,7 +155,7 @@ impl Indexing {
         }
         let recorded = self.recorded().await?;
         self.tell_progress();
-        let connection = transport::Connection::local(path, &self.app.roots);
+        let connection = transport::Connection::local(path, &self.app.jobs.git.roots);
         let (graph_path, number) = (self.graph_path(), self.number);
         let mut repository = blocking(move || {
             let opened = connection.open()?;

@@ -4,6 +4,7 @@
 
 mod discover_repositories;
 mod forget_repositories;
+mod git_settings;
 mod index_progress;
 mod index_repository;
 mod queue;
@@ -24,6 +25,7 @@ use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
+    git_settings::GitSettings,
     index_progress::IndexProgress,
     queue::{NewJob, TakenJob, cancel},
     runner::start,
@@ -126,6 +128,8 @@ pub struct Running {
 
 /// The jobs of this node.
 pub struct Jobs {
+    /// How repositories are reached.
+    pub git: GitSettings,
     db: Arc<Db>,
     node: String,
     wake: Notify,
@@ -137,8 +141,9 @@ pub struct Jobs {
 
 impl Jobs {
     /// None are done until [`start`].
-    pub fn new(db: Arc<Db>, node: String) -> Self {
+    pub fn new(db: Arc<Db>, node: String, git: GitSettings) -> Self {
         Self {
+            git,
             db,
             node,
             wake: Notify::new(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keytrail::{
     app::{App, Context, DispatchError, Parts},
+    boot,
     clock::Clock,
     secrets::{RootKey, ServerSecrets, Vault},
     store::Db,
@@ -28,7 +29,7 @@ async fn start(db: &Arc<Db>, folder: &tempfile::TempDir) -> Arc<App> {
         vault,
         keys,
         caches: folder.path().join("caches"),
-        roots: Vec::new(),
+        git: boot::git_settings(&Default::default()).await.expect("the defaults are good"),
         workers: 0,
         on_fatal: Arc::new(|error| panic!("{error}")),
     };

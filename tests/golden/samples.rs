@@ -47,9 +47,14 @@ fn integration_events() -> Vec<integration::Event> {
 }
 
 fn repository_events() -> Vec<repository::Event> {
-    use repository::Event::{Discovered, Forgotten};
+    use repository::Event::{Discovered, Forgotten, Reachable, Unreachable};
     let integration = IntegrationId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001));
-    vec![Discovered { integration, name: text("kafka"), location: place("/srv/git/kafka.git") }, Forgotten {}]
+    vec![
+        Discovered { integration, name: text("kafka"), location: place("/srv/git/kafka.git") },
+        Forgotten {},
+        Unreachable { code: FailureCode::Denied, text: text("/srv/git/kafka.git may not be read") },
+        Reachable {},
+    ]
 }
 
 fn index_run_events() -> Vec<index_run::Event> {

@@ -9,7 +9,7 @@ use super::{
 /// Each part of `src` and the parts that it may name. A part that is not here has no place in the house yet.
 const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["clock", "ids", "jobs", "log", "reactors", "secrets", "store", "views"]),
-    ("boot", &["app", "clock", "config", "ids", "log", "secrets", "store"]),
+    ("boot", &["app", "clock", "config", "git", "ids", "jobs", "log", "secrets", "store"]),
     ("cli", &["app", "boot", "clock", "config", "http", "ids", "secrets", "store", "telemetry"]),
     ("clock", &[]),
     ("config", &[]),

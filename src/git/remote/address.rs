@@ -34,13 +34,13 @@ pub enum AddressMode {
     PublicOnly,
     /// These beside them.
     Listed {
+        /// Private ranges; not this machine itself, nor link-local, metadata and shared addresses.
+        private: bool,
         /// Every address of these hosts, loopback and link-local ones too.
         hosts: Vec<Host>,
         /// Every address in these networks, loopback and link-local ones too.
         networks: Vec<Network>,
     },
-    /// Private ranges beside them; not this machine itself, nor link-local, metadata and shared addresses.
-    Any,
 }
 
 /// What an address is.
@@ -86,16 +86,16 @@ impl AddressPolicy {
     /// Whether this address of this host may be used.
     pub fn allows(&self, host: &Host, address: IpAddr) -> Result<(), GitError> {
         let address = plain(address);
-        let listed = || match &self.mode {
-            AddressMode::Listed { hosts, networks } => {
-                hosts.contains(host) || networks.iter().any(|network| network.contains(address))
+        let (listed, private) = match &self.mode {
+            AddressMode::Listed { private, hosts, networks } => {
+                (hosts.contains(host) || networks.iter().any(|network| network.contains(address)), *private)
             }
-            AddressMode::PublicOnly | AddressMode::Any => false,
+            AddressMode::PublicOnly => (false, false),
         };
         let allowed = match class(address) {
             Class::Public => true,
-            Class::Private => self.mode == AddressMode::Any || listed(),
-            Class::Guarded => listed(),
+            Class::Private => private || listed,
+            Class::Guarded => listed,
             Class::Never => false,
         };
         if allowed { Ok(()) } else { Err(GitError::of_remote(host, RemoteTrouble::AddressDenied)) }

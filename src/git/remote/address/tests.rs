@@ -22,14 +22,18 @@ fn allows(mode: &AddressMode, address: &str) -> bool {
     }
 }
 
+fn private() -> AddressMode {
+    AddressMode::Listed { private: true, hosts: Vec::new(), networks: Vec::new() }
+}
+
 fn networks(texts: &[&str]) -> AddressMode {
     let networks = texts.iter().map(|text| text.parse().expect("a network")).collect();
-    AddressMode::Listed { hosts: Vec::new(), networks }
+    AddressMode::Listed { private: false, hosts: Vec::new(), networks }
 }
 
 #[test]
 fn public_addresses_may_be_reached_in_every_mode() {
-    for mode in [AddressMode::PublicOnly, AddressMode::Any, networks(&[])] {
+    for mode in [AddressMode::PublicOnly, private(), networks(&[])] {
         for address in ["140.82.121.3", "9.9.9.9", "172.32.0.1", "100.128.0.1", "2606:50c0::1", "2a00:1450::1"] {
             assert!(allows(&mode, address), "{address} in {mode:?}");
         }
@@ -37,17 +41,17 @@ fn public_addresses_may_be_reached_in_every_mode() {
 }
 
 #[test]
-fn private_ranges_need_a_listing_or_the_mode_any() {
+fn private_ranges_need_a_listing_or_the_switch_for_all_of_them() {
     for address in ["10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fd12::1", "fc00::1"] {
         assert!(!allows(&AddressMode::PublicOnly, address), "{address}");
         assert!(!allows(&networks(&["203.0.113.0/24"]), address), "{address}");
-        assert!(allows(&AddressMode::Any, address), "{address}");
+        assert!(allows(&private(), address), "{address}");
         assert!(allows(&networks(&["10.0.0.0/8", "172.16.0.0/12", "192.168.1.1", "fc00::/7"]), address), "{address}");
     }
 }
 
 #[test]
-fn this_machine_its_link_and_metadata_services_need_a_listing_even_in_the_mode_any() {
+fn this_machine_its_link_and_metadata_services_need_a_listing_even_in_private_networks() {
     let guarded = [
         "127.0.0.1",
         "127.8.8.8",
@@ -67,7 +71,7 @@ fn this_machine_its_link_and_metadata_services_need_a_listing_even_in_the_mode_a
         "64:ff9b:1::1",
     ];
     for address in guarded {
-        for mode in [AddressMode::PublicOnly, AddressMode::Any, networks(&["10.0.0.0/8"])] {
+        for mode in [AddressMode::PublicOnly, private(), networks(&["10.0.0.0/8"])] {
             assert!(!allows(&mode, address), "{address} in {mode:?}");
         }
         assert!(allows(&networks(&[address]), address), "{address}");
@@ -103,7 +107,7 @@ fn an_ipv4_address_is_recognised_in_every_wrapping() {
 #[test]
 fn a_listed_host_may_have_any_address_and_another_may_not() {
     let listed = Host::parse("git.intern").expect("a host");
-    let mode = AddressMode::Listed { hosts: vec![listed.clone()], networks: Vec::new() };
+    let mode = AddressMode::Listed { private: false, hosts: vec![listed.clone()], networks: Vec::new() };
     let policy = AddressPolicy { mode, ..AddressPolicy::default() };
     let address = "127.0.0.1".parse().expect("an address");
     assert!(policy.allows(&listed, address).is_ok());

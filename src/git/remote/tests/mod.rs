@@ -55,7 +55,7 @@ impl Stage {
 /// A policy that lets this machine be reached.
 fn loopback() -> Arc<AddressPolicy> {
     let networks = vec!["127.0.0.0/8".parse().expect("a network"), "::1".parse().expect("a network")];
-    let mode = AddressMode::Listed { hosts: Vec::new(), networks };
+    let mode = AddressMode::Listed { private: false, hosts: Vec::new(), networks };
     Arc::new(AddressPolicy { mode, allow_http: true, allow_git_scheme: false })
 }
 

@@ -90,7 +90,7 @@ pub(super) enum Running {
 /// A remote that may be on this machine.
 pub(super) fn remote(url: &str) -> Remote {
     let url = RemoteUrl::parse(url).expect("a URL").url;
-    let mode = AddressMode::Listed { hosts: vec![url.host().clone()], networks: Vec::new() };
+    let mode = AddressMode::Listed { private: false, hosts: vec![url.host().clone()], networks: Vec::new() };
     let addresses = Arc::new(AddressPolicy { mode, allow_git_scheme: true, allow_http: true });
     Remote { url, credential: None, trust: Trust::WebPki, proxy: None, addresses, limits: Limits::default() }
 }

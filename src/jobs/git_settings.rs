@@ -1,0 +1,27 @@
+//! How this node reaches repositories: what an administrator allows, and with which program. Made at the start from the
+//! configuration; jobs and routes read it.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::git::{
+    remote::AddressPolicy,
+    transport::{FetchLimits, GitProgram},
+};
+
+/// How this node reaches repositories.
+#[derive(Clone, Debug)]
+pub struct GitSettings {
+    /// Folders below which repositories of this machine may be added over HTTP; links that lead out of them are not
+    /// followed.
+    pub roots: Arc<[PathBuf]>,
+    /// Which addresses and schemes may be used.
+    pub addresses: Arc<AddressPolicy>,
+    /// The git program, good or not; `None` when there is none.
+    pub program: Option<GitProgram>,
+    /// What is too much in a fetch.
+    pub limits: FetchLimits,
+    /// Between two looks at a busy repository.
+    pub shortest_poll: Duration,
+    /// Between two looks at one where nothing happens.
+    pub longest_poll: Duration,
+}
