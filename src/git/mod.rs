@@ -4,6 +4,7 @@
 //! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
 
 mod commit_object;
+pub mod diff;
 mod error;
 pub mod folder_scan;
 mod graph;
