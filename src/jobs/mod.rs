@@ -8,6 +8,7 @@ mod git_settings;
 mod index_progress;
 mod index_repository;
 mod queue;
+mod repository_source;
 mod request_index;
 mod runner;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 
 use std::{
     collections::HashMap,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -24,10 +26,12 @@ use std::{
 use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
+use self::index_progress::IndexProgress;
 pub use self::{
     git_settings::GitSettings,
-    index_progress::IndexProgress,
+    index_progress::ProgressNow,
     queue::{NewJob, TakenJob, cancel},
+    repository_source::{RepositorySource, Source, source_of},
     runner::start,
 };
 use crate::store::{Db, StoreError};
@@ -158,6 +162,11 @@ impl Jobs {
     /// commits are remembered: the next run waits for that, and does not look at everything again.
     fn graph_of(&self, repository: RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
         self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
+    }
+
+    /// Where the copy of a repository is kept on this node.
+    pub fn mirror_of(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
+        caches.join("mirrors").join(format!("{repository}.git"))
     }
 
     /// The log holds an event that this build does not know: no job is taken any more.
