@@ -25,8 +25,9 @@ use keytrail_domain::{
 };
 use keytrail_projections::repository_list;
 
-pub(super) use self::look::{Look, look};
+use self::look::Look;
 use self::recorder::{Recorded, Recorder};
+pub(super) use self::{look::look, recorder::known_refs};
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob,
     repository_source::{RepositorySource, source_of},
