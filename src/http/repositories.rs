@@ -239,6 +239,10 @@ async fn request(
             match api.app.load::<Aggregate>(StreamId::new("repository", repository.0)).await?.0 {
                 Aggregate::Known { .. } => {}
                 Aggregate::Absent => return Err(unknown(Code::RepositoryUnknown)),
+                Aggregate::Refused { .. } => {
+                    let detail = "Its row says why it cannot be indexed. Mend that; it is looked for again by itself.";
+                    return Err(ApiError::new(Code::RepositoryRefused, detail));
+                }
                 Aggregate::Forgotten => {
                     let detail = "Add an integration that sees it, and it is indexed again.";
                     return Err(ApiError::new(Code::RepositoryForgotten, detail));

@@ -7,14 +7,19 @@ mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
+mod poll;
+mod poll_shards;
 mod queue;
+mod repository_source;
 mod request_index;
 mod runner;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -24,10 +29,12 @@ use std::{
 use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
+use self::index_progress::IndexProgress;
 pub use self::{
     git_settings::GitSettings,
-    index_progress::IndexProgress,
+    index_progress::ProgressNow,
     queue::{NewJob, TakenJob, cancel},
+    repository_source::{RepositorySource, Source, source_of},
     runner::start,
 };
 use crate::store::{Db, StoreError};
@@ -135,6 +142,8 @@ pub struct Jobs {
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
+    wanted: Mutex<Vec<RepositoryId>>,
+    wanted_soon: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     outdated: AtomicBool,
 }
@@ -149,6 +158,8 @@ impl Jobs {
             wake: Notify::new(),
             running: Mutex::default(),
             graphs: Mutex::default(),
+            wanted: Mutex::default(),
+            wanted_soon: Notify::new(),
             tasks: Mutex::default(),
             outdated: AtomicBool::new(false),
         }
@@ -160,6 +171,11 @@ impl Jobs {
         self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
     }
 
+    /// Where the copy of a repository is kept on this node.
+    pub fn mirror_of(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
+        caches.join("mirrors").join(format!("{repository}.git"))
+    }
+
     /// The log holds an event that this build does not know: no job is taken any more.
     pub fn set_outdated(&self) {
         self.outdated.store(true, Ordering::Relaxed);
@@ -168,6 +184,23 @@ impl Jobs {
     /// Whether it does.
     pub fn is_outdated(&self) -> bool {
         self.outdated.load(Ordering::Relaxed)
+    }
+
+    /// The repository is looked at as soon as may be, on this node.
+    pub fn look_now(&self, repository: RepositoryId) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
+        self.wanted_soon.notify_one();
+    }
+
+    /// The repositories that were wanted since the last time.
+    fn take_wanted(&self) -> HashSet<RepositoryId> {
+        let wanted = std::mem::take(&mut *self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+        wanted.into_iter().collect()
+    }
+
+    /// Until one is wanted.
+    async fn wanted_soon(&self) {
+        self.wanted_soon.notified().await;
     }
 
     /// There is something to do.

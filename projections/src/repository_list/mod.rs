@@ -6,11 +6,13 @@ mod schema;
 mod tests;
 
 use keytrail_domain::{
+    display_text::DisplayText,
     fact::Fact,
-    id::{IndexRunId, RepositoryId},
+    id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{self, Cause},
     recorded::Recorded,
     repository,
+    service::Connection,
     timestamp::Timestamp,
 };
 
@@ -68,25 +70,12 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
     let id = RepositoryId(fact.stream.id);
     match event {
         repository::Event::Discovered { integration, name, location } => {
-            // Who comes back keeps the place in the list, and nothing else.
-            let added_position = rows.find::<Repository>(id).map_or(fact.position, |known| known.added_position);
-            rows.save(&Repository {
-                id,
-                number: fact.position,
-                integration: *integration,
-                name: name.as_str().to_owned(),
-                kind: location.kind().to_owned(),
-                location: location.location().into_owned(),
-                state: RepositoryState::Waiting,
-                since: fact.metadata.at,
-                last_run: None,
-                failure: None,
-                indexed_at: None,
-                trouble: None,
-                added_position,
-                version: fact.sequence,
-                position: fact.position,
-            });
+            rows.save(&seen(rows, fact, *integration, name, location));
+        }
+        repository::Event::Refused { integration, name, location, code, text } => {
+            let failure = Some((*code, text.as_str().to_owned()));
+            let row = seen(rows, fact, *integration, name, location);
+            rows.save(&Repository { state: RepositoryState::Refused, failure, ..row });
         }
         repository::Event::Forgotten {} => rows.change(id, |repository: &mut Repository| {
             repository.version = fact.sequence;
@@ -109,6 +98,35 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
     }
 }
 
+/// A repository that was seen just now. Who comes back keeps the place in the list, and nothing else.
+fn seen(
+    rows: &Rows,
+    fact: &Recorded<Fact>,
+    integration: IntegrationId,
+    name: &DisplayText,
+    location: &Connection,
+) -> Repository {
+    let id = RepositoryId(fact.stream.id);
+    let added_position = rows.find::<Repository>(id).map_or(fact.position, |known| known.added_position);
+    Repository {
+        id,
+        number: fact.position,
+        integration,
+        name: name.as_str().to_owned(),
+        kind: location.kind().to_owned(),
+        location: location.location().into_owned(),
+        state: RepositoryState::Waiting,
+        since: fact.metadata.at,
+        last_run: None,
+        failure: None,
+        indexed_at: None,
+        trouble: None,
+        added_position,
+        version: fact.sequence,
+        position: fact.position,
+    }
+}
+
 fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
     let run = IndexRunId(fact.stream.id);
     let at = fact.metadata.at;
@@ -121,7 +139,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         index_run::Event::Started { .. } => return,
     };
     let Some(mut repository) = rows.find::<Repository>(id) else { return };
-    if repository.state == RepositoryState::Forgotten {
+    if matches!(repository.state, RepositoryState::Forgotten | RepositoryState::Refused) {
         return;
     }
     // A run that was asked for before the repository was forgotten says nothing about the one that came back.

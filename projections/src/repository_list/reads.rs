@@ -27,6 +27,8 @@ words! {
         Indexed = "indexed",
         /// The last run failed.
         Failed = "failed",
+        /// An integration sees it and cannot index it.
+        Refused = "refused",
         /// No integration sees it any more.
         Forgotten = "forgotten",
     }
