@@ -10,6 +10,7 @@ pub mod folder_scan;
 mod graph;
 mod message;
 pub mod mirror;
+pub mod object_cache;
 mod opened;
 mod refs;
 pub mod remote;

@@ -6,7 +6,7 @@ use keytrail_domain::index_run::batch::CommitSha;
 use super::{
     Comparison, DiffBounds, DiffObjects,
     lines::{Budget, Hunk, count, hunks},
-    renames,
+    renames, shown_path,
     similarity::is_binary,
 };
 use crate::git::GitError;
@@ -120,8 +120,14 @@ pub struct FileHunks {
 }
 
 impl ChangedFiles {
-    /// Makes the list. What is not here by now is said to be absent.
-    pub fn of(objects: &mut DiffObjects, compared: &Comparison, bounds: &DiffBounds) -> Result<Self, GitError> {
+    /// Makes the list, or that of one path, which may be given as it is shown. What is not here by now is said to be
+    /// absent.
+    pub fn of(
+        objects: &mut DiffObjects,
+        compared: &Comparison,
+        bounds: &DiffBounds,
+        path: Option<&str>,
+    ) -> Result<Self, GitError> {
         let found = renames::find(objects, &compared.changes, bounds)?;
         let mut of_new = std::collections::HashMap::new();
         let mut gone = std::collections::HashSet::new();
@@ -134,6 +140,9 @@ impl ChangedFiles {
         for (place, change) in compared.changes.iter().enumerate().filter(|(place, _)| !gone.contains(place)) {
             if files.len() == bounds.files {
                 break;
+            }
+            if !is_meant(&change.path, path) {
+                continue;
             }
             let rename = of_new.get(&place);
             let before = rename.map_or(change, |rename| &compared.changes[rename.old]);
@@ -166,18 +175,12 @@ impl ChangedFiles {
         })
     }
 
-    /// The lines of the file that has this path now (or had, when it is gone), or of all until the bounds of an answer
-    /// are reached. Without a file of that path there are none.
-    pub fn hunks(
-        &self,
-        objects: &mut DiffObjects,
-        path: Option<&[u8]>,
-        bounds: &DiffBounds,
-    ) -> Result<Vec<FileHunks>, GitError> {
+    /// The lines of these files, until the bounds of an answer are reached.
+    pub fn hunks(&self, objects: &mut DiffObjects, bounds: &DiffBounds) -> Result<Vec<FileHunks>, GitError> {
         let mut budget = Budget::new(bounds);
         let mut read = 0;
         let mut shown = Vec::new();
-        for file in self.files.iter().filter(|file| path.is_none_or(|path| path == file.path)) {
+        for file in &self.files {
             let sides = Sides::read(objects, file, bounds, &mut read)?;
             let (mut found, mut cut) = (Vec::new(), false);
             if matches!(sides.content, Content::Text { .. }) {
@@ -187,6 +190,11 @@ impl ChangedFiles {
         }
         Ok(shown)
     }
+}
+
+/// Whether a path is the wanted one, or one that looks the same.
+pub(super) fn is_meant(path: &[u8], wanted: Option<&str>) -> bool {
+    wanted.is_none_or(|wanted| path == wanted.as_bytes() || shown_path(path) == wanted)
 }
 
 fn status(old: Option<Side>, new: Option<Side>, percent: Option<u8>) -> Status {

@@ -21,6 +21,7 @@ pub use self::{
     files::{ChangedFile, ChangedFiles, Content, FileHunks, Side, Status},
     lines::{Hunk, Line, LineKind},
     objects::DiffObjects,
+    shown_line::shown_path,
     tree_changes::{Comparison, Looked, compare},
 };
 use super::GitError;

@@ -24,6 +24,11 @@ pub(super) fn clean(line: &[u8]) -> (String, bool) {
     (String::from_utf8_lossy(&line[..end]).chars().map(picture).collect(), cut)
 }
 
+/// A path, fit to be shown on one line: as a line of a file, and without tabs. Different paths may look the same.
+pub fn shown_path(path: &[u8]) -> String {
+    clean(path).0.replace('\t', "␉")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

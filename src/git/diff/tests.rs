@@ -20,18 +20,28 @@ fn commits(repository: &Repository) -> Vec<CommitSha> {
     names.lines().map(|name| name.parse().expect("a name")).collect()
 }
 
-pub(super) fn changed(
+fn changed(
     repository: &Repository,
     commit: CommitSha,
     parent: Option<usize>,
     bounds: &DiffBounds,
 ) -> (DiffObjects, ChangedFiles) {
+    changed_at(repository, commit, parent, bounds, None)
+}
+
+fn changed_at(
+    repository: &Repository,
+    commit: CommitSha,
+    parent: Option<usize>,
+    bounds: &DiffBounds,
+    path: Option<&str>,
+) -> (DiffObjects, ChangedFiles) {
     let mut objects = DiffObjects::of(&[&opened(repository)]);
     let Looked::Compared(compared) = compare(&mut objects, commit, parent).expect("a commit") else {
         panic!("every tree is there")
     };
-    assert_eq!(objects.lacking(compared.files(bounds)), Default::default());
-    let files = ChangedFiles::of(&mut objects, &compared, bounds).expect("files");
+    assert_eq!(objects.lacking(compared.files(bounds, path)), Default::default());
+    let files = ChangedFiles::of(&mut objects, &compared, bounds, path).expect("files");
     (objects, files)
 }
 
@@ -48,9 +58,12 @@ fn agrees_with_git(repository: &Repository, commits: &[CommitSha]) -> usize {
             let differing: Vec<_> = ours.symmetric_difference(&git).collect();
             assert!(differing.is_empty(), "{commit}, parent {parent}: {differing:#?}");
             assert_eq!((files.total, files.endless, files.renames_limited), (files.files.len(), false, false));
-            for file in files.files.iter().filter(|file| matches!(file.content, Content::Text { .. })).take(50) {
-                let hunks = files.hunks(&mut objects, Some(&file.path), &bounds).expect("hunks");
-                assert_eq!(shown(&hunks[0]), patch(repository, file), "{commit} {:?}", file.path.escape_ascii());
+            let ample = DiffBounds { hunk_bytes: usize::MAX, lines: usize::MAX, ..bounds };
+            let hunks = files.hunks(&mut objects, &ample).expect("hunks");
+            assert_eq!(hunks.len(), files.files.len());
+            for file in hunks.iter().filter(|file| matches!(file.file.content, Content::Text { .. })).take(50) {
+                let path = file.file.path.escape_ascii();
+                assert_eq!(shown(file), patch(repository, &file.file), "{commit} {path}");
             }
             compared += files.files.len();
         }
@@ -84,6 +97,11 @@ fn ten_thousand_files_are_counted_and_the_first_are_shown() {
     let (_, files) = changed(&repository, marks[1], None, &DiffBounds::default());
     assert_eq!((files.total, files.renames_limited), (10_000, false));
     assert!(files.files.iter().all(|file| file.status == Status::Renamed { percent: 100 }));
+    let last = "old/99/9999";
+    let (mut objects, files) = changed_at(&repository, marks[0], None, &DiffBounds::default(), Some(last));
+    let shown = files.hunks(&mut objects, &DiffBounds::default()).expect("hunks");
+    assert_eq!((files.total, shown.len(), shown[0].file.path.as_slice()), (10_000, 1, last.as_bytes()));
+    assert_eq!(shown[0].hunks[0].lines[0].text, "9999");
 }
 
 #[test]
@@ -92,9 +110,9 @@ fn a_submodule_is_shown_as_the_text_that_git_makes_of_it() {
     let (repository, marks) = made::awkward(&folder.path().join("made.git"));
     let bounds = DiffBounds::default();
     let found = marks.iter().find_map(|commit| {
-        let (mut objects, files) = changed(&repository, *commit, None, &bounds);
-        let file = files.files.iter().find(|file| file.path == b"sub" && file.status == Status::Modified)?.clone();
-        Some((files.hunks(&mut objects, Some(b"sub"), &bounds).expect("hunks"), file))
+        let (mut objects, files) = changed_at(&repository, *commit, None, &bounds, Some("sub"));
+        let file = files.files.iter().find(|file| file.status == Status::Modified)?.clone();
+        Some((files.hunks(&mut objects, &bounds).expect("hunks"), file))
     });
     let (hunks, file) = found.expect("a commit moves the submodule");
     assert_eq!(file.content, Content::Text { added: 1, removed: 1 });

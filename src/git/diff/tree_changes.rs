@@ -8,7 +8,7 @@ use std::{
 
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::{DiffBounds, DiffError, DiffObjects, Side};
+use super::{DiffBounds, DiffError, DiffObjects, Side, files::is_meant};
 use crate::git::GitError;
 
 /// Changes that are kept to be counted and searched for renames.
@@ -73,12 +73,16 @@ pub fn compare(objects: &mut DiffObjects, commit: CommitSha, parent: Option<usiz
 }
 
 impl Comparison {
-    /// The files whose bytes are looked at, within the bound of files: not those that only moved or changed their mode.
-    pub fn files(&self, bounds: &DiffBounds) -> HashSet<CommitSha> {
+    /// The files whose bytes are looked at, within the bound of files, and of the wanted path: not those that only moved
+    /// or changed their mode.
+    pub fn files(&self, bounds: &DiffBounds, path: Option<&str>) -> HashSet<CommitSha> {
         let mut files = HashSet::new();
         // Of each object how often it came less how often it went.
         let mut moves: HashMap<CommitSha, i64> = HashMap::new();
-        for change in self.changes.iter().take(bounds.files) {
+        for (place, change) in self.changes.iter().enumerate() {
+            if place >= bounds.files && (path.is_none() || !is_meant(&change.path, path)) {
+                continue;
+            }
             let (old, new) = (change.old, change.new);
             if old.map(|side| side.id) == new.map(|side| side.id) {
                 continue;

@@ -12,16 +12,18 @@ fn lines_beyond_the_bounds_of_an_answer_are_left_out_and_that_is_said() {
         hunks.map(|hunk| hunk.lines.len()).sum::<usize>()
     };
     let bounds = DiffBounds { lines: 50, ..DiffBounds::default() };
-    let (mut objects, files) = changed(&repository, root, None, &bounds);
-    let text = files.hunks(&mut objects, Some(b"text"), &bounds).expect("hunks");
+    let (mut objects, one) = changed_at(&repository, root, None, &bounds, Some("text"));
+    let text = one.hunks(&mut objects, &bounds).expect("hunks");
     assert_eq!((lines(&text), text[0].cut), (50, true));
-    let all = files.hunks(&mut objects, None, &bounds).expect("hunks");
+    let (mut objects, files) = changed(&repository, root, None, &bounds);
+    let all = files.hunks(&mut objects, &bounds).expect("hunks");
     assert_eq!((lines(&all), all.len()), (50, files.files.len()));
     assert!(all.last().expect("files").cut, "also what comes after is said to be cut");
     let bounds = DiffBounds { hunk_bytes: 100, ..DiffBounds::default() };
-    let text = files.hunks(&mut objects, Some(b"text"), &bounds).expect("hunks");
+    let text = one.hunks(&mut objects, &bounds).expect("hunks");
     assert!(text[0].cut && lines(&text) == 4, "{text:?}");
-    assert_eq!(files.hunks(&mut objects, Some(b"nothing"), &bounds).expect("hunks"), []);
+    let (mut objects, none) = changed_at(&repository, root, None, &bounds, Some("nothing"));
+    assert_eq!((none.total, none.hunks(&mut objects, &bounds).expect("hunks")), (files.total, Vec::new()));
 }
 
 #[test]
@@ -37,6 +39,19 @@ fn files_beyond_what_is_read_of_a_commit_have_no_counts() {
     assert!(files.renames_limited);
     let exact = files.files.iter().filter(|file| matches!(file.status, Status::Renamed { percent: 100 })).count();
     assert!(exact >= 4, "the same bytes are found in any case");
+}
+
+#[test]
+fn a_path_that_is_no_text_is_found_as_it_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (repository, marks) = made::awkward(&folder.path().join("made.git"));
+    let bounds = DiffBounds::default();
+    let (_, files) = changed(&repository, marks[0], None, &bounds);
+    let file = files.files.iter().find(|file| file.path == b"latin-\xe9").expect("it is there");
+    let shown = shown_path(&file.path);
+    assert_eq!(shown, "latin-\u{fffd}");
+    let (_, found) = changed_at(&repository, marks[0], None, &bounds, Some(&shown));
+    assert_eq!(found.files, std::slice::from_ref(file));
 }
 
 #[test]
