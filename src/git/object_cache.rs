@@ -14,7 +14,7 @@ use std::{
     time::SystemTime,
 };
 
-use super::{GitError, Mirror, OpenedRepository, transport::ObjectsRequest};
+use super::{GitError, Mirror, OpenedRepository};
 
 /// Written at each use: its time says when that was.
 const USED: &str = "keytrail.used";
@@ -39,7 +39,7 @@ impl ObjectCache {
         Ok(cache)
     }
 
-    /// The repository to fetch into, by [`ObjectsRequest`].
+    /// The repository to fetch into, by [`fetch_objects`](super::transport::fetch_objects).
     pub const fn repository(&self) -> &Mirror {
         &self.repository
     }
