@@ -123,8 +123,9 @@ async fn start(folder: &Path) -> Arc<App> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_go_away_is_tried_again_and_fails_the_run_in_the_end() {
     let stage = Stage::set().await;
-    let packed = stage.repository.path.join("packed-refs");
-    let unreadable = || std::fs::create_dir(&packed).expect("a folder where a file should be");
+    let packs = stage.repository.path.join("objects/pack");
+    let packed = packs.join(format!("pack-{}.idx", "0".repeat(40)));
+    let unreadable = || std::fs::create_dir_all(&packed).expect("a folder where a file should be");
     unreadable();
     let run = stage.request().await;
     stage
