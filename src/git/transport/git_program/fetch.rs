@@ -104,10 +104,7 @@ pub(in crate::git::transport) async fn fetch(
 /// What our own client says of a server that the program failed with: it tells more apart, and knows whoever asks a
 /// proxy or another TLS library. The program's word stands for what it met while objects came.
 async fn because(said: GitError, request: &FetchRequest<'_>) -> GitError {
-    let of_server = match &said {
-        GitError::Remote(_) | GitError::Fetch(FetchError::Refused { .. }) => true,
-        _ => false,
-    };
+    let of_server = matches!(said, GitError::Remote(_) | GitError::Fetch(FetchError::Refused { .. }));
     match request.source {
         FetchSource::Remote(remote) if of_server && matches!(remote.url.scheme(), Scheme::Http | Scheme::Https) => {
             in_process::diagnose(remote, request).await.unwrap_or(said)
