@@ -1,3 +1,5 @@
+//! Which names are selected by which switch, and what is no pattern.
+
 use super::{BadPattern, RefPattern, RefSelection, TooManyPatterns};
 
 fn with(notes: bool, changes: bool, patterns: &[&str]) -> RefSelection {

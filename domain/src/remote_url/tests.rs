@@ -1,3 +1,5 @@
+//! Every form of a URL, every refusal, and what is never shown.
+
 use super::{AllowedSchemes, BadUrl, RemoteUrl, Scheme, SchemeRefused};
 use crate::proxy_url::ProxyUrl;
 

@@ -19,7 +19,7 @@ const USER_AGENT: &str = "git/2.0 (keytrail)";
 const MOST_REDIRECTS: usize = 5;
 /// Nobody is made to wait longer, whatever the remote says.
 const LONGEST_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Fewer bytes than these within [`Limits::silence`] are no progress.
+/// Fewer bytes than these within [`Limits::silence`] are no progress, where a server has nothing to wait for.
 const PROGRESS: u64 = 1024;
 
 /// A client for one remote.
@@ -40,6 +40,7 @@ pub(crate) struct Answer {
     received: u64,
     waited: Duration,
     in_window: u64,
+    progress: u64,
 }
 
 impl RemoteClient {
@@ -96,7 +97,7 @@ impl RemoteClient {
                 let base = url.as_str().strip_suffix(tail).and_then(|base| Url::parse(base).ok());
                 // A page to sign in, or the like.
                 self.base = base.ok_or_else(|| self.trouble(RemoteTrouble::NotGit))?;
-                return Ok(self.answer(response));
+                return Ok(self.answer(response, PROGRESS));
             }
             url = self.redirected(&url, &response)?;
         }
@@ -104,14 +105,24 @@ impl RemoteClient {
     }
 
     /// Sends a body to `{url}{tail}`, where the last redirect led to. A redirect of this is refused.
+    ///
+    /// Any byte of the answer is progress: while a server makes a pack it only says now and then that it lives.
     pub(crate) async fn post(&self, tail: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, GitError> {
-        let request = self.http.request(Method::POST, self.at(tail)?).headers(headers).body(body);
-        let response = self.send(request).await?;
+        let url = self.at(tail)?;
+        let request = || self.http.request(Method::POST, url.clone()).headers(headers.clone()).body(body.clone());
+        let response = match self.send(request()).await {
+            // A server may end the connection of the last answer just when it is used again. What git asks by POST
+            // changes nothing, so it can be asked twice.
+            Err(GitError::Remote(error)) if error.trouble == RemoteTrouble::ConnectionLost => {
+                self.send(request()).await?
+            }
+            sent => sent?,
+        };
         if response.status().is_redirection() {
             return Err(self.trouble(RemoteTrouble::RedirectedAway));
         }
         self.checked(&response)?;
-        Ok(self.answer(response))
+        Ok(self.answer(response, 1))
     }
 
     /// Where the remote is, after redirects.
@@ -167,9 +178,9 @@ impl RemoteClient {
         }))
     }
 
-    fn answer(&self, response: Response) -> Answer {
+    fn answer(&self, response: Response, progress: u64) -> Answer {
         let (limits, host) = (self.limits, self.host.clone());
-        Answer { response, limits, host, received: 0, waited: Duration::ZERO, in_window: 0 }
+        Answer { response, limits, host, received: 0, waited: Duration::ZERO, in_window: 0, progress }
     }
 }
 
@@ -179,6 +190,11 @@ impl Answer {
         let found = self.response.headers().get(CONTENT_TYPE).and_then(|found| found.to_str().ok());
         let found = found.map(|found| found.split(';').next().unwrap_or_default().trim());
         found.is_some_and(|found| found.eq_ignore_ascii_case(content_type))
+    }
+
+    /// A trickle is no progress here: the server has what it was asked for.
+    pub(crate) const fn demand_progress(&mut self) {
+        self.progress = PROGRESS;
     }
 
     /// Waits for the next part of the body and appends it; `false` at its end.
@@ -194,7 +210,7 @@ impl Answer {
         };
         self.waited += began.elapsed();
         self.in_window += chunk.len() as u64;
-        if self.in_window >= PROGRESS {
+        if self.in_window >= self.progress {
             (self.waited, self.in_window) = (Duration::ZERO, 0);
         }
         self.received += chunk.len() as u64;

@@ -54,6 +54,7 @@ pub async fn list_remote_refs(remote: &Remote, selection: &RefSelection, max_ref
         if !answer.is(RESULT) {
             return Err(client.trouble(RemoteTrouble::NotGit));
         }
+        answer.demand_progress();
         read(&mut answer, &mut reading).await?;
         bytes += answer.received();
     }

@@ -3,6 +3,7 @@
 
 mod certificates;
 mod doors;
+mod forward_proxy;
 mod keeper;
 mod programs;
 mod relay;
@@ -19,6 +20,7 @@ use std::{
 use self::{certificates::Certificates, keeper::Keeper};
 pub use self::{
     doors::Door,
+    forward_proxy::ForwardProxy,
     relay::{Fault, Relay},
     scripted::{Ending, Scripted},
 };

@@ -1,3 +1,5 @@
+//! Which addresses each mode lets through, in every wrapping.
+
 use std::{net::IpAddr, time::Duration};
 
 use keytrail_domain::{

@@ -1,11 +1,14 @@
+//! TLS, names, addresses and proxies: who is connected to, and what is said of who is not.
+
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use keytrail_domain::{index_run::FailureCode, proxy_url::ProxyUrl};
-use keytrail_test_support::web_server::{Door, Scripted, Shown, WebServer};
+use keytrail_test_support::web_server::{Door, ForwardProxy, Scripted, Shown, WebServer};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::{AddressPolicy, Remote, Stage, Trust, list, refusal, remote};
-use crate::git::remote::Proxy;
+use crate::git::remote::{HttpCredential, Proxy};
 
 fn pin(server: &WebServer, shown: Shown) -> Trust {
     Trust::Pinned { spki_sha256: Sha256::digest(server.public_key_der(shown)).into() }
@@ -120,6 +123,36 @@ async fn a_proxy_is_checked_asked_for_a_tunnel_and_named_when_it_refuses() {
     drop(free);
     let error = list(&by(&nobody, "https://no-such-host.invalid/a")).await.expect_err("nobody");
     assert_eq!(error.failure_code(), Some(FailureCode::ProxyFailed));
+}
+
+#[tokio::test]
+async fn a_proxy_lets_both_schemes_through_for_its_own_user_only() {
+    let stage = Stage::new();
+    let proxy = ForwardProxy::start();
+    let by = |url: &str, password: &str| {
+        let credential = HttpCredential::new(ForwardProxy::USER.to_owned(), Zeroizing::new(password.to_owned()));
+        let (url_of_proxy, _) = ProxyUrl::parse(&proxy.url()).expect("a proxy");
+        let trust = Trust::Authority { pem: stage.server.ca_pem() };
+        Remote { proxy: Some(Proxy { url: url_of_proxy, credential: Some(credential) }), ..trusting(url, trust) }
+    };
+    for url in [stage.server.url("demo.git"), stage.server.tls_url("demo.git")] {
+        let listed = list(&by(&url, ForwardProxy::PASSWORD)).await.expect("refs");
+        assert_eq!(listed.refs, list(&remote(&stage.server.url("demo.git"))).await.expect("refs").refs);
+        let mut unknown = by(&url, ForwardProxy::PASSWORD);
+        unknown.proxy.as_mut().expect("a proxy").credential = None;
+        assert_eq!(refusal(&unknown).await, FailureCode::ProxyFailed, "{url}");
+    }
+    let wrong = by(&stage.server.tls_url("demo.git"), "wrong");
+    assert_eq!(refusal(&wrong).await, FailureCode::ProxyFailed);
+    // What is wrong behind the tunnel is told as without one.
+    let expired = stage.server.tls_url_at(Shown::Expired, Door::Open, "demo.git");
+    assert_eq!(refusal(&by(&expired, ForwardProxy::PASSWORD)).await, FailureCode::TlsExpired);
+    let private = stage.server.tls_url_at(Shown::Good, Door::Private, "demo.git");
+    assert_eq!(refusal(&by(&private, ForwardProxy::PASSWORD)).await, FailureCode::Unauthorized);
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nobody = format!("https://{}/a", free.local_addr().expect("an address"));
+    drop(free);
+    assert_eq!(refusal(&by(&nobody, ForwardProxy::PASSWORD)).await, FailureCode::ProxyFailed);
 }
 
 #[tokio::test]

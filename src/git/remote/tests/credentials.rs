@@ -1,3 +1,5 @@
+//! To whom a credential goes, and that it is shown nowhere.
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keytrail_domain::{index_run::FailureCode, proxy_url::ProxyUrl};
 use keytrail_test_support::web_server::{Door, Scripted, WebServer};

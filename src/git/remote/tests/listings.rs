@@ -1,3 +1,5 @@
+//! What is listed is what git itself lists, by both protocols.
+
 use keytrail_domain::{
     index_run::FailureCode,
     ref_selection::{RefPattern, RefSelection},
@@ -7,7 +9,7 @@ use keytrail_test_support::{
     web_server::Door,
 };
 
-use super::{Stage, by_git, list, list_remote_refs, refusal, remote, shown, usual};
+use super::{Stage, add_refs, by_git, list, list_remote_refs, refusal, remote, shown, usual};
 use crate::git::GitError;
 
 #[tokio::test]
@@ -63,9 +65,7 @@ async fn protocol_2_spares_the_bytes_of_refs_that_nobody_asked_for() {
     let stage = Stage::new();
     let demo = stage.demo();
     let tip = demo.git_line(&["rev-parse", "refs/heads/main"]).expect("a commit");
-    let many: String = (0..3000).map(|n| format!("create refs/environments/of/a/deployment/{n} {tip}\n")).collect();
-    demo.git_with_input(&["update-ref", "--stdin"], many.as_bytes()).expect("refs");
-    demo.git(&["pack-refs", "--all"]).expect("refs in one file");
+    add_refs(&demo, (0..3000).map(|n| format!("{tip} refs/environments/of/a/deployment/{n}")));
     let new = list(&remote(&stage.server.url_at(Door::Open, "demo.git"))).await.expect("refs");
     let old = list(&remote(&stage.server.url_at(Door::Old, "demo.git"))).await.expect("refs");
     assert_eq!(new.refs, old.refs);
@@ -88,9 +88,7 @@ async fn thousands_of_refs_come_whole_and_more_than_the_bound_are_refused() {
     let shape = Shape { commits: 10, tags: 0, heads: 0, pull_requests: 0, ..Shape::default() };
     let many = generate(&stage.path("many.git"), &shape).expect("a repository");
     let tip = many.git_line(&["rev-parse", "refs/heads/main"]).expect("a commit");
-    let lines: String = (1..4000).map(|n| format!("create refs/pull/{n}/head {tip}\n")).collect();
-    many.git_with_input(&["update-ref", "--stdin"], lines.as_bytes()).expect("refs");
-    many.git(&["pack-refs", "--all"]).expect("refs in one file");
+    add_refs(&many, (1..4000).map(|n| format!("{tip} refs/pull/{n}/head")));
     for door in [Door::Open, Door::Old] {
         let remote = remote(&stage.server.url_at(door, "many.git"));
         let selection = RefSelection::default();

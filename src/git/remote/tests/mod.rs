@@ -92,6 +92,18 @@ async fn refusal(remote: &Remote) -> FailureCode {
     error.failure_code().expect("a failure")
 }
 
+/// Adds refs to the file that git packs them in: thousands of small files would take seconds.
+fn add_refs(repository: &Repository, lines: impl Iterator<Item = String>) {
+    let file = repository.path.join("packed-refs");
+    let text = std::fs::read_to_string(&file).expect("refs are packed");
+    let (head, refs) = text.split_once('\n').expect("a first line");
+    // What a tag leads to stands below it, after a `^`.
+    let mut refs: Vec<String> = refs.replace("\n^", "^").lines().map(String::from).chain(lines).collect();
+    refs.sort_by(|one, other| one[41..].cmp(&other[41..]));
+    let refs = refs.join("\n").replace('^', "\n^");
+    std::fs::write(&file, format!("{head}\n{refs}\n")).expect("we may write our repository");
+}
+
 /// What git itself lists there, in the form of [`shown`].
 fn by_git(repository: &Path, selects: impl Fn(&str) -> bool) -> Vec<String> {
     let repository = Repository { path: repository.to_owned() };

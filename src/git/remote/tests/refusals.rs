@@ -1,7 +1,16 @@
-use std::time::Duration;
+//! What servers refuse, break off, drag out and make up, each with its word.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
 
 use keytrail_domain::index_run::FailureCode;
-use keytrail_test_support::web_server::{Door, Ending, Fault, Relay, Scripted};
+use keytrail_test_support::{
+    repositories::Repository,
+    web_server::{Door, Ending, Fault, Relay, Scripted},
+};
 
 use super::{Limits, Remote, Stage, impatient, list, refusal, remote};
 
@@ -54,6 +63,33 @@ async fn what_only_a_part_comes_of_is_no_list() {
     let relay = Relay::start(stage.server.address(), Fault::Spoils(bytes / 2));
     let spoilt = refusal(&remote(&relay.url(&url))).await;
     assert!([FailureCode::Protocol, FailureCode::ConnectionLost].contains(&spoilt), "{spoilt:?}");
+}
+
+/// How many bytes the server answers with to the first question of a listing, head and body.
+fn first_answer(stage: &Stage, name: &str) -> u64 {
+    let mut stream = TcpStream::connect(stage.server.address()).expect("a connection");
+    let path = format!("/open/{name}/info/refs?service=git-upload-pack");
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: host\r\nGit-Protocol: version=2\r\n\r\n").expect("a question");
+    let mut answer = Vec::new();
+    let mut byte = [0];
+    while !answer.ends_with(b"\r\n0\r\n\r\n") {
+        stream.read_exact(&mut byte).expect("an answer in chunks");
+        answer.push(byte[0]);
+    }
+    answer.len() as u64
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_between_two_questions_is_made_again() {
+    let stage = Stage::new();
+    Repository::init(&stage.path("empty.git"), &["--bare"]).expect("a repository");
+    // Each connection lives for as many bytes as the first answer has; the second is shorter.
+    let relay = Relay::start(stage.server.address(), Fault::Dies(first_answer(&stage, "empty.git")));
+    let listed = list(&remote(&relay.url(&stage.server.url("empty.git")))).await.expect("no refs, but a list");
+    assert_eq!(listed.head.as_deref(), Some(&b"refs/heads/main"[..]));
+    let relay = Relay::start(stage.server.address(), Fault::Dies(first_answer(&stage, "demo.git")));
+    let url = relay.url(&stage.server.url("demo.git"));
+    assert_eq!(refusal(&remote(&url)).await, FailureCode::ConnectionLost, "here the second is longer");
 }
 
 #[tokio::test]

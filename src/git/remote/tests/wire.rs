@@ -1,3 +1,5 @@
+//! Frames of git's protocol, however they are cut.
+
 use crate::git::remote::pkt_line::{BadLength, Packet, PktDecoder, push_delimiter, push_flush, push_line};
 
 /// All frames of `bytes`, which come in parts of this size.

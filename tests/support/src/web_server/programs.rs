@@ -25,7 +25,7 @@ impl Programs {
 }
 
 #[expect(clippy::disallowed_methods, reason = "programs are found along PATH")]
-fn program(name: &str, package: &str) -> PathBuf {
+pub(super) fn program(name: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // The second is on the path of root only.
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);

@@ -1,3 +1,5 @@
+//! The web server seen by git itself.
+
 use std::{net::TcpStream, path::Path, process::Command};
 
 use super::{Door, Fault, Relay, Shown, WebServer};
