@@ -117,8 +117,7 @@ async fn work(
                 receive(request, greeted.ask(&question).await?, shared).await?
             }
             Scheme::Git => {
-                let reach = remote.reach().await?;
-                let incoming = git_stream::ask(remote, &reach, &question, request).await?;
+                let incoming = git_stream::ask(remote, &question, request).await?;
                 receive(request, incoming, shared).await?
             }
             Scheme::Ssh => {

@@ -186,6 +186,13 @@ impl Stage {
         std::fs::read_dir("/proc").expect("Linux").flatten().filter(of_mirror).count()
     }
 
+    pub(super) fn remote(&self) -> &Remote {
+        match &self.place {
+            Place::Remote(remote) => remote,
+            Place::Folder(_) => panic!("a folder is no remote"),
+        }
+    }
+
     pub(super) fn web(&self) -> &WebServer {
         match &self.running {
             Running::Web(web) => web,
