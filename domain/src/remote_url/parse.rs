@@ -71,6 +71,10 @@ fn without_scheme(text: &str) -> Result<Parsed, BadUrl> {
     };
     let credential = user.map(|user| EmbeddedCredential { user: user.to_owned(), password: String::new() });
     let path = &text[colon + 1..];
+    // Most likely `user:password@host/path` whose scheme was forgotten.
+    if path.contains('@') {
+        return Err(BadUrl::BadUser);
+    }
     // Nothing is percent-decoded in this form, so it cannot be carried over to a URL.
     if path.contains('%') {
         return Err(BadUrl::BadPercent);

@@ -1,5 +1,7 @@
 //! Every form of a URL, every refusal, and what is never shown.
 
+use proptest::prelude::*;
+
 use super::{AllowedSchemes, BadUrl, RemoteUrl, Scheme, SchemeRefused};
 use crate::proxy_url::ProxyUrl;
 
@@ -126,6 +128,7 @@ fn what_could_be_an_option_a_command_or_a_local_path_is_refused_each_with_its_ow
         ("https://@host/c", BadUser),
         ("git://user@host/c", BadUser),
         ("ssh://us%20er@host/c", BadUser),
+        ("user:password@host/c", BadUser),
     ] {
         assert_eq!(refusal(text), reason, "{text:?}");
     }
@@ -213,4 +216,23 @@ fn a_proxy_is_a_host_and_a_port_and_its_password_is_kept_apart() {
     assert_eq!(ProxyUrl::parse("https://proxy:1").expect_err("TLS"), BadUrl::UnknownScheme);
     assert!(ProxyUrl::parse("http://proxy:1/path").is_err());
     assert!(serde_json::from_str::<ProxyUrl>(r#""http://u:p@proxy:1""#).is_err());
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_accepted_reads_back_as_itself_and_shows_nothing_before_its_at(
+        scheme in prop_oneof![Just("https://"), Just("ssh://"), Just("git://"), Just("")],
+        before in prop_oneof![Just(""), Just("hidden@"), Just("u:hidden@"), Just("hidden:@")],
+        rest in "[a-c0-2xX.%:/@\\[\\]~_ é-]{1,24}",
+    ) {
+        if let Ok(parsed) = RemoteUrl::parse(&format!("{scheme}{before}{rest}")) {
+            let text = parsed.url.to_string();
+            let again = RemoteUrl::parse(&text).expect("the canonical text is a URL");
+            prop_assert_eq!(&again.url, &parsed.url);
+            prop_assert!(again.credential.is_none());
+            prop_assert!(parsed.url.scheme() == Scheme::Ssh || !text.contains("hidden"), "{}", text);
+            prop_assert!(!parsed.url.natural_key().contains("hidden"));
+            prop_assert!(text.bytes().all(|byte| byte > 0x20 && byte != 0x7f));
+        }
+    }
 }

@@ -97,11 +97,15 @@ async fn who_accepts_and_says_nothing_or_next_to_nothing_is_silent() {
     let mute = Scripted::start(b"", Ending::Stays);
     assert_eq!(refusal(&impatient(&mute.url("a"))).await, FailureCode::RemoteSilent);
     let stage = Stage::new();
-    // A byte comes before the patience ends, again and again: that is no progress.
-    let url = stage.server.url_at(Door::Old, "demo.git");
-    for after in [20, 600] {
+    // A byte comes before the patience ends, again and again: that is no progress. In the head and in the body of the
+    // first answer, and in the body of the second.
+    let second = first_answer(&stage, "demo.git") + 600;
+    for (door, after) in [(Door::Old, 20), (Door::Old, 600), (Door::Open, second)] {
         let relay = Relay::start(stage.server.address(), Fault::Trickles(after));
-        assert_eq!(refusal(&impatient(&relay.url(&url))).await, FailureCode::RemoteSilent, "{after}");
+        let mut remote = impatient(&relay.url(&stage.server.url_at(door, "demo.git")));
+        // Longer than the frames between two parts of a body take to trickle in.
+        remote.limits.silence = Duration::from_secs(1);
+        assert_eq!(refusal(&remote).await, FailureCode::RemoteSilent, "{door:?} {after}");
     }
 }
 
