@@ -5,6 +5,7 @@ mod first_and_next;
 mod listed;
 mod stage;
 mod troubles;
+mod ways_to_a_server;
 
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 

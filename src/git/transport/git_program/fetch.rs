@@ -64,13 +64,13 @@ pub(in crate::git::transport) async fn fetch(
     // Objects by their names, without a ref to write: the server's refs are not listed again, and 23,000 of them fit.
     let names: String = missing.iter().map(|sha| format!("{sha}\n")).collect();
     let invocation = invocation.argument("--end-of-options").argument("origin").on(mirror.path());
+    source::compares_keys(program, request).await?;
     let Reached { invocation } = source::reach(invocation.input(names.into_bytes()), request).await?;
     let mut watch = FetchWatch::new(request, filter);
     let ending = match running::run(&program.path, &invocation, &mut watch).await {
         Ok(ending) => ending,
-        Err(Unended::System(error)) => return Err(GitError::transient("running the git program", error)),
         Err(Unended::Stopped(Stop::FilterRefused)) => return Ok(Attempt::FilterRefused),
-        Err(Unended::Stopped(Stop::Error(error))) => return Err(error),
+        Err(unended) => return Err(unended.into()),
     };
     if !ending.success {
         let said = watch.said();
@@ -143,7 +143,7 @@ fn remove<'a>(packs: impl Iterator<Item = &'a Path>) {
 }
 
 /// Why a fetch is stopped.
-enum Stop {
+pub(super) enum Stop {
     FilterRefused,
     Error(GitError),
 }
@@ -154,7 +154,17 @@ impl From<GitError> for Stop {
     }
 }
 
-struct FetchWatch<'a> {
+impl From<Unended<Stop>> for GitError {
+    fn from(unended: Unended<Stop>) -> Self {
+        match unended {
+            Unended::System(error) => Self::transient("running the git program", error),
+            Unended::Stopped(Stop::Error(error)) => error,
+            Unended::Stopped(Stop::FilterRefused) => FetchError::MirrorUnusable.into(),
+        }
+    }
+}
+
+pub(super) struct FetchWatch<'a> {
     request: &'a FetchRequest<'a>,
     filter: Filter,
     packs: PathBuf,
@@ -168,7 +178,7 @@ struct FetchWatch<'a> {
 }
 
 impl<'a> FetchWatch<'a> {
-    fn new(request: &'a FetchRequest<'a>, filter: Filter) -> Self {
+    pub(super) fn new(request: &'a FetchRequest<'a>, filter: Filter) -> Self {
         request.progress.enter(FetchPhase::Asking);
         Self {
             request,
@@ -184,7 +194,7 @@ impl<'a> FetchWatch<'a> {
     }
 
     /// All lines that tell no progress, as far as they were kept.
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         let mut said = self.said.clone();
         said.extend_from_slice(self.lines.rest());
         String::from_utf8_lossy(&said).into_owned()

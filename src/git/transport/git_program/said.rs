@@ -44,7 +44,8 @@ fn meaning(lines: &str) -> Option<Meaning> {
         .split_once("The requested URL returned error: ")
         .and_then(|(_, rest)| rest.split(|character: char| !character.is_ascii_digit()).next()?.parse::<u16>().ok());
     let trouble = match status {
-        Some(401 | 407) => Some(RemoteTrouble::Unauthorized),
+        Some(401) => Some(RemoteTrouble::Unauthorized),
+        Some(407) => Some(RemoteTrouble::ProxyFailed),
         Some(403) => Some(RemoteTrouble::Forbidden),
         Some(404 | 410) => Some(RemoteTrouble::NotFound),
         Some(429) => Some(RemoteTrouble::RateLimited { retry_after: None }),
@@ -101,7 +102,7 @@ fn meaning(lines: &str) -> Option<Meaning> {
         return Some(Meaning::Fetch(FetchError::RefsMoved));
     }
     if has("No space left on device") || has("Disk quota exceeded") {
-        return Some(Meaning::Fetch(FetchError::DiskFloor { free: 0, floor: 0 }));
+        return Some(Meaning::Fetch(FetchError::DiskFull));
     }
     if has("early EOF") || has("unexpected disconnect") || has("hung up unexpectedly") || has("Empty reply") {
         return Some(Meaning::Fetch(FetchError::BrokeOff));

@@ -134,7 +134,7 @@ impl<'a> PackSink<'a> {
 
     fn failed(&self, error: std::io::Error) -> GitError {
         if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
-            return GitError::transient("writing what was fetched", error);
+            return FetchError::DiskFull.into();
         }
         damaged(self.shared, git2::ErrorClass::Indexer)
     }
