@@ -128,10 +128,10 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     }
     room::check_free(mirror.path(), &request.limits)?;
     // Only a mirror that holds nothing may begin with another filter.
-    let remembered = mirror.memory()?.map(|memory| memory.filter);
+    let remembered = mirror.memory()?.filter(|memory| filled.is_some() || memory.transport == transport.kind());
     let mut filter = match &transport {
         Transport::InProcess => Filter::Everything,
-        Transport::Program(_) => remembered.unwrap_or(Filter::Trees),
+        Transport::Program(_) => remembered.map_or(Filter::Trees, |memory| memory.filter),
     };
     let brought = loop {
         mirror.remember(Memory { transport: transport.kind(), filter })?;

@@ -95,7 +95,7 @@ fn meaning(lines: &str) -> Option<Meaning> {
     if let Some(trouble) = trouble.or_else(of_sentence).or_else(not_found) {
         return Some(Meaning::Trouble(trouble));
     }
-    if has("object format") {
+    if has("object format") || has("mismatched algorithms") {
         return Some(Meaning::Trouble(RemoteTrouble::Sha256Unsupported));
     }
     if has("not our ref") || has("unadvertised object") || has("want ") && has("not valid") {
