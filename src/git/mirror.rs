@@ -124,6 +124,14 @@ impl Mirror {
         Ok(self.memory()?.filter(|_| !empty).map(|memory| (memory.filter, memory.transport)))
     }
 
+    /// Which of these objects are not in it. In a mirror with a filter, what a ref leads to and is not there after a
+    /// fetch is a folder behind an annotated tag: no commit, and nothing to walk from.
+    pub fn lacking(&self, objects: impl IntoIterator<Item = CommitSha>) -> Result<BTreeSet<CommitSha>, GitError> {
+        let opened = self.open()?;
+        let reader = opened.reader();
+        Ok(objects.into_iter().filter(|sha| !reader.exists(*sha)).collect())
+    }
+
     /// The tips that it keeps.
     pub(super) fn kept(&self) -> Result<BTreeSet<CommitSha>, GitError> {
         kept::read(&self.path).map_err(|error| self.failed("reading the mirror's refs", error))

@@ -53,6 +53,11 @@ pub enum FetchError {
     /// What came cannot be unpacked.
     #[error("what the server sent is damaged and was thrown away; check the repository on the server with `git fsck`")]
     CorruptPack,
+    /// What came lacks something that belongs to it.
+    #[error(
+        "the server did not send everything that belongs to its branches; check the repository on the server with `git fsck`"
+    )]
+    Incomplete,
     /// The server stopped in the middle.
     #[error("the server ended the connection in the middle of the fetch; it will be tried again")]
     BrokeOff,
@@ -83,7 +88,7 @@ impl FetchError {
             Self::MirrorBusy => FailureCode::MirrorBusy,
             Self::DiskFloor { .. } | Self::DiskFull => FailureCode::DiskFloor,
             Self::QuotaExceeded { .. } => FailureCode::QuotaExceeded,
-            Self::CorruptPack => FailureCode::CorruptPack,
+            Self::CorruptPack | Self::Incomplete => FailureCode::CorruptPack,
             Self::BrokeOff => FailureCode::FetchBrokeOff,
             Self::RefsMoved => FailureCode::RefsMoved,
             Self::Refused { .. } => FailureCode::FetchRefused,
@@ -98,6 +103,7 @@ impl FetchError {
                 | Self::DiskFloor { .. }
                 | Self::DiskFull
                 | Self::CorruptPack
+                | Self::Incomplete
                 | Self::BrokeOff
                 | Self::RefsMoved
         )

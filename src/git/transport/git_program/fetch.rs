@@ -84,7 +84,9 @@ pub(in crate::git::transport) async fn fetch(
     }
     let new: Vec<(PathBuf, u64)> =
         packs(&mirror.packs())?.into_iter().filter(|found| !before.contains(found)).collect();
-    if request.progress.total() == 0 && (!new.is_empty() || has_loose_objects(mirror.path())?) {
+    // A pack without objects has 32 bytes.
+    let has_objects = new.iter().any(|(_, bytes)| *bytes > 32);
+    if request.progress.total() == 0 && (has_objects || has_loose_objects(mirror.path())?) {
         // The program downloads files, one by one and unfiltered, from a server that cannot do better.
         remove(new.iter().map(|(path, _)| path.as_path()));
         if let FetchSource::Remote(remote) = request.source {

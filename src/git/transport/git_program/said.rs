@@ -107,9 +107,12 @@ fn meaning(lines: &str) -> Option<Meaning> {
     if has("early EOF") || has("unexpected disconnect") || has("hung up unexpectedly") || has("Empty reply") {
         return Some(Meaning::Fetch(FetchError::BrokeOff));
     }
+    if has("did not send all necessary objects") {
+        return Some(Meaning::Fetch(FetchError::Incomplete));
+    }
     const BROKEN_TRANSFERS: [&str; 5] =
         ["RPC failed", "transfer closed", "Recv failure", "expected 'packfile'", "expected flush after"];
-    const BROKEN_PACKS: [&str; 11] = [
+    const BROKEN_PACKS: [&str; 10] = [
         "pack is corrupted",
         "pack has bad object",
         "pack signature mismatch",
@@ -118,7 +121,6 @@ fn meaning(lines: &str) -> Option<Meaning> {
         "inflate returned",
         "invalid index-pack output",
         "index-pack failed",
-        "did not send all necessary objects",
         "hash mismatch",
         "SHA1 COLLISION",
     ];
