@@ -128,7 +128,7 @@ impl Mirror {
     /// fetch is a folder behind an annotated tag: no commit, and nothing to walk from.
     pub fn lacking(&self, objects: impl IntoIterator<Item = CommitSha>) -> Result<BTreeSet<CommitSha>, GitError> {
         let opened = self.open()?;
-        let reader = opened.reader();
+        let mut reader = opened.reader();
         Ok(objects.into_iter().filter(|sha| !reader.exists(*sha)).collect())
     }
 
