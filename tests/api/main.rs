@@ -5,6 +5,7 @@ mod access;
 mod bad_repositories;
 mod command_line;
 mod commands;
+mod followed;
 mod history;
 mod indexing;
 mod integrations;
