@@ -5,6 +5,7 @@ mod access;
 mod bad_repositories;
 mod command_line;
 mod commands;
+mod commit_changes;
 mod followed;
 mod history;
 mod indexing;
