@@ -168,7 +168,8 @@ impl Style {
         }
         for hunk in members(file, "hunks") {
             let number = |member: &str| hunk[member].as_u64().unwrap_or_default();
-            let range = |side: &str| format!("{},{}", number(&format!("{side}_start")), number(&format!("{side}_lines")));
+            let range =
+                |side: &str| format!("{},{}", number(&format!("{side}_start")), number(&format!("{side}_lines")));
             output::print(&self.paint(Self::CYAN, &format!("@@ -{} +{} @@", range("old"), range("new"))));
             for line in members(hunk, "lines") {
                 output::print(&self.line(line));

@@ -29,7 +29,8 @@ impl ObjectCache {
     /// The cache in this folder, which is made when it is absent, as its parent is. One caller at a time for one folder.
     pub fn open_or_make(folder: &Path) -> Result<Self, GitError> {
         if let Some(parent) = folder.parent() {
-            fs::create_dir_all(parent).map_err(|error| GitError::of_path(parent, "making a folder for caches", error))?;
+            fs::create_dir_all(parent)
+                .map_err(|error| GitError::of_path(parent, "making a folder for caches", error))?;
         }
         let cache = Self { repository: Mirror::open_or_make(folder)? };
         // Only the order of uses is lost when it cannot be written.

@@ -2,7 +2,9 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{commits, events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views};
+use super::{
+    commits, events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views,
+};
 
 /// Registers and describes them.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {

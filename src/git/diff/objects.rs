@@ -6,10 +6,7 @@ use std::collections::BTreeSet;
 use gix::objs::Kind;
 use keytrail_domain::index_run::batch::CommitSha;
 
-use crate::git::{
-    GitError, OpenedRepository, commit_object,
-    opened::ObjectReader,
-};
+use crate::git::{GitError, OpenedRepository, commit_object, opened::ObjectReader};
 
 /// The tree without an entry, which need not be stored anywhere.
 const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";

@@ -121,10 +121,8 @@ impl Search<'_> {
             found
         }
         let new = unique(&self.new);
-        let mut pairs: Vec<(usize, usize)> = unique(&self.old)
-            .into_iter()
-            .filter_map(|(name, old)| Some((old?, (*new.get(name)?)?)))
-            .collect();
+        let mut pairs: Vec<(usize, usize)> =
+            unique(&self.old).into_iter().filter_map(|(name, old)| Some((old?, (*new.get(name)?)?))).collect();
         pairs.sort_unstable();
         for (old, new) in pairs {
             let score = self.score(old, new, LEAST_OF_NAMESAKES, objects, bounds)?;

@@ -77,10 +77,8 @@ impl Stage {
     async fn mirror(&self, from: &From, name: &str) -> (Mirror, Fetched) {
         let mirror = Mirror::open_or_make(&self.folder.path().join(name)).expect("a mirror");
         let lines = self.source.git_line(&["for-each-ref", "--format=%(objectname)"]).expect("refs");
-        let wanted: Vec<_> = lines
-            .lines()
-            .map(|line| WantedRef { name: Vec::new(), target: line.parse().expect("a name") })
-            .collect();
+        let wanted: Vec<_> =
+            lines.lines().map(|line| WantedRef { name: Vec::new(), target: line.parse().expect("a name") }).collect();
         let request = FetchRequest {
             mirror: &mirror,
             source: from.source(),

@@ -48,8 +48,15 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
     let (filter, transport) = (Filter::Blobs, TransportKind::GitProgram);
     cache.remember(Memory { transport, filter })?;
     let progress = FetchProgress::default();
-    let request =
-        FetchRequest { mirror: cache, source, wanted: &[], program: Some(program), limits, progress: &progress, cancel };
+    let request = FetchRequest {
+        mirror: cache,
+        source,
+        wanted: &[],
+        program: Some(program),
+        limits,
+        progress: &progress,
+        cancel,
+    };
     let attempt = git_program::fetch::fetch(program, &request, wanted, filter).await;
     drop(lock);
     match attempt? {

@@ -6,10 +6,11 @@ use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use keytrail_domain::index_run::batch::CommitSha;
-use keytrail_projections::repository_list::Repository;
+use keytrail_projections::{issue_commits, repository_list::Repository};
 use tokio::sync::oneshot;
 
 use super::{Answer, Ask, Asked, CommitChanges, DiffTrouble, FETCH_TAKES, Key, Part};
@@ -28,6 +29,9 @@ use crate::{
 const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
 const MOST_FETCHES: usize = 24;
+
+/// How long after its end a run may take to remember its commits.
+const RUN_ENDS: Duration = Duration::from_secs(2);
 
 /// A question of the batch, and who waits for its answer.
 struct Question {
@@ -95,6 +99,7 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     };
     let caches = diffs.caches.read().await;
     let mut batch = Batch { app, place, open, fetches: 0 };
+    batch.admit(repository).await;
     batch.look_for(Stage::Trees).await;
     batch.fetch(Stage::Trees).await;
     batch.look_for(Stage::Files).await;
@@ -151,6 +156,40 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
+    /// Only commits that the index knows are told of.
+    async fn admit(&mut self, repository: &Repository) {
+        let unknown = self.unknown().await;
+        if unknown.is_empty() {
+            return;
+        }
+        // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
+        let lock = self.app.jobs.graph_of(repository.id);
+        drop(tokio::time::timeout(RUN_ENDS, lock.lock()).await);
+        for key in self.unknown().await {
+            let read = issue_commits::known_commit(key.1, key.2.commit);
+            // A run that goes on has recorded it: it is seen where its issue is shown.
+            if self.app.read(read).await.is_ok_and(|found| !found.is_empty()) {
+                continue;
+            }
+            if let Some(at) = self.open.iter().position(|question| question.key == key) {
+                self.open.swap_remove(at).tell(&Err(DiffTrouble::CommitUnknown));
+            }
+        }
+    }
+
+    /// Those that no completed run has seen.
+    async fn unknown(&self) -> Vec<Key> {
+        let graph = self.place.graph.clone();
+        let mut keys: Vec<Key> = self.open.iter().map(|question| question.key.clone()).collect();
+        let look = move || {
+            keys.retain(|(_, number, asked)| !Graph::knows(&graph, *number, asked.commit));
+            Ok(keys)
+        };
+        let all = || self.open.iter().map(|question| question.key.clone()).collect();
+        // When nobody can look, nothing is known.
+        blocking(look).await.unwrap_or_else(|_| all())
+    }
+
     /// Finds out what each question lacks, and answers those that have no answer.
     async fn look_for(&mut self, stage: Stage) {
         let (place, bounds) = (self.place.clone(), self.app.jobs.diffs.bounds);
@@ -158,7 +197,7 @@ impl Batch<'_> {
         let looked = blocking(move || {
             let mut objects = place.objects()?;
             let look = |key: &Key| match stage {
-                Stage::Trees => lacking_trees(&place, &mut objects, key),
+                Stage::Trees => lacking_trees(&mut objects, key),
                 Stage::Files => lacking_files(&mut objects, key, &bounds),
             };
             Ok(keys.iter().map(look).collect::<Vec<_>>())
@@ -255,12 +294,7 @@ impl Batch<'_> {
     }
 }
 
-/// The trees that are not here. Only of a commit that a completed run has seen.
-fn lacking_trees(place: &Place, objects: &mut DiffObjects, key: &Key) -> Result<BTreeSet<CommitSha>, DiffTrouble> {
-    let (_, number, asked) = key;
-    if !Graph::knows(&place.graph, *number, asked.commit) {
-        return Err(DiffTrouble::CommitUnknown);
-    }
+fn lacking_trees(objects: &mut DiffObjects, (_, _, asked): &Key) -> Result<BTreeSet<CommitSha>, DiffTrouble> {
     match compare(objects, asked.commit, asked.parent)? {
         Looked::Compared(_) => Ok(BTreeSet::new()),
         Looked::Lacking(trees) => Ok(trees),

@@ -58,12 +58,12 @@ impl Results {
 
 /// About what it takes in memory.
 fn size(changes: &CommitChanges) -> usize {
-    let of_file = |file: &ChangedFile| {
-        size_of::<ChangedFile>() + file.path.len() + file.old_path.as_ref().map_or(0, Vec::len)
-    };
+    let of_file =
+        |file: &ChangedFile| size_of::<ChangedFile>() + file.path.len() + file.old_path.as_ref().map_or(0, Vec::len);
     let of_lines = |file: &FileHunks| {
         let lines = file.hunks.iter().flat_map(|hunk| &hunk.lines);
-        of_file(&file.file) + lines.map(|line| size_of_val(line) + line.text.len() + line.changed.len() * 8).sum::<usize>()
+        of_file(&file.file)
+            + lines.map(|line| size_of_val(line) + line.text.len() + line.changed.len() * 8).sum::<usize>()
     };
     let files: usize = changes.files.files.iter().map(of_file).sum();
     size_of::<CommitChanges>() + files + changes.lines.iter().map(of_lines).sum::<usize>()
@@ -74,7 +74,10 @@ mod tests {
     use keytrail_domain::{id::RepositoryId, index_run::batch::CommitSha};
 
     use super::*;
-    use crate::{git::diff::ChangedFiles, jobs::commit_diff::{Asked, Part}};
+    use crate::{
+        git::diff::ChangedFiles,
+        jobs::commit_diff::{Asked, Part},
+    };
 
     fn key(number: u8) -> Key {
         let asked = Asked { commit: CommitSha([number; 20]), parent: None, part: Part::Files };

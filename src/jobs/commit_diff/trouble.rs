@@ -10,8 +10,8 @@ use crate::{
 /// Why there is no answer. Sentences hold no secret; those of git were made for a person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DiffTrouble {
-    /// No completed run has seen this commit in this repository.
-    #[error("no completed index run of this repository has seen the commit; look whether it is another's, or index it again")]
+    /// No run has seen this commit in this repository.
+    #[error("no index run of this repository has seen the commit; look whether it is another's, or index it again")]
     CommitUnknown,
     /// It has fewer parents.
     #[error("the commit has {parents} parents; ask for one of them, counted from 1")]
@@ -20,7 +20,9 @@ pub enum DiffTrouble {
         parents: usize,
     },
     /// The remote does not have the commit's folders any more.
-    #[error("the server of the repository no longer has what this commit changed, as after a force push and a cleaning; only the commit itself is kept here")]
+    #[error(
+        "the server of the repository no longer has what this commit changed, as after a force push and a cleaning; only the commit itself is kept here"
+    )]
     ObjectGone,
     /// No integration sees the repository any more.
     #[error("no integration sees this repository any more; add one that does")]
@@ -42,7 +44,6 @@ pub enum DiffTrouble {
     #[error("the server stopped looking before it was done; try again")]
     Stopped,
 }
-
 
 impl From<GitError> for DiffTrouble {
     fn from(error: GitError) -> Self {

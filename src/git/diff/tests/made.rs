@@ -40,7 +40,8 @@ impl Stream {
     fn import(self, path: &Path) -> (Repository, Vec<CommitSha>) {
         let repository = Repository::init(path, &["--bare"]).expect("a repository");
         repository.git_with_input(&["fast-import", "--quiet"], &self.text).expect("git takes the stream");
-        let name = |mark: usize| repository.git_line(&["rev-parse", &format!("refs/heads/made-{mark}")]).expect("a ref");
+        let name =
+            |mark: usize| repository.git_line(&["rev-parse", &format!("refs/heads/made-{mark}")]).expect("a ref");
         let marks = (1..=self.commits).map(|mark| name(mark).trim().parse().expect("a name")).collect();
         (repository, marks)
     }

@@ -126,7 +126,8 @@ pub(super) fn patch(repository: &Repository, file: &ChangedFile) -> String {
             && old.is_submodule()
             && new.is_submodule()
         {
-            write!(text, "@@ -1 +1 @@\n-Subproject commit {}\n+Subproject commit {}\n", old.id, new.id).expect("memory");
+            write!(text, "@@ -1 +1 @@\n-Subproject commit {}\n+Subproject commit {}\n", old.id, new.id)
+                .expect("memory");
         } else if let (None, Some(side)) = (file.old, file.new) {
             write!(text, "@@ -0,0 +1 @@\n+Subproject commit {}\n", side.id).expect("memory");
         }
