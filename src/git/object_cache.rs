@@ -72,8 +72,11 @@ pub fn bytes(folder: &Path) -> Result<u64, GitError> {
     Ok(measured(folder)?.0)
 }
 
+/// When it was used, its bytes, and the cache.
+type Measured = (SystemTime, u64, Mirror);
+
 /// Their sum, and each with its last use and bytes; the oldest use first.
-fn measured(folder: &Path) -> Result<(u64, Vec<(SystemTime, u64, Mirror)>), GitError> {
+fn measured(folder: &Path) -> Result<(u64, Vec<Measured>), GitError> {
     let failed = |error| GitError::of_path(folder, "measuring the caches of files", error);
     let mut caches = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {

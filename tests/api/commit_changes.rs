@@ -122,8 +122,12 @@ async fn what_a_commit_changed_is_shown(server: Server) {
     server.get(&at(&later, "files")).await.refused(404, "commit_unknown");
     let nobody = "/api/v1/repositories/0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
     server.get(&format!("{nobody}/commits/{second}/files")).await.refused(404, "repository_unknown");
+    // While a run goes on, commits that name an issue are known before the others.
+    std::fs::remove_file(server.app.caches.join(format!("{id}.graph"))).expect("what runs remember");
+    server.get(&at(&first, "diff?path=moves")).await.with(StatusCode::OK);
+    server.get(&at(&second, "diff?path=picture")).await.refused(404, "commit_unknown");
     std::fs::rename(&path, server.root.join("elsewhere")).expect("a folder");
-    let gone = server.get(&at(&merge, "diff")).await.refused(502, "repository_unreadable");
+    let gone = server.get(&at(&first, "diff")).await.refused(502, "repository_unreadable");
     assert_eq!(gone.body["reason"], "not_a_repository", "{}", gone.text);
     assert_eq!(server.get(&at(&second, "diff?path=stays")).await.with(StatusCode::OK).body, diff.body, "remembered");
 }

@@ -2,7 +2,7 @@
 //! (diffcore-rename.c): first the same bytes, then the same name with much the same bytes, then whatever is most alike.
 //! Called after trees were compared. It reads a bounded number of files, and says when it left some out.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::HashMap};
 
 use keytrail_domain::index_run::batch::CommitSha;
 
@@ -144,11 +144,11 @@ impl Search<'_> {
                 }
             }
             // Stable: of equals the first path stays.
-            best.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+            best.sort_by_key(|(score, same_name, _)| Reverse((*score, *same_name)));
             best.truncate(CANDIDATES);
             matrix.extend(best.into_iter().map(|(score, same_name, old)| (score, same_name, old, new)));
         }
-        matrix.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+        matrix.sort_by_key(|(score, same_name, ..)| Reverse((*score, *same_name)));
         for (score, _, old, new) in matrix {
             if !self.old[old].used && !self.new[new].used {
                 self.pair(old, new, score);

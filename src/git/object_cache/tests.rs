@@ -19,8 +19,8 @@ use crate::git::{
     mirror::Filter,
     remote::{AddressMode, AddressPolicy, Limits, Remote, Trust},
     transport::{
-        Connection, FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram, Verdict,
-        WantedRef, fetch, fetch_objects,
+        Connection, FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram,
+        ObjectsRequest, Verdict, WantedRef, fetch, fetch_objects,
     },
 };
 
