@@ -10,8 +10,8 @@ mod tests;
 use std::{
     fs::{self, File},
     io,
+    os::unix::fs::MetadataExt as _,
     path::Path,
-    time::SystemTime,
 };
 
 use super::{GitError, Mirror, OpenedRepository};
@@ -72,8 +72,8 @@ pub fn bytes(folder: &Path) -> Result<u64, GitError> {
     Ok(measured(folder)?.0)
 }
 
-/// When it was used, its bytes, and the cache.
-type Measured = (SystemTime, u64, Mirror);
+/// When it was used (seconds and nanoseconds, by the file system), its bytes, and the cache.
+type Measured = ((i64, i64), u64, Mirror);
 
 /// Their sum, and each with its last use and bytes; the oldest use first.
 fn measured(folder: &Path) -> Result<(u64, Vec<Measured>), GitError> {
@@ -85,7 +85,7 @@ fn measured(folder: &Path) -> Result<(u64, Vec<Measured>), GitError> {
         if path.extension().is_some_and(|extension| extension == "making") || !path.is_dir() {
             continue;
         }
-        let used = fs::metadata(path.join(USED)).and_then(|found| found.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+        let used = fs::metadata(path.join(USED)).map(|found| (found.mtime(), found.mtime_nsec())).unwrap_or_default();
         let cache = Mirror::open_or_make(&path)?;
         caches.push((used, cache.bytes()?, cache));
     }

@@ -25,6 +25,7 @@ fn operations() -> Vec<Operation> {
         for (method, operation) in item.as_object().expect("operations") {
             let path = path
                 .replace("{id}", "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
+                .replace("{sha}", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
                 .replace("{key}", "ABC-1")
                 .replace("{type}", "integration")
                 .replace("{name}", "nothing");
