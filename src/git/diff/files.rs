@@ -181,6 +181,11 @@ impl ChangedFiles {
         let mut read = 0;
         let mut shown = Vec::new();
         for file in &self.files {
+            if budget.is_spent() {
+                let cut = matches!(file.content, Content::Text { added, removed } if added + removed > 0);
+                shown.push(FileHunks { file: file.clone(), hunks: Vec::new(), cut });
+                continue;
+            }
             let sides = Sides::read(objects, file, bounds, &mut read)?;
             let (mut found, mut cut) = (Vec::new(), false);
             if matches!(sides.content, Content::Text { .. }) {

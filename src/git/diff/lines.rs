@@ -67,6 +67,11 @@ impl Budget {
         Self { bytes: bounds.hunk_bytes, lines: bounds.lines, words: words::Budget::default() }
     }
 
+    /// Whether no line fits any more.
+    pub(super) const fn is_spent(&self) -> bool {
+        self.lines == 0 || self.bytes == 0
+    }
+
     fn take(&mut self, line: &Line) -> bool {
         // A line costs something even when it is empty.
         let bytes = line.text.len() + 1;
