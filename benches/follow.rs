@@ -21,9 +21,7 @@ use flags::Flags;
 use keytrail::git::{
     Bounds, Graph, MAX_REFS, Mirror, Progress, Ref, RefList, RefsStamp, WalkRequest, Walked, list_refs, moved,
     remote::{AddressMode, AddressPolicy, Limits, Remote, Trust, list_remote_refs},
-    transport::{
-        Connection, FetchLimits, FetchProgress, FetchRequest, FetchSource, GitProgram, WantedRef, fetch,
-    },
+    transport::{Connection, FetchLimits, FetchProgress, FetchRequest, FetchSource, GitProgram, WantedRef, fetch},
     walk,
 };
 use keytrail_domain::{person::PersonId, ref_selection::RefSelection, remote_url::RemoteUrl};
@@ -152,7 +150,10 @@ impl Stage {
     /// Nothing is new: over http, and in a folder of this machine.
     async fn looks(&self, rounds: usize) {
         let theirs = self.place.join("theirs.git");
-        git(&self.place, &["clone", "--quiet", "--mirror", "--filter=tree:0", &self.url, theirs.to_str().expect("UTF-8")]);
+        git(
+            &self.place,
+            &["clone", "--quiet", "--mirror", "--filter=tree:0", &self.url, theirs.to_str().expect("UTF-8")],
+        );
         let (mut listing, mut fetching, mut stamping, mut naming) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut refs = 0;
         for _ in 0..rounds.max(3) {
