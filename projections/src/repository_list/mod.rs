@@ -11,10 +11,11 @@ use keytrail_domain::{
     index_run::{self, Cause},
     recorded::Recorded,
     repository,
+    service::{Connection, Reading},
     timestamp::Timestamp,
 };
 
-pub use self::reads::{Listed, Repository, RepositoryState, Trouble, by_id, page};
+pub use self::reads::{Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page};
 use self::schema::{REPOSITORIES, RUNS};
 use crate::{
     row,
@@ -32,7 +33,7 @@ impl View for RepositoryList {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -77,10 +78,12 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
                 name: name.as_str().to_owned(),
                 kind: location.kind().to_owned(),
                 location: location.location().into_owned(),
+                mirrored: is_mirrored(location),
                 state: RepositoryState::Waiting,
                 since: fact.metadata.at,
                 last_run: None,
                 failure: None,
+                first_indexed_at: None,
                 indexed_at: None,
                 trouble: None,
                 added_position,
@@ -133,6 +136,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         index_run::Event::Requested { cause, .. } => {
             if *cause == Cause::Reset {
                 repository.number = fact.position;
+                repository.first_indexed_at = None;
                 repository.indexed_at = None;
             }
             repository.last_run = Some(run);
@@ -142,6 +146,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         index_run::Event::Completed { counts, .. } => {
             rows.put_once(&RUNS, row![id, repository.number, run, counts.commits, counts.keyed]);
             repository.failure = None;
+            repository.first_indexed_at.get_or_insert(at);
             repository.indexed_at = Some(at);
             repository.enter(RepositoryState::Indexed, at);
         }
@@ -155,6 +160,14 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         }
     }
     rows.save(&repository);
+}
+
+/// Whether it is read from a copy.
+const fn is_mirrored(location: &Connection) -> bool {
+    match location {
+        Connection::Path { reading, .. } | Connection::Folder { reading, .. } => matches!(reading, Reading::Mirrored),
+        Connection::Git(_) => true,
+    }
 }
 
 impl Repository {

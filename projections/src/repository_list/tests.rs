@@ -1,6 +1,9 @@
 //! What happens to a repository and its runs, as the list shows it.
 
-use keytrail_domain::{display_text::DisplayText, id::IntegrationId, index_run::FailureCode};
+use keytrail_domain::{
+    display_text::DisplayText, git_remote::GitRemote, id::IntegrationId, index_run::FailureCode,
+    ref_selection::RefSelection, remote_url::RemoteUrl,
+};
 
 use super::*;
 use crate::{
@@ -77,10 +80,12 @@ fn a_discovered_repository_waits() {
         name: "tools".to_owned(),
         kind: "path".to_owned(),
         location: "/srv/git/1".to_owned(),
+        mirrored: false,
         state: RepositoryState::Waiting,
         since: second(1),
         last_run: None,
         failure: None,
+        first_indexed_at: None,
         indexed_at: None,
         trouble: None,
         added_position: 1,
@@ -157,8 +162,33 @@ fn reads_fit_their_tables() {
         page(None, None, None, 10),
         page(None, Some(RepositoryState::Failed), Some(3), 10),
         page(Some(IntegrationId(id(1, 1))), Some(RepositoryState::Failed), Some(3), 10),
+        filtered(Filter { trouble: Some(true), ..Filter::default() }, None, 10),
     ] {
         check_read(&read);
         check_columns(&read, &REPOSITORIES, "r.");
+    }
+    check_read(&indexing(IntegrationId(id(1, 1))));
+}
+
+#[test]
+fn the_first_run_that_completed_is_remembered_until_a_reset() {
+    let given = Given::discovered().request(1, Cause::Discovered).complete(1, 1).request(2, Cause::Asked).complete(2, 1);
+    assert_eq!((given.then().first_indexed_at, given.then().indexed_at), (Some(second(3)), Some(second(5))));
+    assert_eq!(given.request(3, Cause::Reset).then().first_indexed_at, None);
+}
+
+#[test]
+fn what_is_not_read_where_it_lies_is_mirrored() {
+    let remote = RemoteUrl::parse("https://git.example/shop.git").expect("an address").url;
+    let refs = RefSelection::default();
+    for (location, mirrored) in [
+        (Connection::path("/srv/shop"), false),
+        (Connection::Path { path: "/srv/shop".into(), reading: Reading::Mirrored, refs }, true),
+        (Connection::Git(GitRemote::at(remote)), true),
+    ] {
+        let (integration, name) = (IntegrationId(id(1, 1)), DisplayText::clean("shop"));
+        let event = repository::Event::Discovered { integration, name, location };
+        let given = Given(Log::default()).fact(id(2, 1), Fact::Repository(event));
+        assert_eq!(given.then().mirrored, mirrored);
     }
 }
