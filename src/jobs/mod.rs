@@ -14,7 +14,7 @@ mod runner;
 mod tests;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -136,6 +136,9 @@ pub struct Jobs {
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+    /// Repositories that are to be looked at at once.
+    looks: Mutex<HashSet<RepositoryId>>,
+    look: Notify,
     outdated: AtomicBool,
 }
 
@@ -150,6 +153,8 @@ impl Jobs {
             running: Mutex::default(),
             graphs: Mutex::default(),
             tasks: Mutex::default(),
+            looks: Mutex::default(),
+            look: Notify::new(),
             outdated: AtomicBool::new(false),
         }
     }
@@ -168,6 +173,12 @@ impl Jobs {
     /// Whether it does.
     pub fn is_outdated(&self) -> bool {
         self.outdated.load(Ordering::Relaxed)
+    }
+
+    /// A person wants this repository to be looked at now.
+    pub fn look_now(&self, repository: RepositoryId) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).insert(repository);
+        self.look.notify_one();
     }
 
     /// There is something to do.

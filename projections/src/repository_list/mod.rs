@@ -15,7 +15,9 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page};
+pub use self::reads::{
+    Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page,
+};
 use self::schema::{REPOSITORIES, RUNS};
 use crate::{
     row,

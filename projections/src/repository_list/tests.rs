@@ -172,7 +172,8 @@ fn reads_fit_their_tables() {
 
 #[test]
 fn the_first_run_that_completed_is_remembered_until_a_reset() {
-    let given = Given::discovered().request(1, Cause::Discovered).complete(1, 1).request(2, Cause::Asked).complete(2, 1);
+    let given =
+        Given::discovered().request(1, Cause::Discovered).complete(1, 1).request(2, Cause::Asked).complete(2, 1);
     assert_eq!((given.then().first_indexed_at, given.then().indexed_at), (Some(second(3)), Some(second(5))));
     assert_eq!(given.request(3, Cause::Reset).then().first_indexed_at, None);
 }

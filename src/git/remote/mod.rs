@@ -3,6 +3,7 @@
 
 pub mod address;
 mod advertisement;
+mod authority;
 mod classify;
 pub(in crate::git) mod client;
 pub(in crate::git) mod ls_refs;
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 pub use self::{
     address::{AddressMode, AddressPolicy},
     advertisement::ListedRef,
+    authority::{BadCertificates, Certificates},
     ls_refs::{Listed, list_remote_refs},
     trouble::{RemoteError, RemoteTrouble},
 };
