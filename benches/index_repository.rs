@@ -228,5 +228,5 @@ async fn whole(repository: &str, folder: &Path, started: Instant) -> String {
 
 async fn phase_of(app: &App, run: Option<IndexRunId>) -> Option<String> {
     let told = app.jobs.progress(keytrail::jobs::Kind::IndexRepository, &run?.to_string()).await.ok()??;
-    Some(serde_json::from_str::<keytrail::jobs::IndexProgress>(&told).ok()?.phase)
+    Some(serde_json::from_str::<keytrail::jobs::ProgressNow>(&told).ok()?.phase)
 }

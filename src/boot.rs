@@ -105,7 +105,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     let vault = Vault::open_at(db.clone(), &place, folder, now).await?;
     let keys = ServerSecrets::load_or_make(&vault, now).await?;
     let caches = folder.join("caches");
-    make_folder(&caches).map_err(|source| BootError::Folder { path: caches.clone(), source })?;
+    let mirrors = caches.join("mirrors");
+    make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
     let git = git_settings(&config.git).await?;
     let (node, workers) = (node(config), config.jobs.workers);
     let parts = Parts { db, clock, node, vault, keys, caches, git, workers, on_fatal };

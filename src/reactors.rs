@@ -4,6 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use keytrail_domain::{
+    fact::Fact,
+    index_run::{self, Cause},
     policy::{Intent, POLICIES},
     recorded::Position,
 };
@@ -170,7 +172,10 @@ impl Reactor {
                     let Some(intent) = rule(recorded) else { continue };
                     tracing::debug!(policy, ?intent, position = recorded.position, "a policy reacts");
                     match job(intent) {
-                        Ok((kind, key)) => jobs.push(NewJob { kind, key, caused_by: recorded.position }),
+                        Ok((kind, key)) => {
+                            let (caused_by, is_urgent) = (recorded.position, is_urgent(&recorded.fact));
+                            jobs.push(NewJob { kind, key, caused_by, is_urgent });
+                        }
                         Err(stop) => stopped.push(stop),
                     }
                 }
@@ -207,6 +212,11 @@ impl Reactor {
         statements.insert(0, Statement::new(sql, args).expecting(1));
         self.app.db.write(Area::Log, statements).await.map(|_| ())
     }
+}
+
+/// What somebody asked for, or what came a moment ago, goes before the first index of what is old.
+const fn is_urgent(fact: &Fact) -> bool {
+    matches!(fact, Fact::IndexRun(index_run::Event::Requested { cause: Cause::Asked | Cause::Moved, .. }))
 }
 
 /// Which job an intent is; or which one it stops.

@@ -50,7 +50,9 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
             | index_run::Event::Failed { .. }
             | index_run::Event::Cancelled { .. },
         )
-        | Fact::Repository(repository::Event::Unreachable { .. } | repository::Event::Reachable {})
+        | Fact::Repository(
+            repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
+        )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
         | Fact::Access(_) => {}
@@ -77,7 +79,9 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
             | index_run::Event::Failed { .. }
             | index_run::Event::Cancelled { .. },
         )
-        | Fact::Repository(repository::Event::Unreachable { .. } | repository::Event::Reachable {})
+        | Fact::Repository(
+            repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
+        )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
         | Fact::Access(_) => {}

@@ -135,6 +135,14 @@ impl GitError {
         })
     }
 
+    /// How long the remote wants to be left alone, when it says so.
+    pub const fn retry_after(&self) -> Option<std::time::Duration> {
+        match self {
+            Self::Remote(RemoteError { trouble: RemoteTrouble::RateLimited { retry_after }, .. }) => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Whether trying again may help.
     pub const fn is_transient(&self) -> bool {
         match self {

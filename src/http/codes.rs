@@ -62,6 +62,7 @@ codes! {
     IntegrationExists = 409 "integration_exists": "The integration was added before.",
     IntegrationRemoved = 409 "integration_removed": "The integration was removed.",
     RepositoryForgotten = 409 "repository_forgotten": "No integration sees this repository any more.",
+    RepositoryRefused = 409 "repository_refused": "This repository cannot be indexed.",
     IndexRunExists = 409 "index_run_exists": "The index run was requested before.",
     IndexRunEnded = 409 "index_run_ended": "The index run has ended.",
     IndexRunNotStarted = 409 "index_run_not_started": "The index run has not started.",

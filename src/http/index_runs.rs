@@ -29,7 +29,7 @@ use super::{
     repositories::Failure,
     words,
 };
-use crate::jobs::{IndexProgress, Kind};
+use crate::jobs::{Kind, ProgressNow};
 
 /// One pass of the indexer over what is new in a repository.
 #[derive(Serialize, ToSchema)]
@@ -126,8 +126,8 @@ impl Shown {
     }
 }
 
-impl From<IndexProgress> for Progress {
-    fn from(now: IndexProgress) -> Self {
+impl From<ProgressNow> for Progress {
+    fn from(now: ProgressNow) -> Self {
         Self { phase: now.phase, commits: now.commits, keyed: now.keyed, recorded: now.recorded, total: now.total }
     }
 }
@@ -231,7 +231,7 @@ pub(super) async fn get_index_run(
 async fn progress(api: &Api, id: IndexRunId) -> Result<Option<Progress>, ApiError> {
     let text = api.app.jobs.progress(Kind::IndexRepository, &id.to_string()).await?;
     // What a worker of another version wrote may have another shape: then nothing is known.
-    Ok(text.and_then(|text| serde_json::from_str::<IndexProgress>(&text).ok()).map(Progress::from))
+    Ok(text.and_then(|text| serde_json::from_str::<ProgressNow>(&text).ok()).map(Progress::from))
 }
 
 /// Stops it. What was recorded so far stays.

@@ -103,14 +103,14 @@ struct Trouble {
 
 impl Shown {
     fn of(listed: Listed) -> Self {
-        let Listed { repository: row, commits, keyed } = listed;
+        let Listed { repository: row, commits, keyed, mirrored } = listed;
         Self {
             id: row.id.0,
             integration: row.integration.0,
             name: row.name,
             kind: row.kind,
             location: row.location,
-            reading: if row.mirrored { Reading::Mirrored } else { Reading::InPlace },
+            reading: if mirrored { Reading::Mirrored } else { Reading::InPlace },
             state: row.state,
             since: row.since,
             last_run: row.last_run.map(|run| run.0),
@@ -301,6 +301,10 @@ async fn known(api: &Api, repository: RepositoryId) -> Result<(), ApiError> {
     match api.app.load::<Aggregate>(StreamId::new("repository", repository.0)).await?.0 {
         Aggregate::Known { .. } => Ok(()),
         Aggregate::Absent => Err(unknown(Code::RepositoryUnknown)),
+        Aggregate::Refused { .. } => {
+            let detail = "Its row says why it cannot be indexed. Mend that; it is looked for again by itself.";
+            Err(ApiError::new(Code::RepositoryRefused, detail))
+        }
         Aggregate::Forgotten => {
             let detail = "Add an integration that sees it, and it is indexed again.";
             Err(ApiError::new(Code::RepositoryForgotten, detail))

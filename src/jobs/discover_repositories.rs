@@ -1,27 +1,38 @@
 //! Looks which repositories an integration sees, and says what is new and what is gone.
 
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
+
 use keytrail_domain::{
     display_text::DisplayText,
+    git_remote::GitRemote,
     id::{IntegrationId, RepositoryId},
+    index_run::FailureCode,
     integration::Integration,
     recorded::{Position, StreamId},
     repository::{Command, Repository},
     service::Connection,
 };
-use keytrail_projections::repository_list;
+use keytrail_projections::repository_list::{self, RepositoryState};
 
 use super::{
     JobError, TakenJob,
     forget_repositories::{forget, forget_all},
 };
-use crate::app::{App, Context};
+use crate::{
+    app::{App, Context},
+    git::folder_scan::{self, FoundState, Refusal, ScanBounds, ScanDepth, Scanned},
+};
 
 const PART: &str = "discover_repositories";
 
 pub(super) async fn discover_repositories(app: &App, job: &TakenJob) -> Result<(), JobError> {
     let Ok(id) = job.key.parse::<IntegrationId>() else { return Ok(()) };
     match load(app, id).await? {
-        Integration::Active { connection, .. } => discover(app, id, connection, job.caused_by).await,
+        Integration::Active { connection, .. } => discover(app, id, connection, job.caused_by).await.map(|_| ()),
         // An earlier try may have discovered something when nobody looked for it any more.
         Integration::Removed => forget_all(app, id, PART, app.log.feed().head().position).await,
         Integration::Absent | Integration::Paused { .. } => Ok(()),
@@ -32,37 +43,135 @@ async fn load(app: &App, id: IntegrationId) -> Result<Integration, JobError> {
     Ok(app.load::<Integration>(StreamId::new("integration", id.0)).await?.0)
 }
 
-/// Says what an integration sees that was connected to this place a moment ago.
+/// What an integration sees at one place.
+struct Seen {
+    name: DisplayText,
+    location: Connection,
+    /// Why it cannot be indexed.
+    refused: Option<(FailureCode, DisplayText)>,
+}
+
+/// Says what an integration sees that is connected to this place; how much of it is news. Writes nothing when nothing
+/// is.
 pub(super) async fn discover(
     app: &App,
     id: IntegrationId,
     connection: Connection,
     cause: Position,
-) -> Result<(), JobError> {
-    let seen = RepositoryId::of(id, &connection.natural_key());
-    let known = app.read_at_least(cause, repository_list::page(Some(id), None, None, 1_000)).await?;
-    for listed in known.iter().map(|listed| &listed.repository) {
-        if listed.id != seen && listed.state != repository_list::RepositoryState::Forgotten {
-            forget(app, listed.id, PART, cause).await?;
+) -> Result<usize, JobError> {
+    let (seen, scanned) = look(app, connection).await?;
+    let seen: HashMap<RepositoryId, Seen> =
+        seen.into_iter().map(|seen| (RepositoryId::of(id, &seen.location.natural_key()), seen)).collect();
+    let (mut news, mut known, mut after) = (0, HashMap::new(), None);
+    loop {
+        let page = app.read_at_least(cause, repository_list::page(Some(id), None, after, 1_000)).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.repository.added_position);
+        for row in page.into_iter().map(|listed| listed.repository) {
+            if row.state == RepositoryState::Forgotten {
+                continue;
+            }
+            let gone = match &scanned {
+                None => true,
+                // A share that is not mounted looks empty: only what is shown to be gone is forgotten.
+                Some(scanned) => {
+                    let path = Path::new(&row.location);
+                    scanned.shows_absent(path) || !scanned.covers(path)
+                }
+            };
+            if !seen.contains_key(&row.id) && gone {
+                forget(app, row.id, PART, cause).await?;
+                news += 1;
+                continue;
+            }
+            known.insert(row.id, (row.state, row.failure.map(|(code, _)| code)));
         }
     }
-    let name = name_of(&connection);
-    let command = Command::Discover { integration: id, name, location: connection };
-    let discovered = app.dispatch::<Repository>(seen.0, command, Context::server(PART, cause), Vec::new()).await;
-    let discovered = discovered.map_err(|error| JobError::Later(error.to_string()))?;
-    // Removed meanwhile: the job that forgets its repositories may have been and gone before this one was there. One
-    // that is removed from here on finds it.
-    if load(app, id).await? == Integration::Removed {
-        forget(app, seen, PART, discovered.last).await?;
+    let mut seen: Vec<_> = seen.into_iter().collect();
+    seen.sort_by(|(_, one), (_, other)| one.location.location().cmp(&other.location.location()));
+    for (repository, Seen { name, location, refused }) in seen {
+        let as_known = match (known.get(&repository), &refused) {
+            (Some((RepositoryState::Refused, said)), Some((code, _))) => said.as_ref() == Some(code),
+            (Some((RepositoryState::Refused, _)), None) | (None, _) => false,
+            (Some(_), _) => true,
+        };
+        if as_known {
+            continue;
+        }
+        let command = match refused {
+            None => Command::Discover { integration: id, name, location },
+            Some((code, text)) => Command::Refuse { integration: id, name, location, code, text },
+        };
+        let context = Context::server(PART, cause);
+        let said = app.dispatch::<Repository>(repository.0, command, context, Vec::new()).await;
+        let said = said.map_err(|error| JobError::Later(error.to_string()))?;
+        news += 1;
+        // Removed meanwhile: the job that forgets its repositories may have been and gone before this one was there. One
+        // that is removed from here on finds it.
+        if load(app, id).await? == Integration::Removed {
+            forget(app, repository, PART, said.last).await?;
+        }
     }
-    Ok(())
+    Ok(news)
 }
 
-/// What a person calls the repository at this place: the last part of its path, without `.git`.
-fn name_of(connection: &Connection) -> DisplayText {
-    let path = connection.location();
+/// What is at the place; of a folder, what the scan knows of what is not there.
+async fn look(app: &App, connection: Connection) -> Result<(Vec<Seen>, Option<Scanned>), JobError> {
+    let (path, depth) = match connection {
+        Connection::Path { path, .. } => {
+            let location = Connection::path(path);
+            return Ok((vec![Seen { name: name_of(&location.location()), location, refused: None }], None));
+        }
+        Connection::Git(remote) => {
+            let name = DisplayText::clean(&remote.url.name());
+            // How it is reached is the integration's business, and may change.
+            let location = Connection::Git(GitRemote::at(remote.url));
+            return Ok((vec![Seen { name, location, refused: None }], None));
+        }
+        Connection::Folder { path, depth, .. } => (PathBuf::from(path), depth),
+    };
+    let depth = ScanDepth::new(depth).ok_or_else(|| JobError::Later("the depth of the folder is not 1 to 5".into()))?;
+    let now = i128::from(app.clock.now().0) * 1_000;
+    let scanning = tokio::task::spawn_blocking(move || {
+        // A scan looks at half a million entries at most.
+        folder_scan::scan(&path, depth, ScanBounds::default(), now, &AtomicBool::new(false))
+    });
+    let scanned = scanning.await?.map_err(|error| JobError::Later(error.to_string()))?;
+    if let Some(cut) = scanned.cut {
+        tracing::warn!(?cut, "a tracked folder holds more than is looked at; what was not looked at stays as it is");
+    }
+    let ready = scanned.found.iter().filter(|found| found.state == FoundState::Ready);
+    let mut seen: Vec<Seen> = ready
+        .filter_map(|found| {
+            Some(Seen { name: found.name.clone(), location: Connection::path(found.path.to_str()?), refused: None })
+        })
+        .collect();
+    for refused in &scanned.refused {
+        let (Some(code), Some(path)) = (code_of(refused.reason), refused.path.to_str()) else {
+            tracing::warn!(reason = refused.reason.code(), "{}", refused.sentence);
+            continue;
+        };
+        let why = (code, DisplayText::clean(&refused.sentence));
+        seen.push(Seen { name: name_of(path), location: Connection::path(path), refused: Some(why) });
+    }
+    Ok((seen, Some(scanned)))
+}
+
+/// The recorded word for a refusal; `None` for what is no repository, or may be another time.
+const fn code_of(refusal: Refusal) -> Option<FailureCode> {
+    match refusal {
+        Refusal::OutsideRoot | Refusal::Denied => Some(FailureCode::Denied),
+        Refusal::Sha256Unsupported => Some(FailureCode::Sha256Unsupported),
+        Refusal::FormatUnsupported | Refusal::NotARepository => Some(FailureCode::NotARepository),
+        Refusal::Shallow => Some(FailureCode::Shallow),
+        Refusal::PathInvalid | Refusal::RootIsRepository | Refusal::Unreadable => None,
+    }
+}
+
+/// What a person calls the repository at this path: its last part, without `.git`.
+fn name_of(path: &str) -> DisplayText {
     let parts = || path.split('/').rev().filter(|part| !part.is_empty());
     // `/srv/git/shop/.git` is called shop.
-    let last = parts().find(|part| *part != ".git").unwrap_or(&path);
+    let last = parts().find(|part| *part != ".git").unwrap_or(path);
     DisplayText::clean(last.strip_suffix(".git").unwrap_or(last))
 }

@@ -1,7 +1,12 @@
-//! Does an index run: lists refs, walks what is new, records it in batches, and says that it is complete.
+//! Does an index run: lists refs, fetches what is missing where a copy is kept, walks what is new, records it in
+//! batches, and says that it is complete.
 //!
 //! A run that is taken over goes on in its own stream: refs are recorded before commits, commits come in one order, and
 //! the last recorded batch says up to where.
+
+mod look;
+mod recorder;
+mod superseding;
 
 use std::{
     path::{Path, PathBuf},
@@ -9,26 +14,27 @@ use std::{
 };
 
 use keytrail_domain::{
-    aggregate::StoredEvent,
     display_text::DisplayText,
-    fact::Fact,
-    id::{IndexRunId, RepositoryId},
+    id::IndexRunId,
     index_run::{
         Command, Counts, FailureCode, IndexRun,
-        batch::{CommitBatch, Cursor, Event, RefBatch, STREAM_TYPE},
+        batch::{CommitBatch, Event, RefBatch},
     },
     issue_key::EXTRACTOR_VERSION,
-    metadata::{Actor, Causation, Metadata, Source},
-    recorded::{Position, Sequence, StreamId},
+    recorded::StreamId,
 };
-use keytrail_projections::{issue_branches, repository_list};
+use keytrail_projections::repository_list;
 
-use super::{IndexProgress, JobError, MOST_TRIES, Running, TakenJob};
+use self::look::Look;
+use self::recorder::{Recorded, Recorder};
+pub(super) use self::{look::look, recorder::known_refs};
+use super::{
+    IndexProgress, JobError, MOST_TRIES, Running, TakenJob,
+    repository_source::{RepositorySource, source_of},
+};
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, OpenedRepository, Progress, Ref, RefList, WalkRequest, WalkedBatch, transport},
-    ids,
-    log::{Append, AppendError, Committed, Lane, NewEvent},
+    git::{self, GitError, Graph, OpenedRepository, RefList, WalkRequest, WalkedBatch},
     secrets::Person,
 };
 
@@ -46,25 +52,24 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         IndexRun::Absent | IndexRun::Completed | IndexRun::Failed | IndexRun::Cancelled => return Ok(()),
     };
     let listed = app.read_at_least(job.caused_by, repository_list::by_id(repository)).await?;
-    let Some(repository_row) = listed.into_iter().next().map(|listed| listed.repository) else {
+    let Some(row) = listed.into_iter().next().map(|listed| listed.repository) else {
         return Err(JobError::Later("the repository is not in its list yet".into()));
     };
     let mut indexing = Indexing {
         app: app.clone(),
         running: running.clone(),
-        run,
-        repository,
-        number: repository_row.number,
-        cause: job.caused_by,
         progress: Arc::default(),
-        sequence: 0,
+        recorder: Recorder::new(app, run, repository, row.number, job.caused_by),
     };
-    if repository_row.state == repository_list::RepositoryState::Forgotten {
+    let source = match row.state {
+        repository_list::RepositoryState::Forgotten => None,
+        _ => source_of(app, &row).await?,
+    };
+    let Some(source) = source else {
         let text = DisplayText::clean("the repository was forgotten before it was indexed");
         return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await.map(|_| ());
-    }
-    let outcome = indexing.work(repository_row.location.into()).await;
-    match outcome {
+    };
+    match indexing.work(source).await {
         Ok(()) => Ok(()),
         // Cancelled by a person: the run says so already. By the server's stop: the job is left to the next start.
         Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
@@ -93,7 +98,7 @@ pub(super) async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
 }
 
 /// Why a run did not come to its end.
-enum Failure {
+pub(super) enum Failure {
     Git(GitError),
     Job(JobError),
 }
@@ -119,57 +124,33 @@ impl From<crate::store::StoreError> for Failure {
 struct Indexing {
     app: Arc<App>,
     running: Arc<Running>,
-    run: IndexRunId,
-    repository: RepositoryId,
-    number: Position,
-    cause: Position,
-    progress: Arc<Progress>,
-    /// The last sequence of the stream of batches.
-    sequence: Sequence,
-}
-
-/// What an earlier worker recorded of this run.
-#[derive(Default)]
-struct Recorded {
-    refs: u64,
-    last: Position,
-    commits: Option<Reached>,
-}
-
-/// The last batch of commits: up to where it goes, and under which default branch refs were ranked.
-struct Reached {
-    cursor: Cursor,
-    default_branch: Option<Arc<str>>,
+    progress: Arc<IndexProgress>,
+    recorder: Recorder,
 }
 
 impl Indexing {
-    fn batches(&self) -> StreamId {
-        StreamId::new(STREAM_TYPE, self.run.0)
-    }
-
-    async fn work(&mut self, path: PathBuf) -> Result<(), Failure> {
-        let graph = self.app.jobs.graph_of(self.repository);
+    async fn work(&mut self, source: RepositorySource) -> Result<(), Failure> {
+        let graph = self.app.jobs.graph_of(self.recorder.repository);
         let _graph = graph.lock().await;
-        if !self.say(Command::Start { number: self.number }).await? {
+        if !self.say(Command::Start { number: self.recorder.number }).await? {
             return Ok(());
         }
-        let recorded = self.recorded().await?;
+        let recorded = self.recorder.recorded().await?;
         self.tell_progress();
-        let connection = transport::Connection::local(path, &self.app.jobs.git.roots);
-        let (graph_path, number) = (self.graph_path(), self.number);
-        let mut repository = blocking(move || {
-            let opened = connection.open()?;
-            Ok(Reading { opened, graph: Graph::load(&graph_path, number) })
-        })
-        .await?;
-        let refs;
-        (repository, refs) = list(repository).await?;
-        let (refs, moved) = self.settle_refs(refs, &recorded).await?;
+        let (graph_path, number) = (self.graph_path(), self.recorder.number);
+        let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
+        let looked = look(&self.running.cancel, source, graph).await?;
+        let before = self.recorder.refs_before(&recorded).await?;
+        let tips = self.tips(&looked.refs, &recorded).await?;
+        let (opened, graph) = self.fetched(looked, &tips).await?;
+        let moved = if recorded.commits.is_some() { 0 } else { self.record_refs(&tips).await? };
         let default_branch = match &recorded.commits {
             Some(reached) => reached.default_branch.clone(),
-            None => repository.opened.default_branch().map(Arc::from),
+            None => tips.default_branch.clone(),
         };
-        let (walked, graph) = self.walk(repository, refs, default_branch, &recorded).await?;
+        let tips = Arc::new(tips);
+        let (walked, graph) = self.walk(opened, graph, tips.clone(), default_branch, &recorded).await?;
+        let (graph, new) = self.supersede(graph, walked.new, before, tips).await?;
         let counts = Counts {
             commits: walked.commits,
             keyed: walked.keyed,
@@ -181,7 +162,6 @@ impl Indexing {
             return Ok(());
         }
         // Only now, and only of a run that is complete: a commit that is in the graph is never looked at again.
-        let new = walked.new;
         blocking(move || {
             if let Err(error) = graph.append(&new) {
                 tracing::warn!(%error, "the commits of a run could not be remembered; the next run looks at them again");
@@ -193,85 +173,52 @@ impl Indexing {
 
     /// Says something about the run; whether it is so. A run that ended otherwise meanwhile stays as it ended.
     async fn say(&self, command: Command) -> Result<bool, JobError> {
-        let context = Context::server(PART, self.cause);
-        match self.app.dispatch::<IndexRun>(self.run.0, command, context, Vec::new()).await {
+        let context = Context::server(PART, self.recorder.cause);
+        match self.app.dispatch::<IndexRun>(self.recorder.run.0, command, context, Vec::new()).await {
             Ok(_) => Ok(true),
             Err(DispatchError::Refused { code, .. }) => {
-                tracing::info!(run = %self.run, code, "a run does not go on");
+                tracing::info!(run = %self.recorder.run, code, "a run does not go on");
                 Ok(false)
             }
             Err(error) => Err(JobError::Later(error.to_string())),
         }
     }
 
-    /// What is in the stream of batches already. Read only here, when a run begins or is taken over.
-    async fn recorded(&mut self) -> Result<Recorded, JobError> {
-        self.sequence = self.app.log.last_sequence(self.batches()).await?;
-        let mut recorded = Recorded::default();
-        if self.sequence == 0 {
-            return Ok(recorded);
-        }
-        let events = self.app.log.stream(self.batches(), Position::MAX).await;
-        for event in events.map_err(|error| JobError::Later(error.to_string()))? {
-            recorded.last = event.position;
-            match event.fact {
-                Fact::IndexBatch(Event::RefsMoved(batch)) => recorded.refs += batch.refs.len() as u64,
-                Fact::IndexBatch(Event::CommitsRecorded(batch)) => {
-                    recorded.commits = Some(Reached { cursor: batch.cursor, default_branch: batch.default_branch });
-                }
-                Fact::IndexBatch(Event::CommitsSuperseded(_) | Event::CommitsRestored(_))
-                | Fact::Integration(_)
-                | Fact::Repository(_)
-                | Fact::IndexRun(_)
-                | Fact::Access(_) => {}
-            }
-        }
-        Ok(recorded)
+    /// The refs to walk from.
+    async fn tips(&self, now: &RefList, recorded: &Recorded) -> Result<RefList, JobError> {
+        let Some(reached) = &recorded.commits else { return Ok(now.clone()) };
+        // Taken over in the middle: the order of commits, and which ref introduced them, belong to the refs and the
+        // default branch that the run began with.
+        let mut refs = self.recorder.refs_now().await?;
+        git::in_rank(&mut refs, reached.default_branch.as_deref());
+        Ok(RefList { refs, ..now.clone() })
     }
 
-    /// The refs to walk from, with what moved recorded; and how many moved.
-    async fn settle_refs(&mut self, now: RefList, recorded: &Recorded) -> Result<(RefList, u64), Failure> {
-        let mut before = self.known_refs(recorded.last).await?;
-        if let Some(reached) = &recorded.commits {
-            // Taken over in the middle: the order of commits, and which ref introduced them, belong to the refs and the
-            // default branch that the run began with.
-            git::in_rank(&mut before, reached.default_branch.as_deref());
-            return Ok((RefList { refs: before, ..now }, 0));
-        }
+    /// Brings what the tips lead to onto this machine, where a copy is kept.
+    async fn fetched(&self, looked: Look, tips: &RefList) -> Result<(OpenedRepository, Graph), Failure> {
+        let folder = self.app.jobs.mirror_of(&self.app.caches, self.recorder.repository);
+        let (git, running) = (&self.app.jobs.git, &self.running);
+        looked.fetch(tips, &folder, git, &self.progress.fetching, &running.cancel).await
+    }
+
+    /// Records what moved since the refs were recorded last; how many did.
+    async fn record_refs(&mut self, now: &RefList) -> Result<u64, Failure> {
+        let before = self.recorder.refs_now().await?;
         let moves = git::moved(&before, &now.refs);
         for refs in moves.chunks(REFS_PER_EVENT) {
-            self.record(Event::RefsMoved(RefBatch {
-                repository: self.repository,
-                number: self.number,
-                extractor: EXTRACTOR_VERSION,
-                refs: refs.to_vec(),
-            }))
-            .await?;
+            let (repository, number) = (self.recorder.repository, self.recorder.number);
+            let batch = RefBatch { repository, number, extractor: EXTRACTOR_VERSION, refs: refs.to_vec() };
+            self.recorder.record(Event::RefsMoved(batch)).await?;
         }
-        Ok((now, moves.len() as u64))
-    }
-
-    /// The refs as the log knows them, at `position` or later.
-    async fn known_refs(&self, position: Position) -> Result<Vec<Ref>, JobError> {
-        const PAGE: u32 = 50_000;
-        let mut known: Vec<Ref> = Vec::new();
-        loop {
-            let after = known.last().map(|last| last.name.to_string());
-            let read = issue_branches::refs_of_repository(self.number, after.as_deref(), PAGE);
-            let page = self.app.read_at_least(position.max(self.cause), read).await?;
-            let full = page.len() == PAGE as usize;
-            known.extend(page.into_iter().map(|found| Ref { name: found.name.into(), commit: found.sha }));
-            if !full {
-                return Ok(known);
-            }
-        }
+        Ok(moves.len() as u64)
     }
 
     /// Walks on threads of its own, and records what comes.
     async fn walk(
         &mut self,
-        repository: Reading,
-        refs: RefList,
+        opened: OpenedRepository,
+        graph: Graph,
+        refs: Arc<RefList>,
         default_branch: Option<Arc<str>>,
         recorded: &Recorded,
     ) -> Result<(git::Walked, Graph), Failure> {
@@ -282,96 +229,44 @@ impl Indexing {
             let identify = |email: &[u8]| app.keys.people.person_id(email);
             let request = WalkRequest {
                 refs: &refs,
-                known: &repository.graph,
+                known: &graph,
                 after,
                 identify: &identify,
                 cancel: &running.cancel,
-                progress: &progress,
+                progress: &progress.walking,
                 bounds: git::Bounds::default(),
             };
             let mut emit = |batch| sender.blocking_send(batch).map_err(|_| git::Stop);
-            let walked = git::walk(&repository.opened, &request, &mut emit)?;
-            Ok::<_, GitError>((walked, repository.graph))
+            let walked = git::walk(&opened, &request, &mut emit)?;
+            Ok::<_, GitError>((walked, graph))
         });
         while let Some(batch) = batches.recv().await {
             // Before the batch: an id that the log knows has its row.
             let people = batch.people.into_iter().map(|met| (met.id, Person { name: met.name, email: met.email }));
             self.app.people.remember(people).await?;
-            self.record(Event::CommitsRecorded(CommitBatch {
-                repository: self.repository,
-                number: self.number,
+            let batch = CommitBatch {
+                repository: self.recorder.repository,
+                number: self.recorder.number,
                 extractor: EXTRACTOR_VERSION,
                 cursor: batch.cursor,
                 walked: batch.walked,
                 default_branch: default_branch.clone(),
                 commits: batch.commits,
-            }))
-            .await?;
+            };
+            self.recorder.record(Event::CommitsRecorded(batch)).await?;
         }
         Ok(walking.await.map_err(JobError::from)??)
     }
 
-    /// Appends to the stream of batches.
-    async fn record(&mut self, event: Event) -> Result<Committed, JobError> {
-        let at = self.app.clock.now();
-        let metadata = Metadata {
-            at,
-            actor: Actor::server(PART),
-            source: Source::Job,
-            request_id: None,
-            causation: Some(Causation::Event(self.cause)),
-        };
-        let written = |error: serde_json::Error| JobError::Later(error.to_string());
-        let new = NewEvent {
-            id: ids::new_event_id(),
-            event_type: event.name(),
-            version: event.version(),
-            payload: serde_json::to_string(&event).map_err(written)?,
-            metadata: serde_json::to_string(&metadata).map_err(written)?,
-        };
-        let append = Append {
-            stream: self.batches(),
-            after: self.sequence,
-            events: vec![new],
-            claims: Vec::new(),
-            idempotency: None,
-            companions: Vec::new(),
-        };
-        match self.app.log.appender().append(Lane::Bulk, append).await {
-            Ok(committed) => {
-                self.sequence = committed.sequence;
-                Ok(committed)
-            }
-            // Another worker has taken the run over.
-            Err(AppendError::Conflict(_)) => Err(JobError::Left),
-            Err(error) => Err(JobError::Later(error.to_string())),
-        }
-    }
-
     fn tell_progress(&self) {
         let progress = self.progress.clone();
-        let tell = move || serde_json::to_string(&IndexProgress::of(&progress)).unwrap_or_default();
+        let tell = move || serde_json::to_string(&progress.now()).unwrap_or_default();
         *self.running.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(tell));
     }
 
     fn graph_path(&self) -> PathBuf {
-        self.app.caches.join(Path::new(&format!("{}.graph", self.repository)))
+        self.app.caches.join(Path::new(&format!("{}.graph", self.recorder.repository)))
     }
-}
-
-/// A repository that is being read, and what was read of it before.
-struct Reading {
-    opened: OpenedRepository,
-    graph: Graph,
-}
-
-/// Lists the refs on a thread that may be busy for a while.
-async fn list(reading: Reading) -> Result<(Reading, RefList), Failure> {
-    blocking(move || {
-        let refs = git::list_refs(&reading.opened, &reading.graph, git::MAX_REFS)?;
-        Ok((reading, refs))
-    })
-    .await
 }
 
 /// Runs work of git on a thread that may be busy for a while.

@@ -7,14 +7,19 @@ mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
+mod poll;
+mod poll_shards;
 mod queue;
+mod repository_source;
 mod request_index;
 mod runner;
+mod schedule;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -24,10 +29,12 @@ use std::{
 use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
+use self::index_progress::IndexProgress;
 pub use self::{
     git_settings::GitSettings,
-    index_progress::IndexProgress,
+    index_progress::ProgressNow,
     queue::{NewJob, TakenJob, cancel},
+    repository_source::{RepositorySource, Source, source_of},
     runner::start,
 };
 use crate::store::{Db, StoreError};
@@ -135,10 +142,9 @@ pub struct Jobs {
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
+    wanted: Mutex<Vec<RepositoryId>>,
+    wanted_soon: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-    /// Repositories that are to be looked at at once.
-    looks: Mutex<HashSet<RepositoryId>>,
-    look: Notify,
     outdated: AtomicBool,
 }
 
@@ -152,9 +158,9 @@ impl Jobs {
             wake: Notify::new(),
             running: Mutex::default(),
             graphs: Mutex::default(),
+            wanted: Mutex::default(),
+            wanted_soon: Notify::new(),
             tasks: Mutex::default(),
-            looks: Mutex::default(),
-            look: Notify::new(),
             outdated: AtomicBool::new(false),
         }
     }
@@ -163,6 +169,11 @@ impl Jobs {
     /// commits are remembered: the next run waits for that, and does not look at everything again.
     fn graph_of(&self, repository: RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
         self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
+    }
+
+    /// Where the copy of a repository is kept on this node.
+    pub fn mirror_of(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
+        caches.join("mirrors").join(format!("{repository}.git"))
     }
 
     /// The log holds an event that this build does not know: no job is taken any more.
@@ -175,10 +186,21 @@ impl Jobs {
         self.outdated.load(Ordering::Relaxed)
     }
 
-    /// A person wants this repository to be looked at now.
+    /// The repository is looked at as soon as may be, on this node.
     pub fn look_now(&self, repository: RepositoryId) {
-        self.looks.lock().unwrap_or_else(PoisonError::into_inner).insert(repository);
-        self.look.notify_one();
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
+        self.wanted_soon.notify_one();
+    }
+
+    /// The repositories that were wanted since the last time.
+    fn take_wanted(&self) -> HashSet<RepositoryId> {
+        let wanted = std::mem::take(&mut *self.wanted.lock().unwrap_or_else(PoisonError::into_inner));
+        wanted.into_iter().collect()
+    }
+
+    /// Until one is wanted.
+    async fn wanted_soon(&self) {
+        self.wanted_soon.notified().await;
     }
 
     /// There is something to do.

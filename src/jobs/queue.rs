@@ -20,6 +20,8 @@ pub struct NewJob {
     pub key: String,
     /// Because of which event.
     pub caused_by: Position,
+    /// Whether somebody waits for what is new, and not only for what was there long before.
+    pub is_urgent: bool,
 }
 
 impl NewJob {
@@ -28,7 +30,7 @@ impl NewJob {
         let mut args = vec![
             Value::from(self.kind.as_str()),
             Value::from(self.key.as_str()),
-            Value::Int(self.kind.priority()),
+            Value::Int(self.kind.priority() + i64::from(self.is_urgent)),
             Value::Int(self.caused_by),
         ];
         let LeaseClock { now, arg } = db.lease_clock(args.len(), now);

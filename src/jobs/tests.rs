@@ -98,7 +98,7 @@ impl Stage {
 
     /// Takes the job of this run, which nobody else does.
     async fn take(&self, run: Uuid) -> TakenJob {
-        let job = NewJob { kind: Kind::IndexRepository, key: run.to_string(), caused_by: 0 };
+        let job = NewJob { kind: Kind::IndexRepository, key: run.to_string(), caused_by: 0, is_urgent: false };
         self.app
             .db
             .write(Area::Log, vec![job.enqueue(&self.app.db, self.app.clock.now())])

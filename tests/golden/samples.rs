@@ -47,10 +47,17 @@ fn integration_events() -> Vec<integration::Event> {
 }
 
 fn repository_events() -> Vec<repository::Event> {
-    use repository::Event::{Discovered, Forgotten, Reachable, Unreachable};
+    use repository::Event::{Discovered, Forgotten, Reachable, Refused, Unreachable};
     let integration = IntegrationId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001));
     vec![
         Discovered { integration, name: text("kafka"), location: place("/srv/git/kafka.git") },
+        Refused {
+            integration,
+            name: text("streams"),
+            location: place("/srv/git/streams.git"),
+            code: FailureCode::Shallow,
+            text: text("/srv/git/streams.git is a shallow clone"),
+        },
         Forgotten {},
         Unreachable { code: FailureCode::Denied, text: text("/srv/git/kafka.git may not be read") },
         Reachable {},

@@ -57,7 +57,8 @@ impl Follower {
         let repository = &self.grown.repository;
         let opened = Connection::InPlace(repository.path.clone()).open().expect("a repository");
         let known = Graph::load(&self.graph, 1);
-        let refs = list_refs(&opened, &known, MAX_REFS).expect("refs");
+        let refs = list_refs(&opened, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+            .expect("refs");
         let request = WalkRequest {
             refs: &refs,
             known: &known,

@@ -69,12 +69,19 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
         );
     }
     {
-        use repository::Event::{Discovered, Forgotten, Reachable, Unreachable};
+        use repository::Event::{Discovered, Forgotten, Reachable, Refused, Unreachable};
         let index = Some(("index_on_discover", Intent::RequestIndex(RepositoryId(ID))));
         let discovered = Discovered { integration, name: DisplayText::clean("kafka"), location: place() };
+        let refused = Refused {
+            integration,
+            name: DisplayText::clean("kafka"),
+            location: place(),
+            code: FailureCode::Denied,
+            text: DisplayText::clean("no"),
+        };
         let unreachable = Unreachable { code: FailureCode::Denied, text: DisplayText::clean("no") };
         table.extend(
-            [(discovered, index), (Forgotten {}, None), (unreachable, None), (Reachable {}, None)]
+            [(discovered, index), (Forgotten {}, None), (unreachable, None), (Reachable {}, None), (refused, None)]
                 .map(|(event, follows)| (Fact::Repository(event), follows)),
         );
     }

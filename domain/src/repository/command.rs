@@ -14,6 +14,19 @@ pub enum Command {
         /// Where it is read from.
         location: Connection,
     },
+    /// An integration sees it, and it may not or cannot be indexed.
+    Refuse {
+        /// Which integration.
+        integration: IntegrationId,
+        /// What a person calls it.
+        name: DisplayText,
+        /// Where it was seen.
+        location: Connection,
+        /// Why, for machines.
+        code: FailureCode,
+        /// Why, for people.
+        text: DisplayText,
+    },
     /// Its integration is gone, or sees it no more.
     Forget,
     /// Looking whether anything is new failed.

@@ -21,6 +21,19 @@ pub enum Event {
         /// Where it is read from.
         location: Connection,
     },
+    /// An integration saw it and may not or cannot index it.
+    Refused {
+        /// Which integration.
+        integration: IntegrationId,
+        /// What a person calls it.
+        name: DisplayText,
+        /// Where it was seen.
+        location: Connection,
+        /// Why, for machines.
+        code: FailureCode,
+        /// Why, for people.
+        text: DisplayText,
+    },
     /// Its integration is gone, or sees it no more.
     Forgotten {},
     /// Looking whether anything is new did not work; it did until now, or failed for another reason.
@@ -36,6 +49,7 @@ pub enum Event {
 
 stored_events!(Event {
     Discovered => "repository.discovered" v "1",
+    Refused => "repository.refused" v "1",
     Forgotten => "repository.forgotten" v "1",
     Unreachable => "repository.unreachable" v "1",
     Reachable => "repository.reachable" v "1",

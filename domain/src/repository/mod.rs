@@ -33,6 +33,11 @@ pub enum Repository {
         #[serde(default)]
         trouble: Option<FailureCode>,
     },
+    /// An integration sees it and cannot index it.
+    Refused {
+        /// Why.
+        code: FailureCode,
+    },
     /// No integration sees it any more.
     Forgotten,
 }
@@ -54,12 +59,26 @@ impl Aggregate for Repository {
     fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
         Ok(match (stamped.command, self) {
             (Command::Discover { .. }, Self::Known { .. }) | (Command::Forget, Self::Forgotten) => Vec::new(),
-            (Command::Discover { integration, name, location }, Self::Absent | Self::Forgotten) => {
+            (
+                Command::Discover { integration, name, location },
+                Self::Absent | Self::Forgotten | Self::Refused { .. },
+            ) => {
                 vec![Event::Discovered { integration, name, location }]
             }
-            (Command::Forget, Self::Known { .. }) => vec![Event::Forgotten {}],
+            // One that is known stays so: looking at it says what is wrong with it.
+            (Command::Refuse { .. }, Self::Known { .. }) => Vec::new(),
+            (Command::Refuse { code, .. }, Self::Refused { code: known }) if code == *known => Vec::new(),
+            (
+                Command::Refuse { integration, name, location, code, text },
+                Self::Absent | Self::Forgotten | Self::Refused { .. },
+            ) => {
+                vec![Event::Refused { integration, name, location, code, text }]
+            }
+            (Command::Forget, Self::Known { .. } | Self::Refused { .. }) => vec![Event::Forgotten {}],
             // A poll that was under way when the repository was forgotten has nothing to say.
-            (Command::ReportUnreachable { .. } | Command::ReportReachable, Self::Forgotten) => Vec::new(),
+            (Command::ReportUnreachable { .. } | Command::ReportReachable, Self::Forgotten | Self::Refused { .. }) => {
+                Vec::new()
+            }
             (Command::ReportUnreachable { code, .. }, Self::Known { trouble: Some(known), .. }) if code == *known => {
                 Vec::new()
             }
@@ -82,6 +101,7 @@ impl Aggregate for Repository {
                     trouble: None,
                 };
             }
+            Event::Refused { code, .. } => *self = Self::Refused { code: *code },
             Event::Forgotten {} => *self = Self::Forgotten,
             Event::Unreachable { code, .. } => self.set_trouble(Some(*code)),
             Event::Reachable {} => self.set_trouble(None),

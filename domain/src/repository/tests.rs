@@ -50,6 +50,29 @@ fn a_repository_is_forgotten_once() {
     given::<Repository>(&[discovered("kafka"), Event::Forgotten {}]).when(Command::Forget).then_nothing();
 }
 
+fn refuse(code: FailureCode) -> Command {
+    let text = DisplayText::clean("no");
+    Command::Refuse { integration: INTEGRATION, name: DisplayText::clean("kafka"), location: location(), code, text }
+}
+
+fn refused(code: FailureCode) -> Event {
+    let text = DisplayText::clean("no");
+    Event::Refused { integration: INTEGRATION, name: DisplayText::clean("kafka"), location: location(), code, text }
+}
+
+#[test]
+fn what_is_refused_says_why_until_it_is_good() {
+    use FailureCode::{Denied, Shallow};
+    given::<Repository>(&[]).when(refuse(Denied)).then(&[refused(Denied)]);
+    given::<Repository>(&[refused(Denied)]).when(refuse(Denied)).then_nothing();
+    given::<Repository>(&[refused(Denied)]).when(refuse(Shallow)).then(&[refused(Shallow)]);
+    given::<Repository>(&[refused(Denied)]).when(discover("kafka")).then(&[discovered("kafka")]);
+    given::<Repository>(&[refused(Denied)]).when(Command::Forget).then(&[Event::Forgotten {}]);
+    given::<Repository>(&[refused(Denied)]).when(Command::ReportReachable).then_nothing();
+    given::<Repository>(&[discovered("kafka")]).when(refuse(Denied)).then_nothing();
+    given::<Repository>(&[discovered("kafka"), Event::Forgotten {}]).when(refuse(Denied)).then(&[refused(Denied)]);
+}
+
 #[test]
 fn trouble_is_said_once_and_again_when_it_is_another_or_was_over() {
     let text = || DisplayText::clean("it does not answer");
@@ -94,6 +117,8 @@ proptest! {
                 Just(discover("a")),
                 Just(discover("b")),
                 Just(Command::Forget),
+                Just(refuse(FailureCode::Denied)),
+                Just(refuse(FailureCode::Shallow)),
                 Just(Command::ReportReachable),
                 Just(Command::ReportUnreachable { code: FailureCode::Denied, text: DisplayText::clean("no") }),
                 Just(Command::ReportUnreachable { code: FailureCode::Internal, text: DisplayText::clean("no") }),

@@ -44,6 +44,9 @@ fn repository(event: &repository::Event) -> String {
         repository::Event::Discovered { name, location, .. } => {
             format!("discovered the repository {name} at {}", place(location))
         }
+        repository::Event::Refused { name, location, code: _, text, .. } => {
+            format!("found the repository {name} at {} and cannot index it: {text}", place(location))
+        }
         repository::Event::Forgotten {} => "forgot the repository".to_owned(),
         repository::Event::Unreachable { code: _, text } => format!("could not look whether anything is new: {text}"),
         repository::Event::Reachable {} => "could look at the repository again".to_owned(),

@@ -107,10 +107,17 @@ pub fn branches_of_issue(
 }
 
 /// The refs that are there under a repository's number, in the bytewise order of their names, from after `after` on.
-pub fn refs_of_repository(number: Position, after: Option<&str>, limit: u32) -> Read<CurrentRef> {
+pub fn refs_of_repository(
+    number: Position,
+    as_of: Option<Position>,
+    after: Option<&str>,
+    limit: u32,
+) -> Read<CurrentRef> {
     const SQL: &str = "\
         SELECT name, sha FROM refs@ \
-        WHERE repository_number = $1 AND to_position IS NULL AND name > $2 \
+        WHERE repository_number = $1 AND name > $2 \
+        AND from_position <= $4 AND (to_position IS NULL OR to_position > $4) \
         ORDER BY name LIMIT $3";
-    read(SQL, row![number, after.unwrap_or(""), limit], CurrentRef::read)
+    let as_of = as_of.unwrap_or(Position::MAX);
+    read(SQL, row![number, after.unwrap_or(""), limit, as_of], CurrentRef::read)
 }

@@ -76,6 +76,6 @@ fn reads_fit_their_tables() {
     let cursor = BranchCursor { number: 1, name: BRANCH.to_owned() };
     check_read(&branches_of_issue(&key, None, None, 10));
     check_read(&branches_of_issue(&key, Some(9), Some(&cursor), 10));
-    check_read(&refs_of_repository(1, None, 10));
-    check_read(&refs_of_repository(1, Some(BRANCH), 10));
+    check_read(&refs_of_repository(1, None, None, 10));
+    check_read(&refs_of_repository(1, Some(9), Some(BRANCH), 10));
 }

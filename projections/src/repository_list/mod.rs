@@ -6,9 +6,11 @@ mod schema;
 mod tests;
 
 use keytrail_domain::{
+    display_text::DisplayText,
     fact::Fact,
-    id::{IndexRunId, RepositoryId},
+    id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{self, Cause},
+    integration,
     recorded::Recorded,
     repository,
     service::{Connection, Reading},
@@ -18,7 +20,7 @@ use keytrail_domain::{
 pub use self::reads::{
     Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page,
 };
-use self::schema::{REPOSITORIES, RUNS};
+use self::schema::{READINGS, REPOSITORIES, RUNS};
 use crate::{
     row,
     rows::{Keys, Rows},
@@ -39,7 +41,7 @@ impl View for RepositoryList {
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, RUNS]
+        &[REPOSITORIES, RUNS, READINGS]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
@@ -51,8 +53,16 @@ impl View for RepositoryList {
                 | index_run::Event::Failed { repository, .. }
                 | index_run::Event::Cancelled { repository },
             ) => keys.want::<Repository>(*repository),
+            Fact::Integration(integration::Event::Added { .. } | integration::Event::ConnectionChanged { .. }) => {
+                keys.add(&READINGS, row![fact.stream.id])
+            }
             Fact::IndexRun(index_run::Event::Started { .. })
-            | Fact::Integration(_)
+            | Fact::Integration(
+                integration::Event::Renamed { .. }
+                | integration::Event::Paused {}
+                | integration::Event::Resumed {}
+                | integration::Event::Removed { .. },
+            )
             | Fact::IndexBatch(_)
             | Fact::Access(_) => {}
         }
@@ -62,8 +72,26 @@ impl View for RepositoryList {
         match &fact.fact {
             Fact::Repository(event) => fold_repository(rows, fact, event),
             Fact::IndexRun(event) => fold_run(rows, fact, event),
-            Fact::Integration(_) | Fact::IndexBatch(_) | Fact::Access(_) => {}
+            Fact::Integration(
+                integration::Event::Added { connection, .. } | integration::Event::ConnectionChanged { connection, .. },
+            ) => rows.put(&READINGS, row![fact.stream.id, is_mirrored(connection)]),
+            Fact::Integration(
+                integration::Event::Renamed { .. }
+                | integration::Event::Paused {}
+                | integration::Event::Resumed {}
+                | integration::Event::Removed { .. },
+            )
+            | Fact::IndexBatch(_)
+            | Fact::Access(_) => {}
         }
+    }
+}
+
+/// Whether what is connected like this is read from a copy.
+const fn is_mirrored(connection: &Connection) -> bool {
+    match connection {
+        Connection::Path { reading, .. } | Connection::Folder { reading, .. } => matches!(reading, Reading::Mirrored),
+        Connection::Git(_) => true,
     }
 }
 
@@ -71,27 +99,12 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
     let id = RepositoryId(fact.stream.id);
     match event {
         repository::Event::Discovered { integration, name, location } => {
-            // Who comes back keeps the place in the list, and nothing else.
-            let added_position = rows.find::<Repository>(id).map_or(fact.position, |known| known.added_position);
-            rows.save(&Repository {
-                id,
-                number: fact.position,
-                integration: *integration,
-                name: name.as_str().to_owned(),
-                kind: location.kind().to_owned(),
-                location: location.location().into_owned(),
-                mirrored: is_mirrored(location),
-                state: RepositoryState::Waiting,
-                since: fact.metadata.at,
-                last_run: None,
-                failure: None,
-                first_indexed_at: None,
-                indexed_at: None,
-                trouble: None,
-                added_position,
-                version: fact.sequence,
-                position: fact.position,
-            });
+            rows.save(&seen(rows, fact, *integration, name, location));
+        }
+        repository::Event::Refused { integration, name, location, code, text } => {
+            let failure = Some((*code, text.as_str().to_owned()));
+            let row = seen(rows, fact, *integration, name, location);
+            rows.save(&Repository { state: RepositoryState::Refused, failure, ..row });
         }
         repository::Event::Forgotten {} => rows.change(id, |repository: &mut Repository| {
             repository.version = fact.sequence;
@@ -114,6 +127,36 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
     }
 }
 
+/// A repository that was seen just now. Who comes back keeps the place in the list, and nothing else.
+fn seen(
+    rows: &Rows,
+    fact: &Recorded<Fact>,
+    integration: IntegrationId,
+    name: &DisplayText,
+    location: &Connection,
+) -> Repository {
+    let id = RepositoryId(fact.stream.id);
+    let added_position = rows.find::<Repository>(id).map_or(fact.position, |known| known.added_position);
+    Repository {
+        id,
+        number: fact.position,
+        integration,
+        name: name.as_str().to_owned(),
+        kind: location.kind().to_owned(),
+        location: location.location().into_owned(),
+        state: RepositoryState::Waiting,
+        since: fact.metadata.at,
+        last_run: None,
+        failure: None,
+        first_indexed_at: None,
+        indexed_at: None,
+        trouble: None,
+        added_position,
+        version: fact.sequence,
+        position: fact.position,
+    }
+}
+
 fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
     let run = IndexRunId(fact.stream.id);
     let at = fact.metadata.at;
@@ -126,7 +169,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         index_run::Event::Started { .. } => return,
     };
     let Some(mut repository) = rows.find::<Repository>(id) else { return };
-    if repository.state == RepositoryState::Forgotten {
+    if matches!(repository.state, RepositoryState::Forgotten | RepositoryState::Refused) {
         return;
     }
     // A run that was asked for before the repository was forgotten says nothing about the one that came back.
@@ -162,14 +205,6 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         }
     }
     rows.save(&repository);
-}
-
-/// Whether it is read from a copy.
-const fn is_mirrored(location: &Connection) -> bool {
-    match location {
-        Connection::Path { reading, .. } | Connection::Folder { reading, .. } => matches!(reading, Reading::Mirrored),
-        Connection::Git(_) => true,
-    }
 }
 
 impl Repository {

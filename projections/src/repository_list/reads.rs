@@ -27,6 +27,8 @@ words! {
         Indexed = "indexed",
         /// The last run failed.
         Failed = "failed",
+        /// An integration sees it and cannot index it.
+        Refused = "refused",
         /// No integration sees it any more.
         Forgotten = "forgotten",
     }
@@ -47,8 +49,6 @@ pub struct Repository {
     pub kind: String,
     /// Where it is read from.
     pub location: String,
-    /// Whether it is read from a copy of the server, and not where it lies.
-    pub mirrored: bool,
     /// Where it is in its life.
     pub state: RepositoryState,
     /// Since when it is in that state.
@@ -98,6 +98,8 @@ pub struct Listed {
     pub commits: u64,
     /// Of these, commits with at least one candidate for an issue key.
     pub keyed: u64,
+    /// Whether it is read from a copy of the server, and not where it lies.
+    pub mirrored: bool,
 }
 
 impl Stored for Repository {
@@ -111,7 +113,6 @@ impl Stored for Repository {
             name: cells.text()?.to_owned(),
             kind: cells.text()?.to_owned(),
             location: cells.text()?.to_owned(),
-            mirrored: cells.bool()?,
             state: cells.word()?,
             since: cells.time()?,
             last_run: cells.maybe_id()?.map(IndexRunId),
@@ -133,7 +134,6 @@ impl Stored for Repository {
             self.name.as_str(),
             self.kind.as_str(),
             self.location.as_str(),
-            self.mirrored,
             self.state,
             self.since,
             self.last_run,
@@ -154,13 +154,14 @@ impl Stored for Repository {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.mirrored, r.state, r.since, ",
+            "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, ",
             "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.trouble_code, r.trouble_text, r.trouble_since, ",
             "r.added_position, r.version, r.position, ",
             "(SELECT CAST(COALESCE(SUM(u.commits), 0) AS BIGINT) FROM repository_list_runs@ u ",
             "WHERE u.repository = r.repository AND u.number = r.number), ",
             "(SELECT CAST(COALESCE(SUM(u.keyed), 0) AS BIGINT) FROM repository_list_runs@ u ",
-            "WHERE u.repository = r.repository AND u.number = r.number) ",
+            "WHERE u.repository = r.repository AND u.number = r.number), ",
+            "COALESCE((SELECT i.mirrored FROM repository_list_readings@ i WHERE i.integration = r.integration), 0) ",
             "FROM repository_list@ r ",
             $rest
         )
@@ -169,7 +170,12 @@ macro_rules! select {
 
 fn read(sql: &'static str, args: Row) -> Read<Listed> {
     let row = |cells: &mut Cells<'_>| {
-        Ok(Listed { repository: Repository::read(cells)?, commits: cells.count()?, keyed: cells.count()? })
+        Ok(Listed {
+            repository: Repository::read(cells)?,
+            commits: cells.count()?,
+            keyed: cells.count()?,
+            mirrored: cells.bool()?,
+        })
     };
     Read { view: &RepositoryList, sql, args, row }
 }
@@ -235,7 +241,7 @@ pub struct Indexing {
     pub repositories: u64,
     /// Of these, those of which a run completed.
     pub indexed: u64,
-    /// Of these, those of which no run completed and the last one failed.
+    /// Of these, those of which no run completed: the last one failed, or there cannot be any.
     pub failed: u64,
     /// Those that are neither and that looking at fails.
     pub stuck: u64,
@@ -265,11 +271,11 @@ pub fn indexing(integration: IntegrationId) -> Read<Indexing> {
         })
     };
     let sql = "SELECT COUNT(*), COUNT(r.first_indexed_at), \
-        COUNT(CASE WHEN r.first_indexed_at IS NULL AND r.state = 'failed' THEN 1 END), \
-        COUNT(CASE WHEN r.first_indexed_at IS NULL AND r.state <> 'failed' THEN r.trouble_code END), \
-        MIN(CASE WHEN r.first_indexed_at IS NULL AND r.state <> 'failed' THEN r.since END), \
+        COUNT(CASE WHEN r.first_indexed_at IS NULL AND r.state IN ('failed', 'refused') THEN 1 END), \
+        COUNT(CASE WHEN r.first_indexed_at IS NULL AND r.state NOT IN ('failed', 'refused') THEN r.trouble_code END), \
+        MIN(CASE WHEN r.first_indexed_at IS NULL AND r.state NOT IN ('failed', 'refused') THEN r.since END), \
         COUNT(CASE WHEN r.first_indexed_at >= (SELECT MIN(w.since) FROM repository_list@ w \
-        WHERE w.integration = $1 AND w.first_indexed_at IS NULL AND w.state NOT IN ('failed', 'forgotten')) THEN 1 END) \
+        WHERE w.integration = $1 AND w.first_indexed_at IS NULL AND w.state NOT IN ('failed', 'refused', 'forgotten')) THEN 1 END) \
         FROM repository_list@ r WHERE r.integration = $1 AND r.state <> 'forgotten'";
     Read { view: &RepositoryList, sql, args: row![integration], row }
 }

@@ -12,7 +12,6 @@ pub(super) const REPOSITORIES: Table = Table {
         ("name", Kind::Text),
         ("kind", Kind::Text),
         ("location", Kind::Text),
-        ("mirrored", Kind::Int),
         ("state", Kind::Text),
         ("since", Kind::Int),
         ("last_run", Kind::MaybeBytes),
@@ -44,6 +43,16 @@ pub(super) const RUNS: Table = Table {
         ("keyed", Kind::Int),
     ],
     key: 3,
+    history: History::None,
+    indexes: &[],
+};
+
+/// How each integration has its repositories read: it is the integration's choice and may change, and is that of all of
+/// its repositories at once.
+pub(super) const READINGS: Table = Table {
+    name: "repository_list_readings",
+    columns: &[("integration", Kind::Bytes), ("mirrored", Kind::Int)],
+    key: 1,
     history: History::None,
     indexes: &[],
 };

@@ -7,7 +7,7 @@ use keytrail_domain::{
 
 use super::*;
 use crate::{
-    fact_histories::{Log, completed, discovered, id, place, requested},
+    fact_histories::{Log, completed, discovered, id, name, place, requested},
     fake_store::{FakeStore, check_columns, check_read},
     stored::Stored,
     value::Value,
@@ -80,7 +80,6 @@ fn a_discovered_repository_waits() {
         name: "tools".to_owned(),
         kind: "path".to_owned(),
         location: "/srv/git/1".to_owned(),
-        mirrored: false,
         state: RepositoryState::Waiting,
         since: second(1),
         last_run: None,
@@ -179,17 +178,23 @@ fn the_first_run_that_completed_is_remembered_until_a_reset() {
 }
 
 #[test]
-fn what_is_not_read_where_it_lies_is_mirrored() {
+fn an_integration_says_whether_its_repositories_are_mirrored() {
     let remote = RemoteUrl::parse("https://git.example/shop.git").expect("an address").url;
-    let refs = RefSelection::default();
-    for (location, mirrored) in [
-        (Connection::path("/srv/shop"), false),
-        (Connection::Path { path: "/srv/shop".into(), reading: Reading::Mirrored, refs }, true),
-        (Connection::Git(GitRemote::at(remote)), true),
+    let copied =
+        Connection::Path { path: "/srv/shop".into(), reading: Reading::Mirrored, refs: RefSelection::default() };
+    let in_place = Connection::path("/srv/shop");
+    let added = |connection: Connection| integration::Event::Added { name: name("shop"), connection };
+    let moved = integration::Event::ConnectionChanged { connection: copied.clone(), previous: in_place.clone() };
+    for (events, mirrored) in [
+        (vec![added(in_place.clone())], false),
+        (vec![added(copied)], true),
+        (vec![added(Connection::Git(GitRemote::at(remote)))], true),
+        (vec![added(in_place), moved], true),
     ] {
-        let (integration, name) = (IntegrationId(id(1, 1)), DisplayText::clean("shop"));
-        let event = repository::Event::Discovered { integration, name, location };
-        let given = Given(Log::default()).fact(id(2, 1), Fact::Repository(event));
-        assert_eq!(given.then().mirrored, mirrored);
+        let facts = events.into_iter().map(Fact::Integration);
+        let given = facts.fold(Given(Log::default()), |given, fact| given.fact(id(1, 1), fact));
+        let store = FakeStore::folded(&RepositoryList, given.0.facts(), 3);
+        let stored: Vec<_> = store.stored(&READINGS).cloned().collect();
+        assert_eq!(stored, [row![id(1, 1), mirrored]]);
     }
 }

@@ -11,7 +11,8 @@ use crate::git::{Bounds, MAX_REFS, Progress, WalkRequest, Walked, list_refs, tra
 
 fn walked(repository: &Repository, known: &Graph) -> Walked {
     let opened = Connection::InPlace(repository.path.clone()).open().expect("a repository");
-    let refs = list_refs(&opened, known, MAX_REFS).expect("refs");
+    let refs =
+        list_refs(&opened, known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS).expect("refs");
     let request = WalkRequest {
         refs: &refs,
         known,

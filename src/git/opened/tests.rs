@@ -84,7 +84,8 @@ fn a_walk_reads_every_commit_while_the_owner_repacks() {
         while walks < 12 || !begun.load(Ordering::Relaxed) {
             let opened = Connection::InPlace(path.clone()).open().expect("a repository");
             let known = Graph::empty();
-            let refs = list_refs(&opened, &known, MAX_REFS).expect("refs");
+            let refs = list_refs(&opened, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+                .expect("refs");
             assert_eq!(refs.broken, 0);
             let request = WalkRequest {
                 refs: &refs,
@@ -155,7 +156,12 @@ fn no_ref_is_missed_while_the_owner_packs(pulls: usize) {
         let opened = Connection::InPlace(path.clone()).open().expect("a repository");
         let mut listings = 0;
         while listings < 200 || !begun.load(Ordering::Relaxed) {
-            match list_refs(&opened, &Graph::empty(), MAX_REFS) {
+            match list_refs(
+                &opened,
+                &Graph::empty(),
+                &keytrail_domain::ref_selection::RefSelection::default(),
+                MAX_REFS,
+            ) {
                 Ok(list) => {
                     assert_eq!((list.refs.len(), list.broken), (HEADS + pulls + 1, 0), "after {listings} listings");
                     listings += 1;

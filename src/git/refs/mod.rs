@@ -9,18 +9,14 @@ mod tests;
 use std::{io, sync::Arc, thread, time::Duration};
 
 use gix::{objs::Kind, refs::Target};
-use keytrail_domain::{display_text::DisplayText, index_run::batch::CommitSha};
+use keytrail_domain::{display_text::DisplayText, index_run::batch::CommitSha, ref_selection::RefSelection};
 
 pub(super) use self::stamp::{FileMark, file_mark};
 pub use self::{moved::moved, stamp::RefsStamp};
-use super::{GitError, Graph, OpenedRepository, opened::ObjectReader};
+use super::{GitError, Graph, OpenedRepository, opened::ObjectReader, remote::Listed};
 
 /// The usual bound of [`list_refs`].
 pub const MAX_REFS: usize = 500_000;
-
-/// What is listed; everything else (merge results, keep-around, stash, remotes) names commits that these name too,
-/// or that nobody published.
-const PREFIXES: [&str; 4] = ["refs/heads/", "refs/tags/", "refs/pull/", "refs/merge-requests/"];
 
 /// A chain of symbolic refs or of tags of tags that is longer than this is an accident or an attack.
 const LONGEST_CHAIN: usize = 8;
@@ -50,16 +46,24 @@ pub struct RefList {
     pub not_commits: u64,
     /// How many objects were read.
     pub objects_read: u64,
+    /// The full name of the default branch, made fit to be shown; it need not have a commit yet. `None` when HEAD names
+    /// no branch, or the remote does not say.
+    pub default_branch: Option<Arc<str>>,
 }
 
-/// Lists branches, tags and the heads of pull and merge requests.
+/// Lists the refs that are selected.
 ///
 /// A ref that is broken is counted and left out, as git does. A commit in `known` is not looked for again.
-pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> Result<RefList, GitError> {
+pub fn list_refs(
+    repository: &OpenedRepository,
+    known: &Graph,
+    selection: &RefSelection,
+    max_refs: usize,
+) -> Result<RefList, GitError> {
     let packed = repository.common_dir().join("packed-refs");
     for _ in 0..MOST_LISTINGS {
         let before = file_mark(&packed);
-        let (list, vanished) = list_once(repository, known, max_refs)?;
+        let (list, vanished) = list_once(repository, known, selection, max_refs)?;
         // A ref that its owner packs after the packed ones were read, and before the loose ones were, is in neither. One
         // whose loose file is taken away between being found and being read is not looked for among the packed ones.
         if before == file_mark(&packed) && !vanished {
@@ -71,14 +75,19 @@ pub fn list_refs(repository: &OpenedRepository, known: &Graph, max_refs: usize) 
 }
 
 /// The refs, and whether the file of one was found and not there any more.
-fn list_once(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> Result<(RefList, bool), GitError> {
+fn list_once(
+    repository: &OpenedRepository,
+    known: &Graph,
+    selection: &RefSelection,
+    max_refs: usize,
+) -> Result<(RefList, bool), GitError> {
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| GitError::transient("listing the refs", error);
     let store = gix::refs::file::Store::at(repository.common_dir().to_owned(), gix::hash::Kind::Sha1);
     let mut listing = Listing { known, reader: repository.reader(), list: RefList::default() };
     let mut default = None;
     let mut vanished = false;
     let platform = store.iter().map_err(|error| unreadable(error.into()))?;
-    for prefix in PREFIXES {
+    for prefix in selection.prefixes() {
         let prefix: &gix::path::RelativePath =
             prefix.as_bytes().try_into().map_err(|error: gix::Error| unreadable(error.into()))?;
         for item in platform.prefixed(prefix).map_err(|error| unreadable(error.into()))? {
@@ -92,8 +101,7 @@ fn list_once(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> R
                 }
             };
             let name = item.name.as_bstr();
-            let of_requests = name.starts_with(b"refs/pull/") || name.starts_with(b"refs/merge-requests/");
-            if of_requests && !is_request_head(name) {
+            if !selection.selects(name) {
                 continue;
             }
             let Some(commit) = listing.commit_of(&store, &item)? else { continue };
@@ -107,20 +115,34 @@ fn list_once(repository: &OpenedRepository, known: &Graph, max_refs: usize) -> R
             listing.list.refs.push(Ref { name: shown, commit });
         }
     }
-    // Each prefix comes sorted, but cleaning may change the order of names, and make two the same.
     let default = default.map(|at| listing.list.refs[at].name.clone());
-    let refs = &mut listing.list.refs;
-    in_rank(refs, default.as_deref());
-    let all = refs.len();
-    refs.dedup_by(|later, first| later.name == first.name);
-    listing.list.broken += (all - refs.len()) as u64;
     listing.list.objects_read = listing.reader.objects_read();
+    listing.list.finish(default.as_deref());
+    let shown = |name: &[u8]| DisplayText::clean_bytes(name).as_str().into();
+    listing.list.default_branch = repository.default_branch_bytes().map(shown);
     Ok((listing.list, vanished))
 }
 
-/// `refs/pull/1/head`, not `refs/pull/1/merge`.
-fn is_request_head(name: &[u8]) -> bool {
-    name.strip_suffix(b"/head").is_some_and(|name| name.iter().filter(|byte| **byte == b'/').count() == 2)
+impl RefList {
+    /// The list that a remote gave. What its refs name is known only once it was fetched.
+    pub fn of_remote(listed: &Listed) -> Self {
+        let shown = |name: &[u8]| -> Arc<str> { DisplayText::clean_bytes(name).as_str().into() };
+        let refs = listed.refs.iter().map(|item| Ref { name: shown(&item.name), commit: item.leads_to() });
+        let branch = listed.head.as_deref().filter(|name| name.starts_with(b"refs/heads/"));
+        let mut list = Self { refs: refs.collect(), default_branch: branch.map(shown), ..Self::default() };
+        let default = listed.refs.iter().position(|item| Some(item.name.as_slice()) == branch);
+        let default = default.map(|at| list.refs[at].name.clone());
+        list.finish(default.as_deref());
+        list
+    }
+
+    /// Brings the refs in rank. Cleaning may have changed the order of names, and made two the same.
+    fn finish(&mut self, default: Option<&str>) {
+        in_rank(&mut self.refs, default);
+        let all = self.refs.len();
+        self.refs.dedup_by(|later, first| later.name == first.name);
+        self.broken += (all - self.refs.len()) as u64;
+    }
 }
 
 /// Brings refs into the order of rank, with this default branch.
@@ -155,7 +177,9 @@ impl Listing<'_> {
         for _ in 0..LONGEST_CHAIN {
             match target {
                 Target::Object(id) => {
-                    return self.peel(sha_of(&id), item.name.as_bstr().starts_with(b"refs/tags/"));
+                    let name = item.name.as_bstr();
+                    let of_commits = [&b"refs/heads/"[..], b"refs/pull/", b"refs/merge-requests/"];
+                    return self.peel(sha_of(&id), !of_commits.iter().any(|prefix| name.starts_with(prefix)));
                 }
                 Target::Symbolic(name) => match store.try_find(name.as_ref()) {
                     Ok(Some(next)) => target = next.peeled.map_or(next.target, Target::Object),

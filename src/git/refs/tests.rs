@@ -8,7 +8,12 @@ use super::*;
 use crate::git::transport::Connection;
 
 fn listed(path: &Path, max_refs: usize) -> Result<RefList, GitError> {
-    list_refs(&Connection::InPlace(path.to_owned()).open()?, &Graph::empty(), max_refs)
+    list_refs(
+        &Connection::InPlace(path.to_owned()).open()?,
+        &Graph::empty(),
+        &keytrail_domain::ref_selection::RefSelection::default(),
+        max_refs,
+    )
 }
 
 fn names(list: &RefList) -> Vec<&str> {

@@ -51,7 +51,13 @@ fn a_linked_working_tree_is_opened_with_the_shared_objects() {
     let path = linked.to_str().expect("a plain path");
     repository.git(&["worktree", "add", "--quiet", "-b", "side", path, "main"]).expect("a working tree");
     let opened = opened(&linked).expect("a repository");
-    let list = crate::git::list_refs(&opened, &crate::git::Graph::empty(), 10).expect("refs");
+    let list = crate::git::list_refs(
+        &opened,
+        &crate::git::Graph::empty(),
+        &keytrail_domain::ref_selection::RefSelection::default(),
+        10,
+    )
+    .expect("refs");
     let found: Vec<_> = list.refs.iter().map(|item| (&*item.name, item.commit.to_string())).collect();
     assert_eq!(found, [("refs/heads/main", sha.clone()), ("refs/heads/side", sha)]);
 }

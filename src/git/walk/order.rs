@@ -47,6 +47,11 @@ impl NewCommits {
         self.order.is_empty()
     }
 
+    /// Their names, in no order.
+    pub fn shas(&self) -> impl Iterator<Item = CommitSha> + '_ {
+        self.order.iter().map(|number| self.met_shas[*number as usize])
+    }
+
     /// Where the commit at `place` in the order stands.
     pub fn cursor(&self, place: usize) -> Option<Cursor> {
         let number = *self.order.get(place)? as usize;

@@ -52,7 +52,7 @@ fn small_batches() -> Bounds {
 
 fn try_seen(path: &Path, known: &Graph, after: Option<Cursor>, bounds: Bounds) -> Result<Seen, GitError> {
     let repository = open(path);
-    let refs = list_refs(&repository, known, MAX_REFS)?;
+    let refs = list_refs(&repository, known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)?;
     let mut batches = Vec::new();
     let request = WalkRequest {
         refs: &refs,
@@ -233,7 +233,9 @@ fn an_incremental_walk_reads_only_what_is_new() {
     let known = Graph::load(&graph, 7);
     assert_eq!(known.len() as u64, first.walked.commits);
     let repository_opened = open(&repository.path);
-    let refs = list_refs(&repository_opened, &known, MAX_REFS).expect("refs");
+    let refs =
+        list_refs(&repository_opened, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+            .expect("refs");
     let second = seen(&repository.path, &known, Bounds::default());
     assert!(second.walked.objects_read + refs.objects_read <= 2 * (3 + 2));
     let found: Vec<_> = second.commits().iter().map(|commit| commit.sha.to_string()).collect();

@@ -51,7 +51,8 @@ impl Followed {
 
     fn walked(&self, known: &Graph) -> (RefList, NewCommits) {
         let opened = Connection::InPlace(self.repository.path.clone()).open().expect("a repository");
-        let refs = list_refs(&opened, known, MAX_REFS).expect("refs");
+        let refs = list_refs(&opened, known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+            .expect("refs");
         let request = WalkRequest {
             refs: &refs,
             known,

@@ -21,7 +21,8 @@ fn stamp(path: &Path) -> RefsStamp {
 
 fn listed(path: &Path) -> RefList {
     let opened = Connection::InPlace(path.to_owned()).open().expect("a repository");
-    list_refs(&opened, &Graph::empty(), MAX_REFS).expect("refs")
+    list_refs(&opened, &Graph::empty(), &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+        .expect("refs")
 }
 
 fn with_refs() -> (tempfile::TempDir, Repository, [String; 2]) {

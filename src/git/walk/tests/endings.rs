@@ -11,7 +11,8 @@ use super::*;
 fn stopped_in(phase: Phase, path: &Path) -> (Result<Walked, GitError>, Duration) {
     let repository = open(path);
     let known = Graph::empty();
-    let refs = list_refs(&repository, &known, MAX_REFS).expect("refs");
+    let refs = list_refs(&repository, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+        .expect("refs");
     let (cancel, progress) = (AtomicBool::new(false), Progress::default());
     let request = WalkRequest {
         refs: &refs,
@@ -55,7 +56,8 @@ fn a_receiver_that_wants_no_more_ends_the_walk() {
     let (_folder, repository) = generated(&Shape::default());
     let opened = open(&repository.path);
     let known = Graph::empty();
-    let refs = list_refs(&opened, &known, MAX_REFS).expect("refs");
+    let refs =
+        list_refs(&opened, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS).expect("refs");
     let request = WalkRequest {
         refs: &refs,
         known: &known,

@@ -72,7 +72,8 @@ fn a_shallow_history_is_refused_before_anything_is_walked() {
 /// Walks on from `after`, and wants no more after one batch.
 fn one_batch(path: &Path, after: Option<Cursor>) -> Option<WalkedBatch> {
     let (repository, known) = (open(path), Graph::empty());
-    let refs = list_refs(&repository, &known, MAX_REFS).expect("refs");
+    let refs = list_refs(&repository, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+        .expect("refs");
     let request = WalkRequest {
         refs: &refs,
         known: &known,

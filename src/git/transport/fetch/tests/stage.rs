@@ -245,7 +245,9 @@ impl Stage {
     /// What our own reader finds in the mirror, from the refs of the server.
     pub(super) fn in_the_mirror(&self) -> BTreeSet<CommitSha> {
         let source = Connection::InPlace(self.source.path.clone()).open().expect("the source");
-        let refs = list_refs(&source, &Graph::empty(), MAX_REFS).expect("refs");
+        let refs =
+            list_refs(&source, &Graph::empty(), &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
+                .expect("refs");
         let request = WalkRequest {
             refs: &refs,
             known: &Graph::empty(),

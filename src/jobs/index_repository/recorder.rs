@@ -1,0 +1,169 @@
+//! The stream of batches of a run: what is in it already, and what is added. It never decides what to record.
+
+use std::sync::Arc;
+
+use keytrail_domain::{
+    aggregate::StoredEvent,
+    fact::Fact,
+    id::{IndexRunId, RepositoryId},
+    index_run::batch::{Cursor, Event, STREAM_TYPE},
+    metadata::{Actor, Causation, Metadata, Source},
+    recorded::{Position, Sequence, StreamId},
+};
+use keytrail_projections::issue_branches;
+
+use super::PART;
+use crate::{
+    app::App,
+    git::Ref,
+    ids,
+    jobs::JobError,
+    log::{Append, AppendError, Lane, NewEvent},
+};
+
+/// Writes the stream of batches of one run.
+pub(super) struct Recorder {
+    app: Arc<App>,
+    pub(super) run: IndexRunId,
+    pub(super) repository: RepositoryId,
+    pub(super) number: Position,
+    /// The event that asked for the run.
+    pub(super) cause: Position,
+    /// The last sequence of the stream.
+    sequence: Sequence,
+    /// The position of what was recorded last.
+    last: Position,
+}
+
+/// What an earlier worker recorded of this run.
+#[derive(Default)]
+pub(super) struct Recorded {
+    /// Refs that moved.
+    pub(super) refs: u64,
+    pub(super) commits: Option<Reached>,
+}
+
+/// The last batch of commits: up to where it goes, and under which default branch refs were ranked.
+pub(super) struct Reached {
+    pub(super) cursor: Cursor,
+    pub(super) default_branch: Option<Arc<str>>,
+}
+
+impl Recorder {
+    pub(super) fn new(
+        app: &Arc<App>,
+        run: IndexRunId,
+        repository: RepositoryId,
+        number: Position,
+        cause: Position,
+    ) -> Self {
+        Self { app: app.clone(), run, repository, number, cause, sequence: 0, last: cause }
+    }
+
+    /// At which position a view holds all that was recorded so far.
+    pub(super) const fn last(&self) -> Position {
+        self.last
+    }
+
+    fn stream(&self) -> StreamId {
+        StreamId::new(STREAM_TYPE, self.run.0)
+    }
+
+    /// What is in the stream already. Read only once, when a run begins or is taken over.
+    pub(super) async fn recorded(&mut self) -> Result<Recorded, JobError> {
+        self.sequence = self.app.log.last_sequence(self.stream()).await?;
+        let mut recorded = Recorded::default();
+        if self.sequence == 0 {
+            return Ok(recorded);
+        }
+        let events = self.app.log.stream(self.stream(), Position::MAX).await;
+        for event in events.map_err(|error| JobError::Later(error.to_string()))? {
+            self.last = event.position;
+            match event.fact {
+                Fact::IndexBatch(Event::RefsMoved(batch)) => recorded.refs += batch.refs.len() as u64,
+                Fact::IndexBatch(Event::CommitsRecorded(batch)) => {
+                    recorded.commits = Some(Reached { cursor: batch.cursor, default_branch: batch.default_branch });
+                }
+                Fact::IndexBatch(Event::CommitsSuperseded(_) | Event::CommitsRestored(_))
+                | Fact::Integration(_)
+                | Fact::Repository(_)
+                | Fact::IndexRun(_)
+                | Fact::Access(_) => {}
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// The refs as they were recorded before the run was asked for.
+    pub(super) async fn refs_before(&self, recorded: &Recorded) -> Result<Vec<Ref>, JobError> {
+        // Nobody else records refs of a repository that has a run.
+        let nothing_yet = recorded.refs == 0 && recorded.commits.is_none();
+        self.refs(if nothing_yet { None } else { Some(self.cause) }).await
+    }
+
+    /// The refs as they are recorded now.
+    pub(super) async fn refs_now(&self) -> Result<Vec<Ref>, JobError> {
+        self.refs(None).await
+    }
+
+    async fn refs(&self, as_of: Option<Position>) -> Result<Vec<Ref>, JobError> {
+        known_refs(&self.app, self.number, as_of, self.last).await
+    }
+
+    /// Appends to the stream.
+    pub(super) async fn record(&mut self, event: Event) -> Result<(), JobError> {
+        let metadata = Metadata {
+            at: self.app.clock.now(),
+            actor: Actor::server(PART),
+            source: Source::Job,
+            request_id: None,
+            causation: Some(Causation::Event(self.cause)),
+        };
+        let written = |error: serde_json::Error| JobError::Later(error.to_string());
+        let new = NewEvent {
+            id: ids::new_event_id(),
+            event_type: event.name(),
+            version: event.version(),
+            payload: serde_json::to_string(&event).map_err(written)?,
+            metadata: serde_json::to_string(&metadata).map_err(written)?,
+        };
+        let append = Append {
+            stream: self.stream(),
+            after: self.sequence,
+            events: vec![new],
+            claims: Vec::new(),
+            idempotency: None,
+            companions: Vec::new(),
+        };
+        match self.app.log.appender().append(Lane::Bulk, append).await {
+            Ok(committed) => {
+                (self.sequence, self.last) = (committed.sequence, committed.last);
+                Ok(())
+            }
+            // Another worker has taken the run over.
+            Err(AppendError::Conflict(_)) => Err(JobError::Left),
+            Err(error) => Err(JobError::Later(error.to_string())),
+        }
+    }
+}
+
+/// The refs of a repository as the log knows them, now or as of a position, once the view stands at `at_least`.
+pub(in crate::jobs) async fn known_refs(
+    app: &App,
+    number: Position,
+    as_of: Option<Position>,
+    at_least: Position,
+) -> Result<Vec<Ref>, JobError> {
+    const PAGE: u32 = 50_000;
+    let mut known: Vec<Ref> = Vec::new();
+    loop {
+        let after = known.last().map(|last| last.name.to_string());
+        let read = issue_branches::refs_of_repository(number, as_of, after.as_deref(), PAGE);
+        let page = app.read_at_least(at_least, read).await?;
+        let full = page.len() == PAGE as usize;
+        known.extend(page.into_iter().map(|found| Ref { name: found.name.into(), commit: found.sha }));
+        if !full {
+            return Ok(known);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! One poll of a repository: whether its refs are what the log knows. It reads refs, never objects; when nothing moved
+//! it writes nothing. Called by the schedule.
+
+use std::{sync::atomic::AtomicBool, time::Duration};
+
+use keytrail_domain::{
+    display_text::DisplayText,
+    index_run::{Cause, Command as RunCommand, FailureCode, IndexRun},
+    repository::{Command, Repository as Aggregate},
+};
+use keytrail_projections::repository_list::{Repository, RepositoryState};
+use sha2::{Digest, Sha256};
+
+use super::{
+    JobError, Source,
+    index_repository::{Failure, known_refs, look},
+    source_of,
+};
+use crate::{
+    app::{App, Context, DispatchError},
+    git::{self, GitError, Graph, RefList, RefsStamp},
+    ids,
+};
+
+const PART: &str = "poll";
+
+/// What is remembered of a poll that found nothing new; in memory only.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Remembered {
+    /// Of a repository on this machine: what its refs looked like from outside.
+    stamp: Option<RefsStamp>,
+    /// Of the refs themselves.
+    digest: Option<[u8; 32]>,
+    /// How many polls failed since the last that worked.
+    failures: u32,
+}
+
+/// How a poll ended.
+#[derive(Debug)]
+pub(super) enum Polled {
+    /// The refs are what the log knows.
+    Nothing,
+    /// Something is new, and a run was asked for, or is under way.
+    Moved,
+    /// The refs could not be listed; nobody should look again before this time is over, when the remote says so.
+    Failed(Option<Duration>),
+    /// There is nothing to look at any more.
+    Gone,
+}
+
+/// Looks once.
+pub(super) async fn poll(
+    app: &App,
+    repository: &Repository,
+    remembered: &mut Remembered,
+    cancel: &AtomicBool,
+) -> Result<Polled, JobError> {
+    let Some(source) = source_of(app, repository).await? else { return Ok(Polled::Gone) };
+    let stamp = match &source.source {
+        Source::InPlace(connection) | Source::Copied(connection) => {
+            let (path, now) = (connection.path().to_owned(), i128::from(app.clock.now().0) * 1_000);
+            let taken = tokio::task::spawn_blocking(move || RefsStamp::take(&path, now)).await?;
+            match taken {
+                Ok(stamp) => Some(stamp),
+                // Listing says what is wrong.
+                Err(_) => None,
+            }
+        }
+        Source::Remote(_) => None,
+    };
+    if let (Some(now), Some(before)) = (&stamp, &remembered.stamp)
+        && now.shows_nothing_moved_since(before)
+        && remembered.failures == 0
+    {
+        return Ok(Polled::Nothing);
+    }
+    // Tags that are known need not be read again.
+    let graph = match &source.source {
+        Source::Remote(_) => Graph::empty(),
+        Source::InPlace(_) | Source::Copied(_) => {
+            let (path, number) = (app.caches.join(format!("{}.graph", repository.id)), repository.number);
+            tokio::task::spawn_blocking(move || Graph::load(&path, number)).await?
+        }
+    };
+    let refs = match look(cancel, source, graph).await {
+        Ok(looked) => looked.refs,
+        Err(Failure::Git(GitError::Cancelled)) => return Err(JobError::Left),
+        Err(Failure::Git(error)) => return failed(app, repository, remembered, &error).await,
+        Err(Failure::Job(error)) => return Err(error),
+    };
+    metrics::counter!("keytrail_git_objects_read_total", "by" => "poll").increment(refs.objects_read);
+    remembered.failures = 0;
+    if repository.trouble.is_some() {
+        say(app, repository, Command::ReportReachable).await?;
+    }
+    let digest = digest_of(&refs);
+    // A run that failed left commits unread, whatever the refs are.
+    if repository.state != RepositoryState::Failed {
+        let as_known = remembered.digest == Some(digest) || {
+            let known = known_refs(app, repository.number, None, repository.position).await?;
+            git::moved(&known, &refs.refs).is_empty()
+        };
+        if as_known {
+            (remembered.stamp, remembered.digest) = (stamp, Some(digest));
+            return Ok(Polled::Nothing);
+        }
+    }
+    (remembered.stamp, remembered.digest) = (None, None);
+    let command = RunCommand::Request { repository: repository.id, cause: Cause::Moved };
+    let context = Context::server(PART, repository.position);
+    match app.dispatch::<IndexRun>(ids::new_id(), command, context, Vec::new()).await {
+        // A run is under way; the next poll sees what it left.
+        Ok(_) | Err(DispatchError::Claimed(_)) => Ok(Polled::Moved),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A trouble that may pass is said when it came twice; what will not pass, at once.
+async fn failed(
+    app: &App,
+    repository: &Repository,
+    remembered: &mut Remembered,
+    error: &GitError,
+) -> Result<Polled, JobError> {
+    remembered.failures = remembered.failures.saturating_add(1);
+    if !error.is_transient() || remembered.failures > 1 {
+        let code = error.failure_code().unwrap_or(FailureCode::Internal);
+        let text = DisplayText::clean(&error.to_string());
+        say(app, repository, Command::ReportUnreachable { code, text }).await?;
+    }
+    Ok(Polled::Failed(error.retry_after()))
+}
+
+async fn say(app: &App, repository: &Repository, command: Command) -> Result<(), JobError> {
+    let context = Context::server(PART, repository.position);
+    app.dispatch::<Aggregate>(repository.id.0, command, context, Vec::new()).await?;
+    Ok(())
+}
+
+fn digest_of(refs: &RefList) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for item in &refs.refs {
+        // No name holds a zero byte.
+        digest.update(item.name.as_bytes());
+        digest.update([0]);
+        digest.update(item.commit.0);
+    }
+    digest.finalize().into()
+}
