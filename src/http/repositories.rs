@@ -25,7 +25,7 @@ use super::{
     changed::{Telling, Versioned, tell_one},
     conditions::unknown,
     cursor::{List, Page, limit},
-    error::{ApiError, Code, Problem, sentence},
+    error::{ApiError, Code, sentence},
     idempotency::IdempotencyKey,
     index_runs::Shown as ShownRun,
     integrations::OneQuery,
@@ -285,7 +285,7 @@ async fn request(
 /// Looks at once whether anything is new, and fetches and indexes it. Asking again while that goes on changes nothing.
 #[utoipa::path(tag = "repositories", operation_id = "FetchRepository", security(("bearer" = ["admin"])),
     responses((status = 202, description = "It will be looked at; the repository as it is now.", body = Shown),
-        (status = 409, description = "No integration sees it any more.", body = inline(Problem<'_>),
+        (status = 409, description = "No integration sees it any more.", body = ref("#/components/schemas/Problem"),
             content_type = "application/problem+json")))]
 #[post("/api/v1/repositories/{id}/fetch")]
 pub(super) async fn fetch_repository(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
