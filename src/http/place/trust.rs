@@ -10,12 +10,12 @@ use crate::{
 };
 
 /// Whose certificates are good. There is no way to accept any.
-#[derive(Default, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(in crate::http) enum Trust {
     /// Those of the authorities that the server's machine trusts.
-    #[default]
-    WebPki,
+    // With braces: serde lets a variant without them have any members besides.
+    WebPki {},
     /// Those of one's own authority.
     Authority {
         /// One or more certificates in PEM, at most 64 KiB.
@@ -29,11 +29,17 @@ pub(in crate::http) enum Trust {
     },
 }
 
+impl Default for Trust {
+    fn default() -> Self {
+        Self::WebPki {}
+    }
+}
+
 impl Trust {
     pub(super) fn checked(&self) -> Result<git_remote::Trust, ApiError> {
         let refused = |text: String| ApiError::new(Code::TrustInvalid, sentence(&text));
         Ok(match self {
-            Self::WebPki => git_remote::Trust::WebPki,
+            Self::WebPki {} => git_remote::Trust::WebPki,
             Self::Authority { pem } => {
                 let certificates = Certificates::parse(pem).map_err(|bad| refused(bad.to_string()))?;
                 git_remote::Trust::Authority { pem: certificates.to_pem() }
