@@ -99,13 +99,18 @@ impl Mirror {
         below(&self.path).map_err(|error| GitError::of_path(&self.path, "measuring the mirror", error))
     }
 
-    /// Deletes it. It is renamed first, so that an interrupted deletion leaves no half mirror.
+    /// Deletes it, unless somebody fetches into it or tends it. It is renamed first, so that an interrupted deletion
+    /// leaves no half mirror.
     pub fn delete(self) -> Result<(), GitError> {
         let deleting = |error| GitError::of_path(&self.path, "deleting the mirror", error);
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(".making");
         let aside = self.path.with_file_name(name);
         remove(&aside).map_err(deleting)?;
+        if !self.path.exists() {
+            return Ok(());
+        }
+        let _lock = self.lock()?;
         match fs::rename(&self.path, &aside) {
             Ok(()) => remove(&aside).map_err(deleting),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -117,6 +122,14 @@ impl Mirror {
     pub fn filled_by(&self) -> Result<Option<(Filter, TransportKind)>, GitError> {
         let empty = self.kept()?.is_empty();
         Ok(self.memory()?.filter(|_| !empty).map(|memory| (memory.filter, memory.transport)))
+    }
+
+    /// Which of these objects are not in it. In a mirror with a filter, what a ref leads to and is not there after a
+    /// fetch is a folder behind an annotated tag: no commit, and nothing to walk from.
+    pub fn lacking(&self, objects: impl IntoIterator<Item = CommitSha>) -> Result<BTreeSet<CommitSha>, GitError> {
+        let opened = self.open()?;
+        let mut reader = opened.reader();
+        Ok(objects.into_iter().filter(|sha| !reader.exists(*sha)).collect())
     }
 
     /// The tips that it keeps.

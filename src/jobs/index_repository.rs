@@ -141,8 +141,8 @@ impl Indexing {
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
         let looked = look(&self.running.cancel, source, graph).await?;
         let before = self.recorder.refs_before(&recorded).await?;
-        let tips = self.tips(&looked.refs, &recorded).await?;
-        let (opened, graph) = self.fetched(looked, &tips).await?;
+        let mut tips = self.tips(&looked.refs, &recorded).await?;
+        let (opened, graph) = self.fetched(looked, &mut tips).await?;
         let moved = if recorded.commits.is_some() { 0 } else { self.record_refs(&tips).await? };
         let default_branch = match &recorded.commits {
             Some(reached) => reached.default_branch.clone(),
@@ -195,7 +195,7 @@ impl Indexing {
     }
 
     /// Brings what the tips lead to onto this machine, where a copy is kept.
-    async fn fetched(&self, looked: Look, tips: &RefList) -> Result<(OpenedRepository, Graph), Failure> {
+    async fn fetched(&self, looked: Look, tips: &mut RefList) -> Result<(OpenedRepository, Graph), Failure> {
         let folder = self.app.jobs.mirror_of(&self.app.caches, self.recorder.repository);
         let (git, running) = (&self.app.jobs.git, &self.running);
         looked.fetch(tips, &folder, git, &self.progress.fetching, &running.cancel).await

@@ -7,8 +7,6 @@ mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
-mod poll;
-mod poll_shards;
 mod queue;
 mod repository_source;
 mod request_index;

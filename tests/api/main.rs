@@ -7,6 +7,7 @@ mod command_line;
 mod command_line_places;
 mod commands;
 mod folders;
+mod followed;
 mod history;
 mod indexing;
 mod integrations;

@@ -18,7 +18,18 @@ use keytrail_domain::{
 
 /// A server over the store in `folder`, or over this database.
 pub(crate) async fn node(folder: &Path, database_url: Option<&str>, clock: Clock) -> Arc<App> {
+    node_with(folder, database_url, clock, |_| {}).await
+}
+
+/// The same with settings of its own.
+pub(crate) async fn node_with(
+    folder: &Path,
+    database_url: Option<&str>,
+    clock: Clock,
+    set: impl FnOnce(&mut Config),
+) -> Arc<App> {
     let mut config = Config::default();
+    set(&mut config);
     config.store.folder = folder.join("data");
     let root_key = folder.join("root.key");
     if let Some(url) = database_url {
@@ -41,8 +52,12 @@ pub(crate) async fn node(folder: &Path, database_url: Option<&str>, clock: Clock
 
 /// Adds the repository at `path`.
 pub(crate) async fn add(app: &App, name: &str, path: &Path) -> IntegrationId {
+    connect(app, name, Connection::path(path.to_str().expect("UTF-8").to_owned())).await
+}
+
+/// Adds what is at this place.
+pub(crate) async fn connect(app: &App, name: &str, connection: Connection) -> IntegrationId {
     let id = IntegrationId(ids::new_id());
-    let connection = Connection::path(path.to_str().expect("UTF-8").to_owned());
     let command = Command::Add { name: IntegrationName::parse(name).expect("a good name"), connection };
     app.dispatch::<Integration>(id.0, command, Context::server("case", 0), Vec::new()).await.expect("it is added");
     id

@@ -147,6 +147,17 @@ fn the_stored_words_of_causes_and_failures_stay() {
         (FailureCode::Protocol, "protocol"),
         (FailureCode::ProxyFailed, "proxy_failed"),
         (FailureCode::AnswerTooLarge, "answer_too_large"),
+        (FailureCode::GitMissing, "git_missing"),
+        (FailureCode::GitTooOld, "git_too_old"),
+        (FailureCode::MirrorNeedsGit, "mirror_needs_git"),
+        (FailureCode::MirrorUnusable, "mirror_unusable"),
+        (FailureCode::MirrorBusy, "mirror_busy"),
+        (FailureCode::DiskFloor, "disk_floor"),
+        (FailureCode::QuotaExceeded, "quota_exceeded"),
+        (FailureCode::CorruptPack, "corrupt_pack"),
+        (FailureCode::FetchBrokeOff, "fetch_broke_off"),
+        (FailureCode::RefsMoved, "refs_moved"),
+        (FailureCode::FetchRefused, "fetch_refused"),
         (FailureCode::Internal, "internal"),
     ];
     for (code, word) in codes {

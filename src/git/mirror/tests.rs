@@ -82,6 +82,7 @@ fn only_one_has_the_lock() {
     let (_folder, mirror) = made();
     let lock = mirror.lock().expect("nobody else");
     assert!(matches!(mirror.lock(), Err(GitError::Fetch(FetchError::MirrorBusy))));
+    assert!(matches!(mirror.clone().delete(), Err(GitError::Fetch(FetchError::MirrorBusy))));
     drop(lock);
     assert!(mirror.lock().is_ok());
 }

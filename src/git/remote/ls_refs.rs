@@ -1,12 +1,16 @@
 //! Lists the refs of a remote over smart HTTP, without fetching anything. Called by jobs, which compare the list with
 //! the last one; it reads no object.
 
-use keytrail_domain::{ref_selection::RefSelection, remote_url::RemoteUrl};
+use keytrail_domain::{
+    ref_selection::RefSelection,
+    remote_url::{RemoteUrl, Scheme},
+};
 
 use super::{
     GitError, Remote, RemoteTrouble,
     advertisement::{ListedRef, LsRefs, Reading},
     client::{Answer, RemoteClient, headers},
+    ls_refs_stream,
     pkt_line::{PktDecoder, push_delimiter, push_flush, push_line},
 };
 
@@ -36,6 +40,9 @@ const AGENT: &str = concat!("agent=keytrail/", env!("CARGO_PKG_VERSION"));
 /// Protocol 2 is asked for, so that the server sends little else; older servers send all their refs, and these are
 /// filtered here. More than `max_refs` selected ones are [`GitError::TooManyRefs`].
 pub async fn list_remote_refs(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {
+    if remote.url.scheme() == Scheme::Git {
+        return ls_refs_stream::list(remote, selection, max_refs).await;
+    }
     let mut client = RemoteClient::new(remote).await?;
     let mut reading = Reading::new(selection, max_refs);
     let asked = headers(&[("accept", "*/*"), ("git-protocol", "version=2"), ("pragma", "no-cache")]);
@@ -58,13 +65,23 @@ pub async fn list_remote_refs(remote: &Remote, selection: &RefSelection, max_ref
         read(&mut answer, &mut reading).await?;
         bytes += answer.received();
     }
+    finished(remote, reading, client.url()?, bytes)
+}
+
+/// What was read, in order.
+pub(super) fn finished(
+    remote: &Remote,
+    reading: Reading<'_>,
+    final_url: RemoteUrl,
+    bytes: u64,
+) -> Result<Listed, GitError> {
     let mut refs = reading.refs;
     refs.sort_unstable();
     if refs.windows(2).any(|pair| pair[0].name == pair[1].name) {
-        return Err(client.trouble(RemoteTrouble::Protocol { what: "it names a ref twice" }));
+        return Err(remote.trouble(RemoteTrouble::Protocol { what: "it names a ref twice" }));
     }
     let (head, filter_supported) = (reading.head, reading.filter);
-    Ok(Listed { refs, head, filter_supported, final_url: client.url()?, bytes })
+    Ok(Listed { refs, head, filter_supported, final_url, bytes })
 }
 
 async fn read(answer: &mut Answer, reading: &mut Reading<'_>) -> Result<(), GitError> {
@@ -86,7 +103,7 @@ async fn read(answer: &mut Answer, reading: &mut Reading<'_>) -> Result<(), GitE
     }
 }
 
-fn request(selection: &RefSelection, ls_refs: LsRefs) -> Vec<u8> {
+pub(super) fn request(selection: &RefSelection, ls_refs: LsRefs) -> Vec<u8> {
     let mut out = Vec::new();
     push_line(&mut out, "command=ls-refs");
     push_line(&mut out, AGENT);

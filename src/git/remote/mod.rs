@@ -6,7 +6,9 @@ mod advertisement;
 mod authority;
 mod classify;
 pub(in crate::git) mod client;
+pub(in crate::git) mod git_stream;
 pub(in crate::git) mod ls_refs;
+mod ls_refs_stream;
 pub(in crate::git) mod pkt_line;
 #[cfg(test)]
 mod tests;

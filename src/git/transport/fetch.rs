@@ -127,15 +127,15 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     }
     room::check_free(mirror.path(), &request.limits)?;
     // Only a mirror that holds nothing may begin with another filter.
-    let remembered = mirror.memory()?.map(|memory| memory.filter);
+    let remembered = mirror.memory()?.filter(|memory| filled.is_some() || memory.transport == transport.kind());
     let mut filter = match &transport {
         Transport::InProcess => Filter::Everything,
-        Transport::Program(_) => remembered.unwrap_or(Filter::Trees),
+        Transport::Program(_) => remembered.map_or(Filter::Trees, |memory| memory.filter),
     };
     let brought = loop {
         mirror.remember(Memory { transport: transport.kind(), filter })?;
         let attempt = match &transport {
-            Transport::Program(program) => git_program::fetch::fetch(program, request, &missing, filter).await?,
+            Transport::Program(program) => by_program(program, request, &missing, filter).await?,
             Transport::InProcess => in_process::fetch(request, &missing, &kept).await?,
         };
         match (attempt, filter.next()) {
@@ -149,6 +149,29 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     drop(lock);
     request.progress.enter(FetchPhase::Done);
     Ok(Fetched { bytes: brought.bytes, objects: brought.objects, filter, transport: transport.kind(), asked: true })
+}
+
+/// `tree:0` leaves out folders even when a ref names one, and the program takes such an answer for incomplete. What is
+/// lacking is asked for again, without files: if it is no folder, it is lacking again, and that is an error.
+async fn by_program(
+    program: &GitProgram,
+    request: &FetchRequest<'_>,
+    missing: &BTreeSet<CommitSha>,
+    filter: Filter,
+) -> Result<Attempt, GitError> {
+    let attempt = git_program::fetch::fetch(program, request, missing, filter).await;
+    let Err(GitError::Fetch(FetchError::Incomplete)) = attempt else { return attempt };
+    let lacking = request.mirror.lacking(missing.iter().copied())?;
+    if filter != Filter::Trees || lacking.is_empty() {
+        return attempt;
+    }
+    let folders = git_program::fetch::fetch(program, request, &lacking, Filter::Blobs).await?;
+    let rest: BTreeSet<CommitSha> = missing.difference(&lacking).copied().collect();
+    if rest.is_empty() {
+        return Ok(folders);
+    }
+    // It has come already, and is asked for once more to be checked.
+    git_program::fetch::fetch(program, request, &rest, filter).await
 }
 
 enum Transport<'a> {

@@ -39,6 +39,9 @@ pub enum FetchError {
         /// The floor, in megabytes.
         floor: u64,
     },
+    /// There is none at all.
+    #[error("the disk of the mirrors is full; make room, or move the data folder")]
+    DiskFull,
     /// More came than one fetch may bring.
     #[error(
         "the server sent more than the {quota} MB that one fetch may bring; raise the limit if the repository is meant to be that large"
@@ -50,12 +53,22 @@ pub enum FetchError {
     /// What came cannot be unpacked.
     #[error("what the server sent is damaged and was thrown away; check the repository on the server with `git fsck`")]
     CorruptPack,
+    /// What came lacks something that belongs to it.
+    #[error(
+        "the server did not send everything that belongs to its branches; check the repository on the server with `git fsck`"
+    )]
+    Incomplete,
     /// The server stopped in the middle.
     #[error("the server ended the connection in the middle of the fetch; it will be tried again")]
     BrokeOff,
     /// An object that was listed is not given.
     #[error("a branch moved or went away between the listing and the fetch; it will be tried again")]
     RefsMoved,
+    /// The key of the server is pinned, and the git program cannot compare keys.
+    #[error(
+        "the git program was built without the comparing of pinned keys; install git of the distribution, or trust the server's authority instead of its key"
+    )]
+    CannotPin,
     /// Something that was said by the server or the program and is not understood.
     #[error("the fetch failed: {said}")]
     Refused {
@@ -69,13 +82,13 @@ impl FetchError {
     pub const fn failure_code(&self) -> FailureCode {
         match self {
             Self::GitMissing => FailureCode::GitMissing,
-            Self::GitTooOld { .. } => FailureCode::GitTooOld,
+            Self::GitTooOld { .. } | Self::CannotPin => FailureCode::GitTooOld,
             Self::MirrorNeedsGit => FailureCode::MirrorNeedsGit,
             Self::MirrorUnusable => FailureCode::MirrorUnusable,
             Self::MirrorBusy => FailureCode::MirrorBusy,
-            Self::DiskFloor { .. } => FailureCode::DiskFloor,
+            Self::DiskFloor { .. } | Self::DiskFull => FailureCode::DiskFloor,
             Self::QuotaExceeded { .. } => FailureCode::QuotaExceeded,
-            Self::CorruptPack => FailureCode::CorruptPack,
+            Self::CorruptPack | Self::Incomplete => FailureCode::CorruptPack,
             Self::BrokeOff => FailureCode::FetchBrokeOff,
             Self::RefsMoved => FailureCode::RefsMoved,
             Self::Refused { .. } => FailureCode::FetchRefused,
@@ -84,6 +97,15 @@ impl FetchError {
 
     /// Whether trying again may help without a person doing anything.
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::MirrorBusy | Self::DiskFloor { .. } | Self::CorruptPack | Self::BrokeOff | Self::RefsMoved)
+        matches!(
+            self,
+            Self::MirrorBusy
+                | Self::DiskFloor { .. }
+                | Self::DiskFull
+                | Self::CorruptPack
+                | Self::Incomplete
+                | Self::BrokeOff
+                | Self::RefsMoved
+        )
     }
 }

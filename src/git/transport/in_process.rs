@@ -42,6 +42,8 @@ use crate::git::{GitError, remote::RemoteTrouble};
 const PARTS_AHEAD: usize = 64;
 /// Objects that are asked for at once: 50 bytes each, and many a server takes no more than a megabyte.
 const MOST_WANTS: usize = 8192;
+/// A server that says more words than these beside the pack says them to keep us busy.
+const MOST_WORDS: u64 = 100_000;
 /// How often somebody looks whether to stop.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -117,8 +119,7 @@ async fn work(
                 receive(request, greeted.ask(&question).await?, shared).await?
             }
             Scheme::Git => {
-                let reach = remote.reach().await?;
-                let incoming = git_stream::ask(remote, &reach, &question, request).await?;
+                let incoming = git_stream::ask(remote, &question, request).await?;
                 receive(request, incoming, shared).await?
             }
             Scheme::Ssh => {
@@ -143,7 +144,7 @@ async fn receive(
     let writing = tokio::task::spawn_blocking(move || write(&folder, receiver, &theirs));
     let mut pace = Pace::new(request.limits.silence);
     let mut parts = Parts::default();
-    let mut begun = false;
+    let (mut begun, mut words) = (false, 0);
     let ended = 'receive: loop {
         let left = tokio::time::timeout(request.limits.silence, incoming.fill(parts.buffer())).await;
         match left {
@@ -157,6 +158,10 @@ async fn receive(
                 Err(what) => break 'receive Err(what.error(remote)),
                 Ok(None) => break,
                 Ok(Some(Part::Word)) => {
+                    words += 1;
+                    if words > MOST_WORDS {
+                        break 'receive Err(remote.trouble(RemoteTrouble::Silent));
+                    }
                     if !begun {
                         pace.word();
                     }

@@ -1,7 +1,8 @@
 //! Ways to make the objects of a repository readable on this machine. Called by jobs before refs are listed or
 //! commits are walked; never decides what is read.
 //!
-//! A way is one file here and one arm below. What comes out is the same for all: an [`OpenedRepository`].
+//! In place, or fetched into a mirror: by the git program when there is a good one, which leaves out what no walk
+//! reads, else in this process. What comes out is the same for all: an [`OpenedRepository`].
 
 mod fetch;
 mod fetch_error;

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use keytrail_domain::index_run::batch::CommitSha;
+
 use super::{Failure, blocking};
 use crate::{
     git::{
@@ -33,8 +35,15 @@ pub(in crate::jobs) struct Look {
 
 /// Where to read from what the refs name.
 enum Place {
-    InPlace(OpenedRepository),
-    Copied(transport::Connection),
+    /// From the repository itself.
+    Original(OpenedRepository),
+    /// From a copy of this.
+    CopyOf(Elsewhere),
+}
+
+/// What is copied.
+enum Elsewhere {
+    Local(transport::Connection),
     Remote(Box<Remote>, Listed),
 }
 
@@ -54,13 +63,15 @@ pub(in crate::jobs) async fn look(
                 () = stopped(cancel) => return Err(GitError::Cancelled.into()),
             };
             let refs = RefList::of_remote(&listed);
-            return Ok(Look { refs, place: Place::Remote(remote, listed), graph });
+            // A fetch follows no redirect; the listing may have, within the same server.
+            let remote = Box::new(Remote { url: listed.final_url.clone(), ..*remote });
+            return Ok(Look { refs, place: Place::CopyOf(Elsewhere::Remote(remote, listed)), graph });
         }
     };
     blocking(move || {
         let opened = connection.open()?;
         let refs = git::list_refs(&opened, &graph, &selection, git::MAX_REFS)?;
-        let place = if keep { Place::InPlace(opened) } else { Place::Copied(connection) };
+        let place = if keep { Place::Original(opened) } else { Place::CopyOf(Elsewhere::Local(connection)) };
         Ok(Look { refs, place, graph })
     })
     .await
@@ -74,33 +85,40 @@ async fn stopped(cancel: &AtomicBool) {
 
 impl Look {
     /// Makes what these tips lead to readable on this machine: in the mirror in `folder`, unless it is read in place.
+    /// Tips that turn out to lead to no commit are dropped.
     pub(super) async fn fetch(
         self,
-        tips: &RefList,
+        tips: &mut RefList,
         folder: &Path,
         settings: &GitSettings,
         progress: &FetchProgress,
         cancel: &AtomicBool,
     ) -> Result<(OpenedRepository, Graph), Failure> {
         let Self { place, graph, .. } = self;
-        let (source, listed) = match &place {
-            Place::InPlace(_) => {
-                let Place::InPlace(opened) = place else { return Err(GitError::Cancelled.into()) };
-                return Ok((opened, graph));
-            }
-            Place::Copied(connection) => (FetchSource::Local(connection), None),
-            Place::Remote(remote, listed) => (FetchSource::Remote(remote), Some(listed)),
+        let elsewhere = match place {
+            Place::Original(opened) => return Ok((opened, graph)),
+            Place::CopyOf(elsewhere) => elsewhere,
         };
-        let wanted = wanted(tips, listed, &graph);
+        let (source, listed) = match &elsewhere {
+            Elsewhere::Local(connection) => (FetchSource::Local(connection), None),
+            Elsewhere::Remote(remote, listed) => (FetchSource::Remote(remote), Some(listed)),
+        };
+        let wanted_refs = wanted(tips, listed, &graph);
         let folder = folder.to_owned();
         let mirror = blocking(move || Mirror::open_or_make(&folder)).await?;
         let program = settings.program.as_ref();
         let limits = settings.limits;
-        let request = FetchRequest { mirror: &mirror, source, wanted: &wanted, program, limits, progress, cancel };
+        let request = FetchRequest { mirror: &mirror, source, wanted: &wanted_refs, program, limits, progress, cancel };
         let fetched = transport::fetch(&request).await?;
         metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
         metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
-        let opened = blocking(move || mirror.open()).await?;
+        // A tag of a folder is listed as the folder, which a copy of commits alone does not have.
+        let wanted: Vec<CommitSha> =
+            tips.refs.iter().map(|tip| tip.commit).filter(|sha| !graph.contains(*sha)).collect();
+        let (opened, absent) = blocking(move || Ok((mirror.open()?, mirror.lacking(wanted)?))).await?;
+        let all = tips.refs.len();
+        tips.refs.retain(|tip| !absent.contains(&tip.commit));
+        tips.not_commits += (all - tips.refs.len()) as u64;
         Ok((opened, graph))
     }
 }

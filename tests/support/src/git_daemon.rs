@@ -1,5 +1,5 @@
-//! A real `git daemon`: the server of `git://`. Called by tests of fetching; it is ended with all its children when it
-//! is dropped.
+//! A real `git daemon`: the server of `git://`. Called by tests of fetching; however the process ends, nothing of it is
+//! left behind.
 
 use std::{
     io,
@@ -14,6 +14,13 @@ use std::{
 /// How long the daemon may take to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(20);
 
+/// Ends the whole group when its input ends, which it does with our process, or when the daemon does.
+const SCRIPT: &str = "\
+    exec 3<&0; \
+    git \"$@\" 3<&- & daemon=$!; \
+    (cat <&3 >/dev/null; kill -KILL 0) & \
+    wait $daemon; kill -KILL 0";
+
 /// A running daemon.
 pub struct GitDaemon {
     child: Child,
@@ -26,13 +33,14 @@ impl GitDaemon {
         for _ in 0..5 {
             // Another program may take the port between this line and the next.
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let child = Command::new("git")
+            let child = Command::new("/bin/sh")
+                .args(["-c", SCRIPT, "sh"])
                 .args(["-c", "safe.directory=*", "-c", "uploadpack.allowFilter=true"])
                 .args(["daemon", "--reuseaddr", "--listen=127.0.0.1", "--export-all"])
                 .args([format!("--port={port}"), format!("--base-path={}", root.display())])
                 .env("GIT_CONFIG_NOSYSTEM", "1")
                 .env("GIT_CONFIG_GLOBAL", "/dev/null")
-                .stdin(Stdio::null())
+                .stdin(Stdio::piped())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .process_group(0)
@@ -72,9 +80,7 @@ impl GitDaemon {
 
 impl Drop for GitDaemon {
     fn drop(&mut self) {
-        // `git` runs `git-daemon` as a child of its own: the group has both.
-        let group = format!("-{}", self.child.id());
-        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        drop(self.child.stdin.take());
         let _ = self.child.wait();
     }
 }

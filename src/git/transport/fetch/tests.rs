@@ -2,8 +2,10 @@
 //! mirror is what it was.
 
 mod first_and_next;
+mod listed;
 mod stage;
 mod troubles;
+mod ways_to_a_server;
 
 use std::{collections::BTreeSet, sync::atomic::Ordering};
 

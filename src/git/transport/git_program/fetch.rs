@@ -64,13 +64,13 @@ pub(in crate::git::transport) async fn fetch(
     // Objects by their names, without a ref to write: the server's refs are not listed again, and 23,000 of them fit.
     let names: String = missing.iter().map(|sha| format!("{sha}\n")).collect();
     let invocation = invocation.argument("--end-of-options").argument("origin").on(mirror.path());
+    source::compares_keys(program, request).await?;
     let Reached { invocation } = source::reach(invocation.input(names.into_bytes()), request).await?;
     let mut watch = FetchWatch::new(request, filter);
     let ending = match running::run(&program.path, &invocation, &mut watch).await {
         Ok(ending) => ending,
-        Err(Unended::System(error)) => return Err(GitError::transient("running the git program", error)),
         Err(Unended::Stopped(Stop::FilterRefused)) => return Ok(Attempt::FilterRefused),
-        Err(Unended::Stopped(Stop::Error(error))) => return Err(error),
+        Err(unended) => return Err(unended.into()),
     };
     if !ending.success {
         let said = watch.said();
@@ -84,7 +84,9 @@ pub(in crate::git::transport) async fn fetch(
     }
     let new: Vec<(PathBuf, u64)> =
         packs(&mirror.packs())?.into_iter().filter(|found| !before.contains(found)).collect();
-    if request.progress.total() == 0 && (!new.is_empty() || has_loose_objects(mirror.path())?) {
+    // A pack without objects has 32 bytes.
+    let has_objects = new.iter().any(|(_, bytes)| *bytes > 32);
+    if request.progress.total() == 0 && (has_objects || has_loose_objects(mirror.path())?) {
         // The program downloads files, one by one and unfiltered, from a server that cannot do better.
         remove(new.iter().map(|(path, _)| path.as_path()));
         if let FetchSource::Remote(remote) = request.source {
@@ -104,10 +106,7 @@ pub(in crate::git::transport) async fn fetch(
 /// What our own client says of a server that the program failed with: it tells more apart, and knows whoever asks a
 /// proxy or another TLS library. The program's word stands for what it met while objects came.
 async fn because(said: GitError, request: &FetchRequest<'_>) -> GitError {
-    let of_server = match &said {
-        GitError::Remote(_) | GitError::Fetch(FetchError::Refused { .. }) => true,
-        _ => false,
-    };
+    let of_server = matches!(said, GitError::Remote(_) | GitError::Fetch(FetchError::Refused { .. }));
     match request.source {
         FetchSource::Remote(remote) if of_server && matches!(remote.url.scheme(), Scheme::Http | Scheme::Https) => {
             in_process::diagnose(remote, request).await.unwrap_or(said)
@@ -146,7 +145,7 @@ fn remove<'a>(packs: impl Iterator<Item = &'a Path>) {
 }
 
 /// Why a fetch is stopped.
-enum Stop {
+pub(super) enum Stop {
     FilterRefused,
     Error(GitError),
 }
@@ -157,7 +156,17 @@ impl From<GitError> for Stop {
     }
 }
 
-struct FetchWatch<'a> {
+impl From<Unended<Stop>> for GitError {
+    fn from(unended: Unended<Stop>) -> Self {
+        match unended {
+            Unended::System(error) => Self::transient("running the git program", error),
+            Unended::Stopped(Stop::Error(error)) => error,
+            Unended::Stopped(Stop::FilterRefused) => FetchError::MirrorUnusable.into(),
+        }
+    }
+}
+
+pub(super) struct FetchWatch<'a> {
     request: &'a FetchRequest<'a>,
     filter: Filter,
     packs: PathBuf,
@@ -171,7 +180,7 @@ struct FetchWatch<'a> {
 }
 
 impl<'a> FetchWatch<'a> {
-    fn new(request: &'a FetchRequest<'a>, filter: Filter) -> Self {
+    pub(super) fn new(request: &'a FetchRequest<'a>, filter: Filter) -> Self {
         request.progress.enter(FetchPhase::Asking);
         Self {
             request,
@@ -187,7 +196,7 @@ impl<'a> FetchWatch<'a> {
     }
 
     /// All lines that tell no progress, as far as they were kept.
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         let mut said = self.said.clone();
         said.extend_from_slice(self.lines.rest());
         String::from_utf8_lossy(&said).into_owned()

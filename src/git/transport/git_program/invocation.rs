@@ -18,8 +18,9 @@ use zeroize::Zeroizing;
 ///   made ten years ago, and guards what a mirror never does: check files out. Names of objects are always verified,
 ///   and our own reader takes no header on trust. (It costs no time that could be measured.)
 /// - Packs stay packs (`fetch.unpackLimit`): their growth is what tells progress, and thousands of files do not.
-/// - `core.packedRefsTimeout` and the like stay git's.
-const ALWAYS: [(&str, &str); 17] = [
+/// - A question with 100,000 names is sent in one piece and compressed (`http.postBuffer`): in chunks it is not, and
+///   many a server takes no more than a megabyte.
+const ALWAYS: [(&str, &str); 18] = [
     ("protocol.allow", "never"),
     ("protocol.version", "2"),
     ("core.hooksPath", "/dev/null"),
@@ -37,6 +38,7 @@ const ALWAYS: [(&str, &str); 17] = [
     ("http.followRedirects", "false"),
     ("http.proxy", ""),
     ("http.emptyAuth", "false"),
+    ("http.postBuffer", "8388608"),
 ];
 
 /// A call, as yet not made.

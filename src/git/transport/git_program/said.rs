@@ -44,7 +44,8 @@ fn meaning(lines: &str) -> Option<Meaning> {
         .split_once("The requested URL returned error: ")
         .and_then(|(_, rest)| rest.split(|character: char| !character.is_ascii_digit()).next()?.parse::<u16>().ok());
     let trouble = match status {
-        Some(401 | 407) => Some(RemoteTrouble::Unauthorized),
+        Some(401) => Some(RemoteTrouble::Unauthorized),
+        Some(407) => Some(RemoteTrouble::ProxyFailed),
         Some(403) => Some(RemoteTrouble::Forbidden),
         Some(404 | 410) => Some(RemoteTrouble::NotFound),
         Some(429) => Some(RemoteTrouble::RateLimited { retry_after: None }),
@@ -94,21 +95,24 @@ fn meaning(lines: &str) -> Option<Meaning> {
     if let Some(trouble) = trouble.or_else(of_sentence).or_else(not_found) {
         return Some(Meaning::Trouble(trouble));
     }
-    if has("object format") {
+    if has("object format") || has("mismatched algorithms") {
         return Some(Meaning::Trouble(RemoteTrouble::Sha256Unsupported));
     }
     if has("not our ref") || has("unadvertised object") || has("want ") && has("not valid") {
         return Some(Meaning::Fetch(FetchError::RefsMoved));
     }
     if has("No space left on device") || has("Disk quota exceeded") {
-        return Some(Meaning::Fetch(FetchError::DiskFloor { free: 0, floor: 0 }));
+        return Some(Meaning::Fetch(FetchError::DiskFull));
     }
     if has("early EOF") || has("unexpected disconnect") || has("hung up unexpectedly") || has("Empty reply") {
         return Some(Meaning::Fetch(FetchError::BrokeOff));
     }
+    if has("did not send all necessary objects") {
+        return Some(Meaning::Fetch(FetchError::Incomplete));
+    }
     const BROKEN_TRANSFERS: [&str; 5] =
         ["RPC failed", "transfer closed", "Recv failure", "expected 'packfile'", "expected flush after"];
-    const BROKEN_PACKS: [&str; 11] = [
+    const BROKEN_PACKS: [&str; 10] = [
         "pack is corrupted",
         "pack has bad object",
         "pack signature mismatch",
@@ -117,7 +121,6 @@ fn meaning(lines: &str) -> Option<Meaning> {
         "inflate returned",
         "invalid index-pack output",
         "index-pack failed",
-        "did not send all necessary objects",
         "hash mismatch",
         "SHA1 COLLISION",
     ];

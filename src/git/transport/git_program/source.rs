@@ -6,12 +6,13 @@ use std::{fs, io, net::SocketAddr, os::unix::ffi::OsStrExt as _};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keytrail_domain::remote_url::{Host, Scheme};
 
-use super::invocation::Invocation;
+use super::{GitProgram, fetch::FetchWatch, invocation::Invocation, running, said};
 use crate::git::{
     GitError,
-    remote::{HttpCredential, Proxy, Reach, Remote, RemoteTrouble, Trust},
+    mirror::Filter,
+    remote::{HttpCredential, Proxy, Reach, Remote, RemoteError, RemoteTrouble, Trust},
     transport::{
-        Connection,
+        Connection, FetchError,
         fetch::{FetchRequest, FetchSource},
     },
 };
@@ -71,6 +72,28 @@ fn resolved(invocation: Invocation, host: &Host, addresses: &[SocketAddr]) -> In
     invocation.config("http.curloptResolve", format!("{host}:{}:{}", first.port(), addresses.join(",")))
 }
 
+/// Whether the program refuses a server for having another key than the pinned one. A few TLS libraries that curl can
+/// be built with cannot compare keys, and git does not say so: with those nothing at all would be checked. So it is
+/// asked to list from this server with a pin that no key has, without any credential.
+pub(super) async fn compares_keys(program: &GitProgram, request: &FetchRequest<'_>) -> Result<(), GitError> {
+    let FetchSource::Remote(remote) = request.source else { return Ok(()) };
+    if !matches!(remote.trust, Trust::Pinned { .. }) || remote.url.scheme() != Scheme::Https {
+        return Ok(());
+    }
+    let nobody = Remote { trust: Trust::Pinned { spki_sha256: [0; 32] }, credential: None, ..remote.clone() };
+    let listing = Invocation::new(["ls-remote", "--end-of-options", "origin", "HEAD"]).on(request.mirror.path());
+    let listing = http(listing, &nobody, &remote.reach().await?, request)?;
+    let mut watch = FetchWatch::new(request, Filter::Everything);
+    match running::run(&program.path, &listing, &mut watch).await {
+        Ok(ending) if !ending.success => match said::error(&watch.said(), request.source) {
+            GitError::Remote(RemoteError { trouble: RemoteTrouble::TlsPinMismatch, .. }) => Ok(()),
+            other => Err(other),
+        },
+        Ok(_) => Err(FetchError::CannotPin.into()),
+        Err(unended) => Err(unended.into()),
+    }
+}
+
 fn trust(invocation: Invocation, remote: &Remote, request: &FetchRequest<'_>) -> Result<Invocation, GitError> {
     match &remote.trust {
         Trust::WebPki => Ok(invocation.config("http.sslVerify", "true")),
@@ -87,7 +110,7 @@ fn trust(invocation: Invocation, remote: &Remote, request: &FetchRequest<'_>) ->
                 .config("http.sslCAPath", none.to_string_lossy()))
         }
         // Exactly this key, whoever signed it and whatever the name: the check of the chain and the name is off, that
-        // of the key is not. curl compares the key in any case, and fails when it cannot.
+        // of the key is not. That the program does compare keys is tried out first ([`compares_keys`]).
         Trust::Pinned { spki_sha256 } => Ok(invocation
             .config("http.sslVerify", "false")
             .config("http.pinnedPubkey", format!("sha256//{}", STANDARD.encode(spki_sha256)))),

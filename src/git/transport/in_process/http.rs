@@ -4,6 +4,7 @@
 use super::{
     Incoming,
     advertisement::{Advertisement, Dialect},
+    git_stream::broken_off,
     question::Question,
 };
 use crate::git::{
@@ -13,7 +14,7 @@ use crate::git::{
         client::{Answer, RemoteClient, headers},
         ls_refs::{ADVERTISEMENT, REQUEST, RESULT, not_smart},
     },
-    transport::{FetchError, fetch::FetchRequest},
+    transport::fetch::FetchRequest,
 };
 
 /// The answer on its way.
@@ -21,12 +22,7 @@ pub(super) struct HttpAnswer(Answer);
 
 impl Incoming for HttpAnswer {
     async fn fill(&mut self, buffer: &mut Vec<u8>) -> Result<bool, GitError> {
-        match self.0.fill(buffer).await {
-            Err(GitError::Remote(error)) if error.trouble == RemoteTrouble::ConnectionLost => {
-                Err(FetchError::BrokeOff.into())
-            }
-            other => other,
-        }
+        broken_off(self.0.fill(buffer).await)
     }
 }
 

@@ -117,6 +117,10 @@ impl<'a> PackSink<'a> {
     /// Makes the pack readable.
     pub(super) fn finish(self) -> Result<Brought, GitError> {
         let Self { indexer, before, _objects: objects, shared } = self;
+        if shared.total.load(Ordering::Relaxed) == before.0 {
+            // A server that has nothing new sends an empty pack, which needs not be kept.
+            return Ok(Brought::default());
+        }
         let committed = indexer.commit();
         drop(objects);
         match committed {
@@ -130,7 +134,7 @@ impl<'a> PackSink<'a> {
 
     fn failed(&self, error: std::io::Error) -> GitError {
         if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
-            return GitError::transient("writing what was fetched", error);
+            return FetchError::DiskFull.into();
         }
         damaged(self.shared, git2::ErrorClass::Indexer)
     }

@@ -48,3 +48,32 @@ async fn what_a_force_push_or_a_deletion_leaves_behind_stays_readable() {
         assert!(kept.is_superset(&wanted));
     }
 }
+
+#[tokio::test]
+async fn tags_of_files_folders_and_tags_are_fetched_as_what_they_are() {
+    for (server, way) in all() {
+        let stage = Stage::new(server, &Shape { commits: 60, files_per_commit: 1, ..Shape::default() });
+        let git = |arguments: &[&str]| stage.source.git_line(arguments).expect("git works");
+        let folder = git(&["rev-parse", "refs/heads/main^{tree}"]);
+        let file = stage.source.git_with_input(&["hash-object", "-w", "--stdin"], b"a file").expect("an object");
+        let file = String::from_utf8_lossy(&file).trim().to_owned();
+        git(&["tag", "-a", "-m", "one", "of-file", &file]);
+        git(&["tag", "-a", "-m", "two", "of-tag", "of-file"]);
+        git(&["tag", "folder", &folder]);
+        git(&["tag", "file", &file]);
+        stage.fetch(way).await.unwrap_or_else(|error| panic!("{server:?} {way:?}: {error:?}"));
+        for sha in [folder, file, git(&["rev-parse", "of-file"]), git(&["rev-parse", "of-tag"])] {
+            assert!(stage.has(&sha), "{server:?} {way:?} {sha}");
+        }
+        // The next fetch has them as tips, and works.
+        let tip = git(&["rev-parse", "refs/heads/main"]);
+        let new = stage.source.commit("refs/heads/main", "NEW-1", &[&tip]).expect("a commit");
+        stage.fetch(way).await.unwrap_or_else(|error| panic!("{server:?} {way:?}: {error:?}"));
+        assert!(stage.has(&new));
+        // A folder alone, as when somebody tags one between two fetches.
+        let alone = git(&["rev-parse", "refs/heads/main~2^{tree}"]);
+        git(&["tag", "alone", &alone]);
+        stage.fetch(way).await.unwrap_or_else(|error| panic!("{server:?} {way:?}: {error:?}"));
+        assert!(stage.has(&alone));
+    }
+}

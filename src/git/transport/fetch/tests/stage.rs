@@ -84,7 +84,7 @@ pub(super) struct Stage {
 pub(super) enum Running {
     Nothing,
     Daemon(GitDaemon),
-    Web(WebServer),
+    Web(Box<WebServer>),
 }
 
 /// A remote that may be on this machine.
@@ -115,13 +115,13 @@ impl Stage {
             }
             Server::Web(door) => {
                 let web = WebServer::start(folder.path());
-                (Place::Remote(Box::new(remote(&web.url_at(door, "made.git")))), Running::Web(web))
+                (Place::Remote(Box::new(remote(&web.url_at(door, "made.git")))), Running::Web(web.into()))
             }
             Server::Tls => {
                 let web = WebServer::start(folder.path());
                 let trust = Trust::Authority { pem: web.ca_pem() };
                 let remote = Remote { trust, ..remote(&web.tls_url("made.git")) };
-                (Place::Remote(Box::new(remote)), Running::Web(web))
+                (Place::Remote(Box::new(remote)), Running::Web(web.into()))
             }
         };
         let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
@@ -184,6 +184,13 @@ impl Stage {
             std::fs::read_link(entry.path().join("cwd")).is_ok_and(|folder| folder == self.mirror.path())
         };
         std::fs::read_dir("/proc").expect("Linux").flatten().filter(of_mirror).count()
+    }
+
+    pub(super) fn remote(&self) -> &Remote {
+        match &self.place {
+            Place::Remote(remote) => remote,
+            Place::Folder(_) => panic!("a folder is no remote"),
+        }
     }
 
     pub(super) fn web(&self) -> &WebServer {

@@ -11,15 +11,15 @@ use keytrail_domain::{
 use keytrail_projections::repository_list::{Repository, RepositoryState};
 use sha2::{Digest, Sha256};
 
-use super::{
-    JobError, Source,
-    index_repository::{Failure, known_refs, look},
-    source_of,
-};
 use crate::{
     app::{App, Context, DispatchError},
     git::{self, GitError, Graph, RefList, RefsStamp},
     ids,
+    jobs::{
+        JobError, Source,
+        index_repository::{Failure, known_refs, look},
+        source_of,
+    },
 };
 
 const PART: &str = "poll";
@@ -31,6 +31,9 @@ pub(super) struct Remembered {
     stamp: Option<RefsStamp>,
     /// Of the refs themselves.
     digest: Option<[u8; 32]>,
+    /// Of the refs because of which a run was asked for. Once it ended, what it left out (a remote's tag of a folder, which
+    /// looks like one of a commit) is no news.
+    asked: Option<[u8; 32]>,
     /// How many polls failed since the last that worked.
     failures: u32,
 }
@@ -60,11 +63,8 @@ pub(super) async fn poll(
         Source::InPlace(connection) | Source::Copied(connection) => {
             let (path, now) = (connection.path().to_owned(), i128::from(app.clock.now().0) * 1_000);
             let taken = tokio::task::spawn_blocking(move || RefsStamp::take(&path, now)).await?;
-            match taken {
-                Ok(stamp) => Some(stamp),
-                // Listing says what is wrong.
-                Err(_) => None,
-            }
+            // Listing says what is wrong.
+            taken.ok()
         }
         Source::Remote(_) => None,
     };
@@ -96,21 +96,25 @@ pub(super) async fn poll(
     let digest = digest_of(&refs);
     // A run that failed left commits unread, whatever the refs are.
     if repository.state != RepositoryState::Failed {
-        let as_known = remembered.digest == Some(digest) || {
+        let as_known = [remembered.digest, remembered.asked].contains(&Some(digest)) || {
             let known = known_refs(app, repository.number, None, repository.position).await?;
             git::moved(&known, &refs.refs).is_empty()
         };
         if as_known {
-            (remembered.stamp, remembered.digest) = (stamp, Some(digest));
+            (remembered.stamp, remembered.digest, remembered.asked) = (stamp, Some(digest), None);
             return Ok(Polled::Nothing);
         }
     }
-    (remembered.stamp, remembered.digest) = (None, None);
+    (remembered.stamp, remembered.digest, remembered.asked) = (None, None, None);
     let command = RunCommand::Request { repository: repository.id, cause: Cause::Moved };
     let context = Context::server(PART, repository.position);
     match app.dispatch::<IndexRun>(ids::new_id(), command, context, Vec::new()).await {
-        // A run is under way; the next poll sees what it left.
-        Ok(_) | Err(DispatchError::Claimed(_)) => Ok(Polled::Moved),
+        Ok(_) => {
+            remembered.asked = Some(digest);
+            Ok(Polled::Moved)
+        }
+        // A run is under way, and may have begun before this; the next poll sees what it left.
+        Err(DispatchError::Claimed(_)) => Ok(Polled::Moved),
         Err(error) => Err(error.into()),
     }
 }
