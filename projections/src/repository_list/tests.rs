@@ -188,7 +188,7 @@ fn an_integration_says_whether_its_repositories_are_mirrored() {
     for (events, mirrored) in [
         (vec![added(in_place.clone())], false),
         (vec![added(copied)], true),
-        (vec![added(Connection::Git(GitRemote::at(remote)))], true),
+        (vec![added(Connection::Git(Box::new(GitRemote::at(remote))))], true),
         (vec![added(in_place), moved], true),
     ] {
         let facts = events.into_iter().map(Fact::Integration);

@@ -147,7 +147,7 @@ impl Checked {
                 Wish::Keep => known.and_then(|known| known.credential),
             };
         }
-        Connection::Git(remote)
+        Connection::Git(Box::new(remote))
     }
 }
 
