@@ -72,7 +72,7 @@ impl Repository {
                             number("commits"),
                             number("keyed"),
                             text("location"),
-                            row["trouble"]["code"].as_str().unwrap_or_default().to_owned(),
+                            wrong(row)["code"].as_str().unwrap_or_default().to_owned(),
                         ]
                     })
                     .collect();
@@ -90,11 +90,17 @@ impl Repository {
     }
 }
 
+/// Why it cannot be looked at or, when it can, why it was not indexed.
+fn wrong(row: &Value) -> &Value {
+    if row["trouble"].is_object() { &row["trouble"] } else { &row["failure"] }
+}
+
 /// What is wrong with which repository, and what happens next: below the table, where there is room for it.
 fn tell_troubles(all: &[Value]) {
-    for row in all.iter().filter(|row| row["trouble"].is_object()) {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let (name, trouble) = (text(&row["name"]), &row["trouble"]);
-        output::print(&format!("{name}: {} {}", text(&trouble["sentence"]), text(&trouble["next"])));
+    for row in all.iter().filter(|row| wrong(row).is_object()) {
+        let text = |value: &Value| value.as_str().unwrap_or_default().trim_end_matches('.').to_owned();
+        let wrong = wrong(row);
+        let what = wrong.get("sentence").unwrap_or(&wrong["text"]);
+        output::print(&format!("{}: {}. {}.", text(&row["name"]), text(what), text(&wrong["next"])));
     }
 }

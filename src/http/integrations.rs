@@ -252,6 +252,7 @@ pub(super) async fn change_connection(
         let command = Command::ChangeConnection { connection: connection.clone() };
         return match api.app.dispatch::<Aggregate>(*id, command, context, companions).await {
             Ok(committed) => {
+                look_again(&api, IntegrationId(*id), &connection).await;
                 let read = integration_list::by_id(IntegrationId(*id));
                 Ok(api.changed(committed, Telling::changed(), read, Shown::of).await)
             }
@@ -332,6 +333,18 @@ async fn change_with(
         Err(error) => return Err(naming_the_holder(api, name.as_ref(), None, error).await),
     };
     Ok(api.changed(committed, Telling::changed(), integration_list::by_id(IntegrationId(id)), Shown::of).await)
+}
+
+/// What could not be reached may be reachable now: nobody should wait for the next poll to see that. The repositories of a
+/// folder are looked for again anyway.
+async fn look_again(api: &Api, id: IntegrationId, connection: &Connection) {
+    if matches!(connection, Connection::Folder { .. }) {
+        return;
+    }
+    match api.app.read(repository_list::page(Some(id), None, None, 100)).await {
+        Ok(rows) => rows.iter().for_each(|row| api.app.jobs.look_now(row.repository.id)),
+        Err(error) => tracing::debug!(%error, "a changed connection is looked at with the next poll"),
+    }
 }
 
 fn refused(refusal: Refused) -> ApiError {

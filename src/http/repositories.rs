@@ -81,9 +81,17 @@ pub(super) struct Shown {
 pub(super) struct Failure {
     /// For machines; a closed list.
     #[schema(value_type = String)]
-    pub(super) code: FailureCode,
+    code: FailureCode,
     /// For people: what happened and what to do.
-    pub(super) text: String,
+    text: String,
+    /// What the server does next, and what a person can do.
+    next: &'static str,
+}
+
+impl Failure {
+    pub(super) fn of((code, text): (FailureCode, String)) -> Self {
+        Self { code, text, next: remedy(code) }
+    }
 }
 
 /// Why looking at a repository fails.
@@ -114,7 +122,7 @@ impl Shown {
             state: row.state,
             since: row.since,
             last_run: row.last_run.map(|run| run.0),
-            failure: row.failure.map(|(code, text)| Failure { code, text }),
+            failure: row.failure.map(Failure::of),
             trouble: row.trouble.map(|trouble| Trouble {
                 code: trouble.code,
                 sentence: sentence(&trouble.text),

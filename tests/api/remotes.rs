@@ -140,6 +140,14 @@ async fn a_proxy_has_a_credential_of_its_own(server: Server) {
     assert_eq!(server.sealed().await, ["proxy_credential"]);
     let kept = change(&server, &id, with(json!({ "url": "http://127.0.0.1:3128" }))).await.with(StatusCode::OK);
     assert_eq!(kept.header("etag"), changed.header("etag"));
+    // What is not encrypted is read by the proxy: what was given without one is not shown to it.
+    let mut plain = with(Value::Null);
+    plain["credential"] = credential();
+    change(&server, &id, plain).await.with(StatusCode::OK);
+    assert_eq!(server.sealed().await, ["credential"]);
+    let read = change(&server, &id, with(json!({ "url": "http://a:b@127.0.0.1:3128" }))).await.with(StatusCode::OK);
+    assert_eq!(read.body["connection"]["credential"], false);
+    assert_eq!(server.sealed().await, ["proxy_credential"]);
     let moved = change(&server, &id, with(json!({ "url": "http://127.0.0.1:3129" }))).await.with(StatusCode::OK);
     assert_eq!(moved.body["connection"]["proxy"]["credential"], false);
     assert!(server.sealed().await.is_empty());

@@ -137,7 +137,7 @@ impl Checked {
         remote.credential = match login {
             Wish::Seal(login) => Some(seal(HttpLogin::FIELD, &login)),
             Wish::Drop => None,
-            Wish::Keep => before.filter(|it| it.url.origin() == remote.url.origin()).and_then(|it| it.credential),
+            Wish::Keep => before.filter(|before| is_kept(before, &remote)).and_then(|before| before.credential),
         };
         if let Some(proxy) = &mut remote.proxy {
             let known = before.and_then(|before| before.proxy.as_ref()).filter(|known| known.url == proxy.url);
@@ -149,6 +149,13 @@ impl Checked {
         }
         Connection::Git(Box::new(remote))
     }
+}
+
+/// Whether what was given for one is shown to nobody else by the other. What is not encrypted is read by its proxy.
+fn is_kept(before: &GitRemote, now: &GitRemote) -> bool {
+    let proxy = |remote: &GitRemote| remote.proxy.as_ref().map(|proxy| proxy.url.clone());
+    let unread = now.url.scheme() == Scheme::Https || now.proxy.is_none() || proxy(now) == proxy(before);
+    now.url.origin() == before.url.origin() && unread
 }
 
 /// The text is not repeated: it may hold a secret in the wrong place.
