@@ -122,6 +122,28 @@ async fn a_credential_stays_with_its_server_and_goes_nowhere_else(server: Server
     server.look_behind().await;
 }
 
+/// Nobody waits for the next poll once a connection is mended.
+async fn what_failed_is_looked_at_again_when_its_connection_changes(server: Server) {
+    let web = served(&server, &["SHOP-1 begins"]);
+    let url = web.url_at(Door::Private, "shop.git");
+    let wrong = json!({ "user": WebServer::USER, "password": "wrong" });
+    let added = server.connect("shop", json!({ "kind": "git", "url": url, "credential": wrong })).await;
+    let id = added.with(StatusCode::CREATED).id();
+    soon("its first run failed", || async {
+        repositories(&server, &id).await.first().is_some_and(|row| row["state"] == "failed")
+    })
+    .await;
+    let failure = repositories(&server, &id).await[0]["failure"].clone();
+    assert_eq!(failure["code"], "unauthorized");
+    assert!(failure["next"].as_str().is_some_and(|next| next.contains("give a credential")), "{failure}");
+    let indexing = server.get(&format!("/api/v1/integrations/{id}")).await.body["indexing"].clone();
+    assert_eq!((&indexing["failed"], &indexing["indexed"]), (&json!(1), &json!(0)));
+    let right = json!({ "kind": "git", "url": url, "credential": credential() });
+    change(&server, &id, right).await.with(StatusCode::OK);
+    is_indexed(&server, &id).await;
+    server.look_behind().await;
+}
+
 async fn a_proxy_has_a_credential_of_its_own(server: Server) {
     let web = served(&server, &["SHOP-1 begins"]);
     // Paused, it is not looked at: nothing answers where the proxy is said to be.
@@ -231,6 +253,7 @@ on_both_engines!(
     reaching_this_machine;
     a_private_repository_behind_ones_own_authority_is_added_read_and_removed,
     a_credential_stays_with_its_server_and_goes_nowhere_else,
+    what_failed_is_looked_at_again_when_its_connection_changes,
     a_proxy_has_a_credential_of_its_own,
     what_stands_before_the_at_sign_is_taken_out_and_sealed,
     adding_again_with_the_same_key_seals_once,
