@@ -25,6 +25,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         // Repositories
         .service(repositories::list_repositories)
         .service(repositories::get_repository)
+        .service(repositories::fetch_repository)
         .service(repositories::request_index)
         .service(repositories::reset_index)
         // Index runs
