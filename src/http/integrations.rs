@@ -7,7 +7,7 @@ use actix_web::{
 use keytrail_domain::{
     claim::{Claim, ClaimScope},
     id::IntegrationId,
-    integration::{Command, Integration as Aggregate, IntegrationName},
+    integration::{Command, Integration as Aggregate, IntegrationName, MirrorsAfter},
     recorded::Sequence,
     service::Connection,
     timestamp::Timestamp,
@@ -136,6 +136,16 @@ pub(super) struct ListQuery {
 pub(super) struct OneQuery {
     /// The answer is at least as new as this position.
     pub(super) min_position: Option<i64>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RemoveQuery {
+    /// What becomes of the copies that the server made of its repositories: `deleted` when nothing is said.
+    #[serde(default)]
+    #[param(schema_with = words::mirrors_after)]
+    mirrors: MirrorsAfter,
 }
 
 /// Integrations in the order in which they were added, removed ones too.
@@ -309,9 +319,9 @@ pub(super) async fn resume_integration(
     change(&api, *id, Command::Resume, context).await
 }
 
-/// Takes it away; its repositories are forgotten. Its history stays.
+/// Takes it away; its repositories are forgotten, their originals are not touched. Its history stays.
 #[utoipa::path(tag = "integrations", operation_id = "RemoveIntegration", security(("bearer" = ["admin"])),
-    params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
+    params(RemoveQuery, ("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
     responses((status = 200, description = "It is removed.", body = Shown)))]
 #[delete("/api/v1/integrations/{id}")]
 pub(super) async fn remove_integration(
@@ -319,9 +329,10 @@ pub(super) async fn remove_integration(
     api: Data<Api>,
     id: Path<Uuid>,
     if_match: IfMatch,
+    query: Query<RemoveQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let context = admin.context(None, if_match.required()?);
-    change(&api, *id, Command::Remove, context).await
+    change(&api, *id, Command::Remove { mirrors: query.mirrors }, context).await
 }
 
 async fn change(api: &Api, id: Uuid, command: Command, context: Context) -> Result<HttpResponse, ApiError> {
