@@ -3,10 +3,12 @@
 //! Enqueued by the reactors. Jobs dispatch commands and read views through `app`; they own `git`.
 
 mod discover_repositories;
+mod doubted_mirrors;
 mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
+mod mirror_survey;
 mod poll;
 mod poll_shards;
 mod queue;
@@ -16,6 +18,7 @@ mod runner;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,10 +32,11 @@ use std::{
 use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
-use self::index_progress::IndexProgress;
+use self::{doubted_mirrors::DoubtedMirrors, index_progress::IndexProgress};
 pub use self::{
     git_settings::GitSettings,
     index_progress::ProgressNow,
+    mirror_survey::{Kept, Standing, Survey, standing_of},
     queue::{NewJob, TakenJob, cancel},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
@@ -142,6 +146,7 @@ pub struct Jobs {
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
+    doubted: DoubtedMirrors,
     wanted: Mutex<Vec<RepositoryId>>,
     wanted_soon: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -158,6 +163,7 @@ impl Jobs {
             wake: Notify::new(),
             running: Mutex::default(),
             graphs: Mutex::default(),
+            doubted: DoubtedMirrors::default(),
             wanted: Mutex::default(),
             wanted_soon: Notify::new(),
             tasks: Mutex::default(),
@@ -174,6 +180,11 @@ impl Jobs {
     /// Where the copy of a repository is kept on this node.
     pub fn mirror_of(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
         caches.join("mirrors").join(format!("{repository}.git"))
+    }
+
+    /// Where this node remembers which commits of a repository were looked at.
+    pub fn graph_file(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
+        caches.join(format!("{repository}.graph"))
     }
 
     /// The log holds an event that this build does not know: no job is taken any more.
