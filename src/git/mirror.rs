@@ -149,6 +149,12 @@ impl Mirror {
         Ok(objects.into_iter().filter(|sha| !reader.exists(*sha)).collect())
     }
 
+    /// What is wrong with it, if a tip that it keeps is not there. It looks no further than at tips.
+    pub fn damage(&self) -> Result<Option<GitError>, GitError> {
+        let lacking = self.lacking(self.kept()?)?;
+        Ok(lacking.first().map(|sha| GitError::MissingObject { sha: *sha }))
+    }
+
     /// The tips that it keeps.
     pub(super) fn kept(&self) -> Result<BTreeSet<CommitSha>, GitError> {
         kept::read(&self.path).map_err(|error| self.failed("reading the mirror's refs", error))

@@ -18,3 +18,4 @@ mod resumed_runs;
 mod server;
 mod the_server;
 mod tokens;
+mod upkeep;
