@@ -36,7 +36,7 @@ pub enum Connection {
         refs: RefSelection,
     },
     /// One repository of a git server.
-    Git(GitRemote),
+    Git(Box<GitRemote>),
 }
 
 /// How a repository of this machine is read.
@@ -64,6 +64,11 @@ impl Connection {
     /// One repository on this machine, read in place.
     pub fn path(path: impl Into<String>) -> Self {
         Self::Path { path: path.into(), reading: Reading::InPlace, refs: RefSelection::default() }
+    }
+
+    /// One repository of a git server.
+    pub fn git(remote: GitRemote) -> Self {
+        Self::Git(Box::new(remote))
     }
 
     /// The service's stable word, as in the API and in views.

@@ -125,7 +125,7 @@ async fn look(app: &App, connection: Connection) -> Result<(Vec<Seen>, Option<Sc
         Connection::Git(remote) => {
             let name = DisplayText::clean(&remote.url.name());
             // How it is reached is the integration's business, and may change.
-            let location = Connection::Git(GitRemote::at(remote.url));
+            let location = Connection::git(GitRemote::at(remote.url));
             return Ok((vec![Seen { name, location, refused: None }], None));
         }
         Connection::Folder { path, depth, .. } => (PathBuf::from(path), depth),

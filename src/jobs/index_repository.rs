@@ -4,6 +4,7 @@
 //! A run that is taken over goes on in its own stream: refs are recorded before commits, commits come in one order, and
 //! the last recorded batch says up to where.
 
+mod doubted_mirrors;
 mod look;
 mod recorder;
 mod superseding;
@@ -27,7 +28,7 @@ use keytrail_projections::repository_list;
 
 use self::look::Look;
 use self::recorder::{Recorded, Recorder};
-pub(super) use self::{look::look, recorder::known_refs};
+pub(super) use self::{doubted_mirrors::DoubtedMirrors, look::look, recorder::known_refs};
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob,
     repository_source::{RepositorySource, Source, source_of},

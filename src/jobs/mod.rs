@@ -3,14 +3,10 @@
 //! Enqueued by the reactors. Jobs dispatch commands and read views through `app`; they own `git`.
 
 mod discover_repositories;
-mod doubted_mirrors;
 mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
-mod mirror_survey;
-mod poll;
-mod poll_shards;
 mod queue;
 mod repository_source;
 mod request_index;
@@ -32,15 +28,15 @@ use std::{
 use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
-use self::{doubted_mirrors::DoubtedMirrors, index_progress::IndexProgress};
 pub use self::{
     git_settings::GitSettings,
     index_progress::ProgressNow,
-    mirror_survey::{Kept, Standing, Survey, standing_of},
     queue::{NewJob, TakenJob, cancel},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
+    upkeep::{Kept, Standing, Survey, standing_of},
 };
+use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors};
 use crate::store::{Db, StoreError};
 
 /// The kinds of jobs; one file each.

@@ -58,7 +58,7 @@ pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<Repo
             Reading::InPlace => Source::InPlace(local()),
             Reading::Mirrored => Source::Copied(local()),
         },
-        Connection::Git(remote) => Source::Remote(Box::new(opened(app, id, remote).await?)),
+        Connection::Git(remote) => Source::Remote(Box::new(opened(app, id, *remote).await?)),
     };
     Ok(Some(RepositorySource { source, refs }))
 }

@@ -1,6 +1,9 @@
 //! When each repository is looked at, and each tracked folder: timers in memory, shorter where something happens. Started
 //! with the server; a look that finds nothing writes nothing.
 
+mod poll;
+mod shards;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicBool},
@@ -20,12 +23,11 @@ use keytrail_projections::{
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    JobError,
-    discover_repositories::discover,
+use self::{
     poll::{Polled, Remembered, poll},
-    poll_shards::PollShards,
+    shards::PollShards,
 };
+use super::{JobError, discover_repositories::discover};
 use crate::app::App;
 
 /// How often timers are looked at.

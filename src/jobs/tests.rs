@@ -8,8 +8,9 @@ use keytrail_domain::{
     index_run::{Cause, Command, IndexRun},
     integration::{self, Integration, IntegrationName},
     recorded::StreamId,
+    ref_selection::RefSelection,
     repository::{self, Repository as Discovered},
-    service::Connection,
+    service::{Connection, Reading},
 };
 use keytrail_projections::value::{Row, Value};
 use keytrail_test_support::repositories::Repository;
@@ -38,12 +39,17 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
+        Self::reading(Reading::InPlace).await
+    }
+
+    async fn reading(reading: Reading) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().canonicalize().expect("it is there");
         let repository = Repository::init(&path.join("shop.git"), &["--bare"]).expect("a repository");
         let tip = repository.commit("refs/heads/main", "SHOP-1 one", &[]).expect("a commit");
         let app = start(&path).await;
-        let connection = Connection::path(repository.path.to_str().expect("UTF-8").to_owned());
+        let path = repository.path.to_str().expect("UTF-8").to_owned();
+        let connection = Connection::Path { path, reading, refs: RefSelection::default() };
         let integration = IntegrationId(ids::new_id());
         let id = RepositoryId::of(integration, &connection.natural_key());
         let command = integration::Command::Add { name: IntegrationName::parse("shop").expect("a name"), connection };
@@ -122,21 +128,26 @@ async fn start(folder: &Path) -> Arc<App> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_go_away_is_tried_again_and_fails_the_run_in_the_end() {
-    let stage = Stage::set().await;
-    let packs = stage.repository.path.join("objects/pack");
-    let packed = packs.join(format!("pack-{}.idx", "0".repeat(40)));
-    let unreadable = || std::fs::create_dir_all(&packed).expect("a folder where a file should be");
-    unreadable();
+    let stage = Stage::reading(Reading::Mirrored).await;
+    let lock = stage.app.jobs.mirror_of(&stage.app.caches, stage.id).join("keytrail.lock");
+    // As another process does that fetches into the same mirror.
+    let busy = || {
+        stage.repository.commit("refs/heads/more", "SHOP-2 two", &[&stage.tip]).expect("a commit");
+        let file = std::fs::File::create(&lock).expect("a file");
+        file.try_lock().expect("nobody else has it");
+        file
+    };
+    let held = busy();
     let run = stage.request().await;
     stage
         .until("it was tried", || async { !stage.rows("SELECT 1 FROM jobs WHERE attempts >= 1").await.is_empty() })
         .await;
     assert!(matches!(stage.state(run).await, IndexRun::Running { .. }), "one failure is not the end");
-    std::fs::remove_dir(&packed).expect("it is there");
+    drop(held);
     stage.until("it is complete", || async { stage.state(run).await == IndexRun::Completed }).await;
     stage.until("the job is done", || async { stage.rows("SELECT 1 FROM jobs").await.is_empty() }).await;
 
-    unreadable();
+    let _held = busy();
     let run = stage.request().await;
     stage
         .until("it was tried", || async { !stage.rows("SELECT 1 FROM jobs WHERE attempts >= 1").await.is_empty() })
@@ -144,7 +155,7 @@ async fn what_may_go_away_is_tried_again_and_fails_the_run_in_the_end() {
     stage.by_hand("UPDATE jobs SET attempts = 7, run_after = 0 WHERE state = 'waiting'").await;
     stage.until("it failed", || async { stage.state(run).await == IndexRun::Failed }).await;
     let failed = stage.rows("SELECT payload FROM events WHERE event_type = 'index_run.failed'").await;
-    assert!(matches!(&failed[0][0], Value::Text(text) if text.contains("internal")), "{failed:?}");
+    assert!(matches!(&failed[0][0], Value::Text(text) if text.contains("mirror_busy")), "{failed:?}");
     stage.app.stop().await;
 }
 

@@ -1,6 +1,8 @@
 //! Keeps the caches of this node in order: deletes copies that nothing reads, tends the others, and counts their bytes.
 //! Started with the server. It never touches an original or what it does not know, and writes nothing to the log.
 
+mod survey;
+
 use std::{
     fs, io,
     path::Path,
@@ -14,11 +16,8 @@ use std::{
 use keytrail_domain::{id::RepositoryId, recorded::Position};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    JobError,
-    index_repository::known_refs,
-    mirror_survey::{Kept, Standing, Survey, standing_of},
-};
+pub use self::survey::{Kept, Standing, Survey, standing_of};
+use super::{JobError, index_repository::known_refs};
 use crate::{
     app::App,
     git::{self, GitError, Mirror, Neglect, transport::WantedRef},

@@ -45,7 +45,7 @@ impl Way {
         let path = repository.path.to_str().expect("UTF-8").to_owned();
         let reading = if self == Self::InPlace { Reading::InPlace } else { Reading::Mirrored };
         if self.is_remote() {
-            return Connection::Git(GitRemote::at(RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url));
+            return Connection::git(GitRemote::at(RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url));
         }
         Connection::Path { path, reading, refs: RefSelection::default() }
     }

@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_repositories;
+mod cancelled_runs;
 mod command_line;
 mod commands;
 mod followed;

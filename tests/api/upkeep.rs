@@ -66,10 +66,8 @@ impl Stage {
     /// Adds it, and waits until it is indexed.
     async fn indexed(&self, connection: Connection) -> (IntegrationId, RepositoryId) {
         let integration = connect(&self.app, "shop", connection).await;
-        soon("it is indexed", || async {
-            self.only().await.is_some_and(|row| row.state == RepositoryState::Indexed)
-        })
-        .await;
+        soon("it is indexed", || async { self.only().await.is_some_and(|row| row.state == RepositoryState::Indexed) })
+            .await;
         (integration, self.only().await.expect("a repository").id)
     }
 
@@ -140,10 +138,8 @@ async fn a_removed_integration_leaves_its_copies_when_that_is_wished() {
     let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
     stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Kept }).await;
     let nobody = RepositoryId(uuid::Uuid::from_u128(7));
-    soon("it is forgotten", || async {
-        stage.only().await.is_some_and(|row| row.state == RepositoryState::Forgotten)
-    })
-    .await;
+    soon("it is forgotten", || async { stage.only().await.is_some_and(|row| row.state == RepositoryState::Forgotten) })
+        .await;
     // Once the second is gone, a whole round came by.
     for _ in 0..2 {
         fs::write(stage.graph(nobody), "of nobody").expect("a file");
@@ -189,7 +185,7 @@ async fn a_damaged_copy_is_fetched_anew(git: bool) {
     let stage = Stage::new(3_600, git).await;
     let server = WebServer::start(stage.folder.path().join("root").as_path());
     let url = RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url;
-    let (_, id) = stage.indexed(Connection::Git(GitRemote::at(url))).await;
+    let (_, id) = stage.indexed(Connection::Git(GitRemote::at(url).into())).await;
     let before = stage.only().await.expect("a repository");
     let packs = stage.mirror(id).join("objects/pack");
     for entry in fs::read_dir(&packs).expect("packs") {

@@ -171,13 +171,13 @@ fn remote(url: &str, credential: Option<u128>) -> GitRemote {
 
 #[test]
 fn a_credential_is_not_carried_to_another_server() {
-    let added = [Event::Added { name: name("Shop"), connection: Connection::Git(remote(HERE, Some(1))) }];
+    let added = [Event::Added { name: name("Shop"), connection: Connection::git(remote(HERE, Some(1))) }];
     let change = |to: GitRemote| {
-        given::<Integration>(&added).when(Command::ChangeConnection { connection: Connection::Git(to) })
+        given::<Integration>(&added).when(Command::ChangeConnection { connection: Connection::git(to) })
     };
     let changed = |to: GitRemote| {
-        let previous = Connection::Git(remote(HERE, Some(1)));
-        change(to.clone()).then(&[Event::ConnectionChanged { connection: Connection::Git(to), previous }]);
+        let previous = Connection::git(remote(HERE, Some(1)));
+        change(to.clone()).then(&[Event::ConnectionChanged { connection: Connection::git(to), previous }]);
     };
     changed(remote("https://git.example.org/other", Some(1)));
     for elsewhere in ["https://evil.example/shop", "http://git.example.org/shop", "https://git.example.org:444/shop"] {
@@ -188,7 +188,7 @@ fn a_credential_is_not_carried_to_another_server() {
     let behind = |proxy: &str| {
         let (url, _) = ProxyUrl::parse(proxy).expect("a good proxy");
         let proxy = ProxySetting { url, credential: Some(SecretRef(Uuid::from_u128(9))) };
-        Connection::Git(GitRemote { proxy: Some(proxy), ..remote(HERE, None) })
+        Connection::git(GitRemote { proxy: Some(proxy), ..remote(HERE, None) })
     };
     let before = [Event::Added { name: name("Shop"), connection: behind("http://proxy:1") }];
     let to = Command::ChangeConnection { connection: behind("http://proxy:2") };
@@ -197,7 +197,7 @@ fn a_credential_is_not_carried_to_another_server() {
 
 #[test]
 fn a_place_that_is_reached_in_another_way_keeps_its_claim() {
-    let [before, now] = [None, Some(1)].map(|credential| Connection::Git(remote("https://example.org/a", credential)));
+    let [before, now] = [None, Some(1)].map(|credential| Connection::git(remote("https://example.org/a", credential)));
     let changed = Event::ConnectionChanged { connection: now, previous: before };
     assert_eq!(Integration::claims(&changed), []);
 }

@@ -35,8 +35,15 @@ pub(in crate::jobs) struct Look {
 
 /// Where to read from what the refs name.
 enum Place {
-    InPlace(OpenedRepository),
-    Copied(transport::Connection),
+    /// From the repository itself.
+    Original(OpenedRepository),
+    /// From a copy of this.
+    CopyOf(Elsewhere),
+}
+
+/// What is copied.
+enum Elsewhere {
+    Local(transport::Connection),
     Remote(Box<Remote>, Listed),
 }
 
@@ -58,13 +65,13 @@ pub(in crate::jobs) async fn look(
             let refs = RefList::of_remote(&listed);
             // A fetch follows no redirect; the listing may have, within the same server.
             let remote = Box::new(Remote { url: listed.final_url.clone(), ..*remote });
-            return Ok(Look { refs, place: Place::Remote(remote, listed), graph });
+            return Ok(Look { refs, place: Place::CopyOf(Elsewhere::Remote(remote, listed)), graph });
         }
     };
     blocking(move || {
         let opened = connection.open()?;
         let refs = git::list_refs(&opened, &graph, &selection, git::MAX_REFS)?;
-        let place = if keep { Place::InPlace(opened) } else { Place::Copied(connection) };
+        let place = if keep { Place::Original(opened) } else { Place::CopyOf(Elsewhere::Local(connection)) };
         Ok(Look { refs, place, graph })
     })
     .await
@@ -88,13 +95,13 @@ impl Look {
         cancel: &AtomicBool,
     ) -> Result<(OpenedRepository, Graph), Failure> {
         let Self { place, graph, .. } = self;
-        let (source, listed) = match &place {
-            Place::InPlace(_) => {
-                let Place::InPlace(opened) = place else { return Err(GitError::Cancelled.into()) };
-                return Ok((opened, graph));
-            }
-            Place::Copied(connection) => (FetchSource::Local(connection), None),
-            Place::Remote(remote, listed) => (FetchSource::Remote(remote), Some(listed)),
+        let elsewhere = match place {
+            Place::Original(opened) => return Ok((opened, graph)),
+            Place::CopyOf(elsewhere) => elsewhere,
+        };
+        let (source, listed) = match &elsewhere {
+            Elsewhere::Local(connection) => (FetchSource::Local(connection), None),
+            Elsewhere::Remote(remote, listed) => (FetchSource::Remote(remote), Some(listed)),
         };
         let wanted_refs = wanted(tips, listed, &graph);
         let folder = folder.to_owned();

@@ -21,11 +21,11 @@ enum Doubt {
 
 /// The copies of this node that are doubted.
 #[derive(Debug, Default)]
-pub(super) struct DoubtedMirrors(Mutex<HashMap<RepositoryId, Doubt>>);
+pub(in crate::jobs) struct DoubtedMirrors(Mutex<HashMap<RepositoryId, Doubt>>);
 
 impl DoubtedMirrors {
     /// A run failed like this; whether another try with a new copy may help.
-    pub(super) fn raised_by(&self, repository: RepositoryId, error: &GitError) -> bool {
+    pub(in crate::jobs) fn raised_by(&self, repository: RepositoryId, error: &GitError) -> bool {
         let blamed = matches!(
             error,
             GitError::MissingObject { .. }
@@ -36,17 +36,17 @@ impl DoubtedMirrors {
     }
 
     /// Whether the copy is to be made anew.
-    pub(super) fn is_doubted(&self, repository: RepositoryId) -> bool {
+    pub(in crate::jobs) fn is_doubted(&self, repository: RepositoryId) -> bool {
         self.all().get(&repository) == Some(&Doubt::Doubted)
     }
 
     /// The copy was deleted, and the next one is new.
-    pub(super) fn renewed(&self, repository: RepositoryId) {
+    pub(in crate::jobs) fn renewed(&self, repository: RepositoryId) {
         self.all().insert(repository, Doubt::Renewed);
     }
 
     /// A run completed.
-    pub(super) fn dispelled(&self, repository: RepositoryId) {
+    pub(in crate::jobs) fn dispelled(&self, repository: RepositoryId) {
         self.all().remove(&repository);
     }
 

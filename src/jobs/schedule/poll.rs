@@ -11,15 +11,15 @@ use keytrail_domain::{
 use keytrail_projections::repository_list::{Repository, RepositoryState};
 use sha2::{Digest, Sha256};
 
-use super::{
-    JobError, Source,
-    index_repository::{Failure, known_refs, look},
-    source_of,
-};
 use crate::{
     app::{App, Context, DispatchError},
     git::{self, GitError, Graph, RefList, RefsStamp},
     ids,
+    jobs::{
+        JobError, Source,
+        index_repository::{Failure, known_refs, look},
+        source_of,
+    },
 };
 
 const PART: &str = "poll";
@@ -63,11 +63,8 @@ pub(super) async fn poll(
         Source::InPlace(connection) | Source::Copied(connection) => {
             let (path, now) = (connection.path().to_owned(), i128::from(app.clock.now().0) * 1_000);
             let taken = tokio::task::spawn_blocking(move || RefsStamp::take(&path, now)).await?;
-            match taken {
-                Ok(stamp) => Some(stamp),
-                // Listing says what is wrong.
-                Err(_) => None,
-            }
+            // Listing says what is wrong.
+            taken.ok()
         }
         Source::Remote(_) => None,
     };

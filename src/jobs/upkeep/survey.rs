@@ -11,8 +11,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::repository_list::{self, RepositoryState};
 
-use super::JobError;
-use crate::{app::App, git::Mirror};
+use crate::{app::App, git::Mirror, jobs::JobError};
 
 /// What is kept of one repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
