@@ -1,4 +1,8 @@
 -- Which node looks after which part of the repositories. On the embedded store there is one node, and nobody asks.
+CREATE TABLE poll_nodes (
+  node TEXT COLLATE "C" PRIMARY KEY,
+  lease_until BIGINT NOT NULL
+);
 CREATE TABLE poll_shards (
   shard BIGINT PRIMARY KEY,
   owner TEXT COLLATE "C",

@@ -1,4 +1,8 @@
 -- Which node looks after which part of the repositories. On the embedded store there is one node, and nobody asks.
+CREATE TABLE poll_nodes (
+  node TEXT PRIMARY KEY,
+  lease_until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE poll_shards (
   shard INTEGER PRIMARY KEY,
   owner TEXT,

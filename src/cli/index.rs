@@ -14,8 +14,8 @@ use serde_json::json;
 use super::{
     CliError,
     client::{Client, with_client},
-    integration::{absolute, connection},
     output,
+    place::{absolute, in_place},
 };
 use crate::config::{self, Config};
 
@@ -70,6 +70,9 @@ struct Counts {
 #[derive(Deserialize)]
 struct Progress {
     phase: String,
+    objects: u64,
+    objects_total: u64,
+    bytes: u64,
     commits: u64,
     recorded: u64,
     total: u64,
@@ -139,7 +142,7 @@ async fn index(client: &Client, path: &Path, started: Instant) -> Result<Summary
 /// Adds the place as an integration unless it is one, and asks for a run unless one is under way. The repository and
 /// the run.
 async fn request(client: &Client, path: &Path) -> Result<(String, String), CliError> {
-    let connection = connection(path)?;
+    let connection = in_place(path)?;
     let text = path.to_string_lossy();
     let mut added =
         client.post("/api/v1/integrations", &json!({ "name": short(path), "connection": connection })).await;
@@ -153,7 +156,7 @@ async fn request(client: &Client, path: &Path) -> Result<(String, String), CliEr
         // It is there: look at it again.
         Err(CliError::Problem { code, .. }) if code == "connection_taken" => {
             let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            let query = [("location", canonical.to_string_lossy().into_owned())];
+            let query = [("location", canonical.to_string_lossy().into_owned()), ("kind", "path".to_owned())];
             let found: Vec<Integration> = client.list("/api/v1/integrations", &query, 1).await?;
             let gone = || CliError::Failed("the integration of this repository was removed just now; try again".into());
             (found.into_iter().next().ok_or_else(gone)?, false)
@@ -255,7 +258,14 @@ async fn watch(client: &Client, run: &str) -> Result<(String, Counts), CliError>
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {
-    let template = if progress.total > 0 {
+    let template = if progress.phase == "fetching" && progress.objects_total > 0 {
+        bar.set_length(progress.objects_total);
+        bar.set_position(progress.objects);
+        "{msg:12} [{bar:40}] {human_pos}/{human_len} objects, {prefix}, {eta} left"
+    } else if progress.phase == "fetching" {
+        bar.set_position(progress.objects);
+        "{msg:12} {spinner} {human_pos} objects, {prefix}"
+    } else if progress.total > 0 {
         bar.set_length(progress.total);
         bar.set_position(progress.recorded);
         "{msg:12} [{bar:40}] {human_pos}/{human_len} commits, {eta} left"
@@ -265,6 +275,11 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
+    }
+    bar.set_prefix(indicatif::HumanBytes(progress.bytes).to_string());
+    // Each phase counts something else: how fast the one before was says nothing.
+    if bar.message() != progress.phase {
+        bar.reset_eta();
     }
     bar.set_message(progress.phase.clone());
     bar.tick();

@@ -10,6 +10,7 @@ mod integration;
 mod issue;
 mod migrate;
 mod output;
+mod place;
 mod repository;
 mod run;
 mod serve;

@@ -20,6 +20,7 @@ mod integrations;
 mod issues;
 mod place;
 mod projects;
+mod remedies;
 mod repositories;
 mod routes;
 pub mod spec;

@@ -27,6 +27,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         // Repositories
         .service(repositories::list_repositories)
         .service(repositories::get_repository)
+        .service(repositories::fetch_repository)
         .service(repositories::request_index)
         .service(repositories::reset_index)
         .service(commits::list_commit_files)

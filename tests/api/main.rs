@@ -3,9 +3,12 @@
 
 mod access;
 mod bad_repositories;
+mod cancelled_runs;
 mod command_line;
+mod command_line_places;
 mod commands;
 mod commit_changes;
+mod folders;
 mod followed;
 mod history;
 mod indexing;
@@ -14,8 +17,13 @@ mod leases;
 mod nodes;
 mod places;
 mod refusals;
+mod remote_refusals;
+mod remotes;
 mod repository;
 mod resumed_runs;
+mod secrecy;
 mod server;
 mod the_server;
 mod tokens;
+mod troubles;
+mod upkeep;

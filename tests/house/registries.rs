@@ -66,6 +66,7 @@ fn every_kind_of_job_has_its_file() {
             "runner",
             "schedule",
             "tests",
+            "upkeep",
         ]
         .contains(&name)
             && !words.contains(&name)

@@ -2,6 +2,7 @@
 //! not know yet, and never the history.
 
 mod moved;
+mod shown_name;
 mod stamp;
 #[cfg(test)]
 mod tests;
@@ -9,8 +10,9 @@ mod tests;
 use std::{io, sync::Arc, thread, time::Duration};
 
 use gix::{objs::Kind, refs::Target};
-use keytrail_domain::{display_text::DisplayText, index_run::batch::CommitSha, ref_selection::RefSelection};
+use keytrail_domain::{index_run::batch::CommitSha, ref_selection::RefSelection};
 
+use self::shown_name::shown_name;
 pub(super) use self::stamp::{FileMark, file_mark};
 pub use self::{moved::moved, stamp::RefsStamp};
 use super::{GitError, Graph, OpenedRepository, opened::ObjectReader, remote::Listed};
@@ -40,7 +42,7 @@ pub struct Ref {
 pub struct RefList {
     /// In the order of rank: default branch, branches, tags, pull requests; then bytewise.
     pub refs: Vec<Ref>,
-    /// How many could not be read, name an object that is not there, or share their shown name with another.
+    /// How many could not be read, or name an object that is not there.
     pub broken: u64,
     /// How many name something else than a commit.
     pub not_commits: u64,
@@ -108,7 +110,7 @@ fn list_once(
             if listing.list.refs.len() == max_refs {
                 return Err(GitError::TooManyRefs { bound: max_refs });
             }
-            let shown: Arc<str> = DisplayText::clean_bytes(name).as_str().into();
+            let shown = shown_name(name);
             if Some(name.as_ref()) == repository.default_branch_bytes() {
                 default = Some(listing.list.refs.len());
             }
@@ -118,25 +120,23 @@ fn list_once(
     let default = default.map(|at| listing.list.refs[at].name.clone());
     listing.list.objects_read = listing.reader.objects_read();
     listing.list.finish(default.as_deref());
-    let shown = |name: &[u8]| DisplayText::clean_bytes(name).as_str().into();
-    listing.list.default_branch = repository.default_branch_bytes().map(shown);
+    listing.list.default_branch = repository.default_branch_bytes().map(shown_name);
     Ok((listing.list, vanished))
 }
 
 impl RefList {
     /// The list that a remote gave. What its refs name is known only once it was fetched.
     pub fn of_remote(listed: &Listed) -> Self {
-        let shown = |name: &[u8]| -> Arc<str> { DisplayText::clean_bytes(name).as_str().into() };
-        let refs = listed.refs.iter().map(|item| Ref { name: shown(&item.name), commit: item.leads_to() });
+        let refs = listed.refs.iter().map(|item| Ref { name: shown_name(&item.name), commit: item.leads_to() });
         let branch = listed.head.as_deref().filter(|name| name.starts_with(b"refs/heads/"));
-        let mut list = Self { refs: refs.collect(), default_branch: branch.map(shown), ..Self::default() };
+        let mut list = Self { refs: refs.collect(), default_branch: branch.map(shown_name), ..Self::default() };
         let default = listed.refs.iter().position(|item| Some(item.name.as_slice()) == branch);
         let default = default.map(|at| list.refs[at].name.clone());
         list.finish(default.as_deref());
         list
     }
 
-    /// Brings the refs in rank. Cleaning may have changed the order of names, and made two the same.
+    /// Brings the refs in rank. Two of one name would be an accident of hashes, or an attack: one is as good as both.
     fn finish(&mut self, default: Option<&str>) {
         in_rank(&mut self.refs, default);
         let all = self.refs.len();

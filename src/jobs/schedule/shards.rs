@@ -1,5 +1,8 @@
-//! Which repositories this node polls: the table `poll_shards` deals them out among the nodes that live. Called by the
+//! Which repositories this node polls: the table `poll_shards` deals them out among the nodes of `poll_nodes`. Called by the
 //! schedule. On the embedded engine one process has them all, and nothing is written.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
@@ -37,12 +40,17 @@ impl PollShards {
         let mut args = vec![Value::from(node)];
         let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
         args.extend(arg);
-        let free = format!("(lease_until < {now} OR lease_until > {now} + {LEASE_MICROS} + {SKEW_MICROS})");
-        let held = format!("SELECT COUNT(DISTINCT owner), 0 FROM poll_shards WHERE owner <> $1 AND NOT {free}");
-        let others = db.read(Area::Log, &held, &args).await?;
-        let others = others.first().and_then(|row| Cells::of(row).int().ok()).unwrap_or(0);
-        // The last shares are not dealt out twice: whoever comes later finds what is left.
-        let share = (SHARDS + others) / (others + 1);
+        let over = format!("(lease_until < {now} OR lease_until > {now} + {LEASE_MICROS} + {SKEW_MICROS})");
+        let live = format!(
+            "INSERT INTO poll_nodes (node, lease_until) VALUES ($1, {now} + {LEASE_MICROS}) \
+             ON CONFLICT (node) DO UPDATE SET lease_until = excluded.lease_until"
+        );
+        let bury = format!("DELETE FROM poll_nodes WHERE node <> $1 AND {over}");
+        let statements = vec![Statement::new(live, args.clone()), Statement::new(bury, args.clone())];
+        db.write(Area::Log, statements).await?;
+        let nodes = db.read(Area::Log, "SELECT COUNT(*) FROM poll_nodes", &[]).await?;
+        let nodes = nodes.first().and_then(|row| Cells::of(row).int().ok()).unwrap_or(1).max(1);
+        let share = (SHARDS + nodes - 1) / nodes;
         let keep: Vec<String> =
             mine.iter().take(usize::try_from(share).unwrap_or(0)).map(ToString::to_string).collect();
         let keep = if keep.is_empty() { "-1".to_owned() } else { keep.join(", ") };
@@ -50,7 +58,7 @@ impl PollShards {
             format!("UPDATE poll_shards SET owner = NULL, lease_until = 0 WHERE owner = $1 AND shard NOT IN ({keep})");
         let take = format!(
             "UPDATE poll_shards SET owner = $1, lease_until = {now} + {LEASE_MICROS} WHERE owner = $1 OR shard IN \
-             (SELECT shard FROM poll_shards WHERE {free} ORDER BY shard LIMIT \
+             (SELECT shard FROM poll_shards WHERE {over} ORDER BY shard LIMIT \
              GREATEST(0, {share} - (SELECT COUNT(*) FROM poll_shards WHERE owner = $1)) FOR UPDATE SKIP LOCKED) \
              RETURNING shard"
         );
@@ -67,8 +75,10 @@ impl PollShards {
             return Ok(());
         }
         self.mine.clear();
-        let sql = "UPDATE poll_shards SET owner = NULL, lease_until = 0 WHERE owner = $1";
-        db.write(Area::Log, vec![Statement::new(sql, vec![Value::from(node)])]).await.map(|_| ())
+        let give_back = "UPDATE poll_shards SET owner = NULL, lease_until = 0 WHERE owner = $1";
+        let statements = [give_back, "DELETE FROM poll_nodes WHERE node = $1"]
+            .map(|sql| Statement::new(sql, vec![Value::from(node)]));
+        db.write(Area::Log, statements.into()).await.map(|_| ())
     }
 }
 
