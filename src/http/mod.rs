@@ -6,6 +6,7 @@
 mod auth;
 mod changed;
 mod codes;
+mod commits;
 mod conditions;
 mod cursor;
 mod edge;

@@ -6,6 +6,7 @@ mod bad_repositories;
 mod command_line;
 mod command_line_places;
 mod commands;
+mod commit_changes;
 mod folders;
 mod followed;
 mod history;
