@@ -98,7 +98,7 @@ impl Stage {
         cache: &ObjectCache,
         wanted: &BTreeSet<CommitSha>,
     ) -> Result<Fetched, GitError> {
-        fetch_objects(&ObjectsRequest {
+        fetch_objects(&crate::git::transport::ObjectsRequest {
             cache: cache.repository(),
             source: from.source(),
             wanted,
