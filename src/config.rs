@@ -126,6 +126,8 @@ pub struct Git {
     pub shortest_poll_seconds: u64,
     /// Seconds between two looks at a repository where nothing happens.
     pub longest_poll_seconds: u64,
+    /// Seconds between two looks after the copies of repositories: unneeded ones are deleted, others put in order.
+    pub upkeep_seconds: u64,
 }
 
 impl Default for Git {
@@ -144,6 +146,7 @@ impl Default for Git {
             silence_seconds: 120,
             shortest_poll_seconds: 60,
             longest_poll_seconds: 3_600,
+            upkeep_seconds: 3_600,
         }
     }
 }

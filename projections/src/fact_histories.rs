@@ -234,7 +234,7 @@ fn steps() -> impl Strategy<Value = Step> {
         (0..3_u64).prop_map(|at| integration::Command::ChangeConnection { connection: place(at) }),
         Just(integration::Command::Pause),
         Just(integration::Command::Resume),
-        Just(integration::Command::Remove),
+        Just(integration::Command::Remove { mirrors: integration::MirrorsAfter::Deleted }),
     ];
     let repository = prop_oneof![
         3 => (0..3_u64, 0..3_u64).prop_map(|(of, n)| repository::Command::Discover {

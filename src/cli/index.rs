@@ -70,6 +70,9 @@ struct Counts {
 #[derive(Deserialize)]
 struct Progress {
     phase: String,
+    objects: u64,
+    objects_total: u64,
+    bytes: u64,
     commits: u64,
     recorded: u64,
     total: u64,
@@ -255,7 +258,14 @@ async fn watch(client: &Client, run: &str) -> Result<(String, Counts), CliError>
 }
 
 fn show(bar: &ProgressBar, progress: &Progress) {
-    let template = if progress.total > 0 {
+    let template = if progress.phase == "fetching" && progress.objects_total > 0 {
+        bar.set_length(progress.objects_total);
+        bar.set_position(progress.objects);
+        "{msg:12} [{bar:40}] {human_pos}/{human_len} objects, {prefix}, {eta} left"
+    } else if progress.phase == "fetching" {
+        bar.set_position(progress.objects);
+        "{msg:12} {spinner} {human_pos} objects, {prefix}"
+    } else if progress.total > 0 {
         bar.set_length(progress.total);
         bar.set_position(progress.recorded);
         "{msg:12} [{bar:40}] {human_pos}/{human_len} commits, {eta} left"
@@ -265,6 +275,11 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
+    }
+    bar.set_prefix(indicatif::HumanBytes(progress.bytes).to_string());
+    // Each phase counts something else: how fast the one before was says nothing.
+    if bar.message() != progress.phase {
+        bar.reset_eta();
     }
     bar.set_message(progress.phase.clone());
     bar.tick();

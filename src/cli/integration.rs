@@ -63,6 +63,9 @@ pub(super) enum Integration {
     Remove {
         /// Its id
         id: uuid::Uuid,
+        /// Keep the copies that the server made of its repositories; they stay until a person deletes them
+        #[arg(long)]
+        keep_mirrors: bool,
     },
 }
 
@@ -105,9 +108,13 @@ impl Integration {
             Self::Resume { id } => {
                 output::json(&client.post::<Value>(&format!("{}/resume", at(&id)), &json!({})).await?)
             }
-            Self::Remove { id } => {
-                client.delete(&at(&id)).await?;
+            Self::Remove { id, keep_mirrors } => {
+                let mirrors = if keep_mirrors { "kept" } else { "deleted" };
+                client.delete(&format!("{}?mirrors={mirrors}", at(&id))).await?;
                 output::print("removed; its repositories and passwords are forgotten, their folders were not touched");
+                if keep_mirrors {
+                    output::print("their copies are kept; `keytrail doctor` says where");
+                }
                 Ok(())
             }
         }

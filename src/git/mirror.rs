@@ -52,12 +52,10 @@ impl Mirror {
         if folder.join("objects").is_dir() && folder.join("HEAD").is_file() {
             return Ok(mirror);
         }
-        let Some(name) = folder.file_name() else {
+        if folder.file_name().is_none() {
             return Err(GitError::NotARepository { path: folder.to_owned() });
-        };
-        let mut half_made = name.to_owned();
-        half_made.push(".making");
-        let half_made = folder.with_file_name(half_made);
+        }
+        let half_made = beside(folder);
         remove(&half_made).map_err(making)?;
         for below in FOLDERS {
             fs::create_dir_all(half_made.join(below)).map_err(making)?;
@@ -66,6 +64,27 @@ impl Mirror {
         fs::write(half_made.join("config"), memory::configuration(Filter::Everything)).map_err(making)?;
         fs::rename(&half_made, folder).map_err(making)?;
         Ok(mirror)
+    }
+
+    /// The mirror in this folder, when it is one that this program made: with our own configuration and no branch of
+    /// a person. A link to one is none. Whatever else is there is left alone by who asks this first.
+    pub fn recognised(folder: &Path) -> Option<Self> {
+        let is = |name: &str, text: &str| fs::read_to_string(folder.join(name)).is_ok_and(|found| found == text);
+        let of_ours = [Filter::Trees, Filter::Blobs, Filter::Everything].map(memory::configuration);
+        let ours = fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir())
+            && folder.join("objects/pack").is_dir()
+            && is("HEAD", HEAD)
+            && of_ours.iter().any(|configuration| is("config", configuration));
+        ours.then(|| Self { path: folder.to_owned() })
+    }
+
+    /// Removes what an interrupted making or deletion of the mirror in this folder left; whether anything was there.
+    /// One caller at a time for one folder.
+    pub fn remove_half_made(folder: &Path) -> Result<bool, GitError> {
+        let half_made = beside(folder);
+        let there = fs::symlink_metadata(&half_made).is_ok_and(|found| found.is_dir());
+        remove(&half_made).map_err(|error| GitError::of_path(&half_made, "removing a half-made mirror", error))?;
+        Ok(there)
     }
 
     /// Where it is.
@@ -103,9 +122,7 @@ impl Mirror {
     /// leaves no half mirror.
     pub fn delete(self) -> Result<(), GitError> {
         let deleting = |error| GitError::of_path(&self.path, "deleting the mirror", error);
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".making");
-        let aside = self.path.with_file_name(name);
+        let aside = beside(&self.path);
         remove(&aside).map_err(deleting)?;
         if !self.path.exists() {
             return Ok(());
@@ -130,6 +147,12 @@ impl Mirror {
         let opened = self.open()?;
         let mut reader = opened.reader();
         Ok(objects.into_iter().filter(|sha| !reader.exists(*sha)).collect())
+    }
+
+    /// What is wrong with it, if a tip that it keeps is not there. It looks no further than at tips.
+    pub fn damage(&self) -> Result<Option<GitError>, GitError> {
+        let lacking = self.lacking(self.kept()?)?;
+        Ok(lacking.first().map(|sha| GitError::MissingObject { sha: *sha }))
     }
 
     /// The tips that it keeps.
@@ -167,36 +190,51 @@ impl Mirror {
         self.path.join("objects/pack")
     }
 
-    /// Removes what fetches that were killed left: torn packs, and marks that keep a pack from being repacked. Only
-    /// under the lock.
+    /// Removes what fetches that were killed left. Only under the lock.
     pub(super) fn remove_leftovers(&self, _lock: &MirrorLock) -> Result<u64, GitError> {
-        let removing = |error| self.failed("removing what an interrupted fetch left", error);
-        let mut removed = 0;
-        for entry in fs::read_dir(self.packs()).map_err(removing)? {
-            let entry = entry.map_err(removing)?;
+        let leftovers = self.leftovers()?;
+        for path in &leftovers {
+            let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+            removed.map_err(|error| self.failed("removing what an interrupted fetch left", error))?;
+        }
+        Ok(leftovers.len() as u64)
+    }
+
+    /// What fetches that were killed left, or a fetch that goes on has made so far: torn packs, and marks that keep a
+    /// pack from being repacked.
+    pub(super) fn leftovers(&self) -> Result<Vec<PathBuf>, GitError> {
+        let looking = |error| self.failed("looking for what an interrupted fetch left", error);
+        let mut leftovers = Vec::new();
+        for entry in fs::read_dir(self.packs()).map_err(looking)? {
+            let entry = entry.map_err(looking)?;
             let name = entry.file_name();
             let name = name.as_encoded_bytes();
             // `tmp_pack_…` and `tmp_idx_…` are git's, `pack_git2_…` libgit2's, `.tmp-…` those of a repack.
             let torn = name.starts_with(b"tmp_") || name.starts_with(b"pack_git2_") || name.starts_with(b".tmp-");
             if torn || name.ends_with(b".keep") || name.ends_with(b".lock") {
-                fs::remove_file(entry.path()).map_err(removing)?;
-                removed += 1;
+                leftovers.push(entry.path());
             }
         }
         // A server of files only gives objects one by one; nothing here relies on them.
-        for entry in fs::read_dir(self.path.join("objects")).map_err(removing)? {
-            let entry = entry.map_err(removing)?;
+        for entry in fs::read_dir(self.path.join("objects")).map_err(looking)? {
+            let entry = entry.map_err(looking)?;
             if entry.file_name().len() == 2 {
-                fs::remove_dir_all(entry.path()).map_err(removing)?;
-                removed += 1;
+                leftovers.push(entry.path());
             }
         }
-        Ok(removed)
+        Ok(leftovers)
     }
 
     fn failed(&self, doing: &str, error: io::Error) -> GitError {
         GitError::of_path(&self.path, doing, error)
     }
+}
+
+/// Where a mirror is while it is made or deleted.
+fn beside(folder: &Path) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(".making");
+    folder.with_file_name(name)
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

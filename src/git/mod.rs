@@ -24,6 +24,6 @@ pub use self::{
     mirror::Mirror,
     opened::OpenedRepository,
     refs::{MAX_REFS, Ref, RefList, RefsStamp, in_rank, list_refs, moved},
-    tend::{Tended, tend},
+    tend::{Neglect, Tended, tend},
     walk::{Bounds, NewCommits, Person, Phase, Progress, Stop, WalkRequest, Walked, WalkedBatch, walk},
 };

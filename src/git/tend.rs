@@ -40,6 +40,23 @@ pub struct Tended {
     pub packs_after: usize,
 }
 
+/// How much tending a mirror needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neglect {
+    /// Files that interrupted fetches left; some are of a fetch that goes on, while one does.
+    pub leftovers: usize,
+    /// Whether it has more packs than are left alone.
+    pub many_packs: bool,
+}
+
+impl Neglect {
+    /// How things stand in this mirror. It only looks.
+    pub fn of(mirror: &Mirror) -> Result<Self, GitError> {
+        let leftovers = mirror.leftovers()?.len();
+        Ok(Self { leftovers, many_packs: packs(mirror)? > PACKS_LEFT_ALONE })
+    }
+}
+
 /// Tends a mirror. `current` are the refs as they were listed last: their tips are kept in any case.
 ///
 /// `room` bytes stay free on its disk, beside what putting packs together takes for a while.
@@ -61,12 +78,12 @@ pub async fn tend(
     };
     let tending = Tending { mirror, program, cancel, _lock: lock };
     tended.tips = tending.drop_contained_tips(current).await?;
-    tended.packs_before = tending.packs()?;
+    tended.packs_before = packs(mirror)?;
     if tended.packs_before > PACKS_LEFT_ALONE {
         check_free(mirror.path(), &FetchLimits { free_bytes: room + mirror.bytes()?, ..FetchLimits::default() })?;
         tending.repack().await?;
     }
-    tended.packs_after = tending.packs()?;
+    tended.packs_after = packs(mirror)?;
     tending.git("writing the commit-graph", Invocation::new(["commit-graph", "write", "--reachable"])).await?;
     Ok(tended)
 }
@@ -115,14 +132,6 @@ impl Tending<'_> {
         Ok((before - kept.len()) as u64)
     }
 
-    fn packs(&self) -> Result<usize, GitError> {
-        let folder = self.mirror.packs();
-        let entries =
-            fs::read_dir(&folder).map_err(|error| GitError::of_path(&folder, "listing the mirror's packs", error))?;
-        let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "pack");
-        Ok(entries.flatten().filter(is_pack).count())
-    }
-
     async fn git(&self, doing: &str, invocation: Invocation) -> Result<Vec<u8>, GitError> {
         let invocation = invocation.on(self.mirror.path());
         match running::run(&self.program.path, &invocation, &mut UntilCancelled(self.cancel)).await {
@@ -132,6 +141,14 @@ impl Tending<'_> {
             Err(Unended::Stopped(Cancelled)) => Err(GitError::Cancelled),
         }
     }
+}
+
+fn packs(mirror: &Mirror) -> Result<usize, GitError> {
+    let folder = mirror.packs();
+    let entries =
+        fs::read_dir(&folder).map_err(|error| GitError::of_path(&folder, "listing the mirror's packs", error))?;
+    let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "pack");
+    Ok(entries.flatten().filter(is_pack).count())
 }
 
 struct UntilCancelled<'a>(&'a AtomicBool);

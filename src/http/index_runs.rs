@@ -85,8 +85,14 @@ struct Counts {
 /// How far a run is.
 #[derive(Serialize, ToSchema)]
 struct Progress {
-    /// What is being done: `listing`, `discovering`, `ordering`, `recording` or `done`.
+    /// What is being done: `listing`, `fetching`, `discovering`, `ordering`, `recording` or `done`.
     phase: String,
+    /// Objects that were fetched; 0 for a repository that is read in place.
+    objects: u64,
+    /// Objects that are to be fetched; 0 until the server says so.
+    objects_total: u64,
+    /// Bytes that were fetched.
+    bytes: u64,
     /// Commits that were looked at.
     commits: u64,
     /// Of these, commits that name an issue, or seem to.
@@ -95,6 +101,8 @@ struct Progress {
     recorded: u64,
     /// Commits in all; 0 until that is known.
     total: u64,
+    /// Seconds that this phase takes from now on, if it goes on as fast; nothing while that would be a guess.
+    eta_seconds: Option<u64>,
 }
 
 impl Shown {
@@ -128,7 +136,17 @@ impl Shown {
 
 impl From<ProgressNow> for Progress {
     fn from(now: ProgressNow) -> Self {
-        Self { phase: now.phase, commits: now.commits, keyed: now.keyed, recorded: now.recorded, total: now.total }
+        Self {
+            phase: now.phase,
+            objects: now.objects,
+            objects_total: now.objects_total,
+            bytes: now.bytes,
+            commits: now.commits,
+            keyed: now.keyed,
+            recorded: now.recorded,
+            total: now.total,
+            eta_seconds: now.eta_seconds,
+        }
     }
 }
 

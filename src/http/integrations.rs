@@ -11,7 +11,7 @@ use keytrail_domain::{
     aggregate::Refusal as _,
     claim::{Claim, ClaimScope},
     id::IntegrationId,
-    integration::{Command, Error as Refused, Integration as Aggregate, IntegrationName},
+    integration::{Command, Error as Refused, Integration as Aggregate, IntegrationName, MirrorsAfter},
     recorded::StreamId,
     service::Connection,
 };
@@ -98,6 +98,16 @@ pub(super) struct ListQuery {
 pub(super) struct OneQuery {
     /// The answer is at least as new as this position.
     pub(super) min_position: Option<i64>,
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RemoveQuery {
+    /// What becomes of the copies that the server made of its repositories: `deleted` when nothing is said.
+    #[serde(default)]
+    #[param(schema_with = words::mirrors_after)]
+    mirrors: MirrorsAfter,
 }
 
 /// Integrations in the order in which they were added, removed ones too.
@@ -243,7 +253,7 @@ pub(super) async fn change_connection(
         let before = match &state {
             Aggregate::Active { connection, .. } | Aggregate::Paused { connection, .. } => connection,
             Aggregate::Absent => return Err(refused(Refused::Unknown)),
-            Aggregate::Removed => return Err(refused(Refused::Removed)),
+            Aggregate::Removed { .. } => return Err(refused(Refused::Removed)),
         };
         let asked = Asked { caller: &admin, integration: *id, before: Some(before) };
         let Checked { connection, companions } = place::checked(&api, asked, &body.value.connection).await?;
@@ -297,9 +307,9 @@ pub(super) async fn resume_integration(
     change(&api, *id, Command::Resume, context).await
 }
 
-/// Takes it away; its repositories are forgotten. Its history stays.
+/// Takes it away; its repositories are forgotten, their originals are not touched. Its history stays.
 #[utoipa::path(tag = "integrations", operation_id = "RemoveIntegration", security(("bearer" = ["admin"])),
-    params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
+    params(RemoveQuery, ("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
     responses((status = 200, description = "It is removed.", body = Shown)))]
 #[delete("/api/v1/integrations/{id}")]
 pub(super) async fn remove_integration(
@@ -307,10 +317,11 @@ pub(super) async fn remove_integration(
     api: Data<Api>,
     id: Path<Uuid>,
     if_match: IfMatch,
+    query: Query<RemoveQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let context = admin.context(None, if_match.required()?);
     let companions = vec![Vault::forget_all_of(Owner::new("integration", *id))];
-    change_with(&api, *id, Command::Remove, context, companions).await
+    change_with(&api, *id, Command::Remove { mirrors: query.mirrors }, context, companions).await
 }
 
 async fn change(api: &Api, id: Uuid, command: Command, context: Context) -> Result<HttpResponse, ApiError> {

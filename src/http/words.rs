@@ -15,6 +15,11 @@ pub(super) fn integration_state() -> utoipa::openapi::Object {
     list(IntegrationState::ALL.iter().map(|word| word.as_str())).build()
 }
 
+/// What becomes of copies when their integration is removed.
+pub(super) fn mirrors_after() -> utoipa::openapi::Object {
+    list(["deleted", "kept"]).build()
+}
+
 /// Where a repository is in its life.
 pub(super) fn repository_state() -> utoipa::openapi::Object {
     list(RepositoryState::ALL.iter().map(|word| word.as_str())).build()

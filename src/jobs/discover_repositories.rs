@@ -34,7 +34,7 @@ pub(super) async fn discover_repositories(app: &App, job: &TakenJob) -> Result<(
     match load(app, id).await? {
         Integration::Active { connection, .. } => discover(app, id, connection, job.caused_by).await.map(|_| ()),
         // An earlier try may have discovered something when nobody looked for it any more.
-        Integration::Removed => forget_all(app, id, PART, app.log.feed().head().position).await,
+        Integration::Removed { .. } => forget_all(app, id, PART, app.log.feed().head().position).await,
         Integration::Absent | Integration::Paused { .. } => Ok(()),
     }
 }
@@ -108,7 +108,7 @@ pub(super) async fn discover(
         news += 1;
         // Removed meanwhile: the job that forgets its repositories may have been and gone before this one was there. One
         // that is removed from here on finds it.
-        if load(app, id).await? == Integration::Removed {
+        if matches!(load(app, id).await?, Integration::Removed { .. }) {
             forget(app, repository, PART, said.last).await?;
         }
     }

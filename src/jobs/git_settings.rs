@@ -26,4 +26,6 @@ pub struct GitSettings {
     pub shortest_poll: Duration,
     /// Between two looks at one where nothing happens.
     pub longest_poll: Duration,
+    /// Between two rounds of the upkeep.
+    pub upkeep: Duration,
 }

@@ -1,5 +1,10 @@
 //! How far an index run is, as the API shows it.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
 use serde::{Deserialize, Serialize};
 
 use crate::git::{
@@ -12,7 +17,14 @@ use crate::git::{
 pub(super) struct IndexProgress {
     pub(super) fetching: FetchProgress,
     pub(super) walking: git::Progress,
+    /// What was being done when somebody asked last, and when that was first so.
+    since: Mutex<Option<(&'static str, Instant)>>,
 }
+
+/// What is left is told from what was done in at least this time.
+const HONEST_AFTER: Duration = Duration::from_secs(2);
+/// And when at least one part of so many was done.
+const HONEST_PART: u64 = 50;
 
 /// How far a run is. Zero totals are not known yet.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,14 +46,23 @@ pub struct ProgressNow {
     pub recorded: u64,
     /// Commits in all, once it is known.
     pub total: u64,
+    /// Seconds that what is being done takes from now on, if it goes on as fast; nothing while that is a guess.
+    pub eta_seconds: Option<u64>,
 }
 
 impl IndexProgress {
     /// As it is now.
     pub(super) fn now(&self) -> ProgressNow {
         let (fetching, walking) = (&self.fetching, &self.walking);
+        let phase = phase(fetching.phase(), walking.phase());
+        let (done, all) = match phase {
+            "fetching" if fetching.phase() == FetchPhase::Receiving => (fetching.objects(), fetching.total()),
+            "recording" => (walking.emitted(), walking.total()),
+            _ => (0, 0),
+        };
         ProgressNow {
-            phase: phase(fetching.phase(), walking.phase()).to_owned(),
+            phase: phase.to_owned(),
+            eta_seconds: eta(self.in_phase(phase), done, all),
             objects: fetching.objects(),
             objects_total: fetching.total(),
             bytes: fetching.bytes(),
@@ -51,15 +72,62 @@ impl IndexProgress {
             total: walking.total(),
         }
     }
+
+    /// How long this has been done. The worker asks every second.
+    fn in_phase(&self, phase: &'static str) -> Duration {
+        let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        match *since {
+            Some((same, began)) if same == phase => began.elapsed(),
+            _ => {
+                *since = Some((phase, Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+/// Seconds until all is done, when enough was done to tell.
+fn eta(elapsed: Duration, done: u64, all: u64) -> Option<u64> {
+    if elapsed < HONEST_AFTER || done > all || done.saturating_mul(HONEST_PART) < all || done == 0 {
+        return None;
+    }
+    Some((elapsed.as_secs_f64() * (all - done) as f64 / done as f64).ceil() as u64)
 }
 
 const fn phase(fetching: FetchPhase, walking: Phase) -> &'static str {
     match (walking, fetching) {
-        (Phase::Waiting, FetchPhase::Waiting | FetchPhase::Done) => "listing",
+        (Phase::Waiting, FetchPhase::Waiting) => "listing",
+        // What was fetched is looked through next.
+        (Phase::Waiting, FetchPhase::Done) => "discovering",
         (Phase::Waiting, _) => "fetching",
         (Phase::Discovering, _) => "discovering",
         (Phase::Ordering, _) => "ordering",
         (Phase::Emitting, _) => "recording",
         (Phase::Done, _) => "done",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_told_when_enough_was_done() {
+        let second = Duration::from_secs(1);
+        assert_eq!(eta(second * 10, 100, 1_100), Some(100));
+        assert_eq!(eta(second * 10, 1_000, 1_000), Some(0));
+        for (elapsed, done, all) in [(1, 500, 1_000), (60, 0, 1_000), (60, 19, 1_000), (60, 0, 0), (60, 5, 0)] {
+            assert_eq!(eta(second * elapsed, done, all), None, "{elapsed} {done} {all}");
+        }
+    }
+
+    #[test]
+    fn each_phase_is_timed_from_its_own_beginning() {
+        let progress = IndexProgress::default();
+        assert_eq!(progress.now().phase, "listing");
+        let before = progress.since.lock().expect("nobody panics").expect("it was asked").1;
+        assert_eq!(progress.now().phase, "listing");
+        assert_eq!(progress.since.lock().expect("nobody panics").expect("it was asked"), ("listing", before));
+        assert_eq!(progress.in_phase("fetching"), Duration::ZERO);
     }
 }

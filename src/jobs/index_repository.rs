@@ -4,6 +4,7 @@
 //! A run that is taken over goes on in its own stream: refs are recorded before commits, commits come in one order, and
 //! the last recorded batch says up to where.
 
+mod doubted_mirrors;
 mod look;
 mod recorder;
 mod superseding;
@@ -27,14 +28,14 @@ use keytrail_projections::repository_list;
 
 use self::look::Look;
 use self::recorder::{Recorded, Recorder};
-pub(super) use self::{look::look, recorder::known_refs};
+pub(super) use self::{doubted_mirrors::DoubtedMirrors, look::look, recorder::known_refs};
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob,
-    repository_source::{RepositorySource, source_of},
+    repository_source::{RepositorySource, Source, source_of},
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, OpenedRepository, RefList, WalkRequest, WalkedBatch},
+    git::{self, GitError, Graph, Mirror, OpenedRepository, RefList, WalkRequest, WalkedBatch},
     secrets::Person,
 };
 
@@ -69,11 +70,16 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         let text = DisplayText::clean("the repository was forgotten before it was indexed");
         return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await.map(|_| ());
     };
+    let copied = !matches!(source.source, Source::InPlace(_));
     match indexing.work(source).await {
         Ok(()) => Ok(()),
         // Cancelled by a person: the run says so already. By the server's stop: the job is left to the next start.
         Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
         Err(Failure::Git(GitError::Cancelled)) => Ok(()),
+        // The copy is made anew first.
+        Err(Failure::Git(error)) if copied && app.jobs.doubted.raised_by(repository, &error) => {
+            Err(JobError::Later(error.to_string()))
+        }
         Err(Failure::Git(error)) => {
             if !error.is_transient() || job.attempts >= MOST_TRIES {
                 let code = error.failure_code().unwrap_or(FailureCode::Internal);
@@ -161,6 +167,7 @@ impl Indexing {
         if !self.say(Command::Complete { counts }).await? {
             return Ok(());
         }
+        self.app.jobs.doubted.dispelled(self.recorder.repository);
         // Only now, and only of a run that is complete: a commit that is in the graph is never looked at again.
         blocking(move || {
             if let Err(error) = graph.append(&new) {
@@ -197,8 +204,15 @@ impl Indexing {
     /// Brings what the tips lead to onto this machine, where a copy is kept.
     async fn fetched(&self, looked: Look, tips: &mut RefList) -> Result<(OpenedRepository, Graph), Failure> {
         let folder = self.app.jobs.mirror_of(&self.app.caches, self.recorder.repository);
-        let (git, running) = (&self.app.jobs.git, &self.running);
-        looked.fetch(tips, &folder, git, &self.progress.fetching, &running.cancel).await
+        let (jobs, running) = (&self.app.jobs, &self.running);
+        let repository = self.recorder.repository;
+        if jobs.doubted.is_doubted(repository) {
+            let doubted = folder.clone();
+            blocking(move || Mirror::open_or_make(&doubted)?.delete()).await?;
+            jobs.doubted.renewed(repository);
+            tracing::warn!(%repository, "the copy of a repository lacked something, and is fetched anew");
+        }
+        looked.fetch(tips, &folder, &jobs.git, &self.progress.fetching, &running.cancel).await
     }
 
     /// Records what moved since the refs were recorded last; how many did.

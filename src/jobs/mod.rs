@@ -15,6 +15,7 @@ mod runner;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,7 +29,6 @@ use std::{
 use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
-use self::index_progress::IndexProgress;
 pub use self::{
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     git_settings::GitSettings,
@@ -36,7 +36,9 @@ pub use self::{
     queue::{NewJob, TakenJob, cancel},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
+    upkeep::{Kept, Standing, Survey, standing_of},
 };
+use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors};
 use crate::store::{Db, StoreError};
 
 /// The kinds of jobs; one file each.
@@ -144,6 +146,7 @@ pub struct Jobs {
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
+    doubted: DoubtedMirrors,
     wanted: Mutex<Vec<RepositoryId>>,
     wanted_soon: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -161,6 +164,7 @@ impl Jobs {
             wake: Notify::new(),
             running: Mutex::default(),
             graphs: Mutex::default(),
+            doubted: DoubtedMirrors::default(),
             wanted: Mutex::default(),
             wanted_soon: Notify::new(),
             tasks: Mutex::default(),
@@ -177,6 +181,11 @@ impl Jobs {
     /// Where the copy of a repository is kept on this node.
     pub fn mirror_of(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
         caches.join("mirrors").join(format!("{repository}.git"))
+    }
+
+    /// Where this node remembers which commits of a repository were looked at.
+    pub fn graph_file(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
+        caches.join(format!("{repository}.graph"))
     }
 
     /// The log holds an event that this build does not know: no job is taken any more.

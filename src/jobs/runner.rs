@@ -33,6 +33,7 @@ pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> 
         queue::reclaim(&app.db).await?;
     }
     super::schedule::start(app, stop);
+    super::upkeep::start(app, stop);
     for _ in 0..workers.max(1) {
         let app_ = app.clone();
         let stop = stop.clone();

@@ -222,9 +222,14 @@ async fn a_repository_that_is_discovered_while_its_integration_is_removed_is_for
         let (state, _) = app.load::<Discovered>(StreamId::new("repository", stage.id.0)).await.expect("it can be read");
         state == Discovered::Forgotten
     };
-    app.dispatch::<Integration>(id.0, integration::Command::Remove, context(), Vec::new())
-        .await
-        .expect("it is removed");
+    app.dispatch::<Integration>(
+        id.0,
+        integration::Command::Remove { mirrors: integration::MirrorsAfter::Deleted },
+        context(),
+        Vec::new(),
+    )
+    .await
+    .expect("it is removed");
     stage.until("the repository is forgotten", forgotten).await;
     stage.until("nothing is left to do", || async { stage.rows("SELECT 1 FROM jobs").await.is_empty() }).await;
     // Its worker had looked at the integration before it was removed.

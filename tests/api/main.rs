@@ -3,6 +3,7 @@
 
 mod access;
 mod bad_repositories;
+mod cancelled_runs;
 mod command_line;
 mod command_line_places;
 mod commands;
@@ -25,3 +26,4 @@ mod server;
 mod the_server;
 mod tokens;
 mod troubles;
+mod upkeep;

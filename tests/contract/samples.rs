@@ -14,7 +14,7 @@ use keytrail::{
 use keytrail_domain::{
     aggregate::Aggregate as _,
     fact::Fact,
-    integration::{Event, Integration, IntegrationName},
+    integration::{Event, Integration, IntegrationName, MirrorsAfter},
     metadata::{Actor, Metadata, Source},
     recorded::{Sequence, StreamId},
     service::Connection,
@@ -57,7 +57,7 @@ pub(crate) fn renamed(from: &str, to: &str) -> Event {
 }
 
 pub(crate) fn removed(text: &str) -> Event {
-    Event::Removed { name: name(text), connection: place(text) }
+    Event::Removed { name: name(text), connection: place(text), mirrors: MirrorsAfter::Deleted }
 }
 
 /// A fact as it is stored.

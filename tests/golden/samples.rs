@@ -10,7 +10,7 @@ use keytrail_domain::{
         self, Cause, Counts, FailureCode,
         batch::{self, Commit, CommitBatch, CommitSet, CommitSha, Cursor, Places, RefBatch, RefMove},
     },
-    integration::{self, IntegrationName},
+    integration::{self, IntegrationName, MirrorsAfter},
     issue_key::IssueKey,
     metadata::{Actor, Causation, Metadata, Source},
     person::PersonId,
@@ -42,7 +42,7 @@ fn integration_events() -> Vec<integration::Event> {
         ConnectionChanged { connection: place("/srv/git/kafka"), previous: place("/srv/git/kafka.git") },
         Paused {},
         Resumed {},
-        Removed { name: name("Kafka"), connection: place("/srv/git/kafka") },
+        Removed { name: name("Kafka"), connection: place("/srv/git/kafka"), mirrors: MirrorsAfter::Deleted },
     ]
 }
 

@@ -105,7 +105,7 @@ proptest! {
         let world = World::<Integration>::play(wishes);
         for (stream, state) in world.states.iter().enumerate() {
             let wanted = match state {
-                Integration::Absent | Integration::Removed => BTreeSet::new(),
+                Integration::Absent | Integration::Removed { .. } => BTreeSet::new(),
                 Integration::Active { name, connection } | Integration::Paused { name, connection } => [
                     claim(ClaimScope::IntegrationName, name.folded()),
                     claim(ClaimScope::Connection, connection.natural_key()),

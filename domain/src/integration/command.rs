@@ -1,6 +1,9 @@
 //! What can be wished of an integration.
 
-use crate::{integration::IntegrationName, service::Connection};
+use crate::{
+    integration::{IntegrationName, MirrorsAfter},
+    service::Connection,
+};
 
 /// In the API: AddIntegration, RenameIntegration, ChangeConnection, PauseIntegration, ResumeIntegration, RemoveIntegration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,5 +30,8 @@ pub enum Command {
     /// Look again.
     Resume,
     /// Take it away; its repositories are forgotten.
-    Remove,
+    Remove {
+        /// What becomes of the copies that were made of them.
+        mirrors: MirrorsAfter,
+    },
 }

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{integration::IntegrationName, service::Connection, stored_events};
+use crate::{
+    integration::{IntegrationName, MirrorsAfter},
+    service::Connection,
+    stored_events,
+};
 
 /// Stored events of the stream `integration`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub enum Event {
         name: IntegrationName,
         /// Its last place, which may be connected again.
         connection: Connection,
+        /// What becomes of the copies of its repositories. Before there was a choice they were deleted.
+        #[serde(default, skip_serializing_if = "MirrorsAfter::are_deleted")]
+        mirrors: MirrorsAfter,
     },
 }
 

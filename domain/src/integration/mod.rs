@@ -3,6 +3,7 @@
 mod command;
 mod error;
 mod event;
+mod mirrors_after;
 mod name;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -13,6 +14,7 @@ pub use self::{
     command::Command,
     error::Error,
     event::Event,
+    mirrors_after::MirrorsAfter,
     name::{BadName, IntegrationName},
 };
 use crate::{
@@ -45,14 +47,18 @@ pub enum Integration {
         connection: Connection,
     },
     /// It is gone for good.
-    Removed,
+    Removed {
+        /// What becomes of the copies of its repositories.
+        #[serde(default)]
+        mirrors: MirrorsAfter,
+    },
 }
 
 impl Integration {
     fn live(&self) -> Result<(&IntegrationName, &Connection), Error> {
         match self {
             Self::Absent => Err(Error::Unknown),
-            Self::Removed => Err(Error::Removed),
+            Self::Removed { .. } => Err(Error::Removed),
             Self::Active { name, connection } | Self::Paused { name, connection } => Ok((name, connection)),
         }
     }
@@ -74,11 +80,11 @@ impl Aggregate for Integration {
         if let Command::Add { name, connection } = stamped.command {
             return match self {
                 Self::Absent => Ok(vec![Event::Added { name, connection }]),
-                Self::Removed => Err(Error::Removed),
+                Self::Removed { .. } => Err(Error::Removed),
                 Self::Active { .. } | Self::Paused { .. } => Err(Error::AlreadyAdded),
             };
         }
-        if matches!((self, &stamped.command), (Self::Removed, Command::Remove)) {
+        if matches!((self, &stamped.command), (Self::Removed { .. }, Command::Remove { .. })) {
             return Ok(Vec::new());
         }
         let (now, here) = self.live()?;
@@ -101,7 +107,9 @@ impl Aggregate for Integration {
             Command::Pause => vec![Event::Paused {}],
             Command::Resume if paused => vec![Event::Resumed {}],
             Command::Resume => Vec::new(),
-            Command::Remove => vec![Event::Removed { name: now.clone(), connection: here.clone() }],
+            Command::Remove { mirrors } => {
+                vec![Event::Removed { name: now.clone(), connection: here.clone(), mirrors }]
+            }
         })
     }
 
@@ -122,7 +130,7 @@ impl Aggregate for Integration {
                     *self = Self::Active { name: name.clone(), connection: connection.clone() };
                 }
             }
-            Event::Removed { .. } => *self = Self::Removed,
+            Event::Removed { mirrors, .. } => *self = Self::Removed { mirrors: *mirrors },
         }
     }
 
@@ -146,7 +154,7 @@ impl Aggregate for Integration {
                 ClaimChange::take(Place, connection.natural_key()),
             ],
             Event::Paused {} | Event::Resumed {} => Vec::new(),
-            Event::Removed { name, connection } => {
+            Event::Removed { name, connection, mirrors: _ } => {
                 vec![ClaimChange::release(Name, name.folded()), ClaimChange::release(Place, connection.natural_key())]
             }
         }

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
 
-use super::{Command, Error, Event, Integration, IntegrationName};
+use super::{Command, Error, Event, Integration, IntegrationName, MirrorsAfter};
 use crate::{
     aggregate::{Aggregate as _, Refusal as _},
     git_remote::{GitRemote, ProxySetting},
@@ -27,6 +27,10 @@ fn add() -> Command {
     Command::Add { name: name("Kafka"), connection: path("/git/kafka") }
 }
 
+fn remove() -> Command {
+    Command::Remove { mirrors: MirrorsAfter::Deleted }
+}
+
 fn rename(text: &str) -> Command {
     Command::Rename { name: name(text) }
 }
@@ -48,7 +52,7 @@ fn connection_changed(to: &str) -> Event {
 }
 
 fn removed() -> Event {
-    Event::Removed { name: name("Kafka"), connection: path("/git/kafka") }
+    Event::Removed { name: name("Kafka"), connection: path("/git/kafka"), mirrors: MirrorsAfter::Deleted }
 }
 
 fn absent() -> Vec<Event> {
@@ -70,7 +74,7 @@ fn gone() -> Vec<Event> {
 #[test]
 fn what_was_never_added_can_only_be_added() {
     given::<Integration>(&absent()).when(add()).then(&[added()]);
-    for wish in [rename("Other"), change_connection("/x"), Command::Pause, Command::Resume, Command::Remove] {
+    for wish in [rename("Other"), change_connection("/x"), Command::Pause, Command::Resume, remove()] {
         given::<Integration>(&absent()).when(wish).then_refused("integration_unknown");
     }
 }
@@ -87,7 +91,7 @@ fn what_was_removed_stays_removed() {
     for wish in [rename("Other"), change_connection("/x"), Command::Pause, Command::Resume] {
         given::<Integration>(&gone()).when(wish).then_refused("integration_removed");
     }
-    given::<Integration>(&gone()).when(Command::Remove).then_nothing();
+    given::<Integration>(&gone()).when(remove()).then_nothing();
 }
 
 #[test]
@@ -120,12 +124,27 @@ fn pausing_and_resuming_say_nothing_twice() {
 #[test]
 fn removing_frees_the_last_name_and_place() {
     for history in [active(), paused()] {
-        given::<Integration>(&history).when(Command::Remove).then(&[removed()]);
+        given::<Integration>(&history).when(remove()).then(&[removed()]);
         let moved = [history, vec![renamed("Other"), connection_changed("/x")]].concat();
-        given::<Integration>(&moved)
-            .when(Command::Remove)
-            .then(&[Event::Removed { name: name("Other"), connection: path("/x") }]);
+        given::<Integration>(&moved).when(remove()).then(&[Event::Removed {
+            name: name("Other"),
+            connection: path("/x"),
+            mirrors: MirrorsAfter::Deleted,
+        }]);
     }
+}
+
+#[test]
+fn what_becomes_of_copies_is_said_once_and_for_all() {
+    let keep = || Command::Remove { mirrors: MirrorsAfter::Kept };
+    let kept = Event::Removed { name: name("Kafka"), connection: path("/git/kafka"), mirrors: MirrorsAfter::Kept };
+    given::<Integration>(&active()).when(keep()).then(std::slice::from_ref(&kept));
+    given::<Integration>(&[added(), kept.clone()]).when(remove()).then_nothing();
+    given::<Integration>(&gone()).when(keep()).then_nothing();
+    let stored = |event: &Event| serde_json::to_string(event).expect("JSON");
+    assert!(stored(&kept).contains(r#""mirrors":"kept""#));
+    assert!(!stored(&removed()).contains("mirrors"), "as it was written before there was a choice");
+    assert_eq!(serde_json::from_str::<Event>(&stored(&removed())).expect("an event"), removed());
 }
 
 #[test]
@@ -205,7 +224,8 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         any_path.prop_map(|connection| Command::ChangeConnection { connection }),
         Just(Command::Pause),
         Just(Command::Resume),
-        Just(Command::Remove),
+        Just(remove()),
+        Just(Command::Remove { mirrors: MirrorsAfter::Kept }),
     ]
 }
 

@@ -14,7 +14,7 @@ use crate::{
         self, Cause, Counts, FailureCode,
         batch::{self, CommitSet, RefBatch},
     },
-    integration::{self, IntegrationName},
+    integration::{self, IntegrationName, MirrorsAfter},
     metadata::{Actor, Metadata, Source},
     recorded::{Recorded, StreamId},
     repository,
@@ -63,7 +63,7 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
                 (ConnectionChanged { connection: place(), previous: place() }, discover()),
                 (Paused {}, None),
                 (Resumed {}, discover()),
-                (Removed { name: name(), connection: place() }, forget),
+                (Removed { name: name(), connection: place(), mirrors: MirrorsAfter::Deleted }, forget),
             ]
             .map(|(event, follows)| (Fact::Integration(event), follows)),
         );

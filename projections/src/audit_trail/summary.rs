@@ -33,8 +33,9 @@ fn integration(event: &integration::Event) -> String {
         }
         integration::Event::Paused {} => "paused the integration".to_owned(),
         integration::Event::Resumed {} => "resumed the integration".to_owned(),
-        integration::Event::Removed { name, connection } => {
-            format!("removed the integration {name}, connected to {}", place(connection))
+        integration::Event::Removed { name, connection, mirrors } => {
+            let kept = if mirrors.are_deleted() { "" } else { ", and kept the copies of its repositories" };
+            format!("removed the integration {name}, connected to {}{kept}", place(connection))
         }
     }
 }

@@ -40,7 +40,11 @@ fn every_event_is_a_sentence() {
         (Fact::Integration(integration::Event::Paused {}), "paused the integration"),
         (Fact::Integration(integration::Event::Resumed {}), "resumed the integration"),
         (
-            Fact::Integration(integration::Event::Removed { name: name("Office"), connection: place(1) }),
+            Fact::Integration(integration::Event::Removed {
+                name: name("Office"),
+                connection: place(1),
+                mirrors: integration::MirrorsAfter::Deleted,
+            }),
             "removed the integration Office, connected to path /srv/git/1",
         ),
         (discovered(id(1, 1), "tools", place(1)), "discovered the repository tools at path /srv/git/1"),

@@ -1,6 +1,9 @@
 //! What happens to an integration, as the list shows it.
 
-use keytrail_domain::{integration::Event, service::Connection};
+use keytrail_domain::{
+    integration::{Event, MirrorsAfter},
+    service::Connection,
+};
 
 use super::*;
 use crate::{
@@ -69,7 +72,11 @@ fn a_new_name_and_a_new_place_are_no_new_state() {
 
 #[test]
 fn a_removed_integration_stays_readable_and_removed() {
-    let removed = after(&[added(), Event::Removed { name: name("Straße"), connection: place(1) }, Event::Resumed {}]);
+    let removed = after(&[
+        added(),
+        Event::Removed { name: name("Straße"), connection: place(1), mirrors: MirrorsAfter::Deleted },
+        Event::Resumed {},
+    ]);
     assert_eq!((removed.state, removed.since), (IntegrationState::Removed, second(2)));
     assert_eq!(removed.name, "Straße");
 }

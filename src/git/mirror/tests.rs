@@ -86,3 +86,29 @@ fn only_one_has_the_lock() {
     drop(lock);
     assert!(mirror.lock().is_ok());
 }
+
+#[test]
+fn only_mirrors_of_ours_are_recognised() {
+    let (folder, mirror) = made();
+    assert_eq!(Mirror::recognised(mirror.path()), Some(mirror.clone()));
+    mirror.remember(Memory { transport: TransportKind::GitProgram, filter: Filter::Trees }).expect("a writable folder");
+    assert_eq!(Mirror::recognised(mirror.path()), Some(mirror.clone()));
+    // A link may lead to an original, and so may a folder that a person made.
+    let link = folder.path().join("8");
+    std::os::unix::fs::symlink(mirror.path(), &link).expect("a link");
+    let theirs = folder.path().join("9");
+    keytrail_test_support::repositories::generate(&theirs, &keytrail_test_support::repositories::Shape::default())
+        .expect("git works");
+    for other in [link, theirs, folder.path().join("10"), folder.path().to_owned()] {
+        assert_eq!(Mirror::recognised(&other), None, "{}", other.display());
+    }
+}
+
+#[test]
+fn a_half_made_mirror_is_removed_and_a_whole_one_stays() {
+    let (folder, mirror) = made();
+    let half_made = folder.path().join("7.making");
+    fs::create_dir_all(half_made.join("objects")).expect("a folder");
+    assert!(Mirror::remove_half_made(mirror.path()).expect("a writable folder") && !half_made.exists());
+    assert!(!Mirror::remove_half_made(mirror.path()).expect("a writable folder") && mirror.path().exists());
+}

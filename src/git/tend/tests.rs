@@ -105,8 +105,10 @@ async fn leftovers_of_killed_fetches_are_removed_and_few_packs_left_alone() {
     for name in ["tmp_pack_x", "pack_git2_x", ".tmp-1-pack-x.pack"] {
         fs::write(stage.mirror.packs().join(name), "torn").expect("a file");
     }
+    assert_eq!(Neglect::of(&stage.mirror).expect("a mirror"), Neglect { leftovers: 3, many_packs: false });
     let tended = stage.tend(Some(&stage.program)).await.expect("git tends");
     assert_eq!((tended.leftovers, tended.packs_before, tended.packs_after), (3, 1, 1));
+    assert_eq!(Neglect::of(&stage.mirror).expect("a mirror"), Neglect { leftovers: 0, many_packs: false });
 }
 
 #[tokio::test]

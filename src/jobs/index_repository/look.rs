@@ -109,13 +109,28 @@ impl Look {
         let program = settings.program.as_ref();
         let limits = settings.limits;
         let request = FetchRequest { mirror: &mirror, source, wanted: &wanted_refs, program, limits, progress, cancel };
-        let fetched = transport::fetch(&request).await?;
+        let fetched = match transport::fetch(&request).await {
+            Ok(fetched) => fetched,
+            // What git says of a damaged mirror blames the server.
+            Err(error @ (GitError::Fetch(_) | GitError::Transient { .. })) => {
+                return blocking(move || Err(mirror.damage()?.unwrap_or(error))).await;
+            }
+            Err(error) => return Err(error.into()),
+        };
         metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
         metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
         // A tag of a folder is listed as the folder, which a copy of commits alone does not have.
         let wanted: Vec<CommitSha> =
             tips.refs.iter().map(|tip| tip.commit).filter(|sha| !graph.contains(*sha)).collect();
-        let (opened, absent) = blocking(move || Ok((mirror.open()?, mirror.lacking(wanted)?))).await?;
+        let (opened, absent) = blocking(move || {
+            // What was fetched is there, and what was fetched before should be.
+            let lacking = mirror.lacking(wanted_refs.iter().map(|wanted| wanted.target))?;
+            match lacking.first() {
+                Some(sha) => Err(GitError::MissingObject { sha: *sha }),
+                None => Ok((mirror.open()?, mirror.lacking(wanted)?)),
+            }
+        })
+        .await?;
         let all = tips.refs.len();
         tips.refs.retain(|tip| !absent.contains(&tip.commit));
         tips.not_commits += (all - tips.refs.len()) as u64;

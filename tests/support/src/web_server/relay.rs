@@ -5,7 +5,7 @@ use std::{
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -36,7 +36,7 @@ pub struct Relay {
 
 struct Shared {
     upstream: SocketAddr,
-    fault: Fault,
+    fault: Mutex<Fault>,
     ended: AtomicBool,
     answered: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
@@ -52,7 +52,7 @@ impl Relay {
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Arc::new(Shared {
             upstream,
-            fault,
+            fault: Mutex::new(fault),
             ended: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             open: Mutex::default(),
@@ -80,6 +80,11 @@ impl Relay {
         upstream.replacen(&self.shared.upstream.to_string(), &self.address.to_string(), 1)
     }
 
+    /// From now on this happens to the answers of new connections.
+    pub fn set(&self, fault: Fault) {
+        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
     /// How many bytes of answers it gave on, over all connections.
     pub fn answered(&self) -> u64 {
         self.shared.answered.load(Ordering::SeqCst)
@@ -90,7 +95,7 @@ impl Shared {
     fn connect(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
         let server = TcpStream::connect(self.upstream)?;
         {
-            let mut open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
             open.extend([client.try_clone()?, server.try_clone()?]);
         }
         if self.ended.load(Ordering::SeqCst) {
@@ -109,12 +114,13 @@ impl Shared {
     fn answer(&self, mut server: TcpStream, mut client: &TcpStream) -> io::Result<()> {
         let mut buffer = [0; 16 * 1024];
         let mut sent = 0_u64;
+        let fault = *self.fault.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let read = server.read(&mut buffer)?;
             if read == 0 {
                 return Ok(());
             }
-            let left = match self.fault {
+            let left = match fault {
                 Fault::None => u64::MAX,
                 Fault::Dies(after) | Fault::Stalls(after) | Fault::Trickles(after) | Fault::Spoils(after) => {
                     after.saturating_sub(sent)
@@ -126,7 +132,7 @@ impl Shared {
             if rest.is_empty() {
                 continue;
             }
-            match self.fault {
+            match fault {
                 Fault::None | Fault::Dies(_) => return Ok(()),
                 Fault::Stalls(_) => {
                     while !self.ended.load(Ordering::SeqCst) {
@@ -156,7 +162,7 @@ impl Shared {
     }
 
     fn close(&self) -> io::Result<()> {
-        let open = self.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.iter().try_for_each(|stream| stream.shutdown(Shutdown::Both))
     }
 }

@@ -1,0 +1,199 @@
+//! Keeps the caches of this node in order: deletes copies that nothing reads, tends the others, and counts their bytes.
+//! Started with the server. It never touches an original or what it does not know, and writes nothing to the log.
+
+mod survey;
+
+use std::{
+    fs, io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use keytrail_domain::{id::RepositoryId, recorded::Position};
+use tokio_util::sync::CancellationToken;
+
+pub use self::survey::{Kept, Standing, Survey, standing_of};
+use super::{JobError, index_repository::known_refs};
+use crate::{
+    app::App,
+    git::{self, GitError, Mirror, Neglect, transport::WantedRef},
+};
+
+/// The first round waits until what is urgent after a start is done.
+const AFTER_START: Duration = Duration::from_secs(300);
+
+/// Starts the rounds.
+pub(super) fn start(app: &Arc<App>, stop: &CancellationToken) {
+    let upkeep = Upkeep { app: app.clone(), stop: stop.clone() };
+    app.jobs.keep(tokio::spawn(upkeep.run()));
+}
+
+struct Upkeep {
+    app: Arc<App>,
+    stop: CancellationToken,
+}
+
+/// What a round did.
+#[derive(Debug, Default)]
+struct Round {
+    deleted: u64,
+    tended: u64,
+    mirrors: u64,
+    bytes: u64,
+}
+
+impl Upkeep {
+    async fn run(self) {
+        let every = self.app.jobs.git.upkeep;
+        let mut pause = every.min(AFTER_START);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.stop.cancelled() => return,
+            }
+            pause = every;
+            // What it would delete may be needed, for all that this version knows.
+            if self.app.jobs.is_outdated() {
+                continue;
+            }
+            match self.round().await {
+                Ok(Round { deleted, tended, mirrors, bytes }) => {
+                    metrics::gauge!("keytrail_mirrors").set(mirrors as f64);
+                    metrics::gauge!("keytrail_mirror_bytes").set(bytes as f64);
+                    if deleted + tended > 0 {
+                        tracing::info!(deleted, tended, mirrors, bytes, "the copies of repositories were looked after");
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(?error, "the copies of repositories could not be looked after; trying again")
+                }
+            }
+        }
+    }
+
+    async fn round(&self) -> Result<Round, JobError> {
+        let caches = self.app.caches.clone();
+        let survey = tokio::task::spawn_blocking(move || Survey::of(&caches)).await?;
+        let survey = survey.map_err(|error| JobError::Later(error.to_string()))?;
+        let mut round = Round::default();
+        for (id, kept) in survey.repositories {
+            if self.stop.is_cancelled() {
+                break;
+            }
+            if let Err(error) = self.look_after(id, kept, &mut round).await {
+                tracing::warn!(repository = %id, ?error, "the copy of a repository could not be looked after");
+            }
+        }
+        Ok(round)
+    }
+
+    async fn look_after(&self, id: RepositoryId, kept: Kept, round: &mut Round) -> Result<(), JobError> {
+        let lock = self.app.jobs.graph_of(id);
+        // A run is at work on it: there is another round.
+        let Ok(_lock) = lock.try_lock() else { return self.count(kept.mirror, round).await };
+        let folder = self.app.jobs.mirror_of(&self.app.caches, id);
+        if kept.half_made {
+            let folder = folder.clone();
+            blocking(move || Mirror::remove_half_made(&folder)).await?;
+        }
+        let standing = standing_of(&self.app, id).await?;
+        if standing == Standing::Unneeded && kept.graph {
+            let graph = self.app.jobs.graph_file(&self.app.caches, id);
+            blocking(move || forget(&graph)).await?;
+        }
+        let Some(mirror) = kept.mirror else { return Ok(()) };
+        match standing {
+            Standing::Unneeded | Standing::ReadInPlace => {
+                blocking(move || mirror.delete()).await?;
+                tracing::info!(repository = %id, ?standing, "the copy of a repository was deleted; nothing reads it");
+                metrics::counter!("keytrail_mirrors_deleted_total").increment(1);
+                round.deleted += 1;
+                return Ok(());
+            }
+            Standing::KeptOnRemoval(_) => {}
+            Standing::Needed { number, position } => {
+                if self.tend(id, &mirror, number, position).await? {
+                    round.tended += 1;
+                }
+            }
+        }
+        self.count(Some(mirror), round).await
+    }
+
+    async fn count(&self, mirror: Option<Mirror>, round: &mut Round) -> Result<(), JobError> {
+        if let Some(mirror) = mirror {
+            round.mirrors += 1;
+            round.bytes += blocking(move || mirror.bytes()).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts a mirror in order that needs it; whether it did.
+    async fn tend(
+        &self,
+        id: RepositoryId,
+        mirror: &Mirror,
+        number: Position,
+        position: Position,
+    ) -> Result<bool, JobError> {
+        let settings = &self.app.jobs.git;
+        let looked_at = mirror.clone();
+        let Neglect { leftovers, many_packs } = blocking(move || Neglect::of(&looked_at)).await?;
+        let program = settings.program.as_ref().filter(|program| program.is_good());
+        if leftovers == 0 && !(many_packs && program.is_some()) {
+            return Ok(false);
+        }
+        let refs = known_refs(&self.app, number, None, position).await?;
+        let current: Vec<WantedRef> = refs
+            .into_iter()
+            .map(|found| WantedRef { name: found.name.as_bytes().to_vec(), target: found.commit })
+            .collect();
+        let (began, cancel) = (Instant::now(), AtomicBool::new(false));
+        let tending = git::tend(mirror, &current, program, settings.limits.free_bytes, &cancel);
+        tokio::pin!(tending);
+        let tended = tokio::select! {
+            tended = &mut tending => tended,
+            () = self.stop.cancelled() => {
+                cancel.store(true, Ordering::Relaxed);
+                tending.await
+            }
+        };
+        let (outcome, done) = match &tended {
+            Ok(_) => ("done", true),
+            // Without a program only leftovers are removed, and those came first.
+            Err(GitError::Fetch(git::transport::FetchError::GitMissing)) => ("done", true),
+            Err(GitError::Cancelled) => ("stopped", false),
+            Err(_) => ("failed", false),
+        };
+        metrics::counter!("keytrail_mirrors_tended_total", "outcome" => outcome).increment(1);
+        metrics::histogram!("keytrail_mirror_tend_seconds").record(began.elapsed().as_secs_f64());
+        match tended {
+            Ok(tended) => tracing::info!(repository = %id, ?tended, "the copy of a repository was tended"),
+            Err(GitError::Cancelled) => {}
+            Err(error) if done => tracing::debug!(repository = %id, %error, "only leftovers were removed"),
+            Err(error) => tracing::warn!(repository = %id, %error, "the copy of a repository could not be tended"),
+        }
+        Ok(done)
+    }
+}
+
+fn forget(graph: &Path) -> Result<(), GitError> {
+    match fs::remove_file(graph) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            // It is of no use to anybody; the next round tries again.
+            tracing::warn!(%error, "what was remembered of a repository's commits could not be deleted");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R, GitError> + Send + 'static,
+) -> Result<R, JobError> {
+    tokio::task::spawn_blocking(work).await?.map_err(|error| JobError::Later(error.to_string()))
+}

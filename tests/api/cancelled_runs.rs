@@ -1,0 +1,185 @@
+//! A run is cancelled while it lists, fetches or walks: it stops, leaves nothing behind that was not there, and the next
+//! one completes. What a run fetches is shown meanwhile.
+
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+use keytrail::{
+    app::App,
+    clock::Clock,
+    http::{self, HttpSettings, LocalToken},
+    store::Area,
+};
+use keytrail_domain::{
+    fact::Fact, git_remote::GitRemote, recorded::StreamId, remote_url::RemoteUrl, service::Connection,
+};
+use keytrail_test_support::{
+    repositories::{Repository, Shape, generate},
+    web_server::{Fault, Relay, WebServer},
+};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    nodes::{connect, node_with},
+    server::{Answer, answer, soon},
+};
+
+/// Bytes of an answer that come through: more than a listing has, and than a packet of objects (64 KiB), of which nobody
+/// sees a part; less than all objects.
+const PART: u64 = 200_000;
+
+/// A node with doors, and a repository behind a web server that can be made to stall.
+struct Stage {
+    app: Arc<App>,
+    handle: ServerHandle,
+    url: String,
+    token: String,
+    repository: Repository,
+    relay: Relay,
+    _server: WebServer,
+    _folder: tempfile::TempDir,
+}
+
+impl Stage {
+    async fn new(commits: usize, git: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().canonicalize().expect("it is there").join("root");
+        std::fs::create_dir(&root).expect("a folder");
+        let shape = Shape { commits, keyed_percent: 100, ..Shape::default() };
+        let repository = generate(&root.join("shop.git"), &shape).expect("git works");
+        let server = WebServer::start(&root);
+        let relay = Relay::start(server.address(), Fault::None);
+        let app = node_with(folder.path(), None, Clock::System, |config| {
+            config.git.hosts = vec!["127.0.0.1".to_owned()];
+            config.git.allow_http = true;
+            config.git.free_bytes = 0;
+            if !git {
+                config.git.program = Some("/nowhere/git".into());
+            }
+        })
+        .await;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (token, local) = LocalToken::random();
+        let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None };
+        let serving = http::serve(app.clone(), settings, listener).expect("it serves");
+        let handle = serving.handle();
+        tokio::spawn(serving);
+        Self { app, handle, url, token, repository, relay, _server: server, _folder: folder }
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Answer {
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let request = client.request(method.clone(), format!("{}{path}", self.url)).bearer_auth(&self.token);
+        answer(if method == Method::POST { request.json(&json!({})) } else { request }).await
+    }
+
+    /// Adds the repository; its first run.
+    async fn first_run(&self) -> String {
+        let url = self.relay.url(&self._server.url("shop.git"));
+        let remote = GitRemote::at(RemoteUrl::parse(&url).expect("a URL").url);
+        connect(&self.app, "shop", Connection::Git(remote.into())).await;
+        soon("a run is asked for", || async { self.repository_row().await["last_run"].is_string() }).await;
+        self.repository_row().await["last_run"].as_str().expect("a run").to_owned()
+    }
+
+    async fn repository_row(&self) -> Value {
+        let page = self.ask(Method::GET, "/api/v1/repositories").await.with(StatusCode::OK);
+        page.items().first().cloned().unwrap_or_default()
+    }
+
+    async fn progress(&self, run: &str) -> Value {
+        self.ask(Method::GET, &format!("/api/v1/index-runs/{run}")).await.with(StatusCode::OK).body["progress"].clone()
+    }
+
+    /// Cancels the run, and waits until nobody works on it. The remote may be silent for two minutes: it is not that.
+    async fn cancel(&self, run: &str) {
+        let cancelled = self.ask(Method::POST, &format!("/api/v1/index-runs/{run}/cancel")).await;
+        assert_eq!(cancelled.with(StatusCode::OK).body["state"], "cancelled");
+        soon("nobody works on it", || async {
+            let jobs = self.app.db.read(Area::Log, "SELECT kind, key FROM jobs", &[]).await;
+            jobs.expect("the jobs").is_empty()
+        })
+        .await;
+    }
+
+    /// What a run recorded.
+    async fn recorded(&self, run: &str) -> Vec<Fact> {
+        let stream = StreamId::new("index_batch", run.parse().expect("an id"));
+        let facts = self.app.log.stream(stream, i64::MAX).await.expect("the log can be read");
+        facts.into_iter().map(|recorded| recorded.fact).collect()
+    }
+
+    /// Another run completes, and everything is there.
+    async fn completes(&self) {
+        self.relay.set(Fault::None);
+        let id = self.repository_row().await["id"].as_str().expect("an id").to_owned();
+        let asked = self.ask(Method::POST, &format!("/api/v1/repositories/{id}/index-runs")).await;
+        let run = asked.with(StatusCode::ACCEPTED).id();
+        let ended = self.ask(Method::GET, &format!("/api/v1/index-runs/{run}?wait_ms=30000")).await;
+        assert_eq!(ended.body["state"], "completed", "{}", ended.text);
+        let path = format!("/api/v1/repositories/{id}?min_position={}", ended.body["position"]);
+        let row = self.ask(Method::GET, &path).await.with(StatusCode::OK);
+        let all = self.repository.git_line(&["rev-list", "--all", "--count"]).expect("a number");
+        assert_eq!(row.body["commits"].to_string(), all.trim());
+    }
+
+    async fn stop(self) {
+        self.handle.stop(false).await;
+        self.app.stop().await;
+    }
+}
+
+/// A run that gets no further than this is cancelled there.
+async fn cancelled_before_its_walk(git: bool, fault: Fault, phase: &str) {
+    let stage = Stage::new(10_000, git).await;
+    stage.relay.set(fault);
+    let run = stage.first_run().await;
+    soon("it is at work", || async {
+        let progress = stage.progress(&run).await;
+        let came = progress["bytes"].as_u64() > Some(0) && progress["objects_total"].as_u64() > Some(0);
+        progress["phase"] == phase && (came || phase == "listing")
+    })
+    .await;
+    stage.cancel(&run).await;
+    assert_eq!(stage.recorded(&run).await, [], "nothing was recorded");
+    let id = stage.repository_row().await["id"].as_str().expect("an id").parse().expect("an id");
+    let repository = keytrail_domain::id::RepositoryId(id);
+    let mirror = stage.app.jobs.mirror_of(&stage.app.caches, repository);
+    assert!(!stage.app.jobs.graph_file(&stage.app.caches, repository).exists(), "no commit counts as looked at");
+    assert!(!mirror.join("packed-refs").exists(), "no ref of the copy moved");
+    stage.completes().await;
+    stage.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_while_the_server_is_silent() {
+    cancelled_before_its_walk(true, Fault::Stalls(0), "listing").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_while_git_fetches() {
+    cancelled_before_its_walk(true, Fault::Trickles(PART), "fetching").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_while_it_fetches_in_process() {
+    cancelled_before_its_walk(false, Fault::Stalls(PART), "fetching").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_while_it_walks() {
+    let stage = Stage::new(24_000, true).await;
+    let run = stage.first_run().await;
+    soon("it walks", || async {
+        let progress = stage.progress(&run).await;
+        let fetched = progress["objects"] == progress["objects_total"];
+        fetched && progress["commits"].as_u64() > Some(0)
+    })
+    .await;
+    stage.cancel(&run).await;
+    assert!(stage.recorded(&run).await.len() < 20, "it did not come to its end");
+    stage.completes().await;
+    stage.stop().await;
+}

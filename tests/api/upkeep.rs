@@ -1,0 +1,222 @@
+//! Copies of repositories: looked after, made anew when they are damaged, deleted or kept when their integration goes.
+//! Originals are never touched.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use keytrail::{
+    app::{App, Context},
+    clock::Clock,
+};
+use keytrail_domain::{
+    git_remote::GitRemote,
+    id::{IntegrationId, RepositoryId},
+    integration::{Command, Integration, MirrorsAfter},
+    ref_selection::RefSelection,
+    remote_url::RemoteUrl,
+    service::{Connection, Reading},
+};
+use keytrail_projections::repository_list::{self, Repository as Row, RepositoryState};
+use keytrail_test_support::{
+    repositories::{Repository, Shape, generate},
+    web_server::WebServer,
+};
+
+use crate::{
+    nodes::{connect, node_with},
+    server::soon,
+};
+
+/// A node that looks after its copies every second, and a repository that it may read.
+struct Stage {
+    folder: tempfile::TempDir,
+    app: Arc<App>,
+    repository: Repository,
+}
+
+impl Stage {
+    async fn new(upkeep_seconds: u64, git: bool) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let root = folder.path().canonicalize().expect("it is there").join("root");
+        fs::create_dir(&root).expect("a folder");
+        let shape = Shape { commits: 60, keyed_percent: 50, ..Shape::default() };
+        let repository = generate(&root.join("shop.git"), &shape).expect("git works");
+        let app = node_with(folder.path(), None, Clock::System, |config| {
+            config.git.hosts = vec!["127.0.0.1".to_owned()];
+            config.git.allow_http = true;
+            config.git.free_bytes = 0;
+            config.git.upkeep_seconds = upkeep_seconds;
+            (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
+            if !git {
+                config.git.program = Some("/nowhere/git".into());
+            }
+        })
+        .await;
+        Self { folder, app, repository }
+    }
+
+    fn place(&self, reading: Reading) -> Connection {
+        let path = self.repository.path.to_str().expect("UTF-8").to_owned();
+        Connection::Path { path, reading, refs: RefSelection::default() }
+    }
+
+    /// Adds it, and waits until it is indexed.
+    async fn indexed(&self, connection: Connection) -> (IntegrationId, RepositoryId) {
+        let integration = connect(&self.app, "shop", connection).await;
+        soon("it is indexed", || async { self.only().await.is_some_and(|row| row.state == RepositoryState::Indexed) })
+            .await;
+        (integration, self.only().await.expect("a repository").id)
+    }
+
+    async fn only(&self) -> Option<Row> {
+        let rows = self.app.read(repository_list::page(None, None, None, 10)).await.ok()?;
+        rows.into_iter().next().map(|listed| listed.repository)
+    }
+
+    async fn wish(&self, integration: IntegrationId, command: Command) {
+        let context = Context::server("case", 0);
+        self.app.dispatch::<Integration>(integration.0, command, context, Vec::new()).await.expect("it may be wished");
+    }
+
+    fn mirror(&self, id: RepositoryId) -> PathBuf {
+        self.app.jobs.mirror_of(&self.app.caches, id)
+    }
+
+    fn graph(&self, id: RepositoryId) -> PathBuf {
+        self.app.jobs.graph_file(&self.app.caches, id)
+    }
+}
+
+/// Every file below a folder, with its bytes.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.push((path.clone(), fs::read(&path).expect("a file")));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
+    let stage = Stage::new(1, true).await;
+    let original = contents(&stage.repository.path);
+    let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
+    assert!(stage.mirror(id).is_dir() && stage.graph(id).is_file());
+    // What is not ours stays, whatever it is called.
+    let mirrors = stage.app.caches.join("mirrors");
+    let theirs = mirrors.join("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b.git");
+    generate(&theirs, &Shape { commits: 3, ..Shape::default() }).expect("git works");
+    let linked = mirrors.join("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c.git");
+    std::os::unix::fs::symlink(&stage.repository.path, &linked).expect("a link");
+    let half_made = mirrors.join(format!("{id}.git.making"));
+    fs::create_dir_all(half_made.join("objects")).expect("a folder");
+
+    soon("what is half made is gone", || async { !half_made.exists() }).await;
+    assert!(stage.mirror(id).is_dir(), "it is needed");
+    let head = stage.app.log.feed().head().position;
+    stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Deleted }).await;
+    soon("the copy is gone", || async { !stage.mirror(id).exists() && !stage.graph(id).exists() }).await;
+    assert!(theirs.join("HEAD").is_file() && linked.join("HEAD").is_file());
+    assert_eq!(contents(&stage.repository.path), original, "originals are never touched");
+    let written = stage.app.log.feed().head().position - head;
+    assert_eq!(written, 2, "the removal and what is forgotten with it; the upkeep says nothing");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removed_integration_leaves_its_copies_when_that_is_wished() {
+    let stage = Stage::new(1, true).await;
+    let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
+    stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Kept }).await;
+    let nobody = RepositoryId(uuid::Uuid::from_u128(7));
+    soon("it is forgotten", || async { stage.only().await.is_some_and(|row| row.state == RepositoryState::Forgotten) })
+        .await;
+    // Once the second is gone, a whole round came by.
+    for _ in 0..2 {
+        fs::write(stage.graph(nobody), "of nobody").expect("a file");
+        soon("what nobody needs is gone", || async { !stage.graph(nobody).exists() }).await;
+    }
+    assert!(stage.mirror(id).is_dir() && stage.graph(id).is_file());
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_what_is_read_in_place_now_is_deleted_and_its_commits_stay_known() {
+    let stage = Stage::new(1, true).await;
+    let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
+    let connection = stage.place(Reading::InPlace);
+    stage.wish(integration, Command::ChangeConnection { connection }).await;
+    soon("the copy is gone", || async { !stage.mirror(id).exists() }).await;
+    assert!(stage.graph(id).is_file());
+    let parent = stage.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
+    stage.repository.commit("refs/heads/main", "SHOP-1 more", &[&parent]).expect("a commit");
+    let before = stage.only().await.expect("a repository").indexed_at;
+    soon("it is indexed again", || async {
+        stage.only().await.is_some_and(|row| row.state == RepositoryState::Indexed && row.indexed_at > before)
+    })
+    .await;
+    assert!(!stage.mirror(id).exists());
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neglected_copy_is_tended_while_the_server_runs() {
+    let stage = Stage::new(1, true).await;
+    if stage.app.jobs.git.program.as_ref().is_none_or(|program| !program.is_good()) {
+        println!("RAN WITHOUT A GOOD GIT PROGRAM: only leftovers are removed then, and that is what was looked at");
+    }
+    let (_, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
+    let torn = stage.mirror(id).join("objects/pack/tmp_pack_torn");
+    fs::write(&torn, "torn").expect("a file");
+    soon("what was torn is gone", || async { !torn.exists() }).await;
+    stage.app.stop().await;
+}
+
+async fn a_damaged_copy_is_fetched_anew(git: bool) {
+    let stage = Stage::new(3_600, git).await;
+    let server = WebServer::start(stage.folder.path().join("root").as_path());
+    let url = RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url;
+    let (_, id) = stage.indexed(Connection::Git(GitRemote::at(url).into())).await;
+    let before = stage.only().await.expect("a repository");
+    let packs = stage.mirror(id).join("objects/pack");
+    for entry in fs::read_dir(&packs).expect("packs") {
+        fs::remove_file(entry.expect("a pack").path()).expect("it can be removed");
+    }
+    let parent = stage.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
+    stage.repository.commit("refs/heads/main", "SHOP-1 more", &[&parent]).expect("a commit");
+    soon("it is indexed again", || async {
+        stage
+            .only()
+            .await
+            .is_some_and(|row| row.state == RepositoryState::Indexed && row.indexed_at > before.indexed_at)
+    })
+    .await;
+    let whole = Repository { path: stage.mirror(id) };
+    let [here, there] = [&whole, &stage.repository].map(|repository| {
+        let tip = stage.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
+        repository.git_line(&["rev-list", tip.trim()]).expect("its history")
+    });
+    assert_eq!(here, there, "every commit is there again");
+    let after = stage.only().await.expect("a repository");
+    assert_eq!(after.number, before.number, "it is the same repository, and nothing was recorded twice");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_copy_is_fetched_anew_by_git() {
+    a_damaged_copy_is_fetched_anew(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_copy_is_fetched_anew_in_process() {
+    a_damaged_copy_is_fetched_anew(false).await;
+}
