@@ -28,6 +28,7 @@ fn operations() -> Vec<Operation> {
                 .replace("{sha}", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
                 .replace("{key}", "ABC-1")
                 .replace("{type}", "integration")
+                .replace("{sha}", "0123456789abcdef0123456789abcdef01234567")
                 .replace("{name}", "nothing");
             assert!(!path.contains('{'), "{path}");
             all.push(Operation {

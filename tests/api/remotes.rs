@@ -1,6 +1,6 @@
 //! Repositories of a git server from their adding to their removal, and what becomes of their credentials.
 
-use keytrail_test_support::web_server::{Door, Shown, WebServer};
+use keytrail_test_support::web_server::{Door, ForwardProxy, Shown, WebServer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -178,6 +178,21 @@ async fn a_proxy_has_a_credential_of_its_own(server: Server) {
     server.look_behind().await;
 }
 
+async fn a_repository_is_read_through_a_proxy_that_wants_to_know_who_asks(server: Server) {
+    let web = served(&server, &["SHOP-1 begins"]);
+    let proxy = ForwardProxy::start();
+    let login = json!({ "user": ForwardProxy::USER, "password": ForwardProxy::PASSWORD });
+    let connection = json!({
+        "kind": "git", "url": web.tls_url_at(Shown::Good, Door::Private, "shop.git"), "credential": credential(),
+        "trust": { "kind": "authority", "pem": &*web.ca_pem() },
+        "proxy": { "url": proxy.url(), "credential": login },
+    });
+    let added = server.connect("shop", connection).await.with(StatusCode::CREATED);
+    assert_eq!(server.sealed().await, ["credential", "proxy_credential"]);
+    is_indexed(&server, &added.id()).await;
+    server.look_behind().await;
+}
+
 async fn what_stands_before_the_at_sign_is_taken_out_and_sealed(server: Server) {
     let web = served(&server, &["SHOP-1 begins"]);
     let private = web.url_at(Door::Private, "shop.git");
@@ -255,6 +270,7 @@ on_both_engines!(
     a_credential_stays_with_its_server_and_goes_nowhere_else,
     what_failed_is_looked_at_again_when_its_connection_changes,
     a_proxy_has_a_credential_of_its_own,
+    a_repository_is_read_through_a_proxy_that_wants_to_know_who_asks,
     what_stands_before_the_at_sign_is_taken_out_and_sealed,
     adding_again_with_the_same_key_seals_once,
     changes_at_the_same_time_leave_the_secret_that_is_named,

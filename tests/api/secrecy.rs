@@ -45,6 +45,16 @@ fn is_clean(what: &str, bytes: &[u8]) {
     }
 }
 
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    let pair = STANDARD.encode(format!("{}:{}", WebServer::USER, WebServer::PASSWORD));
+    for text in [WebServer::PASSWORD, "https://alice:p%40ss%20w0rd@git.example/", &format!("Basic {pair}")] {
+        let found = std::panic::catch_unwind(|| is_clean("a text", format!("before {text} after").as_bytes()));
+        assert!(found.is_err(), "{text}");
+    }
+    is_clean("a text", b"nothing to see");
+}
+
 /// Looks into every file below a folder; how many there are.
 fn files_are_clean(folder: &Path) -> usize {
     let mut seen = 0;

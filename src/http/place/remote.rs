@@ -19,7 +19,7 @@ use super::{
 use crate::{
     git::remote::AddressPolicy,
     http::error::{ApiError, Code, sentence},
-    secrets::HttpLogin,
+    secrets::{HttpLogin, Secret},
 };
 
 /// One repository of a git server.
@@ -28,8 +28,8 @@ use crate::{
 pub(in crate::http) struct Remote {
     /// Its address: `https://`, or `http://` and `git://` where an administrator switched them on. A user and a password
     /// in it are taken out and sealed.
-    #[schema(example = "https://git.example.com/shop/api.git")]
-    url: String,
+    #[schema(value_type = String, example = "https://git.example.com/shop/api.git")]
+    url: Secret<String>,
     /// As whom to ask. Left out of a change it stays what it is as long as scheme, host and port do, and is forgotten
     /// otherwise; `null` takes it away.
     #[serde(default)]
@@ -52,8 +52,8 @@ pub(in crate::http) struct Remote {
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Proxy {
     /// `http://host:port`
-    #[schema(example = "http://proxy.example.com:3128")]
-    url: String,
+    #[schema(value_type = String, example = "http://proxy.example.com:3128")]
+    url: Secret<String>,
     /// As whom to ask it. Left out of a change it stays what it is as long as the address does; `null` takes it away.
     #[serde(default)]
     #[schema(value_type = Option<Credential>)]
@@ -69,7 +69,7 @@ pub(super) struct Checked {
 
 impl Remote {
     pub(super) fn checked(&self, policy: &AddressPolicy) -> Result<Checked, ApiError> {
-        let parsed = RemoteUrl::parse(&self.url).map_err(|bad| bad_url(Code::UrlInvalid, bad))?;
+        let parsed = RemoteUrl::parse(self.url.expose()).map_err(|bad| bad_url(Code::UrlInvalid, bad))?;
         let url = parsed.url;
         url.allowed(AllowedSchemes { http: policy.allow_http, git: policy.allow_git_scheme })
             .map_err(|refused| ApiError::new(Code::UrlNotAllowed, sentence(&refused.to_string())))?;
@@ -109,7 +109,7 @@ impl Remote {
 
 impl Proxy {
     fn checked(&self, policy: &AddressPolicy) -> Result<(ProxyUrl, Wish), ApiError> {
-        let (url, embedded) = ProxyUrl::parse(&self.url).map_err(|bad| match bad {
+        let (url, embedded) = ProxyUrl::parse(self.url.expose()).map_err(|bad| match bad {
             BadUrl::UnknownScheme => {
                 let detail = "The address of a proxy is written http://host:port; other kinds of proxies are not used.";
                 ApiError::new(Code::ProxyInvalid, detail).with("reason", bad.code())
