@@ -8,6 +8,7 @@ mod changed;
 mod codes;
 mod conditions;
 mod cursor;
+mod doctor;
 mod edge;
 mod error;
 mod events;
