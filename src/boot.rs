@@ -151,6 +151,7 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
             quota_bytes: git.quota_bytes,
             free_bytes: git.free_bytes,
         },
+        diff_cache_bytes: git.diff_cache_bytes,
         shortest_poll: seconds(git.shortest_poll_seconds),
         longest_poll: seconds(git.longest_poll_seconds),
         upkeep: seconds(git.upkeep_seconds.max(1)),

@@ -118,6 +118,8 @@ pub struct Git {
     pub quota_bytes: u64,
     /// Bytes that fetches leave free on the disk of the data folder.
     pub free_bytes: u64,
+    /// Bytes of folders and files that are kept because somebody looked at what a commit changed.
+    pub diff_cache_bytes: u64,
     /// Seconds without any progress after which a remote counts as silent.
     pub silence_seconds: u64,
     /// Seconds between two looks at a busy repository.
@@ -140,6 +142,7 @@ impl Default for Git {
             allow_git_protocol: false,
             quota_bytes: 20_000_000_000,
             free_bytes: 1_000_000_000,
+            diff_cache_bytes: 536_870_912,
             silence_seconds: 120,
             shortest_poll_seconds: 60,
             longest_poll_seconds: 3_600,

@@ -14,8 +14,8 @@ use serde_json::json;
 use super::{
     CliError,
     client::{Client, with_client},
-    integration::{absolute, connection},
     output,
+    place::{absolute, in_place},
 };
 use crate::config::{self, Config};
 
@@ -142,7 +142,7 @@ async fn index(client: &Client, path: &Path, started: Instant) -> Result<Summary
 /// Adds the place as an integration unless it is one, and asks for a run unless one is under way. The repository and
 /// the run.
 async fn request(client: &Client, path: &Path) -> Result<(String, String), CliError> {
-    let connection = connection(path)?;
+    let connection = in_place(path)?;
     let text = path.to_string_lossy();
     let mut added =
         client.post("/api/v1/integrations", &json!({ "name": short(path), "connection": connection })).await;
@@ -156,7 +156,7 @@ async fn request(client: &Client, path: &Path) -> Result<(String, String), CliEr
         // It is there: look at it again.
         Err(CliError::Problem { code, .. }) if code == "connection_taken" => {
             let canonical = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            let query = [("location", canonical.to_string_lossy().into_owned())];
+            let query = [("location", canonical.to_string_lossy().into_owned()), ("kind", "path".to_owned())];
             let found: Vec<Integration> = client.list("/api/v1/integrations", &query, 1).await?;
             let gone = || CliError::Failed("the integration of this repository was removed just now; try again".into());
             (found.into_iter().next().ok_or_else(gone)?, false)

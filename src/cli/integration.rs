@@ -1,9 +1,6 @@
 //! `keytrail integration`
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -12,15 +9,16 @@ use super::{
     CliError,
     client::{Client, with_client},
     output,
+    place::Place,
 };
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Integration {
-    /// Connect a repository of this machine
+    /// Connect a repository of this machine or of a git server, or a folder of repositories
     Add {
-        /// The repository
-        path: PathBuf,
+        #[command(flatten)]
+        place: Box<Place>,
         /// What people call it
         #[arg(long)]
         name: String,
@@ -43,12 +41,13 @@ pub(super) enum Integration {
         /// The new name
         name: String,
     },
-    /// Connect it to another repository; what was found in the one before is forgotten
+    /// Connect it to another place, or to the same in another way; what was found in repositories that it does not see
+    /// any more is forgotten. The password stays as long as scheme, host and port do
     Move {
         /// Its id
         id: uuid::Uuid,
-        /// The other repository
-        path: PathBuf,
+        #[command(flatten)]
+        place: Box<Place>,
     },
     /// Stop looking for anything new
     Pause {
@@ -79,8 +78,8 @@ impl Integration {
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         let at = |id: &uuid::Uuid| format!("/api/v1/integrations/{id}");
         match self {
-            Self::Add { path, name } => {
-                let body = json!({ "name": name, "connection": connection(&absolute(&path)?)? });
+            Self::Add { place, name } => {
+                let body = json!({ "name": name, "connection": place.connection()? });
                 output::json(&client.post::<Value>("/api/v1/integrations", &body).await?)
             }
             Self::List { json } => {
@@ -101,8 +100,8 @@ impl Integration {
                 let body = json!({ "name": name });
                 output::json(&client.put::<Value>(&format!("{}/name", at(&id)), &body).await?)
             }
-            Self::Move { id, path } => {
-                let body = json!({ "connection": connection(&absolute(&path)?)? });
+            Self::Move { id, place } => {
+                let body = json!({ "connection": place.connection()? });
                 output::json(&client.put::<Value>(&format!("{}/connection", at(&id)), &body).await?)
             }
             Self::Pause { id } => output::json(&client.post::<Value>(&format!("{}/pause", at(&id)), &json!({})).await?),
@@ -112,7 +111,7 @@ impl Integration {
             Self::Remove { id, keep_mirrors } => {
                 let mirrors = if keep_mirrors { "kept" } else { "deleted" };
                 client.delete(&format!("{}?mirrors={mirrors}", at(&id))).await?;
-                output::print("removed; its repositories are forgotten, their folders were not touched");
+                output::print("removed; its repositories and passwords are forgotten, their folders were not touched");
                 if keep_mirrors {
                     output::print("their copies are kept; `keytrail doctor` says where");
                 }
@@ -120,15 +119,4 @@ impl Integration {
             }
         }
     }
-}
-
-/// The path from the root on; the server has another working folder.
-pub(super) fn absolute(path: &Path) -> Result<PathBuf, CliError> {
-    std::path::absolute(path).map_err(|error| CliError::Input(format!("{}: {error}", path.display())))
-}
-
-/// The place as the API takes it.
-pub(super) fn connection(path: &Path) -> Result<Value, CliError> {
-    let text = path.to_str().ok_or_else(|| CliError::Input("the path is not UTF-8; rename the folder".into()))?;
-    Ok(json!({ "kind": "path", "path": text }))
 }

@@ -2,6 +2,7 @@
 //! folder, or starts one for itself on the loopback address for as long as it takes.
 
 mod client;
+mod commit;
 mod doctor;
 mod error;
 mod events;
@@ -10,6 +11,7 @@ mod integration;
 mod issue;
 mod migrate;
 mod output;
+mod place;
 mod repository;
 mod run;
 mod serve;
@@ -60,6 +62,9 @@ enum Command {
     /// Ask which commits and branches belong to an issue
     #[command(subcommand)]
     Issue(issue::Issue),
+    /// What a commit changed
+    #[command(subcommand)]
+    Commit(commit::Commit),
     /// What happened, by whom, when, why
     Events(events::Events),
     /// Connections to git services and folders
@@ -125,6 +130,7 @@ impl Cli {
                 Command::Serve(command) => command.run(config).await,
                 Command::Index(command) => command.run(&config).await,
                 Command::Issue(command) => command.run(&config).await,
+                Command::Commit(command) => command.run(&config).await,
                 Command::Events(command) => command.run(&config).await,
                 Command::Integration(command) => command.run(&config).await,
                 Command::Repository(command) => command.run(&config).await,

@@ -4,11 +4,13 @@
 //! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
 
 mod commit_object;
+pub mod diff;
 mod error;
 pub mod folder_scan;
 mod graph;
 mod message;
 pub mod mirror;
+pub mod object_cache;
 mod opened;
 mod refs;
 pub mod remote;

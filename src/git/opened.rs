@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use gix::objs::{Exists as _, Find as _, Kind};
+use gix::objs::{Exists as _, Find as _, FindHeader as _, Kind};
 use keytrail_domain::index_run::batch::CommitSha;
 
 use super::{
@@ -154,6 +154,19 @@ impl ObjectReader {
         let Some(again) = self.place.open_again() else { return false };
         self.objects = again;
         self.objects.exists(&id)
+    }
+
+    /// The object's size in bytes, without reading it; `None` when it is not there.
+    pub(super) fn size(&mut self, sha: CommitSha) -> Result<Option<u64>, GitError> {
+        let id = gix::ObjectId::from(sha.0);
+        if let Ok(Some(found)) = self.objects.try_header(&id) {
+            return Ok(Some(found.size));
+        }
+        if let Some(again) = self.place.open_again() {
+            self.objects = again;
+        }
+        let found = self.objects.try_header(&id).map_err(|error| unreadable(sha, error))?;
+        Ok(found.map(|found| found.size))
     }
 
     /// How many objects were read.

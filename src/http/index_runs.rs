@@ -122,7 +122,7 @@ impl Shown {
                 refs: row.counts.refs,
                 bounded: row.counts.bounded,
             },
-            failure: row.failure.map(|(code, text)| Failure { code, text }),
+            failure: row.failure.map(Failure::of),
             progress: None,
             version: row.version,
             position: row.position,

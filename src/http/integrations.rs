@@ -1,88 +1,50 @@
 //! Integrations: added, read, changed, removed.
 
+mod indexing;
+mod shown;
+
 use actix_web::{
     HttpResponse, delete, get, post, put,
     web::{Data, Path, Query},
 };
 use keytrail_domain::{
+    aggregate::Refusal as _,
     claim::{Claim, ClaimScope},
     id::IntegrationId,
-    integration::{Command, Integration as Aggregate, IntegrationName, MirrorsAfter},
-    recorded::Sequence,
+    integration::{Command, Error as Refused, Integration as Aggregate, IntegrationName, MirrorsAfter},
+    recorded::StreamId,
     service::Connection,
-    timestamp::Timestamp,
 };
-use keytrail_projections::integration_list::{self, Integration as Row, IntegrationState};
-use serde::{Deserialize, Serialize};
+use keytrail_projections::{
+    integration_list::{self, Integration as Row, IntegrationState},
+    repository_list,
+};
+use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub(super) use self::shown::Shown;
 use super::{
     Api,
     auth::{Admin, Viewer},
-    changed::{Telling, Versioned, tell_one},
+    changed::{Telling, tell_one},
     conditions::IfMatch,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
     input::Input,
-    place::{self, Place},
+    place::{self, Asked, Checked, Place},
     words,
 };
 use crate::{
     app::{Context, DispatchError},
     ids,
+    secrets::{Owner, Vault},
+    store::Statement,
 };
 
-/// An integration: one connection to a git service or folder.
-#[derive(Serialize, ToSchema)]
-#[schema(as = Integration)]
-pub(super) struct Shown {
-    /// Which.
-    id: Uuid,
-    /// Its name; unique among integrations that were not removed, whatever the case of letters.
-    name: String,
-    /// The kind of its connection.
-    #[schema(example = "path")]
-    kind: String,
-    /// Where it connects to.
-    location: String,
-    /// Where it is in its life.
-    #[schema(schema_with = words::integration_state)]
-    state: IntegrationState,
-    /// Since when it is in that state.
-    #[schema(value_type = String, format = DateTime)]
-    since: Timestamp,
-    /// When it was added.
-    #[schema(value_type = String, format = DateTime)]
-    added_at: Timestamp,
-    /// Its version, which is its ETag, too.
-    version: i64,
-    /// The position of its last change.
-    position: i64,
-}
-
-impl Shown {
-    pub(super) fn of(row: Row) -> Self {
-        Self {
-            id: row.id.0,
-            name: row.name,
-            kind: row.kind,
-            location: row.location,
-            state: row.state,
-            since: row.since,
-            added_at: row.added_at,
-            version: row.version,
-            position: row.position,
-        }
-    }
-}
-
-impl Versioned for Shown {
-    fn version(&self) -> Sequence {
-        self.version
-    }
-}
+/// How often a change is prepared again after somebody else was faster.
+const TRIES: u32 = 5;
 
 /// An integration that is to be added.
 #[derive(Deserialize, ToSchema)]
@@ -120,7 +82,7 @@ pub(super) struct ListQuery {
     state: Option<IntegrationState>,
     /// Only those of this kind of service, for example `path`.
     kind: Option<String>,
-    /// Only the one that was not removed and connects to this place, as `location` shows it.
+    /// Only those that were not removed and connect to this place: a path, or a URL, however it is written.
     location: Option<String>,
     /// `next` of the page before.
     cursor: Option<String>,
@@ -167,9 +129,9 @@ pub(super) async fn list_integrations(
             let read = integration_list::page(query.state, query.kind.as_deref(), after, limit + 1);
             api.read(query.min_position, read).await?
         }
-        // At most one.
+        // At most two.
         Some(location) => {
-            let read = integration_list::by_place(&Connection::path(location.clone()));
+            let read = integration_list::at_location(location);
             let mut rows = api.read(query.min_position, read).await?;
             rows.retain(|row| query.state.is_none_or(|state| row.state == state));
             rows.retain(|row| query.kind.as_ref().is_none_or(|kind| row.kind == *kind));
@@ -180,7 +142,7 @@ pub(super) async fn list_integrations(
     page.answer()
 }
 
-/// Connects a repository; its commits are indexed at once.
+/// Connects a repository or a folder of them; their commits are indexed at once.
 #[utoipa::path(tag = "integrations", operation_id = "AddIntegration", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
     request_body = NewIntegration,
@@ -197,9 +159,12 @@ pub(super) async fn add_integration(
         Some(committed) => committed,
         None => {
             let name = name(&body.value.name)?;
-            let connection = place::checked(&api, &admin, body.value.connection).await?;
+            // The secrets belong to it, so it has its id before it is there.
+            let id = ids::new_id();
+            let asked = Asked { caller: &admin, integration: id, before: None };
+            let Checked { connection, companions } = place::checked(&api, asked, &body.value.connection).await?;
             let command = Command::Add { name: name.clone(), connection: connection.clone() };
-            match api.app.dispatch::<Aggregate>(ids::new_id(), command, context, Vec::new()).await {
+            match api.app.dispatch::<Aggregate>(id, command, context, companions).await {
                 Ok(committed) => committed,
                 Err(error) => return Err(naming_the_holder(&api, Some(&name), Some(&connection), error).await),
             }
@@ -247,9 +212,10 @@ pub(super) async fn get_integration(
     id: Path<Uuid>,
     query: Query<OneQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let read = || integration_list::by_id(IntegrationId(*id));
-    let row = api.one(query.min_position, read, Code::IntegrationUnknown).await?;
-    Ok(tell_one(&Shown::of(row)))
+    let id = IntegrationId(*id);
+    let row = api.one(query.min_position, || integration_list::by_id(id), Code::IntegrationUnknown).await?;
+    let found = api.app.read(repository_list::indexing(id)).await?.into_iter().next().unwrap_or_default();
+    Ok(tell_one(&Shown::of(row).with(&found, api.app.clock.now())))
 }
 
 /// Calls it something else.
@@ -268,7 +234,7 @@ pub(super) async fn rename_integration(
     change(&api, *id, Command::Rename { name: name(&body.value.name)? }, context).await
 }
 
-/// Connects it to another place; repositories of the old place are forgotten.
+/// Connects it to another place, or to the same in another way; repositories that are not seen any more are forgotten.
 #[utoipa::path(tag = "integrations", operation_id = "ChangeConnection", security(("bearer" = ["admin"])),
     params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")), request_body = NewConnection,
     responses((status = 200, description = "It is connected there.", body = Shown)))]
@@ -280,9 +246,31 @@ pub(super) async fn change_connection(
     if_match: IfMatch,
     body: Input<NewConnection>,
 ) -> Result<HttpResponse, ApiError> {
-    let context = admin.context(None, if_match.required()?);
-    let connection = place::checked(&api, &admin, body.value.connection).await?;
-    change(&api, *id, Command::ChangeConnection { connection }, context).await
+    let seen = if_match.required()?;
+    for _ in 0..TRIES {
+        let stream = StreamId::new("integration", *id);
+        let (state, version) = api.app.load::<Aggregate>(stream).await?;
+        let before = match &state {
+            Aggregate::Active { connection, .. } | Aggregate::Paused { connection, .. } => connection,
+            Aggregate::Absent => return Err(refused(Refused::Unknown)),
+            Aggregate::Removed { .. } => return Err(refused(Refused::Removed)),
+        };
+        let asked = Asked { caller: &admin, integration: *id, before: Some(before) };
+        let Checked { connection, companions } = place::checked(&api, asked, &body.value.connection).await?;
+        // What is kept and what is forgotten holds for this version only.
+        let context = admin.context(None, Some(seen.unwrap_or(version)));
+        let command = Command::ChangeConnection { connection: connection.clone() };
+        return match api.app.dispatch::<Aggregate>(*id, command, context, companions).await {
+            Ok(committed) => {
+                look_again(&api, IntegrationId(*id), &connection).await;
+                let read = integration_list::by_id(IntegrationId(*id));
+                Ok(api.changed(committed, Telling::changed(), read, Shown::of).await)
+            }
+            Err(DispatchError::Stale { .. }) if seen.is_none() => continue,
+            Err(error) => Err(naming_the_holder(&api, None, Some(&connection), error).await),
+        };
+    }
+    Err(DispatchError::Busy.into())
 }
 
 /// Stops looking for anything new.
@@ -332,20 +320,46 @@ pub(super) async fn remove_integration(
     query: Query<RemoveQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let context = admin.context(None, if_match.required()?);
-    change(&api, *id, Command::Remove { mirrors: query.mirrors }, context).await
+    let companions = vec![Vault::forget_all_of(Owner::new("integration", *id))];
+    change_with(&api, *id, Command::Remove { mirrors: query.mirrors }, context, companions).await
 }
 
 async fn change(api: &Api, id: Uuid, command: Command, context: Context) -> Result<HttpResponse, ApiError> {
-    let (name, connection) = match &command {
-        Command::Rename { name } => (Some(name.clone()), None),
-        Command::ChangeConnection { connection } => (None, Some(connection.clone())),
-        _ => (None, None),
+    change_with(api, id, command, context, Vec::new()).await
+}
+
+async fn change_with(
+    api: &Api,
+    id: Uuid,
+    command: Command,
+    context: Context,
+    companions: Vec<Statement>,
+) -> Result<HttpResponse, ApiError> {
+    let name = match &command {
+        Command::Rename { name } => Some(name.clone()),
+        _ => None,
     };
-    let committed = match api.app.dispatch::<Aggregate>(id, command, context, Vec::new()).await {
+    let committed = match api.app.dispatch::<Aggregate>(id, command, context, companions).await {
         Ok(committed) => committed,
-        Err(error) => return Err(naming_the_holder(api, name.as_ref(), connection.as_ref(), error).await),
+        Err(error) => return Err(naming_the_holder(api, name.as_ref(), None, error).await),
     };
     Ok(api.changed(committed, Telling::changed(), integration_list::by_id(IntegrationId(id)), Shown::of).await)
+}
+
+/// What could not be reached may be reachable now: nobody should wait for the next poll to see that. The repositories of a
+/// folder are looked for again anyway.
+async fn look_again(api: &Api, id: IntegrationId, connection: &Connection) {
+    if matches!(connection, Connection::Folder { .. }) {
+        return;
+    }
+    match api.app.read(repository_list::page(Some(id), None, None, 100)).await {
+        Ok(rows) => rows.iter().for_each(|row| api.app.jobs.look_now(row.repository.id)),
+        Err(error) => tracing::debug!(%error, "a changed connection is looked at with the next poll"),
+    }
+}
+
+fn refused(refusal: Refused) -> ApiError {
+    DispatchError::Refused { code: refusal.code(), text: refusal.to_string() }.into()
 }
 
 fn name(text: &str) -> Result<IntegrationName, ApiError> {

@@ -6,6 +6,7 @@
 mod auth;
 mod changed;
 mod codes;
+mod commits;
 mod conditions;
 mod cursor;
 mod doctor;
@@ -20,6 +21,7 @@ mod integrations;
 mod issues;
 mod place;
 mod projects;
+mod remedies;
 mod repositories;
 mod routes;
 pub mod spec;

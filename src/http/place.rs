@@ -1,131 +1,152 @@
-//! The place that a caller wants to connect: a path of the server's own disk. Over HTTP only what lies below a configured
-//! root may be added, and nothing is given away of what lies elsewhere.
+//! The place that a caller wants to connect: a repository or a folder of the server's own disk, or a repository of a git
+//! server. Called by the routes of integrations; what comes out is checked, and its credentials are sealed.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod credential;
+mod local;
+mod refs;
+mod remote;
+mod shown;
+mod trust;
 
-use keytrail_domain::service::Connection;
+use keytrail_domain::service::{self, Connection};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
+pub(super) use self::shown::ShownPlace;
+use self::{local::Wanted, refs::Refs, remote::Remote};
 use super::{
     Api,
     auth::Caller,
-    error::{ApiError, Code, sentence},
+    error::{ApiError, Code},
 };
-use crate::git::{GitError, transport};
+use crate::{
+    secrets::{HttpLogin, Owner, Vault},
+    store::Statement,
+};
 
-/// What a caller wants to connect to, or what is connected.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+/// What a caller wants to connect to.
+#[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Place {
-    /// One repository on the server's own disk, read in place.
+    /// One repository on the server's own disk.
     Path {
         /// Absolute: a working tree, its `.git`, or a bare repository.
         #[schema(example = "/srv/git/shop.git")]
         path: String,
+        /// How it is read; where it lies when nothing is said.
+        #[serde(default)]
+        reading: Reading,
+        /// Which refs are looked at.
+        #[serde(default)]
+        refs: Refs,
     },
+    /// The repositories below a folder of the server's own disk, as they come and go.
+    Folder {
+        /// Absolute. There need be no repository in it yet.
+        #[schema(example = "/srv/git")]
+        path: String,
+        /// How many folders deep they are looked for: 1 to 5, 1 when nothing is said.
+        #[serde(default = "right_below")]
+        #[schema(minimum = 1, maximum = 5, default = 1)]
+        depth: u8,
+        /// How they are read; where they lie when nothing is said.
+        #[serde(default)]
+        reading: Reading,
+        /// Which refs are looked at.
+        #[serde(default)]
+        refs: Refs,
+    },
+    /// One repository of a git server.
+    Git(Remote),
 }
 
-/// The longest path that Linux takes.
-const MOST_BYTES: usize = 4096;
-
-/// The place with links resolved, when there is a repository that this server can index and this caller may add.
-pub(super) async fn checked(api: &Api, caller: &Caller, place: Place) -> Result<Connection, ApiError> {
-    let Place::Path { path } = place;
-    if path.chars().any(char::is_control) || path.len() > MOST_BYTES {
-        let detail = "A path has at most 4096 bytes and no control characters.";
-        return Err(ApiError::new(Code::PathInvalid, detail));
-    }
-    if !path.starts_with('/') {
-        return Err(ApiError::new(Code::PathRelative, "Give the whole path, from / on."));
-    }
-    let (roots, local) = (api.app.jobs.git.roots.clone(), caller.is_local());
-    let checked = tokio::task::spawn_blocking(move || check(Path::new(&path), &roots, local)).await;
-    let path = checked.map_err(|error| ApiError::internal(&error))??;
-    let path = path.into_os_string().into_string().map_err(|_| {
-        ApiError::new(Code::PathInvalid, "With its links resolved the path is not UTF-8. Rename its folders.")
-    })?;
-    Ok(Connection::path(path))
+/// How a repository of the server's own disk is read.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Reading {
+    /// Where it lies; nothing is copied and nothing written to it.
+    #[default]
+    InPlace,
+    /// From a copy that is fetched: its owner may rewrite and repack it at any time.
+    Mirrored,
 }
 
-/// Who is on this machine may add what lies anywhere; what lies below a root must not lead out of it for them, either:
-/// it is held to that whenever it is read.
-fn check(path: &Path, roots: &Arc<[PathBuf]>, local: bool) -> Result<PathBuf, ApiError> {
-    let real = match fs::canonicalize(path) {
-        Ok(real) if !local && !is_below(&real, roots) => return Err(outside(roots)),
-        Ok(real) => real,
-        Err(error) if !local && !may_be_told(path, roots) => {
-            tracing::debug!(%error, "a path outside the roots was asked for");
-            return Err(outside(roots));
+const fn right_below() -> u8 {
+    1
+}
+
+impl From<Reading> for service::Reading {
+    fn from(reading: Reading) -> Self {
+        match reading {
+            Reading::InPlace => Self::InPlace,
+            Reading::Mirrored => Self::Mirrored,
         }
-        Err(error) => return Err(not_there(&error)),
-    };
-    if let Err(error) = fs::read_dir(&real)
-        && error.kind() == io::ErrorKind::PermissionDenied
-    {
-        return Err(not_there(&error));
-    }
-    // What makes the repository may lie elsewhere than its working tree.
-    match transport::Connection::local(real.clone(), roots).open() {
-        Ok(_) => Ok(real),
-        Err(GitError::OutsideRoots { .. }) if !local => Err(outside(roots)),
-        Err(error) => Err(refused(&error)),
     }
 }
 
-fn is_below(real: &Path, roots: &[PathBuf]) -> bool {
-    roots.iter().filter_map(|root| fs::canonicalize(root).ok()).any(|root| real.starts_with(root))
-}
-
-/// Whether a caller may learn that there is nothing at a path: the deepest part of it that is there lies below a root,
-/// and the next part is no link, which could point anywhere.
-fn may_be_told(path: &Path, roots: &[PathBuf]) -> bool {
-    let plain = path.components().all(|part| !matches!(part, std::path::Component::ParentDir));
-    let mut missing = path;
-    for ancestor in path.ancestors().skip(1) {
-        if let Ok(real) = fs::canonicalize(ancestor) {
-            let link = fs::symlink_metadata(missing).is_ok_and(|found| found.file_type().is_symlink());
-            return plain && !link && is_below(&real, roots);
+impl From<service::Reading> for Reading {
+    fn from(reading: service::Reading) -> Self {
+        match reading {
+            service::Reading::InPlace => Self::InPlace,
+            service::Reading::Mirrored => Self::Mirrored,
         }
-        missing = ancestor;
     }
-    false
 }
 
-/// The same words whether there is something at the path or not.
-fn outside(roots: &[PathBuf]) -> ApiError {
-    let detail = if roots.is_empty() {
-        "No folder may be added over HTTP. Set `roots` in the section [git] of the configuration, or add the path with \
-         the command line on the server."
-    } else {
-        "Only what lies below the configured roots may be added over HTTP. Use such a path, add its root to `roots` in \
-         the section [git] of the configuration, or use the command line on the server."
-    };
-    ApiError::new(Code::PathOutsideRoots, detail)
+/// A place that was looked at.
+pub(super) struct Checked {
+    /// How it is connected to.
+    pub(super) connection: Connection,
+    /// What must become durable with the event that names it: secrets that are new, and the end of those that were
+    /// named before and are not any more.
+    pub(super) companions: Vec<Statement>,
 }
 
-fn not_there(error: &io::Error) -> ApiError {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            let detail = "Let the server's user read the folder and enter those above it, then try again.";
-            ApiError::new(Code::PathUnreadable, detail)
+/// Who is connecting to what.
+pub(super) struct Asked<'a> {
+    /// Who.
+    pub(super) caller: &'a Caller,
+    /// The integration, to which the secrets belong.
+    pub(super) integration: Uuid,
+    /// What it is connected to now, if it is.
+    pub(super) before: Option<&'a Connection>,
+}
+
+/// The place in the words of the domain, when it can be connected to and this caller may.
+pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Result<Checked, ApiError> {
+    let Asked { caller, integration, before } = asked;
+    let mut companions = Vec::new();
+    let connection = match place {
+        Place::Path { path, reading, refs } => Connection::Path {
+            refs: refs.checked()?,
+            path: local::checked(api, caller, path, Wanted::Repository).await?,
+            reading: (*reading).into(),
+        },
+        Place::Folder { path, depth, reading, refs } => {
+            if !(1..=Connection::MOST_DEPTH).contains(depth) {
+                let detail = format!("`depth` is 1 to {}: how many folders deep to look.", Connection::MOST_DEPTH);
+                return Err(ApiError::new(Code::DepthInvalid, detail));
+            }
+            Connection::Folder {
+                refs: refs.checked()?,
+                path: local::checked(api, caller, path, Wanted::Folder).await?,
+                depth: *depth,
+                reading: (*reading).into(),
+            }
         }
-        _ => ApiError::new(Code::PathNotFound, "Check its spelling on the machine that the server runs on."),
-    }
-}
-
-fn refused(error: &GitError) -> ApiError {
-    let Some(code) = error.failure_code() else {
-        return ApiError::new(Code::Busy, "The server is stopping. Try again.").retry_after(5);
+        Place::Git(remote) => {
+            let (owner, now) = (Owner::new("integration", integration), api.app.clock.now());
+            let seal = |field: &'static str, login: &HttpLogin| {
+                let (secret, row) = api.app.vault.seal(owner, field, &login.write(), now);
+                companions.push(row.into_statement());
+                secret
+            };
+            remote.checked(&api.app.jobs.git.addresses)?.sealed(before, seal)
+        }
     };
-    let word = serde_json::to_value(code).ok();
-    let code = word.as_ref().and_then(serde_json::Value::as_str).and_then(Code::parse);
-    match code {
-        Some(code) if code != Code::Internal => ApiError::new(code, sentence(&error.to_string())),
-        _ => ApiError::internal(error),
-    }
+    let named = connection.secrets();
+    let gone = before.map(Connection::secrets).unwrap_or_default().into_iter().filter(|known| !named.contains(known));
+    companions.extend(gone.map(Vault::forget));
+    Ok(Checked { connection, companions })
 }

@@ -1,4 +1,4 @@
-//! Repositories: read, and asked to be indexed.
+//! Repositories: read, looked at, and asked to be indexed.
 
 use actix_web::{
     HttpResponse, get, post,
@@ -13,7 +13,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::{
     index_runs, integration_list,
-    repository_list::{self, Listed, RepositoryState},
+    repository_list::{self, Filter, Listed, RepositoryState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -25,10 +25,12 @@ use super::{
     changed::{Telling, Versioned, tell_one},
     conditions::unknown,
     cursor::{List, Page, limit},
-    error::{ApiError, Code},
+    error::{ApiError, Code, sentence},
     idempotency::IdempotencyKey,
     index_runs::Shown as ShownRun,
     integrations::OneQuery,
+    place::Reading,
+    remedies::remedy,
     words,
 };
 use crate::{app::DispatchError, ids};
@@ -47,6 +49,8 @@ pub(super) struct Shown {
     kind: String,
     /// Where it is read from.
     location: String,
+    /// How it is read: where it lies, or from a copy that is fetched.
+    reading: Reading,
     /// Where it is in its life.
     #[schema(schema_with = words::repository_state)]
     state: RepositoryState,
@@ -57,6 +61,8 @@ pub(super) struct Shown {
     last_run: Option<Uuid>,
     /// Why a run failed; gone once a run completes.
     failure: Option<Failure>,
+    /// Why looking whether anything is new fails; gone once it works.
+    trouble: Option<Trouble>,
     /// When a run last completed.
     #[schema(value_type = Option<String>, format = DateTime)]
     indexed_at: Option<Timestamp>,
@@ -75,24 +81,54 @@ pub(super) struct Shown {
 pub(super) struct Failure {
     /// For machines; a closed list.
     #[schema(value_type = String)]
-    pub(super) code: FailureCode,
+    code: FailureCode,
     /// For people: what happened and what to do.
-    pub(super) text: String,
+    text: String,
+    /// What the server does next, and what a person can do.
+    next: &'static str,
+}
+
+impl Failure {
+    pub(super) fn of((code, text): (FailureCode, String)) -> Self {
+        Self { code, text, next: remedy(code) }
+    }
+}
+
+/// Why looking at a repository fails.
+#[derive(Serialize, ToSchema)]
+struct Trouble {
+    /// For machines; a closed list.
+    #[schema(value_type = String)]
+    code: FailureCode,
+    /// For people: what happened.
+    sentence: String,
+    /// Since when looking fails, for whatever reasons.
+    #[schema(value_type = String, format = DateTime)]
+    since: Timestamp,
+    /// What the server does next, and what a person can do.
+    next: &'static str,
 }
 
 impl Shown {
     fn of(listed: Listed) -> Self {
-        let Listed { repository: row, commits, keyed } = listed;
+        let Listed { repository: row, commits, keyed, mirrored } = listed;
         Self {
             id: row.id.0,
             integration: row.integration.0,
             name: row.name,
             kind: row.kind,
             location: row.location,
+            reading: if mirrored { Reading::Mirrored } else { Reading::InPlace },
             state: row.state,
             since: row.since,
             last_run: row.last_run.map(|run| run.0),
-            failure: row.failure.map(|(code, text)| Failure { code, text }),
+            failure: row.failure.map(Failure::of),
+            trouble: row.trouble.map(|trouble| Trouble {
+                code: trouble.code,
+                sentence: sentence(&trouble.text),
+                since: trouble.since,
+                next: remedy(trouble.code),
+            }),
             indexed_at: row.indexed_at,
             commits,
             keyed,
@@ -117,6 +153,8 @@ pub(super) struct ListQuery {
     /// Only those in this state.
     #[param(schema_with = words::repository_state)]
     state: Option<RepositoryState>,
+    /// Only those that looking at fails (`true`), or only the others.
+    trouble: Option<bool>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
@@ -132,6 +170,8 @@ pub(super) struct OfIntegrationQuery {
     /// Only those in this state.
     #[param(schema_with = words::repository_state)]
     state: Option<RepositoryState>,
+    /// Only those that looking at fails (`true`), or only the others.
+    trouble: Option<bool>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
@@ -162,19 +202,21 @@ pub(super) async fn list_integration_repositories(
     id: Path<Uuid>,
     query: Query<OfIntegrationQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let OfIntegrationQuery { state, cursor, limit, min_position } = query.into_inner();
+    let OfIntegrationQuery { state, trouble, cursor, limit, min_position } = query.into_inner();
     let read = || integration_list::by_id(IntegrationId(*id));
     api.one(min_position, read, Code::IntegrationUnknown).await?;
-    list(&api, ListQuery { integration: Some(*id), state, cursor, limit, min_position }).await
+    list(&api, ListQuery { integration: Some(*id), state, trouble, cursor, limit, min_position }).await
 }
 
 async fn list(api: &Api, query: ListQuery) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
-    let filters = (query.integration, query.state);
+    let filters = (query.integration, query.state, query.trouble);
     let list = List::new("repositories", &filters);
     let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
-    let read = repository_list::page(query.integration.map(IntegrationId), query.state, after, limit + 1);
+    let filter =
+        Filter { integration: query.integration.map(IntegrationId), state: query.state, trouble: query.trouble };
+    let read = repository_list::filtered(filter, after, limit + 1);
     let rows = api.read(query.min_position, read).await?;
     let page = api.cursors.page(rows, limit, &list, now, |row| row.repository.added_position, Shown::of)?;
     page.answer()
@@ -236,18 +278,7 @@ async fn request(
         Some(committed) => committed,
         None => {
             // The run is a stream of its own; it must not be asked of a repository that nobody knows.
-            match api.app.load::<Aggregate>(StreamId::new("repository", repository.0)).await?.0 {
-                Aggregate::Known { .. } => {}
-                Aggregate::Absent => return Err(unknown(Code::RepositoryUnknown)),
-                Aggregate::Refused { .. } => {
-                    let detail = "Its row says why it cannot be indexed. Mend that; it is looked for again by itself.";
-                    return Err(ApiError::new(Code::RepositoryRefused, detail));
-                }
-                Aggregate::Forgotten => {
-                    let detail = "Add an integration that sees it, and it is indexed again.";
-                    return Err(ApiError::new(Code::RepositoryForgotten, detail));
-                }
-            }
+            known(api, repository).await?;
             let command = Command::Request { repository, cause };
             match api.app.dispatch::<Run>(ids::new_id(), command, context, Vec::new()).await {
                 Ok(committed) => committed,
@@ -257,6 +288,36 @@ async fn request(
     };
     let read = index_runs::by_id(IndexRunId(committed.stream.id));
     Ok(api.changed(committed, Telling::begun("/api/v1/index-runs"), read, ShownRun::of).await)
+}
+
+/// Looks at once whether anything is new, and fetches and indexes it. Asking again while that goes on changes nothing.
+#[utoipa::path(tag = "repositories", operation_id = "FetchRepository", security(("bearer" = ["admin"])),
+    responses((status = 202, description = "It will be looked at; the repository as it is now.", body = Shown),
+        (status = 409, description = "No integration sees it any more.", body = ref("#/components/schemas/Problem"),
+            content_type = "application/problem+json")))]
+#[post("/api/v1/repositories/{id}/fetch")]
+pub(super) async fn fetch_repository(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
+    let id = RepositoryId(*id);
+    known(&api, id).await?;
+    api.app.jobs.look_now(id);
+    let row = api.one(None, || repository_list::by_id(id), Code::RepositoryUnknown).await?;
+    Ok(HttpResponse::Accepted().json(Shown::of(row)))
+}
+
+/// Some integration sees it.
+async fn known(api: &Api, repository: RepositoryId) -> Result<(), ApiError> {
+    match api.app.load::<Aggregate>(StreamId::new("repository", repository.0)).await?.0 {
+        Aggregate::Known { .. } => Ok(()),
+        Aggregate::Absent => Err(unknown(Code::RepositoryUnknown)),
+        Aggregate::Refused { .. } => {
+            let detail = "Its row says why it cannot be indexed. Mend that; it is looked for again by itself.";
+            Err(ApiError::new(Code::RepositoryRefused, detail))
+        }
+        Aggregate::Forgotten => {
+            let detail = "Add an integration that sees it, and it is indexed again.";
+            Err(ApiError::new(Code::RepositoryForgotten, detail))
+        }
+    }
 }
 
 /// Whoever may not start a run is told which one is under way.

@@ -2,7 +2,9 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{doctor, events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views};
+use super::{
+    commits, doctor, events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views,
+};
 
 /// Registers and describes them.
 pub(super) fn routes(config: &mut ServiceConfig<'_>) {
@@ -25,8 +27,11 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         // Repositories
         .service(repositories::list_repositories)
         .service(repositories::get_repository)
+        .service(repositories::fetch_repository)
         .service(repositories::request_index)
         .service(repositories::reset_index)
+        .service(commits::list_commit_files)
+        .service(commits::get_commit_diff)
         // Index runs
         .service(index_runs::list_index_runs)
         .service(index_runs::get_index_run)

@@ -20,6 +20,8 @@ pub struct GitSettings {
     pub program: Option<GitProgram>,
     /// What is too much in a fetch.
     pub limits: FetchLimits,
+    /// Bytes of folders and files that are kept on this node because somebody looked at what a commit changed.
+    pub diff_cache_bytes: u64,
     /// Between two looks at a busy repository.
     pub shortest_poll: Duration,
     /// Between two looks at one where nothing happens.

@@ -2,6 +2,7 @@
 //!
 //! Enqueued by the reactors. Jobs dispatch commands and read views through `app`; they own `git`.
 
+mod commit_diff;
 mod discover_repositories;
 mod forget_repositories;
 mod git_settings;
@@ -29,6 +30,7 @@ use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
+    commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     git_settings::GitSettings,
     index_progress::ProgressNow,
     queue::{NewJob, TakenJob, cancel},
@@ -137,6 +139,8 @@ pub struct Running {
 pub struct Jobs {
     /// How repositories are reached.
     pub git: GitSettings,
+    /// Looks at commits, for who waits.
+    pub diffs: CommitDiffs,
     db: Arc<Db>,
     node: String,
     wake: Notify,
@@ -154,6 +158,7 @@ impl Jobs {
     pub fn new(db: Arc<Db>, node: String, git: GitSettings) -> Self {
         Self {
             git,
+            diffs: CommitDiffs::new(),
             db,
             node,
             wake: Notify::new(),

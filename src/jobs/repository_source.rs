@@ -13,7 +13,6 @@ use keytrail_domain::{
     service::{Connection, Reading},
 };
 use keytrail_projections::repository_list::Repository;
-use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::JobError;
@@ -23,7 +22,7 @@ use crate::{
         remote::{self, HttpCredential, Limits, Proxy, Remote},
         transport,
     },
-    secrets::Owner,
+    secrets::{HttpLogin, Owner},
 };
 
 /// Where a repository is read from.
@@ -67,14 +66,14 @@ async fn opened(app: &App, id: IntegrationId, remote: GitRemote) -> Result<Remot
     let settings = &app.jobs.git;
     let proxy = match remote.proxy {
         Some(proxy) => {
-            let credential = unsealed(app, id, "proxy_credential", proxy.credential).await?;
+            let credential = unsealed(app, id, HttpLogin::PROXY_FIELD, proxy.credential).await?;
             Some(Proxy { url: proxy.url, credential })
         }
         None => None,
     };
     Ok(Remote {
         url: remote.url,
-        credential: unsealed(app, id, "credential", remote.credential).await?,
+        credential: unsealed(app, id, HttpLogin::FIELD, remote.credential).await?,
         trust: match remote.trust {
             Trust::WebPki => remote::Trust::WebPki,
             Trust::Authority { pem } => remote::Trust::Authority { pem: pem.into() },
@@ -86,13 +85,6 @@ async fn opened(app: &App, id: IntegrationId, remote: GitRemote) -> Result<Remot
     })
 }
 
-/// What is sealed of a user and a password.
-#[derive(Deserialize)]
-struct Sealed {
-    user: String,
-    password: Zeroizing<String>,
-}
-
 async fn unsealed(
     app: &App,
     id: IntegrationId,
@@ -102,8 +94,6 @@ async fn unsealed(
     let Some(secret) = secret else { return Ok(None) };
     let opened = app.vault.open(secret, Owner::new("integration", id.0), field).await;
     let opened = opened.map_err(|error| JobError::Later(error.to_string()))?;
-    // What the parser says could repeat what is sealed.
-    let sealed: Sealed = serde_json::from_slice(opened.expose())
-        .map_err(|_| JobError::Later(format!("the {field} of the integration {id} cannot be read")))?;
-    Ok(Some(HttpCredential::new(sealed.user, sealed.password)))
+    let login = HttpLogin::read(&opened).map_err(|error| JobError::Later(format!("{error} ({id}, {field})")))?;
+    Ok(Some(HttpCredential::new(login.user.expose().clone(), Zeroizing::new(login.password.expose().clone()))))
 }

@@ -5,6 +5,7 @@
 
 mod data_keys;
 mod error;
+mod http_login;
 mod key_use;
 mod keyed_hash;
 mod owner;
@@ -24,6 +25,7 @@ mod vault;
 
 pub use self::{
     error::SecretsError,
+    http_login::{HttpLogin, NoLogin},
     key_use::KeyUse,
     keyed_hash::KeyedHash,
     owner::Owner,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Adds it, and waits until it is indexed. The repository as it is shown.
-async fn indexed(server: &Server, name: &str, path: &std::path::Path) -> Value {
+pub(crate) async fn indexed(server: &Server, name: &str, path: &std::path::Path) -> Value {
     let added = server.add(name, path).await.with(StatusCode::CREATED);
     let list = format!("/api/v1/integrations/{}/repositories", added.id());
     soon("its first run is asked for", || async {

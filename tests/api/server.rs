@@ -16,11 +16,12 @@ use keytrail::{
     app::App,
     boot,
     clock::Clock,
-    config::Config,
+    config::{Config, Git},
     http::{self, HttpSettings, LocalToken},
     store::{Area, Db},
     views::Status,
 };
+use keytrail_projections::value::Cells;
 use keytrail_test_support::postgres::database;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
@@ -32,13 +33,16 @@ const BEGINNING: i64 = 1_795_240_800_000_000;
 
 /// Runs a case on each engine: `sqlite::name` and `postgres::name`.
 macro_rules! on_both_engines {
-    ($($name:ident),+ $(,)?) => {
+    ($settings:ident; $($name:ident),+ $(,)?) => {
         mod sqlite {
-            $(#[test] fn $name() { $crate::server::on_sqlite(super::$name); })+
+            $(#[test] fn $name() { $crate::server::on_sqlite_with($crate::server::$settings, super::$name); })+
         }
         mod postgres {
-            $(#[test] fn $name() { $crate::server::on_postgres(super::$name); })+
+            $(#[test] fn $name() { $crate::server::on_postgres_with($crate::server::$settings, super::$name); })+
         }
+    };
+    ($($name:ident),+ $(,)?) => {
+        $crate::server::on_both_engines!(as_usual; $($name),+);
     };
 }
 pub(crate) use on_both_engines;
@@ -71,17 +75,36 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 pub(crate) fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
-    runtime().block_on(serve(None, case));
+    on_sqlite_with(as_usual, case);
 }
 
-pub(crate) fn on_postgres<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
+pub(crate) fn on_sqlite_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
+    runtime().block_on(serve(None, settings, case));
+}
+
+pub(crate) fn on_postgres_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), case).await;
+        serve(Some(database.url()), settings, case).await;
     });
 }
 
-async fn serve<F: Future<Output = ()>>(database_url: Option<String>, case: impl FnOnce(Server) -> F) {
+/// Only `https://`, and no address but those of the internet.
+pub(crate) const fn as_usual(_: &mut Git) {}
+
+/// Git servers on this machine may be reached, over `http://` too.
+pub(crate) fn reaching_this_machine(git: &mut Git) {
+    git.hosts = vec!["127.0.0.1".to_owned()];
+    git.allow_http = true;
+    git.allow_git_protocol = true;
+    git.free_bytes = 0;
+}
+
+async fn serve<F: Future<Output = ()>>(
+    database_url: Option<String>,
+    settings: fn(&mut Git),
+    case: impl FnOnce(Server) -> F,
+) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().canonicalize().expect("it is there");
     let (root, elsewhere) = (path.join("root"), path.join("elsewhere"));
@@ -92,6 +115,7 @@ async fn serve<F: Future<Output = ()>>(database_url: Option<String>, case: impl 
     config.store.folder = path.join("data");
     config.secrets.root_key_file = Some(path.join("root.key"));
     config.git.roots = vec![root.clone()];
+    settings(&mut config.git);
     if let Some(url) = database_url {
         keytrail::secrets::RootKey::random().write_new(&path.join("root.key")).expect("a root key");
         config.store.database_url = Some(url.into());
@@ -129,7 +153,7 @@ impl Server {
     }
 
     /// Nothing was left undone, and nothing broke.
-    async fn look_behind(&self) {
+    pub(crate) async fn look_behind(&self) {
         soon("no job is left", || async {
             let jobs = self.app.db.read(Area::Log, "SELECT kind, key, last_error FROM jobs ORDER BY kind, key", &[]);
             jobs.await.expect("the jobs").is_empty()
@@ -169,6 +193,23 @@ impl Server {
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         answer(self.local(Method::POST, path).json(&body)).await
+    }
+
+    /// The data folder.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.root.with_file_name("data")
+    }
+
+    /// The fields of all secrets that belong to integrations.
+    pub(crate) async fn sealed(&self) -> Vec<String> {
+        let sql = "SELECT field FROM secrets WHERE owner_kind = 'integration' ORDER BY field";
+        let rows = self.app.db.read(Area::Log, sql, &[]).await.expect("the secrets");
+        rows.iter().map(|row| Cells::of(row).text().expect("a text").to_owned()).collect()
+    }
+
+    /// Connects to a place of any kind.
+    pub(crate) async fn connect(&self, name: &str, connection: Value) -> Answer {
+        self.post("/api/v1/integrations", json!({ "name": name, "connection": connection })).await
     }
 
     /// Adds a repository.

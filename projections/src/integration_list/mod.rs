@@ -6,7 +6,7 @@ mod tests;
 
 use keytrail_domain::{fact::Fact, id::IntegrationId, integration::Event, recorded::Recorded, timestamp::Timestamp};
 
-pub use self::reads::{Integration, IntegrationState, by_id, by_name, by_place, page};
+pub use self::reads::{Integration, IntegrationState, at_location, by_id, by_name, by_place, page};
 use crate::{
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
@@ -25,6 +25,7 @@ const INTEGRATIONS: Table = Table {
         ("folded_name", Kind::Text),
         ("kind", Kind::Text),
         ("location", Kind::Text),
+        ("place", Kind::Text),
         ("connection", Kind::Text),
         ("state", Kind::Text),
         ("since", Kind::Int),
@@ -44,7 +45,7 @@ impl View for IntegrationList {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -75,6 +76,7 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             folded_name: name.folded(),
             kind: connection.kind().to_owned(),
             location: connection.location().into_owned(),
+            place: connection.natural_key(),
             connection: connection.clone(),
             state: IntegrationState::Active,
             since: at,
@@ -97,6 +99,7 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             Event::ConnectionChanged { connection, previous: _ } => {
                 integration.kind = connection.kind().to_owned();
                 integration.location = connection.location().into_owned();
+                integration.place = connection.natural_key();
                 integration.connection = connection.clone();
             }
             Event::Paused {} => integration.enter(IntegrationState::Paused, at),

@@ -3,6 +3,7 @@
 use keytrail_domain::{
     id::IntegrationId,
     recorded::{Position, Sequence},
+    remote_url::RemoteUrl,
     service::Connection,
     timestamp::Timestamp,
 };
@@ -41,6 +42,8 @@ pub struct Integration {
     pub kind: String,
     /// Where it connects to.
     pub location: String,
+    /// What is the same for all ways of writing that place: at most one live integration has it.
+    pub place: String,
     /// How it connects there; it names secrets and holds none.
     pub connection: Connection,
     /// Where it is in its life.
@@ -67,6 +70,7 @@ impl Stored for Integration {
             folded_name: cells.text()?.to_owned(),
             kind: cells.text()?.to_owned(),
             location: cells.text()?.to_owned(),
+            place: cells.text()?.to_owned(),
             connection: serde_json::from_str(cells.text()?).map_err(|_| BadRow)?,
             state: cells.word()?,
             since: cells.time()?,
@@ -84,6 +88,7 @@ impl Stored for Integration {
             self.folded_name.as_str(),
             self.kind.as_str(),
             self.location.as_str(),
+            self.place.as_str(),
             serde_json::to_string(&self.connection).unwrap_or_default(),
             self.state,
             self.since,
@@ -98,8 +103,8 @@ impl Stored for Integration {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT integration, name, folded_name, kind, location, connection, state, since, added_at, added_position, version, ",
-            "position FROM integration_list@ ",
+            "SELECT integration, name, folded_name, kind, location, place, connection, state, since, added_at, ",
+            "added_position, version, position FROM integration_list@ ",
             $rest
         )
     };
@@ -125,8 +130,18 @@ pub fn by_name(name: &str) -> Read<Integration> {
 /// The live integration that connects to this place. At most one row.
 pub fn by_place(connection: &Connection) -> Read<Integration> {
     read(
-        select!("WHERE location = $1 AND kind = $2 AND state <> 'removed' ORDER BY added_position DESC LIMIT 1"),
-        row![&*connection.location(), connection.kind()],
+        select!("WHERE place = $1 AND state <> 'removed' ORDER BY added_position DESC LIMIT 1"),
+        row![connection.natural_key()],
+    )
+}
+
+/// The live integrations that connect to the place that a person calls so, of whatever kind: a path or a URL, however
+/// it is written. At most two rows: a repository and a tracked folder may be at one path.
+pub fn at_location(text: &str) -> Read<Integration> {
+    let git = RemoteUrl::parse(text).ok().map(|parsed| format!("git:{}", parsed.url.natural_key()));
+    read(
+        select!("WHERE place IN ($1, $2, $3) AND state <> 'removed' ORDER BY added_position"),
+        row![format!("path:{text}"), format!("folder:{text}"), git],
     )
 }
 

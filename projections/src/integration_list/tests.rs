@@ -38,6 +38,7 @@ fn an_added_integration_is_active() {
         folded_name: "straße".to_owned(),
         kind: "path".to_owned(),
         location: "/srv/git/1".to_owned(),
+        place: "path:/srv/git/1".to_owned(),
         connection: place(1),
         state: IntegrationState::Active,
         since: second(1),
@@ -66,6 +67,7 @@ fn a_new_name_and_a_new_place_are_no_new_state() {
     ]);
     assert_eq!((moved.name.as_str(), moved.folded_name.as_str()), ("Other", "other"));
     assert_eq!((moved.location.as_str(), moved.since, moved.version), ("/srv/git/2", second(1), 3));
+    assert_eq!(moved.place, "path:/srv/git/2");
 }
 
 #[test]
@@ -86,6 +88,8 @@ fn reads_fit_their_table() {
         by_id(IntegrationId(id(1, 1))),
         by_name("Straße"),
         by_place(&path),
+        at_location("/srv"),
+        at_location("https://git.example/shop.git"),
         page(None, None, None, 10),
         page(Some(IntegrationState::Paused), Some("path"), Some(7), 10),
     ] {

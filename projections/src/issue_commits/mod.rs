@@ -17,7 +17,7 @@ use keytrail_domain::{
 };
 
 pub use self::reads::{
-    CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, projects_of_repository,
+    CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, known_commit, projects_of_repository,
     repositories_of_issue, superseded_of_repository, top_projects,
 };
 use self::schema::{COMMITS, REPOSITORIES, SUPERSEDED};

@@ -202,6 +202,13 @@ pub fn superseded_of_repository(number: Position, after: Option<CommitSha>, limi
     read(SQL, row![number, after, limit], |cells| cells.commit())
 }
 
+/// The commit itself when it is among those of the repository with this number that name an issue. Looks at all of them
+/// in one index: for commits that a cheaper way does not know.
+pub fn known_commit(number: Position, sha: CommitSha) -> Read<CommitSha> {
+    const SQL: &str = "SELECT c.sha FROM issue_commits@ c WHERE c.repository_number = $1 AND c.sha = $2 LIMIT 1";
+    read(SQL, row![number, sha], |cells| cells.commit())
+}
+
 /// The projects that the commits of a repository name, the most named first.
 pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<ProjectCount> {
     const SQL: &str = "\

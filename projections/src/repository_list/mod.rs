@@ -10,14 +10,17 @@ use keytrail_domain::{
     fact::Fact,
     id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{self, Cause},
+    integration,
     recorded::Recorded,
     repository,
-    service::Connection,
+    service::{Connection, Reading},
     timestamp::Timestamp,
 };
 
-pub use self::reads::{Listed, Repository, RepositoryState, Trouble, by_id, page};
-use self::schema::{REPOSITORIES, RUNS};
+pub use self::reads::{
+    Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page,
+};
+use self::schema::{READINGS, REPOSITORIES, RUNS};
 use crate::{
     row,
     rows::{Keys, Rows},
@@ -34,11 +37,11 @@ impl View for RepositoryList {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, RUNS]
+        &[REPOSITORIES, RUNS, READINGS]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
@@ -50,8 +53,16 @@ impl View for RepositoryList {
                 | index_run::Event::Failed { repository, .. }
                 | index_run::Event::Cancelled { repository },
             ) => keys.want::<Repository>(*repository),
+            Fact::Integration(integration::Event::Added { .. } | integration::Event::ConnectionChanged { .. }) => {
+                keys.add(&READINGS, row![fact.stream.id])
+            }
             Fact::IndexRun(index_run::Event::Started { .. })
-            | Fact::Integration(_)
+            | Fact::Integration(
+                integration::Event::Renamed { .. }
+                | integration::Event::Paused {}
+                | integration::Event::Resumed {}
+                | integration::Event::Removed { .. },
+            )
             | Fact::IndexBatch(_)
             | Fact::Access(_) => {}
         }
@@ -61,8 +72,26 @@ impl View for RepositoryList {
         match &fact.fact {
             Fact::Repository(event) => fold_repository(rows, fact, event),
             Fact::IndexRun(event) => fold_run(rows, fact, event),
-            Fact::Integration(_) | Fact::IndexBatch(_) | Fact::Access(_) => {}
+            Fact::Integration(
+                integration::Event::Added { connection, .. } | integration::Event::ConnectionChanged { connection, .. },
+            ) => rows.put(&READINGS, row![fact.stream.id, is_mirrored(connection)]),
+            Fact::Integration(
+                integration::Event::Renamed { .. }
+                | integration::Event::Paused {}
+                | integration::Event::Resumed {}
+                | integration::Event::Removed { .. },
+            )
+            | Fact::IndexBatch(_)
+            | Fact::Access(_) => {}
         }
+    }
+}
+
+/// Whether what is connected like this is read from a copy.
+const fn is_mirrored(connection: &Connection) -> bool {
+    match connection {
+        Connection::Path { reading, .. } | Connection::Folder { reading, .. } => matches!(reading, Reading::Mirrored),
+        Connection::Git(_) => true,
     }
 }
 
@@ -119,6 +148,7 @@ fn seen(
         since: fact.metadata.at,
         last_run: None,
         failure: None,
+        first_indexed_at: None,
         indexed_at: None,
         trouble: None,
         added_position,
@@ -151,6 +181,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         index_run::Event::Requested { cause, .. } => {
             if *cause == Cause::Reset {
                 repository.number = fact.position;
+                repository.first_indexed_at = None;
                 repository.indexed_at = None;
             }
             repository.last_run = Some(run);
@@ -160,6 +191,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         index_run::Event::Completed { counts, .. } => {
             rows.put_once(&RUNS, row![id, repository.number, run, counts.commits, counts.keyed]);
             repository.failure = None;
+            repository.first_indexed_at.get_or_insert(at);
             repository.indexed_at = Some(at);
             repository.enter(RepositoryState::Indexed, at);
         }

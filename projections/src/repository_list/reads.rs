@@ -57,6 +57,8 @@ pub struct Repository {
     pub last_run: Option<IndexRunId>,
     /// Why a run failed, for machines and for people; gone once a run completes.
     pub failure: Option<(FailureCode, String)>,
+    /// When a run first completed, under the present number.
+    pub first_indexed_at: Option<Timestamp>,
     /// When a run last completed, under the present number.
     pub indexed_at: Option<Timestamp>,
     /// Why looking whether anything is new fails, while it does.
@@ -96,6 +98,8 @@ pub struct Listed {
     pub commits: u64,
     /// Of these, commits with at least one candidate for an issue key.
     pub keyed: u64,
+    /// Whether it is read from a copy of the server, and not where it lies.
+    pub mirrored: bool,
 }
 
 impl Stored for Repository {
@@ -113,6 +117,7 @@ impl Stored for Repository {
             since: cells.time()?,
             last_run: cells.maybe_id()?.map(IndexRunId),
             failure: cells.maybe_word()?.zip(cells.maybe_text()?.map(str::to_owned)),
+            first_indexed_at: cells.maybe_time()?,
             indexed_at: cells.maybe_time()?,
             trouble: Trouble::read(cells)?,
             added_position: cells.int()?,
@@ -134,6 +139,7 @@ impl Stored for Repository {
             self.last_run,
             self.failure.as_ref().map(|(code, _)| Value::word(code)),
             self.failure.as_ref().map(|(_, text)| text.as_str()),
+            self.first_indexed_at,
             self.indexed_at,
             self.trouble.as_ref().map(|trouble| Value::word(&trouble.code)),
             self.trouble.as_ref().map(|trouble| trouble.text.as_str()),
@@ -148,13 +154,14 @@ impl Stored for Repository {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, r.last_run, ",
-            "r.failure_code, r.failure_text, r.indexed_at, r.trouble_code, r.trouble_text, r.trouble_since, ",
+            "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, ",
+            "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.trouble_code, r.trouble_text, r.trouble_since, ",
             "r.added_position, r.version, r.position, ",
             "(SELECT CAST(COALESCE(SUM(u.commits), 0) AS BIGINT) FROM repository_list_runs@ u ",
             "WHERE u.repository = r.repository AND u.number = r.number), ",
             "(SELECT CAST(COALESCE(SUM(u.keyed), 0) AS BIGINT) FROM repository_list_runs@ u ",
-            "WHERE u.repository = r.repository AND u.number = r.number) ",
+            "WHERE u.repository = r.repository AND u.number = r.number), ",
+            "COALESCE((SELECT i.mirrored FROM repository_list_readings@ i WHERE i.integration = r.integration), 0) ",
             "FROM repository_list@ r ",
             $rest
         )
@@ -163,7 +170,12 @@ macro_rules! select {
 
 fn read(sql: &'static str, args: Row) -> Read<Listed> {
     let row = |cells: &mut Cells<'_>| {
-        Ok(Listed { repository: Repository::read(cells)?, commits: cells.count()?, keyed: cells.count()? })
+        Ok(Listed {
+            repository: Repository::read(cells)?,
+            commits: cells.count()?,
+            keyed: cells.count()?,
+            mirrored: cells.bool()?,
+        })
     };
     Read { view: &RepositoryList, sql, args, row }
 }
@@ -171,6 +183,17 @@ fn read(sql: &'static str, args: Row) -> Read<Listed> {
 /// The repository with this id, forgotten or not. At most one row.
 pub fn by_id(id: RepositoryId) -> Read<Listed> {
     read(select!("WHERE r.repository = $1"), row![id])
+}
+
+/// Which repositories of a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only those that this integration sees.
+    pub integration: Option<IntegrationId>,
+    /// Only those in this state.
+    pub state: Option<RepositoryState>,
+    /// Only those that looking at fails, or only the others.
+    pub trouble: Option<bool>,
 }
 
 /// Repositories in the order in which they were discovered, from after `after` (an `added_position`) on; with
@@ -181,12 +204,19 @@ pub fn page(
     after: Option<Position>,
     limit: u32,
 ) -> Read<Listed> {
-    let mut args = row![after.unwrap_or(0), state, limit];
-    let Some(integration) = integration else {
+    filtered(Filter { integration, state, trouble: None }, after, limit)
+}
+
+/// Repositories in the order in which they were discovered, from after `after` (an `added_position`) on.
+pub fn filtered(filter: Filter, after: Option<Position>, limit: u32) -> Read<Listed> {
+    let mut args = row![after.unwrap_or(0), filter.state, filter.trouble, limit];
+    let Some(integration) = filter.integration else {
         return read(
             select!(
                 "WHERE r.added_position > $1 AND (CAST($2 AS TEXT) IS NULL OR r.state = CAST($2 AS TEXT)) \
-                 ORDER BY r.added_position LIMIT $3"
+                 AND (CAST($3 AS BIGINT) IS NULL \
+                 OR CASE WHEN r.trouble_code IS NULL THEN 0 ELSE 1 END = CAST($3 AS BIGINT)) \
+                 ORDER BY r.added_position LIMIT $4"
             ),
             args,
         );
@@ -194,10 +224,58 @@ pub fn page(
     args.push(integration.into());
     read(
         select!(
-            "WHERE r.integration = $4 AND r.added_position > $1 \
+            "WHERE r.integration = $5 AND r.added_position > $1 \
              AND (CAST($2 AS TEXT) IS NULL OR r.state = CAST($2 AS TEXT)) \
-             ORDER BY r.added_position LIMIT $3"
+             AND (CAST($3 AS BIGINT) IS NULL \
+             OR CASE WHEN r.trouble_code IS NULL THEN 0 ELSE 1 END = CAST($3 AS BIGINT)) \
+             ORDER BY r.added_position LIMIT $4"
         ),
         args,
     )
+}
+
+/// How far an integration is with indexing its repositories for the first time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Indexing {
+    /// Repositories that it sees.
+    pub repositories: u64,
+    /// Of these, those of which a run completed.
+    pub indexed: u64,
+    /// Of these, those of which no run completed: the last one failed, or there cannot be any.
+    pub failed: u64,
+    /// Those that are neither and that looking at fails.
+    pub stuck: u64,
+    /// Since when the first of those that are neither waits.
+    pub waiting_since: Option<Timestamp>,
+    /// Those of which a run first completed after that.
+    pub indexed_since: u64,
+}
+
+impl Indexing {
+    /// Those of which a first run is still to end.
+    pub const fn waiting(&self) -> u64 {
+        self.repositories.saturating_sub(self.indexed).saturating_sub(self.failed)
+    }
+}
+
+/// How far this integration is. One row.
+pub fn indexing(integration: IntegrationId) -> Read<Indexing> {
+    let row = |cells: &mut Cells<'_>| {
+        Ok(Indexing {
+            repositories: cells.count()?,
+            indexed: cells.count()?,
+            failed: cells.count()?,
+            stuck: cells.count()?,
+            waiting_since: cells.maybe_time()?,
+            indexed_since: cells.count()?,
+        })
+    };
+    let sql = "SELECT COUNT(*), COUNT(r.first_indexed_at), \
+        COUNT(CASE WHEN r.first_indexed_at IS NULL AND r.state IN ('failed', 'refused') THEN 1 END), \
+        COUNT(CASE WHEN r.first_indexed_at IS NULL AND r.state NOT IN ('failed', 'refused') THEN r.trouble_code END), \
+        MIN(CASE WHEN r.first_indexed_at IS NULL AND r.state NOT IN ('failed', 'refused') THEN r.since END), \
+        COUNT(CASE WHEN r.first_indexed_at >= (SELECT MIN(w.since) FROM repository_list@ w \
+        WHERE w.integration = $1 AND w.first_indexed_at IS NULL AND w.state NOT IN ('failed', 'refused', 'forgotten')) THEN 1 END) \
+        FROM repository_list@ r WHERE r.integration = $1 AND r.state <> 'forgotten'";
+    Read { view: &RepositoryList, sql, args: row![integration], row }
 }

@@ -17,6 +17,7 @@ pub(super) const REPOSITORIES: Table = Table {
         ("last_run", Kind::MaybeBytes),
         ("failure_code", Kind::MaybeText),
         ("failure_text", Kind::MaybeText),
+        ("first_indexed_at", Kind::MaybeInt),
         ("indexed_at", Kind::MaybeInt),
         ("trouble_code", Kind::MaybeText),
         ("trouble_text", Kind::MaybeText),
@@ -42,6 +43,16 @@ pub(super) const RUNS: Table = Table {
         ("keyed", Kind::Int),
     ],
     key: 3,
+    history: History::None,
+    indexes: &[],
+};
+
+/// How each integration has its repositories read: it is the integration's choice and may change, and is that of all of
+/// its repositories at once.
+pub(super) const READINGS: Table = Table {
+    name: "repository_list_readings",
+    columns: &[("integration", Kind::Bytes), ("mirrored", Kind::Int)],
+    key: 1,
     history: History::None,
     indexes: &[],
 };

@@ -1,10 +1,13 @@
 //! What happens to a repository and its runs, as the list shows it.
 
-use keytrail_domain::{display_text::DisplayText, id::IntegrationId, index_run::FailureCode};
+use keytrail_domain::{
+    display_text::DisplayText, git_remote::GitRemote, id::IntegrationId, index_run::FailureCode,
+    ref_selection::RefSelection, remote_url::RemoteUrl,
+};
 
 use super::*;
 use crate::{
-    fact_histories::{Log, completed, discovered, id, place, requested},
+    fact_histories::{Log, completed, discovered, id, name, place, requested},
     fake_store::{FakeStore, check_columns, check_read},
     stored::Stored,
     value::Value,
@@ -81,6 +84,7 @@ fn a_discovered_repository_waits() {
         since: second(1),
         last_run: None,
         failure: None,
+        first_indexed_at: None,
         indexed_at: None,
         trouble: None,
         added_position: 1,
@@ -157,8 +161,40 @@ fn reads_fit_their_tables() {
         page(None, None, None, 10),
         page(None, Some(RepositoryState::Failed), Some(3), 10),
         page(Some(IntegrationId(id(1, 1))), Some(RepositoryState::Failed), Some(3), 10),
+        filtered(Filter { trouble: Some(true), ..Filter::default() }, None, 10),
     ] {
         check_read(&read);
         check_columns(&read, &REPOSITORIES, "r.");
+    }
+    check_read(&indexing(IntegrationId(id(1, 1))));
+}
+
+#[test]
+fn the_first_run_that_completed_is_remembered_until_a_reset() {
+    let given =
+        Given::discovered().request(1, Cause::Discovered).complete(1, 1).request(2, Cause::Asked).complete(2, 1);
+    assert_eq!((given.then().first_indexed_at, given.then().indexed_at), (Some(second(3)), Some(second(5))));
+    assert_eq!(given.request(3, Cause::Reset).then().first_indexed_at, None);
+}
+
+#[test]
+fn an_integration_says_whether_its_repositories_are_mirrored() {
+    let remote = RemoteUrl::parse("https://git.example/shop.git").expect("an address").url;
+    let copied =
+        Connection::Path { path: "/srv/shop".into(), reading: Reading::Mirrored, refs: RefSelection::default() };
+    let in_place = Connection::path("/srv/shop");
+    let added = |connection: Connection| integration::Event::Added { name: name("shop"), connection };
+    let moved = integration::Event::ConnectionChanged { connection: copied.clone(), previous: in_place.clone() };
+    for (events, mirrored) in [
+        (vec![added(in_place.clone())], false),
+        (vec![added(copied)], true),
+        (vec![added(Connection::Git(Box::new(GitRemote::at(remote))))], true),
+        (vec![added(in_place), moved], true),
+    ] {
+        let facts = events.into_iter().map(Fact::Integration);
+        let given = facts.fold(Given(Log::default()), |given, fact| given.fact(id(1, 1), fact));
+        let store = FakeStore::folded(&RepositoryList, given.0.facts(), 3);
+        let stored: Vec<_> = store.stored(&READINGS).cloned().collect();
+        assert_eq!(stored, [row![id(1, 1), mirrored]]);
     }
 }

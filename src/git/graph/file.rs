@@ -108,6 +108,42 @@ fn read_segment(file: &mut impl Read, left: u64, header: &[u8], loaded: &mut Loa
     Ok(())
 }
 
+/// Whether a name is in the file. What cannot be read is not there; digests are left to [`load`].
+pub(super) fn knows(path: &Path, number: Position, sha: CommitSha) -> bool {
+    File::open(path).and_then(|file| find(file, number, sha)).unwrap_or(false)
+}
+
+fn find(file: File, number: Position, sha: CommitSha) -> io::Result<bool> {
+    const NAMES_AT_ONCE: usize = 4_096;
+    let length = file.metadata()?.len();
+    let mut file = BufReader::with_capacity(NAMES_AT_ONCE * 20, file);
+    let mut found = [0; HEADER_BYTES as usize];
+    file.read_exact(&mut found)?;
+    if found != header(number) {
+        return Ok(false);
+    }
+    let mut at = HEADER_BYTES;
+    let mut names = Vec::new();
+    while at < length {
+        let mut counts = [0; 12];
+        file.read_exact(&mut counts)?;
+        let [_, commits, parents] = [0, 4, 8].map(|at| u32_at(&counts, at));
+        let mut left = commits as usize;
+        while left > 0 {
+            names.resize(left.min(NAMES_AT_ONCE) * 20, 0);
+            file.read_exact(&mut names)?;
+            if names.as_chunks::<20>().0.contains(&sha.0) {
+                return Ok(true);
+            }
+            left -= names.len() / 20;
+        }
+        let rest = u64::from(commits) * 4 + u64::from(parents) * 4 + DIGEST_BYTES as u64;
+        file.seek_relative(rest.cast_signed())?;
+        at += 12 + u64::from(commits) * 20 + rest;
+    }
+    Ok(false)
+}
+
 pub(super) fn u32_at(bytes: &[u8; 12], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

@@ -48,6 +48,11 @@ impl Graph {
         Self::from_rows(Some(path.to_owned()), number, loaded.good_bytes, loaded.shas, loaded.generations)
     }
 
+    /// Whether a commit is in the graph in this file, without loading it: its names are read once, and none is kept.
+    pub fn knows(path: &Path, number: Position, sha: CommitSha) -> bool {
+        file::knows(path, number, sha)
+    }
+
     fn from_rows(
         path: Option<PathBuf>,
         number: Position,

@@ -70,7 +70,12 @@ fn what_was_appended_is_known_with_its_generation() {
     assert_eq!(made.cursors[1].len(), 4);
     for cursor in all {
         assert_eq!(graph.generation(cursor.sha), Some(cursor.generation));
+        assert!(Graph::knows(&made.path(), 3, cursor.sha));
     }
+    assert!(
+        !Graph::knows(&made.path(), 3, CommitSha([7; 20])) && !Graph::knows(&made.path(), 4, made.cursors[0][0].sha)
+    );
+    assert!(!Graph::knows(&made.path().with_extension("absent"), 3, made.cursors[0][0].sha));
     assert!(!graph.contains(CommitSha([7; 20])));
     assert!(made.files[1].starts_with(&made.files[0]), "a run is appended, and nothing is rewritten");
 }

@@ -3,6 +3,7 @@
 
 pub mod address;
 mod advertisement;
+mod authority;
 mod classify;
 pub(in crate::git) mod client;
 pub(in crate::git) mod git_stream;
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 pub use self::{
     address::{AddressMode, AddressPolicy},
     advertisement::ListedRef,
+    authority::{BadCertificates, Certificates},
     ls_refs::{Listed, list_remote_refs},
     trouble::{RemoteError, RemoteTrouble},
 };

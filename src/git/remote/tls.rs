@@ -7,13 +7,13 @@ use rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
-    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{RemoteTrouble, Trust};
+use super::{Certificates, RemoteTrouble, Trust};
 
 /// A configuration that accepts what `trust` says.
 pub(super) fn config(trust: &Trust) -> Result<ClientConfig, RemoteTrouble> {
@@ -23,7 +23,10 @@ pub(super) fn config(trust: &Trust) -> Result<ClientConfig, RemoteTrouble> {
         .map_err(|_| RemoteTrouble::TlsFailed)?;
     let mut config = match trust {
         Trust::WebPki => builder.with_root_certificates(machine_roots()).with_no_client_auth(),
-        Trust::Authority { pem } => builder.with_root_certificates(roots_of(pem)?).with_no_client_auth(),
+        Trust::Authority { pem } => {
+            let certificates = Certificates::parse(pem).map_err(|_| RemoteTrouble::BadAuthority)?;
+            builder.with_root_certificates(certificates.into_roots()).with_no_client_auth()
+        }
         Trust::Pinned { spki_sha256 } => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Pinned { key: *spki_sha256, provider }))
@@ -47,16 +50,6 @@ fn machine_roots() -> Arc<RootCertStore> {
         Arc::new(roots)
     });
     roots.clone()
-}
-
-/// The certificates of a PEM text, all of which must be readable.
-fn roots_of(pem: &str) -> Result<RootCertStore, RemoteTrouble> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
-        let certificate = certificate.map_err(|_| RemoteTrouble::BadAuthority)?;
-        roots.add(certificate).map_err(|_| RemoteTrouble::BadAuthority)?;
-    }
-    if roots.is_empty() { Err(RemoteTrouble::BadAuthority) } else { Ok(roots) }
 }
 
 /// Accepts one key. That the other side holds it is proved by the handshake's signature, as always.

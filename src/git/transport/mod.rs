@@ -6,6 +6,7 @@
 
 mod fetch;
 mod fetch_error;
+mod fetch_objects;
 mod fetch_progress;
 pub(super) mod git_program;
 mod in_place;
@@ -25,6 +26,7 @@ use std::{
 pub use self::{
     fetch::{FetchLimits, FetchRequest, FetchSource, Fetched, SLOWEST_BYTES, WantedRef, fetch},
     fetch_error::FetchError,
+    fetch_objects::{ObjectsRequest, fetch_objects},
     fetch_progress::{FetchPhase, FetchProgress},
     git_program::{GitProgram, GitVersion, NoVersion, Verdict},
     room::free_bytes,

@@ -1,5 +1,6 @@
 //! What is opened, and what is refused with which word.
 
+mod page;
 mod places;
 
 use std::{

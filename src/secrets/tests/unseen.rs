@@ -1,6 +1,6 @@
 //! What must not be printed cannot be.
 
-use crate::secrets::{KeyedHash, NewToken, PeopleKey, RootKey, Secret, ServerSecrets, Vault};
+use crate::secrets::{HttpLogin, KeyedHash, NewToken, PeopleKey, RootKey, Secret, ServerSecrets, Vault};
 
 /// Compiles only while `$type` does not have `$trait`: with it, two implementations of `Only` would fit.
 macro_rules! never {
@@ -31,6 +31,8 @@ never! {
     PeopleKey: std::fmt::Debug;
     ServerSecrets: std::fmt::Debug;
     NewToken: std::fmt::Debug;
+    HttpLogin: std::fmt::Debug;
+    HttpLogin: serde::Serialize;
     Vault: std::fmt::Debug;
 }
 

@@ -41,7 +41,7 @@ pub struct WebServer {
     ports: Ports,
     certificates: Certificates,
     /// Dropped first of all that lies in its folder.
-    _keeper: Keeper,
+    keeper: Keeper,
 }
 
 #[derive(Clone, Copy)]
@@ -68,7 +68,7 @@ impl WebServer {
         for _ in 0..5 {
             let ports = Ports::free();
             if let Some(keeper) = Keeper::start(root, ports, &certificates) {
-                return Self { ports, certificates, _keeper: keeper };
+                return Self { ports, certificates, keeper };
             }
         }
         panic!("nginx found no free ports five times over");
@@ -117,6 +117,11 @@ impl WebServer {
     /// The certificate of an authority that signed none of them.
     pub fn other_ca_pem(&self) -> Arc<str> {
         self.certificates.other_authority.clone()
+    }
+
+    /// How often git asked for a pack, or listed refs by protocol 2, and was answered.
+    pub fn git_requests(&self) -> usize {
+        self.keeper.access_log().lines().filter(|line| line.contains("\"POST ")).count()
     }
 
     /// The SubjectPublicKeyInfo in DER of the certificate that is shown; its SHA-256 can be pinned.

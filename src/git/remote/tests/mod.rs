@@ -1,5 +1,6 @@
 //! The listing against a real web server before git, and against answers that no real server gives.
 
+mod authority;
 mod connections;
 mod credentials;
 mod listings;

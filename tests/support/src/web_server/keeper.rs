@@ -3,7 +3,7 @@
 use std::{
     net::{Ipv4Addr, TcpStream},
     os::unix::{net::UnixStream, process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -26,7 +26,10 @@ const SCRIPT: &str = "\
     cat; kill -TERM 0; wait; rm -rf \"$2\"";
 
 /// Ends when its input does: at the latest with this process.
-pub(super) struct Keeper(Child);
+pub(super) struct Keeper {
+    shell: Child,
+    folder: PathBuf,
+}
 
 impl Keeper {
     /// `None` when a port was taken meanwhile.
@@ -52,7 +55,7 @@ impl Keeper {
             .process_group(0)
             .spawn()
             .expect("a shell starts");
-        let keeper = Self(shell);
+        let keeper = Self { shell, folder: folder.clone() };
         let began = Instant::now();
         let ready = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
         let runs = |number| UnixStream::connect(folder.join(format!("cgi{number}"))).is_ok();
@@ -66,13 +69,18 @@ impl Keeper {
         }
         Some(keeper)
     }
+
+    /// A line for each request that was answered, as nginx writes it.
+    pub(super) fn access_log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("access.log")).expect("nginx writes it")
+    }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
+        drop(self.shell.stdin.take());
         // One that was killed has nothing more to say.
-        let _ = self.0.wait();
+        let _ = self.shell.wait();
     }
 }
 

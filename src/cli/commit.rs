@@ -1,0 +1,228 @@
+//! `keytrail commit`
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::{
+    CliError,
+    client::{Client, with_client},
+    output,
+};
+use crate::config::Config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Commit {
+    /// The files that a commit changed
+    Files {
+        #[command(flatten)]
+        commit: Which,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The lines that a commit changed
+    Diff {
+        #[command(flatten)]
+        commit: Which,
+        /// One file only, as `commit files` shows it
+        #[arg(long, value_name = "PATH")]
+        path: Option<String>,
+        /// Mark the changed words: [-gone-] and {+new+}
+        #[arg(long)]
+        word_diff: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Which commit, and against what.
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// Its name, 40 hexadecimal digits
+    sha: String,
+    /// The id of the repository; needed when there are several
+    #[arg(long, value_name = "ID")]
+    repository: Option<uuid::Uuid>,
+    /// Compare a merge with this parent instead of the first
+    #[arg(long, value_name = "NUMBER")]
+    parent: Option<usize>,
+}
+
+impl Commit {
+    pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        with_client(config, async |client| self.carry_out(client).await).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn carry_out(self, client: &Client) -> Result<(), CliError> {
+        match self {
+            Self::Files { commit, json } => {
+                let found = commit.ask(client, "files", None).await?;
+                if json { output::json(&found) } else { show_files(&found) }
+            }
+            Self::Diff { commit, path, word_diff, json } => {
+                let found = commit.ask(client, "diff", path).await?;
+                if json {
+                    return output::json(&found);
+                }
+                let style = Style { colour: output::to_terminal(), words: word_diff };
+                members(&found, "files").iter().for_each(|file| style.show_file(file));
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Which {
+    async fn ask(&self, client: &Client, what: &str, path: Option<String>) -> Result<Value, CliError> {
+        // Part of a path: only what can be a name goes there.
+        if self.sha.len() != 40 || !self.sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(CliError::Input(format!("{:?} is no name of a commit: 40 hexadecimal digits", self.sha)));
+        }
+        let parent = self.parent.map(|parent| ("parent", parent.to_string()));
+        let query: Vec<_> = parent.into_iter().chain(path.map(|path| ("path", path))).collect();
+        let at = |id: &str| format!("/api/v1/repositories/{id}/commits/{}/{what}", self.sha);
+        if let Some(id) = self.repository {
+            return client.get(&at(&id.to_string()), &query).await;
+        }
+        // Which one it is in is not said by its name: the first that knows it.
+        let all: Vec<Value> = client.list("/api/v1/repositories", &[], usize::MAX).await?;
+        for id in all.iter().filter_map(|repository| repository["id"].as_str()) {
+            match client.get(&at(id), &query).await {
+                Err(CliError::Problem { code, .. }) if code == "commit_unknown" => {}
+                found => return found,
+            }
+        }
+        Err(CliError::Input(format!("no indexed repository has the commit {}", self.sha)))
+    }
+}
+
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap_or_default()
+}
+
+fn members<'a>(value: &'a Value, member: &str) -> &'a [Value] {
+    value[member].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn show_files(found: &Value) -> Result<(), CliError> {
+    let files = members(found, "files");
+    let row = |file| vec![what(file), count(file, "added"), count(file, "removed"), path(file)];
+    output::table(&["what", "added", "removed", "path"], &files.iter().map(row).collect::<Vec<_>>());
+    let total = found["total"].as_u64().unwrap_or_default();
+    if total > files.len() as u64 {
+        output::print(&format!("… {} more", output::grouped(total - files.len() as u64)));
+    }
+    Ok(())
+}
+
+fn what(file: &Value) -> String {
+    let status = text(file, "status").replace('_', " ");
+    match file["similarity"].as_u64() {
+        Some(percent) => format!("{status} {percent} %"),
+        None => status,
+    }
+}
+
+fn count(file: &Value, member: &str) -> String {
+    match file[member].as_u64() {
+        Some(count) => output::grouped(count),
+        None => text(file, "content").replace('_', " "),
+    }
+}
+
+fn path(file: &Value) -> String {
+    match file["old_path"].as_str() {
+        Some(old) => format!("{old} -> {}", text(file, "path")),
+        None => text(file, "path").to_owned(),
+    }
+}
+
+/// How lines look.
+struct Style {
+    colour: bool,
+    words: bool,
+}
+
+impl Style {
+    const BOLD: &str = "\x1b[1m";
+    const RED: &str = "\x1b[31m";
+    const GREEN: &str = "\x1b[32m";
+    const CYAN: &str = "\x1b[36m";
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.colour && !colour.is_empty() { format!("{colour}{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn show_file(&self, file: &Value) {
+        output::print(&self.paint(Self::BOLD, &format!("{}: {}", what(file), path(file))));
+        match text(file, "content") {
+            "text" => {}
+            "binary" => output::print("  not shown: it is no text"),
+            "too_large" => output::print("  not shown: it is larger than 1 MiB"),
+            "not_read" => output::print("  not shown: the commit changes too much"),
+            _ => output::print("  not shown: the repository does not have its bytes"),
+        }
+        for hunk in members(file, "hunks") {
+            let number = |member: &str| hunk[member].as_u64().unwrap_or_default();
+            let range =
+                |side: &str| format!("{},{}", number(&format!("{side}_start")), number(&format!("{side}_lines")));
+            output::print(&self.paint(Self::CYAN, &format!("@@ -{} +{} @@", range("old"), range("new"))));
+            for line in members(hunk, "lines") {
+                output::print(&self.line(line));
+                if line["no_newline"] == true {
+                    output::print("\\ No newline at end of file");
+                }
+            }
+        }
+        if file["cut"] == true {
+            output::print("… more lines are not shown; --path shows one file");
+        }
+    }
+
+    fn line(&self, line: &Value) -> String {
+        let (sign, colour, marks) = match text(line, "kind") {
+            "added" => ('+', Self::GREEN, ("{+", "+}")),
+            "removed" => ('-', Self::RED, ("[-", "-]")),
+            _ => (' ', "", ("", "")),
+        };
+        let whole = text(line, "text");
+        let more = if line["cut"] == true { "…" } else { "" };
+        let parts: Vec<(usize, usize)> = if self.words {
+            let pair = |part: &Value| Some((part[0].as_u64()? as usize, part[1].as_u64()? as usize));
+            members(line, "changed").iter().filter_map(pair).collect()
+        } else {
+            Vec::new()
+        };
+        let mut shown = String::new();
+        for (at, character) in whole.chars().enumerate() {
+            if parts.iter().any(|part| part.0 == at) {
+                shown.push_str(marks.0);
+            }
+            shown.push(character);
+            if parts.iter().any(|part| part.1 == at + 1) {
+                shown.push_str(marks.1);
+            }
+        }
+        self.paint(colour, &format!("{sign}{shown}{more}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn changed_words_are_marked_only_when_asked_for() {
+        let line = json!({ "kind": "added", "text": "größe = 17;", "changed": [[8, 10]], "cut": false });
+        let of = |colour, words| Style { colour, words }.line(&line);
+        assert_eq!(of(false, true), "+größe = {+17+};");
+        assert_eq!(of(false, false), "+größe = 17;");
+        assert_eq!(of(true, false), "\u{1b}[32m+größe = 17;\u{1b}[0m");
+    }
+}

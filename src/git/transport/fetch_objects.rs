@@ -1,0 +1,69 @@
+//! Brings single objects into a cache: the folders and files that a mirror left out, when somebody looks at them.
+//! Called by whoever shows what a commit changed; it never touches a mirror, and asks once for all that is wanted.
+
+use std::{collections::BTreeSet, sync::atomic::AtomicBool};
+
+use keytrail_domain::index_run::batch::CommitSha;
+
+use super::{
+    FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched,
+    fetch::Attempt,
+    git_program::{self, GitProgram},
+    room,
+};
+use crate::git::{
+    GitError, Mirror,
+    mirror::{Filter, Memory, TransportKind},
+};
+
+/// Which objects, and from where.
+pub struct ObjectsRequest<'a> {
+    /// Where to: a repository without refs, so that the server is never told that anything is here already.
+    pub cache: &'a Mirror,
+    /// Where from.
+    pub source: FetchSource<'a>,
+    /// Trees, which come with all trees below them but without files, and files.
+    pub wanted: &'a BTreeSet<CommitSha>,
+    /// The git program: this process cannot fetch a part of a repository.
+    pub program: Option<&'a GitProgram>,
+    /// What is too much.
+    pub limits: FetchLimits,
+    /// Stops the fetch within a moment when it becomes true. Dropping the future does so, too.
+    pub cancel: &'a AtomicBool,
+}
+
+/// Makes the wanted objects readable in the cache, by one request for objects. An object that the remote does not have
+/// (any more) is [`FetchError::RefsMoved`]; then none may have come.
+pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitError> {
+    let ObjectsRequest { cache, source, wanted, program, limits, cancel } = *request;
+    let program = match program {
+        Some(program) if program.is_good() => program,
+        Some(program) => return Err(FetchError::GitTooOld { sentence: program.sentence() }.into()),
+        None => return Err(FetchError::GitMissing.into()),
+    };
+    let lock = cache.lock()?;
+    cache.remove_leftovers(&lock)?;
+    room::check_free(cache.path(), &limits)?;
+    // Trees are cut off from their files; a file that is asked for by its name comes in any case.
+    let (filter, transport) = (Filter::Blobs, TransportKind::GitProgram);
+    cache.remember(Memory { transport, filter })?;
+    let progress = FetchProgress::default();
+    let request = FetchRequest {
+        mirror: cache,
+        source,
+        wanted: &[],
+        program: Some(program),
+        limits,
+        progress: &progress,
+        cancel,
+    };
+    let attempt = git_program::fetch::fetch(program, &request, wanted, filter).await;
+    drop(lock);
+    match attempt? {
+        Attempt::Done(brought) => {
+            Ok(Fetched { bytes: brought.bytes, objects: brought.objects, filter, transport, asked: true })
+        }
+        // What was left out of the mirror was left out by a server that filters.
+        Attempt::FilterRefused => Err(FetchError::MirrorUnusable.into()),
+    }
+}

@@ -1,0 +1,176 @@
+//! One repository of a git server as the API takes it: every part of it is looked at before anything is made. No name is
+//! looked up and nothing is connected to.
+
+use keytrail_domain::{
+    git_remote::{GitRemote, ProxySetting},
+    proxy_url::ProxyUrl,
+    remote_url::{AllowedSchemes, BadUrl, Host, RemoteUrl, Scheme},
+    secret_ref::SecretRef,
+    service::Connection,
+};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{
+    credential::{Credential, Given, Wish},
+    refs::Refs,
+    trust::Trust,
+};
+use crate::{
+    git::remote::AddressPolicy,
+    http::error::{ApiError, Code, sentence},
+    secrets::HttpLogin,
+};
+
+/// One repository of a git server.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Remote {
+    /// Its address: `https://`, or `http://` and `git://` where an administrator switched them on. A user and a password
+    /// in it are taken out and sealed.
+    #[schema(example = "https://git.example.com/shop/api.git")]
+    url: String,
+    /// As whom to ask. Left out of a change it stays what it is as long as scheme, host and port do, and is forgotten
+    /// otherwise; `null` takes it away.
+    #[serde(default)]
+    #[schema(value_type = Option<Credential>)]
+    credential: Given,
+    /// Whose certificates are good.
+    #[serde(default)]
+    trust: Trust,
+    /// Through what it is reached; proxies of the server's environment are never used.
+    #[serde(default)]
+    proxy: Option<Proxy>,
+    /// Which refs are looked at.
+    #[serde(default)]
+    refs: Refs,
+}
+
+/// An HTTP proxy.
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewProxy)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct Proxy {
+    /// `http://host:port`
+    #[schema(example = "http://proxy.example.com:3128")]
+    url: String,
+    /// As whom to ask it. Left out of a change it stays what it is as long as the address does; `null` takes it away.
+    #[serde(default)]
+    #[schema(value_type = Option<Credential>)]
+    credential: Given,
+}
+
+/// A remote whose credentials are still to be sealed.
+pub(super) struct Checked {
+    remote: GitRemote,
+    login: Wish,
+    proxy_login: Wish,
+}
+
+impl Remote {
+    pub(super) fn checked(&self, policy: &AddressPolicy) -> Result<Checked, ApiError> {
+        let parsed = RemoteUrl::parse(&self.url).map_err(|bad| bad_url(Code::UrlInvalid, bad))?;
+        let url = parsed.url;
+        url.allowed(AllowedSchemes { http: policy.allow_http, git: policy.allow_git_scheme })
+            .map_err(|refused| ApiError::new(Code::UrlNotAllowed, sentence(&refused.to_string())))?;
+        may_be_reached(policy, url.host())?;
+        let login = self.credential.checked(parsed.credential)?;
+        let trust = self.trust.checked()?;
+        let refs = self.refs.checked()?;
+        let (proxy, proxy_login) = match &self.proxy {
+            Some(proxy) => {
+                let (url, login) = proxy.checked(policy)?;
+                (Some(ProxySetting { url, credential: None }), login)
+            }
+            None => (None, Wish::Drop),
+        };
+        // What could not be kept is not promised.
+        match url.scheme() {
+            Scheme::Https => {}
+            Scheme::Http | Scheme::Git | Scheme::Ssh if !trust.is_usual() => {
+                let detail = "Only https:// has certificates, so there is nothing to trust here. Leave `trust` out.";
+                return Err(ApiError::new(Code::TrustInvalid, detail));
+            }
+            Scheme::Git if matches!(login, Wish::Seal(_)) => {
+                let detail = "git:// knows no users. Leave `credential` out, or give the https:// address.";
+                return Err(ApiError::new(Code::CredentialInvalid, detail));
+            }
+            Scheme::Git if proxy.is_some() => {
+                let detail =
+                    "git:// does not go through an HTTP proxy. Leave `proxy` out, or give the https:// address.";
+                return Err(ApiError::new(Code::ProxyInvalid, detail));
+            }
+            Scheme::Http | Scheme::Git | Scheme::Ssh => {}
+        }
+        let remote = GitRemote { url, credential: None, trust, proxy, refs };
+        Ok(Checked { remote, login, proxy_login })
+    }
+}
+
+impl Proxy {
+    fn checked(&self, policy: &AddressPolicy) -> Result<(ProxyUrl, Wish), ApiError> {
+        let (url, embedded) = ProxyUrl::parse(&self.url).map_err(|bad| match bad {
+            BadUrl::UnknownScheme => {
+                let detail = "The address of a proxy is written http://host:port; other kinds of proxies are not used.";
+                ApiError::new(Code::ProxyInvalid, detail).with("reason", bad.code())
+            }
+            bad => bad_url(Code::ProxyInvalid, bad),
+        })?;
+        may_be_reached(policy, url.host())?;
+        Ok((url, self.credential.checked(embedded)?))
+    }
+}
+
+impl Checked {
+    /// With the credentials that are new, sealed by `seal` under a field, and those that stay. A credential goes to the
+    /// scheme, host and port that it was given for, and to no other.
+    pub(super) fn sealed(
+        self,
+        before: Option<&Connection>,
+        mut seal: impl FnMut(&'static str, &HttpLogin) -> SecretRef,
+    ) -> Connection {
+        let Self { mut remote, login, proxy_login } = self;
+        let before = match before {
+            Some(Connection::Git(before)) => Some(before),
+            Some(Connection::Path { .. } | Connection::Folder { .. }) | None => None,
+        };
+        remote.credential = match login {
+            Wish::Seal(login) => Some(seal(HttpLogin::FIELD, &login)),
+            Wish::Drop => None,
+            Wish::Keep => before.filter(|before| is_kept(before, &remote)).and_then(|before| before.credential),
+        };
+        if let Some(proxy) = &mut remote.proxy {
+            let known = before.and_then(|before| before.proxy.as_ref()).filter(|known| known.url == proxy.url);
+            proxy.credential = match proxy_login {
+                Wish::Seal(login) => Some(seal(HttpLogin::PROXY_FIELD, &login)),
+                Wish::Drop => None,
+                Wish::Keep => known.and_then(|known| known.credential),
+            };
+        }
+        Connection::Git(Box::new(remote))
+    }
+}
+
+/// Whether what was given for one is shown to nobody else by the other. What is not encrypted is read by its proxy.
+fn is_kept(before: &GitRemote, now: &GitRemote) -> bool {
+    let proxy = |remote: &GitRemote| remote.proxy.as_ref().map(|proxy| proxy.url.clone());
+    let unread = now.url.scheme() == Scheme::Https || now.proxy.is_none() || proxy(now) == proxy(before);
+    now.url.origin() == before.url.origin() && unread
+}
+
+/// The text is not repeated: it may hold a secret in the wrong place.
+fn bad_url(code: Code, bad: BadUrl) -> ApiError {
+    ApiError::new(code, sentence(&bad.to_string())).with("reason", bad.code())
+}
+
+/// An address is what it is; what a name means is looked up, and held to the same, whenever it is connected to.
+fn may_be_reached(policy: &AddressPolicy, host: &Host) -> Result<(), ApiError> {
+    match host.address() {
+        Some(address) if policy.allows(host, address).is_err() => {
+            let detail = "This server may not connect to the address in the URL. An administrator can list it in `hosts` \
+                          or `networks` in the section [git] of the configuration, or set `allow_private` there.";
+            Err(ApiError::new(Code::AddressDenied, detail))
+        }
+        Some(_) | None => Ok(()),
+    }
+}

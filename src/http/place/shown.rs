@@ -1,0 +1,80 @@
+//! Where an integration is connected to, as it is shown: whether there is a credential, and never which.
+
+use keytrail_domain::service::Connection;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Reading, refs::Refs, trust};
+
+/// Where an integration is connected to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Connection)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(in crate::http) enum ShownPlace {
+    /// One repository on the server's own disk.
+    Path {
+        /// With links resolved.
+        path: String,
+        /// How it is read.
+        reading: Reading,
+        /// Which refs are looked at.
+        refs: Refs,
+    },
+    /// The repositories below a folder of the server's own disk.
+    Folder {
+        /// With links resolved.
+        path: String,
+        /// How many folders deep they are looked for.
+        depth: u8,
+        /// How they are read.
+        reading: Reading,
+        /// Which refs are looked at.
+        refs: Refs,
+    },
+    /// One repository of a git server.
+    Git {
+        /// Without any user or password.
+        url: String,
+        /// Whether a user and a password are sealed for it.
+        credential: bool,
+        /// Whose certificates are good.
+        trust: trust::Shown,
+        /// Through what it is reached.
+        proxy: Option<ShownProxy>,
+        /// Which refs are looked at.
+        refs: Refs,
+    },
+}
+
+/// An HTTP proxy.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Proxy)]
+pub(in crate::http) struct ShownProxy {
+    /// Without any user or password.
+    url: String,
+    /// Whether a user and a password are sealed for it.
+    credential: bool,
+}
+
+impl ShownPlace {
+    pub(in crate::http) fn of(connection: &Connection) -> Self {
+        match connection {
+            Connection::Path { path, reading, refs } => {
+                Self::Path { path: path.clone(), reading: (*reading).into(), refs: Refs::of(refs) }
+            }
+            Connection::Folder { path, depth, reading, refs } => {
+                Self::Folder { path: path.clone(), depth: *depth, reading: (*reading).into(), refs: Refs::of(refs) }
+            }
+            Connection::Git(remote) => Self::Git {
+                url: remote.url.to_string(),
+                credential: remote.credential.is_some(),
+                trust: trust::Shown::of(&remote.trust),
+                proxy: remote
+                    .proxy
+                    .as_ref()
+                    .map(|proxy| ShownProxy { url: proxy.url.to_string(), credential: proxy.credential.is_some() }),
+                refs: Refs::of(&remote.refs),
+            },
+        }
+    }
+}

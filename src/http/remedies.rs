@@ -1,0 +1,123 @@
+//! What happens next when looking at a repository fails: what the server does by itself, and what a person can do. Called
+//! where a repository is shown. The sentence of the trouble says what happened; this says how it ends.
+
+use keytrail_domain::index_run::FailureCode as Code;
+
+/// One or two sentences. Exhaustive, so that no code is without a way out.
+pub(super) const fn remedy(code: Code) -> &'static str {
+    match code {
+        Code::NotARepository => {
+            "The server looks again by itself. Put the repository back where it was, or remove the integration."
+        }
+        Code::Denied => {
+            "The server looks again by itself. Let the server's user read the repository, or run the server as its owner."
+        }
+        Code::Sha256Unsupported => {
+            "Only repositories with SHA-1 object names can be indexed yet. Remove the integration, or convert the repository."
+        }
+        Code::Shallow => "The server looks again by itself. Complete the clone with `git fetch --unshallow`.",
+        Code::CorruptObject => {
+            "The server looks again by itself. Check the repository with `git fsck` and repair it from a good clone."
+        }
+        Code::MissingObject => {
+            "The server looks again by itself. Check the repository with `git fsck`, and fetch what is missing from a good clone."
+        }
+        Code::TooManyRefs => "The server looks again by itself. Delete branches and tags that nobody needs.",
+        Code::GitMissing => {
+            "The server goes on once it was started again with git. Install git 2.43.7 or later, or name it as `program` in [git]."
+        }
+        Code::GitTooOld => {
+            "The server goes on once it was started again with a good git. Update git, or name another one as `program` in [git]."
+        }
+        Code::MirrorNeedsGit => {
+            "The server goes on once it was started again with git. Install git again, or have the index reset."
+        }
+        Code::MirrorUnusable => {
+            "The server does not go on by itself. Reset the index of the repository: its mirror is then made anew."
+        }
+        Code::MirrorBusy => {
+            "The server tries again by itself. Nothing to do, unless another server uses the same data folder."
+        }
+        Code::DiskFloor => {
+            "The server tries again by itself. Make room on the disk of the data folder, or lower `free_bytes` in [git]."
+        }
+        Code::QuotaExceeded => {
+            "The server tries again by itself, and stops at the same bound. Raise `quota_bytes` in [git], or leave refs out."
+        }
+        Code::CorruptPack => {
+            "The server tries again by itself. When it stays, check the repository on its server with `git fsck`."
+        }
+        Code::FetchBrokeOff => "The server tries again by itself. When it stays, look into the git server's own log.",
+        Code::RefsMoved => "The server tries again by itself. Nothing to do.",
+        Code::FetchRefused => {
+            "The server tries again by itself. When it stays, look into the git server's own log for the reason."
+        }
+        Code::RepositoryForgotten => "Nothing looks at it any more. Add an integration that sees it.",
+        Code::HostUnknown => {
+            "The server tries again by itself. Check the name in the URL, and the resolver of the server's machine."
+        }
+        Code::ConnectionRefused => {
+            "The server tries again by itself. Check the port in the URL, and that the git server runs."
+        }
+        Code::Unreachable => {
+            "The server tries again by itself. Check the network and the firewall of the server's machine."
+        }
+        Code::ConnectionLost => {
+            "The server tries again by itself. When it stays, look for a proxy or firewall that ends long connections."
+        }
+        Code::TlsUntrusted => {
+            "The server looks again by itself. Give the certificate of the git server's authority as `trust`, or pin its key."
+        }
+        Code::TlsExpired => {
+            "The server looks again by itself. Renew the git server's certificate, or correct the clock of the server's machine."
+        }
+        Code::TlsWrongHost => {
+            "The server looks again by itself. Change the connection to the name that the certificate was made for."
+        }
+        Code::TlsPinMismatch => {
+            "The server looks again by itself. Find out why the key changed, and pin the new one only if that is right."
+        }
+        Code::TlsFailed => {
+            "The server looks again by itself. Let the git server speak TLS 1.2 or 1.3, and check the certificate given as `trust`."
+        }
+        Code::Unauthorized => {
+            "The server looks again by itself. Change the connection and give a credential that the git server accepts."
+        }
+        Code::Forbidden => {
+            "The server looks again by itself. Grant the credential's owner the right to read the repository."
+        }
+        Code::RemoteNotFound => {
+            "The server looks again by itself. Check the path in the URL, and what the credential may see."
+        }
+        Code::RateLimited => {
+            "The server waits as long as the git server asked, and tries again. Nothing to do; a credential often raises the limit."
+        }
+        Code::RemoteError => "The server tries again by itself. Look into the git server's own log.",
+        Code::NotGit => {
+            "The server looks again by itself. Check the URL; where people sign in on a page, give a credential."
+        }
+        Code::DumbServer => {
+            "The server looks again by itself. Have git's smart HTTP (`git http-backend`) switched on at the git server."
+        }
+        Code::RemoteSilent => {
+            "The server tries again by itself. Check whether the git server is overloaded, or a firewall swallows packets."
+        }
+        Code::AddressDenied => {
+            "The server looks again by itself. List the host in `hosts` or its network in `networks` in [git], if it may be reached."
+        }
+        Code::RedirectedAway => {
+            "The server looks again by itself. Change the connection to the address that the git server redirects to."
+        }
+        Code::UrlNotAllowed => {
+            "The server looks again once it was started with the scheme switched on. Change the connection to an https:// address."
+        }
+        Code::Protocol => {
+            "The server looks again by itself. Check what answers at the URL: it does not speak git as it should."
+        }
+        Code::ProxyFailed => {
+            "The server tries again by itself. Check the proxy's address and credential, and what it lets through."
+        }
+        Code::AnswerTooLarge => "The server looks again by itself. Delete branches and tags that nobody needs.",
+        Code::Internal => "The server tries again by itself. When it stays, look into the server's log for the reason.",
+    }
+}

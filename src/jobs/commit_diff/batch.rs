@@ -1,0 +1,346 @@
+//! Answers requests for one repository together: at most a request for trees and one for files goes to its server.
+//! Called by one task at a time for a repository. Only when the server lacks something, or all is too much at once, are
+//! they asked for in halves.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use keytrail_domain::index_run::batch::CommitSha;
+use keytrail_projections::{issue_commits, repository_list::Repository};
+use tokio::sync::oneshot;
+
+use super::{Answer, Ask, Asked, CommitChanges, DiffTrouble, FETCH_TAKES, Key, Part};
+use crate::{
+    app::App,
+    git::{
+        GitError, Graph, Mirror,
+        diff::{ChangedFiles, Comparison, Content, DiffBounds, DiffObjects, Looked, compare},
+        object_cache::{self, ObjectCache},
+        transport::{self, FetchLimits, FetchSource, ObjectsRequest},
+    },
+    jobs::{Source, source_of},
+};
+
+/// Bytes of objects that are fetched at once.
+const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
+/// Requests for objects that one batch makes at most, when they are asked for in halves.
+const MOST_FETCHES: usize = 24;
+
+/// How long after its end a run may take to remember its commits.
+const RUN_ENDS: Duration = Duration::from_secs(2);
+
+/// A question of the batch, and who waits for its answer.
+struct Question {
+    key: Key,
+    tell: Vec<oneshot::Sender<Answer>>,
+    /// What is not here yet.
+    lacking: BTreeSet<CommitSha>,
+    /// Its files were too many bytes to be fetched.
+    is_too_much: bool,
+}
+
+impl Question {
+    fn tell(self, answer: &Answer) {
+        for tell in self.tell {
+            // Who does not wait any more need not be told.
+            let _ = tell.send(answer.clone());
+        }
+    }
+}
+
+/// Where the repository is, and what of it is on this machine.
+struct Place {
+    source: Source,
+    mirror: PathBuf,
+    cache: PathBuf,
+    graph: PathBuf,
+}
+
+impl Place {
+    fn objects(&self) -> Result<DiffObjects, GitError> {
+        if let Source::InPlace(connection) = &self.source {
+            return Ok(DiffObjects::of(&[&connection.open()?]));
+        }
+        let cache = ObjectCache::open_or_make(&self.cache)?.open()?;
+        if !self.mirror.is_dir() {
+            // Deleted, or never made on this node: then the commit is missing, and that is said.
+            return Ok(DiffObjects::of(&[&cache]));
+        }
+        Ok(DiffObjects::of(&[&Mirror::open_or_make(&self.mirror)?.open()?, &cache]))
+    }
+}
+
+/// Answers all of them.
+pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<Ask>) {
+    let mut questions: HashMap<Key, Question> = HashMap::new();
+    for Ask { key, tell } in asks {
+        let new = || Question { key: key.clone(), tell: Vec::new(), lacking: BTreeSet::new(), is_too_much: false };
+        questions.entry(key.clone()).or_insert_with(new).tell.push(tell);
+    }
+    let (mut open, diffs) = (Vec::new(), &app.jobs.diffs);
+    for (key, question) in questions {
+        // Who asked the same before may have been answered meanwhile.
+        let known = diffs.results().get(&key);
+        match known {
+            Some(found) => question.tell(&Ok(found)),
+            None => open.push(question),
+        }
+    }
+    if open.is_empty() {
+        return;
+    }
+    let place = match place(app, repository).await {
+        Ok(place) => Arc::new(place),
+        Err(trouble) => return open.into_iter().for_each(|question| question.tell(&Err(trouble.clone()))),
+    };
+    let caches = diffs.caches.read().await;
+    let mut batch = Batch { app, place, open, fetches: 0 };
+    batch.admit(repository).await;
+    batch.look_for(Stage::Trees).await;
+    batch.fetch(Stage::Trees).await;
+    batch.look_for(Stage::Files).await;
+    batch.fetch(Stage::Files).await;
+    let has_fetched = batch.fetches > 0;
+    batch.conclude().await;
+    drop(caches);
+    if has_fetched {
+        make_room(app).await;
+    }
+}
+
+async fn place(app: &App, repository: &Repository) -> Result<Place, DiffTrouble> {
+    let source = source_of(app, repository).await?.ok_or(DiffTrouble::Forgotten)?.source;
+    let id = repository.id;
+    Ok(Place {
+        source,
+        mirror: app.jobs.mirror_of(&app.caches, id),
+        cache: app.caches.join("objects").join(format!("{id}.git")),
+        graph: app.caches.join(format!("{id}.graph")),
+    })
+}
+
+async fn make_room(app: &App) {
+    let (folder, most) = (app.caches.join("objects"), app.jobs.git.diff_cache_bytes);
+    let is_too_much = {
+        let folder = folder.clone();
+        blocking(move || Ok(object_cache::bytes(&folder)? > most)).await
+    };
+    let gone = match is_too_much {
+        Ok(true) => {
+            let _alone = app.jobs.diffs.caches.write().await;
+            blocking(move || Ok(object_cache::keep_room(&folder, most)?)).await
+        }
+        other => other.map(|_| 0),
+    };
+    match gone {
+        Ok(bytes) => metrics::counter!("keytrail_diff_cache_evicted_bytes_total").increment(bytes),
+        Err(error) => tracing::warn!(%error, "no room could be made among the caches of files"),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Trees,
+    Files,
+}
+
+struct Batch<'a> {
+    app: &'a Arc<App>,
+    place: Arc<Place>,
+    open: Vec<Question>,
+    fetches: usize,
+}
+
+impl Batch<'_> {
+    /// Only commits that the index knows are told of.
+    async fn admit(&mut self, repository: &Repository) {
+        let unknown = self.unknown().await;
+        if unknown.is_empty() {
+            return;
+        }
+        // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
+        let lock = self.app.jobs.graph_of(repository.id);
+        drop(tokio::time::timeout(RUN_ENDS, lock.lock()).await);
+        for key in self.unknown().await {
+            let read = issue_commits::known_commit(key.1, key.2.commit);
+            // A run that goes on has recorded it: it is seen where its issue is shown.
+            if self.app.read(read).await.is_ok_and(|found| !found.is_empty()) {
+                continue;
+            }
+            if let Some(at) = self.open.iter().position(|question| question.key == key) {
+                self.open.swap_remove(at).tell(&Err(DiffTrouble::CommitUnknown));
+            }
+        }
+    }
+
+    /// Those that no completed run has seen.
+    async fn unknown(&self) -> Vec<Key> {
+        let graph = self.place.graph.clone();
+        let mut keys: Vec<Key> = self.open.iter().map(|question| question.key.clone()).collect();
+        let look = move || {
+            keys.retain(|(_, number, asked)| !Graph::knows(&graph, *number, asked.commit));
+            Ok(keys)
+        };
+        let all = || self.open.iter().map(|question| question.key.clone()).collect();
+        // When nobody can look, nothing is known.
+        blocking(look).await.unwrap_or_else(|_| all())
+    }
+
+    /// Finds out what each question lacks, and answers those that have no answer.
+    async fn look_for(&mut self, stage: Stage) {
+        let (place, bounds) = (self.place.clone(), self.app.jobs.diffs.bounds);
+        let keys: Vec<Key> = self.open.iter().map(|question| question.key.clone()).collect();
+        let looked = blocking(move || {
+            let mut objects = place.objects()?;
+            let look = |key: &Key| match stage {
+                Stage::Trees => lacking_trees(&mut objects, key),
+                Stage::Files => lacking_files(&mut objects, key, &bounds),
+            };
+            Ok(keys.iter().map(look).collect::<Vec<_>>())
+        })
+        .await;
+        let looked = looked.unwrap_or_else(|trouble| vec![Err(trouble); self.open.len()]);
+        for (mut question, looked) in std::mem::take(&mut self.open).into_iter().zip(looked) {
+            match looked {
+                Ok(lacking) => {
+                    question.lacking = lacking;
+                    self.open.push(question);
+                }
+                Err(trouble) => question.tell(&Err(trouble)),
+            }
+        }
+    }
+
+    /// Fetches what they lack, for all of them at once. Those whose objects do not come are told.
+    async fn fetch(&mut self, stage: Stage) {
+        if matches!(self.place.source, Source::InPlace(_)) {
+            // What is not there is nowhere else: of files that is said one by one.
+            return;
+        }
+        let lacking: Vec<usize> = (0..self.open.len()).filter(|at| !self.open[*at].lacking.is_empty()).collect();
+        let mut groups = if lacking.is_empty() { Vec::new() } else { vec![lacking] };
+        let mut troubles: HashMap<usize, DiffTrouble> = HashMap::new();
+        while let Some(group) = groups.pop() {
+            if self.fetches == MOST_FETCHES {
+                troubles.extend(group.into_iter().map(|at| (at, DiffTrouble::Busy)));
+                continue;
+            }
+            self.fetches += 1;
+            let wanted = group.iter().flat_map(|at| self.open[*at].lacking.iter().copied()).collect();
+            let Err(error) = self.fetch_these(&wanted).await else { continue };
+            let is_too_much = matches!(&error, GitError::Fetch(transport::FetchError::QuotaExceeded { .. }));
+            let is_gone = matches!(&error, GitError::Fetch(transport::FetchError::RefsMoved));
+            if (is_too_much || is_gone) && group.len() > 1 {
+                let (one, other) = group.split_at(group.len() / 2);
+                groups.extend([other.to_vec(), one.to_vec()]);
+                continue;
+            }
+            if stage == Stage::Files && (is_too_much || is_gone) {
+                // The files are told of all the same, without their lines.
+                group.into_iter().for_each(|at| self.open[at].is_too_much = is_too_much);
+                continue;
+            }
+            let trouble = DiffTrouble::from(error);
+            troubles.extend(group.into_iter().map(|at| (at, trouble.clone())));
+        }
+        for (at, question) in std::mem::take(&mut self.open).into_iter().enumerate() {
+            match troubles.remove(&at) {
+                Some(trouble) => question.tell(&Err(trouble)),
+                None => self.open.push(question),
+            }
+        }
+    }
+
+    async fn fetch_these(&self, wanted: &BTreeSet<CommitSha>) -> Result<(), GitError> {
+        let source = match &self.place.source {
+            Source::InPlace(connection) | Source::Copied(connection) => FetchSource::Local(connection),
+            Source::Remote(remote) => FetchSource::Remote(remote),
+        };
+        let settings = &self.app.jobs.git;
+        let silence = settings.limits.silence.min(FETCH_TAKES / 2);
+        let limits = FetchLimits { silence, quota_bytes: QUOTA_BYTES, ..settings.limits };
+        let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
+        let cache = ObjectCache::open_or_make(&self.place.cache)?;
+        let request = ObjectsRequest { cache: cache.repository(), source, wanted, program, limits, cancel };
+        let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
+        metrics::counter!("keytrail_diff_fetches_total").increment(1);
+        let doing = "fetching what a commit changed within a minute".to_owned();
+        let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;
+        metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
+        metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
+        Ok(())
+    }
+
+    /// Answers what is left, one after the other.
+    async fn conclude(self) {
+        let diffs = &self.app.jobs.diffs;
+        for question in self.open {
+            let (place, bounds, asked) = (self.place.clone(), diffs.bounds, question.key.2.clone());
+            let is_too_much = question.is_too_much;
+            let changes = blocking(move || {
+                let mut objects = place.objects()?;
+                changes(&mut objects, &asked, &bounds, is_too_much)
+            });
+            let answer = changes.await.map(Arc::new);
+            if let Ok(changes) = &answer {
+                diffs.results().put(question.key.clone(), changes.clone());
+            }
+            question.tell(&answer);
+        }
+    }
+}
+
+fn lacking_trees(objects: &mut DiffObjects, (_, _, asked): &Key) -> Result<BTreeSet<CommitSha>, DiffTrouble> {
+    match compare(objects, asked.commit, asked.parent)? {
+        Looked::Compared(_) => Ok(BTreeSet::new()),
+        Looked::Lacking(trees) => Ok(trees),
+    }
+}
+
+fn lacking_files(
+    objects: &mut DiffObjects,
+    (_, _, asked): &Key,
+    bounds: &DiffBounds,
+) -> Result<BTreeSet<CommitSha>, DiffTrouble> {
+    let compared = compared(objects, asked)?;
+    Ok(objects.lacking(compared.files(bounds, asked.path())))
+}
+
+/// Trees were fetched before: those that did not come are nowhere.
+fn compared(objects: &mut DiffObjects, asked: &Asked) -> Result<Comparison, DiffTrouble> {
+    match compare(objects, asked.commit, asked.parent)? {
+        Looked::Compared(compared) => Ok(compared),
+        Looked::Lacking(_) => Err(DiffTrouble::ObjectGone),
+    }
+}
+
+fn changes(
+    objects: &mut DiffObjects,
+    asked: &Asked,
+    bounds: &DiffBounds,
+    is_too_much: bool,
+) -> Result<CommitChanges, DiffTrouble> {
+    let compared = compared(objects, asked)?;
+    let mut files = ChangedFiles::of(objects, &compared, bounds, asked.path())?;
+    if is_too_much {
+        files.files.iter_mut().filter(|file| file.content == Content::Absent).for_each(|file| {
+            file.content = Content::NotRead;
+        });
+    }
+    let lines = if asked.part == Part::Files { Vec::new() } else { files.hunks(objects, bounds)? };
+    Ok(CommitChanges { files, lines })
+}
+
+/// Runs work of git on a thread that may be busy for a while.
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> Result<R, DiffTrouble> + Send + 'static,
+) -> Result<R, DiffTrouble> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        tracing::error!(%error, "looking at a commit failed");
+        DiffTrouble::Stopped
+    })?
+}

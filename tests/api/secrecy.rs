@@ -1,0 +1,175 @@
+//! A password that was given is nowhere to be found: not in the store, in no answer, in no log line, in no file.
+
+use std::path::Path;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use keytrail::store::Area;
+use keytrail_projections::value::Cells;
+use keytrail_test_support::{
+    server::{Home, Options},
+    web_server::{Door, WebServer},
+};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{
+    command_line::{done, lines},
+    remotes::{credential, served},
+    repository::{self, git},
+    server::{Server, answer, on_both_engines, soon},
+};
+
+/// Every form in which the password could have been written down, and the user's name with it.
+fn forms() -> Vec<Vec<u8>> {
+    let (user, password) = (WebServer::USER, WebServer::PASSWORD);
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let pair = format!("{user}:{password}");
+    [
+        password.to_owned(),
+        "p%40ss%20w0rd".to_owned(),
+        hex(password),
+        hex(password).to_uppercase(),
+        STANDARD.encode(password),
+        STANDARD.encode(&pair),
+        hex(&STANDARD.encode(&pair)),
+    ]
+    .map(String::into_bytes)
+    .to_vec()
+}
+
+#[track_caller]
+fn is_clean(what: &str, bytes: &[u8]) {
+    for form in forms() {
+        let found = bytes.windows(form.len()).any(|part| part == form);
+        assert!(!found, "{what} holds the password as {}", String::from_utf8_lossy(&form));
+    }
+}
+
+/// Looks into every file below a folder; how many there are.
+fn files_are_clean(folder: &Path) -> usize {
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if entry.is_dir() {
+            seen += files_are_clean(&entry);
+        } else if let Ok(bytes) = std::fs::read(&entry) {
+            is_clean(&entry.display().to_string(), &bytes);
+            seen += 1;
+        }
+    }
+    seen
+}
+
+/// Every table as text; how many there are.
+async fn tables_are_clean(server: &Server) -> usize {
+    let sql = "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
+    let tables = server.app.db.read(Area::Log, sql, &[]).await.expect("the tables");
+    for row in &tables {
+        let table = Cells::of(row).text().expect("a name").to_owned();
+        let sql = format!("SELECT CAST(t.* AS TEXT) FROM \"{table}\" t");
+        for row in server.app.db.read(Area::Log, &sql, &[]).await.expect("its rows") {
+            is_clean(&table, Cells::of(&row).text().unwrap_or_default().as_bytes());
+        }
+    }
+    tables.len()
+}
+
+async fn a_password_is_nowhere_in_the_store_and_in_no_answer(server: Server) {
+    let web = served(&server, &["SHOP-1 begins"]);
+    let private = web.url_at(Door::Private, "shop.git");
+    let embedded = private.replace("://", "://alice:p%40ss%20w0rd@");
+    let added = server.connect("shop", json!({ "kind": "git", "url": embedded })).await.with(StatusCode::CREATED);
+    is_clean("the answer", added.text.as_bytes());
+    let at = format!("/api/v1/integrations/{}", added.id());
+    soon("it is indexed", || async {
+        server.get(&format!("{at}/repositories")).await.items().first().is_some_and(|row| row["state"] == "indexed")
+    })
+    .await;
+    // Given in every other way, and refused.
+    let proxy = json!({ "url": "http://alice:p%40ss%20w0rd@127.0.0.1:9" });
+    let body = json!({ "connection": { "kind": "git", "url": private, "credential": credential(), "proxy": proxy } });
+    let request = |etag: &str| {
+        answer(server.local(Method::PUT, &format!("{at}/connection")).header("If-Match", etag).json(&body))
+    };
+    is_clean("a refusal", request("\"7\"").await.refused(412, "version_stale").text.as_bytes());
+    server.post(&format!("{at}/pause"), json!({})).await.with(StatusCode::OK);
+    is_clean("a change", request("*").await.with(StatusCode::OK).text.as_bytes());
+    let taken = server.connect("other", json!({ "kind": "git", "url": embedded })).await;
+    is_clean("a refusal", taken.refused(409, "connection_taken").text.as_bytes());
+    assert_eq!(server.sealed().await, ["credential", "proxy_credential"]);
+    for path in [
+        at.as_str(),
+        "/api/v1/integrations",
+        "/api/v1/repositories",
+        "/api/v1/events?limit=500",
+        &format!("/api/v1/streams/integration/{}/events?state=true", added.id()),
+    ] {
+        is_clean(path, server.get(path).await.with(StatusCode::OK).text.as_bytes());
+    }
+    assert!(files_are_clean(&server.data()) > 3, "mirrors and the store are there");
+    if !server.is_sqlite() {
+        assert!(tables_are_clean(&server).await > 10);
+    }
+    // The last thing said of it must not be forgotten either.
+    answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
+    assert!(server.sealed().await.is_empty());
+    server.look_behind().await;
+}
+
+on_both_engines!(reaching_this_machine; a_password_is_nowhere_in_the_store_and_in_no_answer);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
+    let home = Home::new(
+        env!("CARGO_BIN_EXE_keytrail"),
+        Options {
+            env: [
+                ("KEYTRAIL__GIT__HOSTS", r#"["127.0.0.1"]"#),
+                ("KEYTRAIL__GIT__ALLOW_HTTP", "true"),
+                ("KEYTRAIL__GIT__FREE_BYTES", "0"),
+                ("KEYTRAIL__LOG__LEVEL", "trace"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+            ..Options::default()
+        },
+    );
+    let beside = tempfile::tempdir().expect("a temporary folder");
+    repository::with_commits(&beside.path().join("work"), &["SHOP-1 begins"]);
+    std::fs::create_dir(beside.path().join("served")).expect("a folder");
+    git(&beside.path().join("served"), &["clone", "-q", "--bare", "../work", "shop.git"]);
+    let web = WebServer::start(&beside.path().join("served"));
+    let file = beside.path().join("password");
+    std::fs::write(&file, format!("{}\n", WebServer::PASSWORD)).expect("a file");
+    let server = home.start().await;
+    let url = web.url_at(Door::Private, "shop.git");
+    let add = ["integration", "add", &url, "--name", "shop", "--user", WebServer::USER, "--password-file"];
+    let add = add.map(Into::into).into_iter().chain([file.into_os_string()]);
+    let added = done(home.run::<std::ffi::OsString>(add).await);
+    is_clean("what it printed", added.as_bytes());
+    assert_eq!(lines(&added)[0]["connection"]["credential"], true);
+    soon("it is indexed", || async {
+        let all = lines(&done(home.run(["repository", "list", "--json"]).await));
+        all.first().is_some_and(|row| row["state"] == "indexed")
+    })
+    .await;
+    // What the git server says of a wrong one is not repeated either.
+    let id = lines(&added)[0]["id"].as_str().expect("an id").to_owned();
+    let wrong = beside.path().join("wrong");
+    std::fs::write(&wrong, format!("{} ", WebServer::PASSWORD)).expect("a file");
+    let change = ["integration", "move", &id, &url, "--user", WebServer::USER, "--password-file"];
+    let change = change.map(Into::into).into_iter().chain([wrong.into_os_string()]);
+    is_clean("what it printed", done(home.run::<std::ffi::OsString>(change).await).as_bytes());
+    let repository = lines(&done(home.run(["repository", "list", "--json"]).await))[0]["id"].clone();
+    let repository = repository.as_str().expect("an id").to_owned();
+    soon("the trouble is told", || async {
+        done(home.run(["repository", "fetch", &repository]).await);
+        let all = lines(&done(home.run(["repository", "list", "--json", "--trouble"]).await));
+        all.first().is_some_and(|row| row["trouble"]["code"] == "unauthorized")
+    })
+    .await;
+    let told = done(home.run(["repository", "list"]).await);
+    assert!(told.contains("unauthorized") && told.contains("Change the connection"), "{told}");
+    let (home, _) = server.terminate().await;
+    assert!(home.log().contains("integration"), "it says what it does");
+    assert!(files_are_clean(home.folder()) > 5);
+}
