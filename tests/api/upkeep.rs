@@ -10,6 +10,7 @@ use std::{
 use keytrail::{
     app::{App, Context},
     clock::Clock,
+    git::Mirror,
 };
 use keytrail_domain::{
     git_remote::GitRemote,
@@ -124,11 +125,16 @@ async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
     let half_made = mirrors.join(format!("{id}.git.making"));
     fs::create_dir_all(half_made.join("objects")).expect("a folder");
 
+    // As a look at what a commit changed leaves it.
+    let objects = stage.app.caches.join("objects");
+    fs::create_dir_all(&objects).expect("a folder");
+    let objects = Mirror::open_or_make(&objects.join(format!("{id}.git"))).expect("a repository");
     soon("what is half made is gone", || async { !half_made.exists() }).await;
-    assert!(stage.mirror(id).is_dir(), "it is needed");
+    assert!(stage.mirror(id).is_dir() && objects.path().is_dir(), "they are needed");
     let head = stage.app.log.feed().head().position;
     stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Deleted }).await;
     soon("the copy is gone", || async { !stage.mirror(id).exists() && !stage.graph(id).exists() }).await;
+    assert!(!objects.path().exists(), "with what was fetched beside it");
     assert!(theirs.join("HEAD").is_file() && linked.join("HEAD").is_file());
     assert_eq!(contents(&stage.repository.path), original, "originals are never touched");
     let written = stage.app.log.feed().head().position - head;

@@ -58,6 +58,7 @@ fn every_kind_of_job_has_its_file() {
         let name = name.trim_end_matches(".rs");
         if ![
             "mod",
+            "commit_diff",
             "git_settings",
             "index_progress",
             "queue",
