@@ -3,6 +3,7 @@
 
 mod client;
 mod commit;
+mod doctor;
 mod error;
 mod events;
 mod index;
@@ -81,6 +82,8 @@ enum Command {
     /// Views of the log: how they stand, whether they are true
     #[command(subcommand)]
     Views(views::Views),
+    /// What is well with the server and what is not, and what to do
+    Doctor(doctor::Doctor),
     /// Bring the store to this version's schema; `serve` does it by itself
     Migrate(migrate::Migrate),
     /// The root key
@@ -134,6 +137,7 @@ impl Cli {
                 Command::Run(command) => command.run(&config).await,
                 Command::Token(command) => command.run(&config).await,
                 Command::Views(command) => command.run(&config).await,
+                Command::Doctor(command) => command.run(&config).await,
                 Command::Migrate(command) => command.run(&config).await,
                 Command::Vault(command) => command.run(&config).await,
                 Command::Openapi => Ok(ExitCode::SUCCESS),

@@ -9,6 +9,7 @@ mod codes;
 mod commits;
 mod conditions;
 mod cursor;
+mod doctor;
 mod edge;
 mod error;
 mod events;

@@ -20,6 +20,11 @@ pub(super) fn mirrors_after() -> utoipa::openapi::Object {
     list(["deleted", "kept"]).build()
 }
 
+/// How bad it is what was found.
+pub(super) fn finding_state() -> utoipa::openapi::Object {
+    list(["ok", "warn", "fail"]).build()
+}
+
 /// Where a repository is in its life.
 pub(super) fn repository_state() -> utoipa::openapi::Object {
     list(RepositoryState::ALL.iter().map(|word| word.as_str())).build()

@@ -18,7 +18,7 @@ use keytrail_domain::{id::RepositoryId, index_run::batch::CommitSha, recorded::P
 use keytrail_projections::repository_list::Repository;
 use tokio::{
     runtime::Handle,
-    sync::{RwLock, Semaphore, oneshot},
+    sync::{RwLock, RwLockWriteGuard, Semaphore, oneshot},
 };
 
 use self::results::Results;
@@ -114,6 +114,11 @@ impl CommitDiffs {
             flights: Mutex::default(),
             caches: RwLock::default(),
         }
+    }
+
+    /// Held by who deletes what diffs read; `None` while some are made.
+    pub(super) fn try_alone(&self) -> Option<RwLockWriteGuard<'_, ()>> {
+        self.caches.try_write().ok()
     }
 
     fn results(&self) -> MutexGuard<'_, Results> {

@@ -105,23 +105,40 @@ impl Upkeep {
             let graph = self.app.jobs.graph_file(&self.app.caches, id);
             blocking(move || forget(&graph)).await?;
         }
+        if matches!(standing, Standing::Unneeded | Standing::ReadInPlace)
+            && (kept.mirror.is_some() || kept.objects.is_some())
+        {
+            // What somebody looks at at this moment is there until the next round.
+            let Some(_alone) = self.app.jobs.diffs.try_alone() else { return self.count(kept.mirror, round).await };
+            return self.delete(id, kept, standing, round).await;
+        }
         let Some(mirror) = kept.mirror else { return Ok(()) };
-        match standing {
-            Standing::Unneeded | Standing::ReadInPlace => {
-                blocking(move || mirror.delete()).await?;
-                tracing::info!(repository = %id, ?standing, "the copy of a repository was deleted; nothing reads it");
-                metrics::counter!("keytrail_mirrors_deleted_total").increment(1);
-                round.deleted += 1;
-                return Ok(());
-            }
-            Standing::KeptOnRemoval(_) => {}
-            Standing::Needed { number, position } => {
-                if self.tend(id, &mirror, number, position).await? {
-                    round.tended += 1;
-                }
-            }
+        if let Standing::Needed { number, position } = standing
+            && self.tend(id, &mirror, number, position).await?
+        {
+            round.tended += 1;
         }
         self.count(Some(mirror), round).await
+    }
+
+    /// Deletes a copy that nothing reads, with what was fetched beside it.
+    async fn delete(
+        &self,
+        id: RepositoryId,
+        kept: Kept,
+        standing: Standing,
+        round: &mut Round,
+    ) -> Result<(), JobError> {
+        if let Some(objects) = kept.objects {
+            blocking(move || objects.delete()).await?;
+        }
+        if let Some(mirror) = kept.mirror {
+            blocking(move || mirror.delete()).await?;
+            tracing::info!(repository = %id, ?standing, "the copy of a repository was deleted; nothing reads it");
+            metrics::counter!("keytrail_mirrors_deleted_total").increment(1);
+            round.deleted += 1;
+        }
+        Ok(())
     }
 
     async fn count(&self, mirror: Option<Mirror>, round: &mut Round) -> Result<(), JobError> {

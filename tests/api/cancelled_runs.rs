@@ -9,6 +9,7 @@ use keytrail::{
     clock::Clock,
     http::{self, HttpSettings, LocalToken},
     store::Area,
+    views::Status,
 };
 use keytrail_domain::{
     fact::Fact, git_remote::GitRemote, recorded::StreamId, remote_url::RemoteUrl, service::Connection,
@@ -57,6 +58,10 @@ impl Stage {
             if !git {
                 config.git.program = Some("/nowhere/git".into());
             }
+        })
+        .await;
+        soon("all views are live", || async {
+            app.views.states().iter().all(|(.., state)| state.status == Status::Live)
         })
         .await;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -10,6 +10,7 @@ use std::{
 use keytrail::{
     app::{App, Context},
     clock::Clock,
+    git::Mirror,
 };
 use keytrail_domain::{
     git_remote::GitRemote,
@@ -22,12 +23,16 @@ use keytrail_domain::{
 use keytrail_projections::repository_list::{self, Repository as Row, RepositoryState};
 use keytrail_test_support::{
     repositories::{Repository, Shape, generate},
+    server::{Home, Options},
     web_server::WebServer,
 };
+use reqwest::{Method, StatusCode};
 
 use crate::{
+    command_line::{done, lines, text},
     nodes::{connect, node_with},
-    server::soon,
+    repository,
+    server::{Server, answer, on_both_engines, soon},
 };
 
 /// A node that looks after its copies every second, and a repository that it may read.
@@ -120,11 +125,16 @@ async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
     let half_made = mirrors.join(format!("{id}.git.making"));
     fs::create_dir_all(half_made.join("objects")).expect("a folder");
 
+    // As a look at what a commit changed leaves it.
+    let objects = stage.app.caches.join("objects");
+    fs::create_dir_all(&objects).expect("a folder");
+    let objects = Mirror::open_or_make(&objects.join(format!("{id}.git"))).expect("a repository");
     soon("what is half made is gone", || async { !half_made.exists() }).await;
-    assert!(stage.mirror(id).is_dir(), "it is needed");
+    assert!(stage.mirror(id).is_dir() && objects.path().is_dir(), "they are needed");
     let head = stage.app.log.feed().head().position;
     stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Deleted }).await;
     soon("the copy is gone", || async { !stage.mirror(id).exists() && !stage.graph(id).exists() }).await;
+    assert!(!objects.path().exists(), "with what was fetched beside it");
     assert!(theirs.join("HEAD").is_file() && linked.join("HEAD").is_file());
     assert_eq!(contents(&stage.repository.path), original, "originals are never touched");
     let written = stage.app.log.feed().head().position - head;
@@ -146,7 +156,48 @@ async fn a_removed_integration_leaves_its_copies_when_that_is_wished() {
         soon("what nobody needs is gone", || async { !stage.graph(nobody).exists() }).await;
     }
     assert!(stage.mirror(id).is_dir() && stage.graph(id).is_file());
+    let findings = keytrail::doctor::examine(&stage.app).await;
+    let kept = findings.iter().find(|finding| finding.id == "mirrors_kept").expect("it is looked at");
+    let path = stage.mirror(id);
+    assert!(kept.sentence.contains(path.to_str().expect("UTF-8")), "{}", kept.sentence);
+    assert!(kept.sentence.contains("1 copy (1 MB)"), "with its size: {}", kept.sentence);
     stage.app.stop().await;
+}
+
+async fn the_choice_is_made_with_the_removal(server: Server) {
+    let path = server.root.join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    for (query, kept) in [("?mirrors=kept", true), ("?mirrors=deleted", false), ("", false)] {
+        let id = server.add("shop", &path).await.with(StatusCode::CREATED).id();
+        let remove = |query: &str| {
+            server.local(Method::DELETE, &format!("/api/v1/integrations/{id}{query}")).header("If-Match", "*")
+        };
+        answer(remove("?mirrors=moved")).await.refused(400, "query_invalid");
+        let removed = answer(remove(query)).await.with(StatusCode::OK);
+        assert_eq!(removed.body["state"], "removed");
+        let events = server.get(&format!("/api/v1/streams/integration/{id}/events")).await.with(StatusCode::OK);
+        let last = events.items().iter().find(|event| event["event_type"] == "integration.removed");
+        assert_eq!(last.expect("it was removed").to_string().contains(r#""mirrors":"kept""#), kept, "{}", events.text);
+    }
+}
+
+on_both_engines!(the_choice_is_made_with_the_removal);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_makes_the_choice_too() {
+    let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default());
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    let server = home.start().await;
+    for (flag, kept) in [(Some("--keep-mirrors"), true), (None, false)] {
+        let added = done(home.run(["integration", "add", text(&path), "--name", "shop"]).await);
+        let id = lines(&added)[0]["id"].as_str().expect("an id").to_owned();
+        let said = done(home.run(["integration", "remove", &id].into_iter().chain(flag)).await);
+        assert_eq!(said.contains("keytrail doctor"), kept, "{said}");
+        let events = done(home.run(["events", "--json", "--stream", &id]).await);
+        assert_eq!(events.contains(r#""mirrors":"kept""#), kept, "{events}");
+    }
+    drop(server);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,26 +68,28 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// `http.curloptResolve` (2.37), which pins the address that was checked, is the youngest of what is needed.
+    pub const NEEDS: GitVersion = GitVersion(2, 37, 0);
+
+    /// The first of each line with the fixes of July 2025 (CVE-2025-48384, -48385), from git's release notes. Older
+    /// lines got none from git itself; what a distribution mended under an old number cannot be told.
+    pub const FIXED: [GitVersion; 8] = [
+        GitVersion(2, 43, 7),
+        GitVersion(2, 44, 4),
+        GitVersion(2, 45, 4),
+        GitVersion(2, 46, 4),
+        GitVersion(2, 47, 3),
+        GitVersion(2, 48, 2),
+        GitVersion(2, 49, 1),
+        GitVersion(2, 50, 1),
+    ];
+
     /// What is said of a version.
     pub fn of(version: GitVersion) -> Self {
-        // `http.curloptResolve` (2.37), which pins the address that was checked, is the youngest of what is needed.
-        const NEEDS: GitVersion = GitVersion(2, 37, 0);
-        // The first of each line with the fixes of July 2025 (CVE-2025-48384, -48385), from git's release notes.
-        // Older lines got none from git itself; what a distribution mended under an old number cannot be told.
-        const FIXED: [GitVersion; 8] = [
-            GitVersion(2, 43, 7),
-            GitVersion(2, 44, 4),
-            GitVersion(2, 45, 4),
-            GitVersion(2, 46, 4),
-            GitVersion(2, 47, 3),
-            GitVersion(2, 48, 2),
-            GitVersion(2, 49, 1),
-            GitVersion(2, 50, 1),
-        ];
-        if version < NEEDS {
-            return Self::TooOld { needs: NEEDS };
+        if version < Self::NEEDS {
+            return Self::TooOld { needs: Self::NEEDS };
         }
-        let of_line = FIXED.into_iter().find(|fixed| (version.0, version.1) <= (fixed.0, fixed.1));
+        let of_line = Self::FIXED.into_iter().find(|fixed| (version.0, version.1) <= (fixed.0, fixed.1));
         match of_line {
             Some(fixed_in) if version < fixed_in => Self::Vulnerable { fixed_in },
             _ => Self::Good,

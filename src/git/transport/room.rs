@@ -7,11 +7,16 @@ use crate::git::GitError;
 
 const MEGABYTE: u64 = 1_000_000;
 
+/// How many bytes may still be written to the disk of this folder.
+pub fn free_bytes(folder: &Path) -> Result<u64, GitError> {
+    let found = rustix::fs::statvfs(folder)
+        .map_err(|error| GitError::transient("asking for the free room of the disk", std::io::Error::from(error)))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
+}
+
 /// Whether the mirror's disk has the room that is to be kept free.
 pub(in crate::git) fn check_free(mirror: &Path, limits: &FetchLimits) -> Result<(), GitError> {
-    let found = rustix::fs::statvfs(mirror)
-        .map_err(|error| GitError::transient("asking for the free room of the disk", std::io::Error::from(error)))?;
-    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    let free = free_bytes(mirror)?;
     if free < limits.free_bytes {
         let (free, floor) = (free / MEGABYTE, limits.free_bytes.div_ceil(MEGABYTE));
         return Err(FetchError::DiskFloor { free, floor }.into());

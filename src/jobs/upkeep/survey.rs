@@ -20,6 +20,8 @@ pub struct Kept {
     pub mirror: Option<Mirror>,
     /// Whether the making or the deletion of a copy was interrupted, or goes on.
     pub half_made: bool,
+    /// Folders and files of commits that somebody looked at.
+    pub objects: Option<Mirror>,
     /// Whether commits that were looked at are remembered.
     pub graph: bool,
 }
@@ -66,7 +68,14 @@ impl Survey {
                 survey.repositories.entry(id).or_default().graph = true;
             }
         }
-        for entry in fs::read_dir(caches.join("mirrors"))? {
+        for entry in entries(&caches.join("objects"))? {
+            let entry = entry?;
+            let of = entry.file_name().to_str().and_then(|name| id(name, ".git"));
+            if let Some((id, objects)) = of.zip(Mirror::recognised(&entry.path())) {
+                survey.repositories.entry(id).or_default().objects = Some(objects);
+            }
+        }
+        for entry in entries(&caches.join("mirrors"))? {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
@@ -80,6 +89,14 @@ impl Survey {
             }
         }
         Ok(survey)
+    }
+}
+
+/// What is in a folder that may not be there.
+fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirEntry>>> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None.into_iter().flatten()),
+        other => Ok(Some(other?).into_iter().flatten()),
     }
 }
 

@@ -1,0 +1,102 @@
+//! What the doctor finds, by the API and by the command line.
+
+use std::path::Path;
+
+use keytrail_test_support::server::{Home, Options};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::{
+    command_line::{done, lines},
+    repository,
+    server::{Server, on_both_engines, soon},
+};
+
+/// The finding with this word.
+#[track_caller]
+fn found<'a>(findings: &'a [Value], id: &str) -> &'a Value {
+    findings.iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("no {id} in {findings:?}"))
+}
+
+async fn everything_is_looked_at(server: Server) {
+    let path = server.root.join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    server.add("shop", &path).await.with(StatusCode::CREATED);
+    let doctor = server.get("/api/v1/doctor").await.with(StatusCode::OK);
+    for id in [
+        "git_program",
+        "git_transport",
+        "git_addresses",
+        "git_schemes",
+        "mirrors",
+        "mirrors_kept",
+        "mirrors_leftovers",
+        "disk",
+        "repositories",
+    ] {
+        let finding = found(doctor.items(), id);
+        assert!(finding["sentence"].as_str().is_some_and(|sentence| sentence.len() > 10), "{finding}");
+        assert_eq!(finding["state"] == "ok", finding["remedy"].is_null(), "{finding}");
+    }
+    assert_eq!(found(doctor.items(), "git_schemes")["state"], "ok");
+    assert_eq!(found(doctor.items(), "repositories")["state"], "ok");
+
+    std::fs::write(server.app.caches.join("mirrors/of a person"), "x").expect("a file");
+    std::fs::remove_dir_all(&path).expect("a folder");
+    let id = server.get("/api/v1/repositories").await.items()[0]["id"].as_str().expect("an id").to_owned();
+    server.post(&format!("/api/v1/repositories/{id}/index-runs"), serde_json::json!({})).await;
+    soon("the trouble is found", || async {
+        let doctor = server.get("/api/v1/doctor").await;
+        let trouble = found(doctor.items(), "repositories");
+        trouble["state"] == "warn" && trouble["sentence"].as_str().is_some_and(|sentence| sentence.contains(&id))
+    })
+    .await;
+    let doctor = server.get("/api/v1/doctor").await;
+    assert_eq!(found(doctor.items(), "mirrors_foreign")["state"], "warn");
+}
+
+on_both_engines!(everything_is_looked_at);
+
+async fn doctor(home: &Home) -> (Option<i32>, Vec<Value>) {
+    let (code, printed, said) = home.run(["doctor", "--json"]).await;
+    assert!(!said.contains("panicked"), "{said}");
+    (code, lines(&printed))
+}
+
+fn home(env: &[(&str, &str)]) -> Home {
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Home::new(env!("CARGO_BIN_EXE_keytrail"), Options { env, ..Options::default() })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_fails_when_something_does() {
+    let well = home(&[("KEYTRAIL__GIT__FREE_BYTES", "0")]);
+    let (code, findings) = doctor(&well).await;
+    assert_eq!((code, &found(&findings, "disk")["state"]), (Some(0), &Value::from("ok")));
+    let said = done(well.run(["doctor"]).await);
+    assert!(said.contains("git_program") && said.contains("disk"), "{said}");
+
+    let full = home(&[("KEYTRAIL__GIT__FREE_BYTES", "9000000000000000000")]);
+    let (code, findings) = doctor(&full).await;
+    assert_eq!((code, &found(&findings, "disk")["state"]), (Some(1), &Value::from("fail")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_cannot_be_used_is_told_with_what_it_costs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let old = folder.path().join("git");
+    script(&old, "#!/bin/sh\necho git version 2.47.1\n");
+    let (code, findings) = doctor(&home(&[("KEYTRAIL__GIT__PROGRAM", old.to_str().expect("UTF-8"))])).await;
+    assert_eq!(code, Some(0), "it works all the same");
+    let (program, way) = (found(&findings, "git_program"), found(&findings, "git_transport"));
+    assert_eq!((&program["state"], &way["state"]), (&Value::from("warn"), &Value::from("warn")));
+    assert!(program["sentence"].as_str().is_some_and(|sentence| sentence.contains("2.47.1")), "{program}");
+    assert!(program["remedy"].as_str().is_some_and(|remedy| remedy.contains("2.47.3")), "{program}");
+    assert!(way["sentence"].as_str().is_some_and(|sentence| sentence.contains("whole")), "{way}");
+}
+
+fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::write(path, text).expect("a file");
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");
+}
