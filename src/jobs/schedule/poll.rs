@@ -89,8 +89,8 @@ pub(super) async fn poll(
         Err(Failure::Job(error)) => return Err(error),
     };
     metrics::counter!("keytrail_git_objects_read_total", "by" => "poll").increment(refs.objects_read);
-    remembered.failures = 0;
-    if repository.trouble.is_some() {
+    // The row may be older than the trouble that was told after it was read. Where none is, this says nothing.
+    if std::mem::take(&mut remembered.failures) > 0 || repository.trouble.is_some() {
         say(app, repository, Command::ReportReachable).await?;
     }
     let digest = digest_of(&refs);
