@@ -41,7 +41,7 @@ async fn main() {
     fs::create_dir(&root).expect("a folder");
     let served = Repository { path: root.join("big.git") };
     let (from, to) = (source, served.path.to_str().expect("UTF-8"));
-    git(&root, &["clone", "--quiet", "--mirror", "--no-local", from, to]);
+    git(&root, &["clone", "--quiet", "--mirror", from, to]);
     for setting in ["uploadpack.allowFilter", "uploadpack.allowAnySHA1InWant"] {
         git(&served.path, &["config", setting, "true"]);
     }
