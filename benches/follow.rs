@@ -277,7 +277,9 @@ impl Stage {
     /// What is new in `new`, to git: all refs hidden but the one that names it.
     fn not_all(&self, new: &str, main: &str) -> String {
         let excluded = format!("--exclude={main}");
-        self.served.git_line(&["rev-list", new, "--not", &excluded, "--all", &format!("{new}^")]).expect("a list")
+        self.served
+            .git_line(&["rev-list", new, "--not", &excluded, "--glob=refs/*", &format!("{new}^")])
+            .expect("a list")
     }
 
     fn head(&self) -> String {
