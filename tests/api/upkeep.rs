@@ -15,6 +15,7 @@ use keytrail::{
 use keytrail_domain::{
     git_remote::GitRemote,
     id::{IntegrationId, RepositoryId},
+    index_run::{self, IndexRun},
     integration::{Command, Integration, MirrorsAfter},
     ref_selection::RefSelection,
     remote_url::RemoteUrl,
@@ -270,4 +271,41 @@ async fn a_damaged_copy_is_fetched_anew_by_git() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_copy_is_fetched_anew_in_process() {
     a_damaged_copy_is_fetched_anew(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_lacks_commits_of_long_ago_is_fetched_anew_when_they_are_read_again() {
+    let stage = Stage::new(3_600, true).await;
+    let (_, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
+    let packs = stage.mirror(id).join("objects/pack");
+    let old: Vec<PathBuf> = fs::read_dir(&packs).expect("packs").map(|entry| entry.expect("a pack").path()).collect();
+    let first = stage.only().await.expect("a repository");
+    let parent = stage.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
+    stage.repository.commit("refs/heads/main", "SHOP-1 more", &[&parent]).expect("a commit");
+    let again = |before: Row| {
+        let stage = &stage;
+        async move {
+            soon("it is indexed again", || async {
+                stage
+                    .only()
+                    .await
+                    .is_some_and(|row| row.state == RepositoryState::Indexed && row.indexed_at > before.indexed_at)
+            })
+            .await;
+            stage.only().await.expect("a repository")
+        }
+    };
+    let second = again(first).await;
+    old.iter().for_each(|file| fs::remove_file(file).expect("it can be removed"));
+    let reset = index_run::Command::Request { repository: id, cause: index_run::Cause::Reset };
+    let context = Context::server("case", 0);
+    stage.app.dispatch::<IndexRun>(keytrail::ids::new_id(), reset, context, Vec::new()).await.expect("it is asked for");
+    let third = again(second).await;
+    assert_eq!(third.failure, None);
+    let [here, there] = [stage.mirror(id), stage.repository.path.clone()].map(|path| {
+        let repository = Repository { path };
+        repository.git_line(&["rev-list", "--count", parent.trim()]).expect("its history")
+    });
+    assert_eq!(here, there, "every commit is there again");
+    stage.app.stop().await;
 }
