@@ -42,5 +42,5 @@ pub(super) fn role() -> utoipa::openapi::Object {
 
 /// Why an index run was asked for.
 pub(super) fn cause() -> utoipa::openapi::Object {
-    list(["discovered", "asked", "reset"]).build()
+    list(["discovered", "asked", "moved", "reset"]).build()
 }
