@@ -1,5 +1,7 @@
 //! What is known of an issue: its commits and branches. One indexed read each; no aggregate is asked.
 
+use std::sync::Arc;
+
 use actix_web::{
     HttpResponse, get,
     web::{Data, Path, Query},
@@ -24,6 +26,7 @@ use super::{
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
 };
+use crate::secrets::Person;
 
 /// What is known of an issue.
 #[derive(Serialize, ToSchema)]
@@ -117,7 +120,9 @@ struct Author {
     /// Which person; the same in all repositories.
     id: Uuid,
     /// As the latest source spells it; nothing when the person was forgotten.
-    name: Option<String>,
+    #[serde(serialize_with = "name_of")]
+    #[schema(value_type = Option<String>)]
+    name: Option<Arc<Person>>,
 }
 
 /// A branch whose name carries the issue's key.
@@ -234,8 +239,8 @@ pub(super) async fn list_issue_commits(
     let people = api.app.people.lookup(rows.iter().map(|row| row.author)).await?;
     let after = |row: &IssueCommit| AfterCommit(row.committed_at.seconds(), row.number, row.sha.to_string());
     let show = |row: IssueCommit| {
-        let name = people.get(&row.author).map(|person| person.name.as_str().to_owned());
-        shown_commit(row, name)
+        let author = people.get(&row.author).cloned();
+        shown_commit(row, author)
     };
     let page = api.cursors.page(rows, limit, &list, now, after, show)?;
     page.answer()
@@ -246,11 +251,11 @@ fn commit_cursor(AfterCommit(seconds, number, sha): AfterCommit) -> Result<Commi
     Ok(CommitCursor { committed_at: Timestamp::from_seconds(seconds), number, sha })
 }
 
-fn shown_commit(row: IssueCommit, author_name: Option<String>) -> ShownCommit {
+fn shown_commit(row: IssueCommit, author: Option<Arc<Person>>) -> ShownCommit {
     ShownCommit {
         sha: row.sha,
         repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
-        author: Author { id: row.author.0, name: author_name },
+        author: Author { id: row.author.0, name: author },
         authored_at: row.authored_at,
         committed_at: row.committed_at,
         subject: row.subject,
@@ -301,6 +306,10 @@ fn issue_key(text: &str) -> Result<IssueKey, ApiError> {
     text.parse().map_err(|error: keytrail_domain::issue_key::NotAKey| {
         ApiError::new(Code::IssueKeyInvalid, sentence(&error.to_string()))
     })
+}
+
+fn name_of<S: Serializer>(person: &Option<Arc<Person>>, serializer: S) -> Result<S::Ok, S::Error> {
+    person.as_ref().map(|person| person.name.as_str()).serialize(serializer)
 }
 
 fn hex<S: Serializer>(sha: &CommitSha, serializer: S) -> Result<S::Ok, S::Error> {
