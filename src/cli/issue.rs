@@ -63,6 +63,11 @@ async fn show(client: &Client, key: &str, all: bool) -> Result<(), CliError> {
             author.chars().take(20).collect::<String>(),
             text(commit, "subject")
         ));
+        if !commit["superseded_position"].is_null() {
+            output::print(
+                "             superseded: a branch was rewritten or deleted, and no ref leads to it any more",
+            );
+        }
     }
     if (commits.len() as u64) < total {
         output::print(&format!("  … {} more; --json prints all", output::grouped(total - commits.len() as u64)));

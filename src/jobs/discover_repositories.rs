@@ -59,7 +59,13 @@ pub(super) async fn discover(
     connection: Connection,
     cause: Position,
 ) -> Result<usize, JobError> {
-    let (seen, scanned) = look(app, connection).await?;
+    let (seen, scanned) = look(app, connection.clone()).await?;
+    // A scan may take long, and what it saw counts only while the integration still looks there.
+    match load(app, id).await? {
+        Integration::Active { connection: now, .. } | Integration::Paused { connection: now, .. }
+            if now == connection => {}
+        _ => return Ok(0),
+    }
     let seen: HashMap<RepositoryId, Seen> =
         seen.into_iter().map(|seen| (RepositoryId::of(id, &seen.location.natural_key()), seen)).collect();
     let (mut news, mut known, mut after) = (0, HashMap::new(), None);
@@ -76,7 +82,9 @@ pub(super) async fn discover(
                 // A share that is not mounted looks empty: only what is shown to be gone is forgotten.
                 Some(scanned) => {
                     let path = Path::new(&row.location);
-                    scanned.shows_absent(path) || !scanned.covers(path)
+                    // One that is covered no more (the depth was lowered) goes, unless a link still leads to it.
+                    let linked = scanned.cut.is_some() || scanned.found.iter().any(|found| found.path == path);
+                    scanned.shows_absent(path) || !scanned.covers(path) && !linked
                 }
             };
             if !seen.contains_key(&row.id) && gone {

@@ -60,7 +60,7 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         app: app.clone(),
         running: running.clone(),
         progress: Arc::default(),
-        recorder: Recorder::new(app, run, repository, row.number, job.caused_by),
+        recorder: Recorder::new(app, run, repository, row.number, job.caused_by, row.indexed_position),
     };
     let source = match row.state {
         repository_list::RepositoryState::Forgotten => None,
@@ -146,8 +146,12 @@ impl Indexing {
         let (graph_path, number) = (self.graph_path(), self.recorder.number);
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
         let looked = look(&self.running.cancel, source, graph).await?;
-        let before = self.recorder.refs_before(&recorded).await?;
+        let before = self.recorder.refs_before().await?;
         let mut tips = self.tips(&looked.refs, &recorded).await?;
+        if self.recorder.is_reset() && recorded.refs == 0 && recorded.commits.is_none() {
+            // Whoever resets wants nothing of what was.
+            self.app.jobs.doubted.doubt(self.recorder.repository);
+        }
         let (opened, graph) = self.fetched(looked, &mut tips).await?;
         let moved = if recorded.commits.is_some() { 0 } else { self.record_refs(&tips).await? };
         let default_branch = match &recorded.commits {

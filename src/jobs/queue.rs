@@ -52,6 +52,9 @@ pub fn cancel(kind: Kind, key: &str) -> Statement {
     )
 }
 
+/// How urgent a job is: 0 is what may take hours, such as a first index.
+pub(super) type Priority = i64;
+
 /// A job that this worker does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenJob {
@@ -77,7 +80,7 @@ fn due(now: &str) -> String {
 }
 
 /// Takes the next job that is due: the most urgent first, and a minute of waiting is worth one step of urgency.
-pub(super) async fn take(db: &Db, node: &str, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
+pub(super) async fn take(db: &Db, node: &str, least: Priority, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
     let mut args = vec![Value::from(node)];
     let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
     args.extend(arg);
@@ -85,7 +88,7 @@ pub(super) async fn take(db: &Db, node: &str, now: Timestamp) -> Result<Option<T
     let sql = format!(
         "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, again = 0, \
          lease_until = {now} + {LEASE_MICROS} \
-         WHERE {due} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {due} \
+         WHERE {due} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {due} AND priority >= {least} \
          ORDER BY priority + ({now} - created_at) / 60000000 DESC, run_after, kind, key LIMIT 1) \
          RETURNING kind, key, caused_by, attempts + 1, epoch"
     );
@@ -106,9 +109,9 @@ fn read(row: &Row) -> Result<TakenJob, BadRow> {
 }
 
 /// Whether anything is due; a read, so that an idle server writes nothing.
-pub(super) async fn is_due(db: &Db, now: Timestamp) -> Result<bool, StoreError> {
+pub(super) async fn is_due(db: &Db, least: Priority, now: Timestamp) -> Result<bool, StoreError> {
     let LeaseClock { now, arg } = db.lease_clock(0, now);
-    let sql = format!("SELECT 1 FROM jobs WHERE {} LIMIT 1", due(&now));
+    let sql = format!("SELECT 1 FROM jobs WHERE {} AND priority >= {least} LIMIT 1", due(&now));
     Ok(!db.read(Area::Log, &sql, arg.as_slice()).await?.is_empty())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keytrail_domain::{
     git_remote::{GitRemote, Trust},
-    id::IntegrationId,
+    id::{IntegrationId, RepositoryId},
     integration::Integration,
     recorded::StreamId,
     ref_selection::RefSelection,
@@ -43,13 +43,22 @@ pub struct RepositorySource {
     pub refs: RefSelection,
 }
 
-/// The source of a repository that is in its list. `None` when its integration is gone.
+/// The source of a repository that is in its list. `None` when its integration is gone or looks
+/// somewhere else.
 pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<RepositorySource>, JobError> {
     let id = repository.integration;
     let (integration, _) = app.load::<Integration>(StreamId::new("integration", id.0)).await?;
     let (Integration::Active { connection, .. } | Integration::Paused { connection, .. }) = integration else {
         return Ok(None);
     };
+    let key = match &connection {
+        Connection::Folder { .. } => Connection::path(repository.location.as_str()).natural_key(),
+        Connection::Path { .. } | Connection::Git(_) => connection.natural_key(),
+    };
+    if RepositoryId::of(id, &key) != repository.id {
+        // The integration looks somewhere else by now, and this one is about to be forgotten.
+        return Ok(None);
+    }
     let refs = connection.refs().clone();
     let local = || transport::Connection::local(repository.location.clone().into(), &app.jobs.git.roots);
     let source = match connection {

@@ -34,21 +34,24 @@ pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> 
     }
     super::schedule::start(app, stop);
     super::upkeep::start(app, stop);
-    for _ in 0..workers.max(1) {
+    for worker in 0..workers.max(1) {
         let app_ = app.clone();
         let stop = stop.clone();
-        app.jobs.keep(tokio::spawn(work(app_, stop)));
+        // Where there are several, one is kept for what is done soon: large repositories are admitted in turn, and
+        // nobody waits for all of them.
+        let least = i64::from(worker == 0 && workers > 1);
+        app.jobs.keep(tokio::spawn(work(app_, least, stop)));
     }
     Ok(())
 }
 
-async fn work(app: Arc<App>, stop: CancellationToken) {
+async fn work(app: Arc<App>, least: queue::Priority, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let now = app.clock.now();
-        let taken = match queue::is_due(&app.db, now).await {
+        let taken = match queue::is_due(&app.db, least, now).await {
             // What it would decide on may have changed in a way that it does not know.
             Ok(_) if app.jobs.is_outdated() => Ok(None),
-            Ok(true) => queue::take(&app.db, &app.jobs.node, now).await,
+            Ok(true) => queue::take(&app.db, &app.jobs.node, least, now).await,
             Ok(false) => Ok(None),
             Err(error) => Err(error),
         };

@@ -18,7 +18,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::{
     integration_list::{self, IntegrationState},
-    repository_list::{self, Repository, RepositoryState},
+    repository_list::{self, RepositoryState},
 };
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -74,7 +74,7 @@ impl Timer {
 }
 
 struct Watched {
-    row: Repository,
+    state: RepositoryState,
     timer: Timer,
     remembered: Remembered,
     wanted: bool,
@@ -169,21 +169,17 @@ impl Schedule {
             let Some(last) = page.last() else { break };
             after = Some(last.repository.added_position);
             for row in page.into_iter().map(|listed| listed.repository) {
-                let polled = matches!(row.state, RepositoryState::Indexed | RepositoryState::Failed);
-                if !active.contains(&row.integration) || !polled {
+                let over = matches!(row.state, RepositoryState::Refused | RepositoryState::Forgotten);
+                if !active.contains(&row.integration) || over {
                     continue;
                 }
                 there.insert(row.id);
                 match self.repositories.get_mut(&row.id) {
-                    // Another number or place: nothing that was remembered holds.
-                    Some(watched) if watched.row.number != row.number || watched.row.location != row.location => {
-                        (watched.row, watched.remembered) = (row, Remembered::default());
-                    }
-                    Some(watched) => watched.row = row,
+                    Some(watched) => watched.state = row.state,
                     None => {
                         let timer = Timer::new(shortest, row.id.0.as_bytes()[14]);
-                        let remembered = Remembered::default();
-                        self.repositories.insert(row.id, Watched { row, timer, remembered, wanted: false });
+                        let (state, remembered) = (row.state, Remembered::default());
+                        self.repositories.insert(row.id, Watched { state, timer, remembered, wanted: false });
                     }
                 }
             }
@@ -205,20 +201,24 @@ impl Schedule {
             let (app, id, connection) = (self.app.clone(), *id, connection.clone());
             self.looks.spawn(async move { Looked::Folder(id, rescan(&app, id, connection).await) });
         }
-        let due = self.repositories.values_mut().filter(|watched| !watched.timer.busy && watched.timer.due <= now);
+        let due = self.repositories.iter_mut().filter(|(_, watched)| !watched.timer.busy && watched.timer.due <= now);
         let db = &self.app.db;
-        let mut due: Vec<_> = due.filter(|watched| watched.wanted || self.shards.has(db, watched.row.id)).collect();
-        due.sort_by_key(|watched| (!watched.wanted, watched.timer.due));
-        for watched in due {
+        // By itself only what was indexed before, or failed, is looked at; the first index is its own phase.
+        let by_itself = |id: &RepositoryId, watched: &Watched| {
+            matches!(watched.state, RepositoryState::Indexed | RepositoryState::Failed) && self.shards.has(db, *id)
+        };
+        let mut due: Vec<_> = due.filter(|(id, watched)| watched.wanted || by_itself(id, watched)).collect();
+        due.sort_by_key(|(_, watched)| (!watched.wanted, watched.timer.due));
+        for (id, watched) in due {
             if self.looks.len() >= AT_ONCE {
                 break;
             }
             (watched.timer.busy, watched.wanted) = (true, false);
             let (app, cancel) = (self.app.clone(), self.cancel.clone());
-            let (row, mut remembered) = (watched.row.clone(), watched.remembered.clone());
+            let (id, mut remembered) = (*id, watched.remembered.clone());
             self.looks.spawn(async move {
-                let polled = poll(&app, &row, &mut remembered, &cancel).await;
-                Looked::Repository(row.id, remembered, polled)
+                let polled = poll(&app, id, &mut remembered, &cancel).await;
+                Looked::Repository(id, remembered, polled)
             });
         }
     }
@@ -236,6 +236,14 @@ impl Schedule {
                     Ok(Polled::Nothing) => ("nothing", false, Duration::ZERO),
                     Ok(Polled::Moved) => ("moved", true, Duration::ZERO),
                     Ok(Polled::Gone) => ("gone", false, Duration::ZERO),
+                    Ok(Polled::Busy) => {
+                        count("busy");
+                        // Soon after the run, and not sooner the next time because of it.
+                        (watched.timer.busy, watched.timer.due) = (false, Instant::now() + shortest);
+                        return;
+                    }
+                    // A run that fails again and again is not something happening.
+                    Ok(Polled::Again) => ("again", false, Duration::ZERO),
                     Ok(Polled::Failed(wait)) => ("failed", false, wait.unwrap_or_default()),
                     Err(JobError::Left) => ("left", false, Duration::ZERO),
                     Err(error) => {

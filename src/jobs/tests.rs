@@ -115,7 +115,7 @@ impl Stage {
 
     async fn again(&self) -> TakenJob {
         self.by_hand("UPDATE jobs SET run_after = 0").await;
-        queue::take(&self.app.db, "case", self.app.clock.now()).await.expect("it can be taken").expect("a job")
+        queue::take(&self.app.db, "case", 0, self.app.clock.now()).await.expect("it can be taken").expect("a job")
     }
 }
 

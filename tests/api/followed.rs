@@ -165,6 +165,40 @@ fn a_repository_of_a_server_is_followed_over_postgresql() {
     });
 }
 
+/// What a forced push threw away is found also when the run that saw the push could not be finished.
+#[test]
+fn a_run_that_fails_after_it_recorded_refs_hides_nothing_from_the_next() {
+    run(async {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().canonicalize().expect("it is there").join("shop.git");
+        let repository = Repository::init(&path, &["--bare"]).expect("a repository");
+        let first = repository.commit("refs/heads/main", "SHOP-1 first", &[]).expect("a commit");
+        repository.commit("refs/heads/main", "SHOP-2 thrown away", &[&first]).expect("a commit");
+        let app = node_with(folder.path(), None, Clock::System, |config| {
+            (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 2);
+        })
+        .await;
+        connect(&app, "shop", Connection::path(path.to_str().expect("UTF-8"))).await;
+        let state = async |wanted| only(&app).await.is_some_and(|row| row.state == wanted);
+        soon("it is indexed", || state(RepositoryState::Indexed)).await;
+
+        // A branch whose history lacks a commit.
+        let lost = repository.commit("refs/heads/aside", "SHOP-3 lost for a while", &[&first]).expect("a commit");
+        repository.git(&["update-ref", "-d", "refs/heads/aside"]).expect("no branch");
+        repository.commit("refs/heads/main", "SHOP-4 instead", &[&lost]).expect("a commit");
+        let object = path.join("objects").join(&lost[..2]).join(&lost[2..]);
+        let away = folder.path().join("away");
+        std::fs::rename(&object, &away).expect("a loose object");
+        soon("the run fails", || state(RepositoryState::Failed)).await;
+
+        std::fs::rename(&away, &object).expect("it is put back");
+        soon("it is indexed again", || state(RepositoryState::Indexed)).await;
+        assert!(is(&app, "SHOP-2", true).await, "it was thrown away by the push that the failed run saw");
+        assert!(is(&app, "SHOP-3", false).await && is(&app, "SHOP-4", false).await);
+        app.stop().await;
+    });
+}
+
 /// The folder of a case, so that a tracked one can be filled and emptied.
 #[test]
 fn the_repositories_of_a_tracked_folder_come_and_go() {

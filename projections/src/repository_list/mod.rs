@@ -37,7 +37,7 @@ impl View for RepositoryList {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -150,6 +150,7 @@ fn seen(
         failure: None,
         first_indexed_at: None,
         indexed_at: None,
+        indexed_position: None,
         trouble: None,
         added_position,
         version: fact.sequence,
@@ -183,6 +184,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
                 repository.number = fact.position;
                 repository.first_indexed_at = None;
                 repository.indexed_at = None;
+                repository.indexed_position = None;
             }
             repository.last_run = Some(run);
             repository.enter(RepositoryState::Indexing, at);
@@ -193,6 +195,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
             repository.failure = None;
             repository.first_indexed_at.get_or_insert(at);
             repository.indexed_at = Some(at);
+            repository.indexed_position = Some(fact.position);
             repository.enter(RepositoryState::Indexed, at);
         }
         index_run::Event::Failed { code, text, .. } => {

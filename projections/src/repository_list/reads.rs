@@ -61,6 +61,8 @@ pub struct Repository {
     pub first_indexed_at: Option<Timestamp>,
     /// When a run last completed, under the present number.
     pub indexed_at: Option<Timestamp>,
+    /// The position at which that was recorded: refs as of then are those whose commits were all looked at.
+    pub indexed_position: Option<Position>,
     /// Why looking whether anything is new fails, while it does.
     pub trouble: Option<Trouble>,
     /// The position at which it was first discovered: the order of the list.
@@ -119,6 +121,7 @@ impl Stored for Repository {
             failure: cells.maybe_word()?.zip(cells.maybe_text()?.map(str::to_owned)),
             first_indexed_at: cells.maybe_time()?,
             indexed_at: cells.maybe_time()?,
+            indexed_position: cells.maybe_int()?,
             trouble: Trouble::read(cells)?,
             added_position: cells.int()?,
             version: cells.int()?,
@@ -141,6 +144,7 @@ impl Stored for Repository {
             self.failure.as_ref().map(|(_, text)| text.as_str()),
             self.first_indexed_at,
             self.indexed_at,
+            self.indexed_position,
             self.trouble.as_ref().map(|trouble| Value::word(&trouble.code)),
             self.trouble.as_ref().map(|trouble| trouble.text.as_str()),
             self.trouble.as_ref().map(|trouble| trouble.since),
@@ -155,7 +159,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, ",
-            "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.trouble_code, r.trouble_text, r.trouble_since, ",
+            "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.indexed_position, r.trouble_code, r.trouble_text, r.trouble_since, ",
             "r.added_position, r.version, r.position, ",
             "(SELECT CAST(COALESCE(SUM(u.commits), 0) AS BIGINT) FROM repository_list_runs@ u ",
             "WHERE u.repository = r.repository AND u.number = r.number), ",

@@ -19,6 +19,7 @@ pub(super) const REPOSITORIES: Table = Table {
         ("failure_text", Kind::MaybeText),
         ("first_indexed_at", Kind::MaybeInt),
         ("indexed_at", Kind::MaybeInt),
+        ("indexed_position", Kind::MaybeInt),
         ("trouble_code", Kind::MaybeText),
         ("trouble_text", Kind::MaybeText),
         ("trouble_since", Kind::MaybeInt),

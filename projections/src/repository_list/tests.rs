@@ -86,6 +86,7 @@ fn a_discovered_repository_waits() {
         failure: None,
         first_indexed_at: None,
         indexed_at: None,
+        indexed_position: None,
         trouble: None,
         added_position: 1,
         version: 1,

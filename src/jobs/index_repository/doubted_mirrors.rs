@@ -35,6 +35,11 @@ impl DoubtedMirrors {
         blamed && *self.all().entry(repository).or_insert(Doubt::Doubted) == Doubt::Doubted
     }
 
+    /// The copy is to be made anew, whatever it holds.
+    pub(in crate::jobs) fn doubt(&self, repository: RepositoryId) {
+        self.all().insert(repository, Doubt::Doubted);
+    }
+
     /// Whether the copy is to be made anew.
     pub(in crate::jobs) fn is_doubted(&self, repository: RepositoryId) -> bool {
         self.all().get(&repository) == Some(&Doubt::Doubted)

@@ -29,6 +29,8 @@ pub(super) struct Recorder {
     pub(super) number: Position,
     /// The event that asked for the run.
     pub(super) cause: Position,
+    /// The end of the last run that completed under this number.
+    indexed: Option<Position>,
     /// The last sequence of the stream.
     sequence: Sequence,
     /// The position of what was recorded last.
@@ -56,13 +58,19 @@ impl Recorder {
         repository: RepositoryId,
         number: Position,
         cause: Position,
+        indexed: Option<Position>,
     ) -> Self {
-        Self { app: app.clone(), run, repository, number, cause, sequence: 0, last: cause }
+        Self { app: app.clone(), run, repository, number, cause, indexed, sequence: 0, last: cause }
     }
 
     /// At which position a view holds all that was recorded so far.
     pub(super) const fn last(&self) -> Position {
         self.last
+    }
+
+    /// Whether the run was asked for by a reset: the request gave the repository its number.
+    pub(super) const fn is_reset(&self) -> bool {
+        self.number == self.cause
     }
 
     fn stream(&self) -> StreamId {
@@ -94,11 +102,13 @@ impl Recorder {
         Ok(recorded)
     }
 
-    /// The refs as they were recorded before the run was asked for.
-    pub(super) async fn refs_before(&self, recorded: &Recorded) -> Result<Vec<Ref>, JobError> {
-        // Nobody else records refs of a repository that has a run.
-        let nothing_yet = recorded.refs == 0 && recorded.commits.is_none();
-        self.refs(if nothing_yet { None } else { Some(self.cause) }).await
+    /// The refs as they were when a run last completed. A run that failed or was cancelled meanwhile may have recorded
+    /// others, whose commits nobody looked at.
+    pub(super) async fn refs_before(&self) -> Result<Vec<Ref>, JobError> {
+        match self.indexed {
+            Some(position) => self.refs(Some(position)).await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// The refs as they are recorded now.

@@ -5,10 +5,13 @@ use std::{sync::atomic::AtomicBool, time::Duration};
 
 use keytrail_domain::{
     display_text::DisplayText,
+    id::RepositoryId,
     index_run::{Cause, Command as RunCommand, FailureCode, IndexRun},
+    recorded::Position,
+    ref_selection::RefSelection,
     repository::{Command, Repository as Aggregate},
 };
-use keytrail_projections::repository_list::{Repository, RepositoryState};
+use keytrail_projections::repository_list::{self, Repository, RepositoryState};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -33,7 +36,9 @@ pub(super) struct Remembered {
     digest: Option<[u8; 32]>,
     /// Of the refs because of which a run was asked for. Once it ended, what it left out (a remote's tag of a folder, which
     /// looks like one of a commit) is no news.
-    asked: Option<[u8; 32]>,
+    asked: Option<([u8; 32], Position)>,
+    /// Under which number of the repository, and of which refs.
+    of: Option<(Position, RefSelection)>,
     /// How many polls failed since the last that worked.
     failures: u32,
 }
@@ -45,6 +50,10 @@ pub(super) enum Polled {
     Nothing,
     /// Something is new, and a run was asked for, or is under way.
     Moved,
+    /// A run is under way.
+    Busy,
+    /// Nothing is newer than when a run was asked for that did not complete, and it was asked for again.
+    Again,
     /// The refs could not be listed; nobody should look again before this time is over, when the remote says so.
     Failed(Option<Duration>),
     /// There is nothing to look at any more.
@@ -54,11 +63,27 @@ pub(super) enum Polled {
 /// Looks once.
 pub(super) async fn poll(
     app: &App,
-    repository: &Repository,
+    id: RepositoryId,
     remembered: &mut Remembered,
     cancel: &AtomicBool,
 ) -> Result<Polled, JobError> {
+    // As it is now: what the schedule knows of it may be some seconds old.
+    let listed = app.read(repository_list::by_id(id)).await?;
+    let Some(repository) = &listed.into_iter().next().map(|listed| listed.repository) else { return Ok(Polled::Gone) };
+    match repository.state {
+        RepositoryState::Indexed | RepositoryState::Failed | RepositoryState::Waiting => {}
+        RepositoryState::Indexing => return Ok(Polled::Busy),
+        RepositoryState::Refused | RepositoryState::Forgotten => return Ok(Polled::Gone),
+    }
     let Some(source) = source_of(app, repository).await? else { return Ok(Polled::Gone) };
+    if remembered.of != Some((repository.number, source.refs.clone())) {
+        // Another number, or other refs are looked at: nothing that was seen before says anything.
+        let failures = remembered.failures;
+        *remembered =
+            Remembered { of: Some((repository.number, source.refs.clone())), failures, ..Remembered::default() };
+    }
+    // A run that failed or was cancelled before the first one completed left commits unread, whatever the refs are.
+    let unread = repository.state != RepositoryState::Indexed;
     let stamp = match &source.source {
         Source::InPlace(connection) | Source::Copied(connection) => {
             let (path, now) = (connection.path().to_owned(), i128::from(app.clock.now().0) * 1_000);
@@ -71,6 +96,7 @@ pub(super) async fn poll(
     if let (Some(now), Some(before)) = (&stamp, &remembered.stamp)
         && now.shows_nothing_moved_since(before)
         && remembered.failures == 0
+        && !unread
     {
         return Ok(Polled::Nothing);
     }
@@ -94,10 +120,14 @@ pub(super) async fn poll(
         say(app, repository, Command::ReportReachable).await?;
     }
     let digest = digest_of(&refs);
-    // A run that failed left commits unread, whatever the refs are.
-    if repository.state != RepositoryState::Failed {
-        let as_known = [remembered.digest, remembered.asked].contains(&Some(digest)) || {
-            let known = known_refs(app, repository.number, None, repository.position).await?;
+    let mut again = unread;
+    if !unread {
+        let asked = remembered.asked.filter(|(asked, _)| *asked == digest);
+        // A run for just these refs was cancelled.
+        again = asked.is_some_and(|(_, at)| repository.indexed_position < Some(at));
+        let as_known = remembered.digest == Some(digest) || asked.is_some() && !again || {
+            // Refs that a run recorded which did not complete are news still.
+            let known = known_refs(app, repository.number, repository.indexed_position, repository.position).await?;
             git::moved(&known, &refs.refs).is_empty()
         };
         if as_known {
@@ -109,9 +139,9 @@ pub(super) async fn poll(
     let command = RunCommand::Request { repository: repository.id, cause: Cause::Moved };
     let context = Context::server(PART, repository.position);
     match app.dispatch::<IndexRun>(ids::new_id(), command, context, Vec::new()).await {
-        Ok(_) => {
-            remembered.asked = Some(digest);
-            Ok(Polled::Moved)
+        Ok(committed) => {
+            remembered.asked = Some((digest, committed.last));
+            Ok(if again { Polled::Again } else { Polled::Moved })
         }
         // A run is under way, and may have begun before this; the next poll sees what it left.
         Err(DispatchError::Claimed(_)) => Ok(Polled::Moved),
