@@ -18,7 +18,7 @@ use keytrail_domain::{id::RepositoryId, index_run::batch::CommitSha, recorded::P
 use keytrail_projections::repository_list::Repository;
 use tokio::{
     runtime::Handle,
-    sync::{RwLock, RwLockWriteGuard, Semaphore, oneshot},
+    sync::{OwnedSemaphorePermit, RwLock, RwLockWriteGuard, Semaphore, oneshot},
 };
 
 use self::results::Results;
@@ -77,13 +77,15 @@ type Answer = Result<Arc<CommitChanges>, DiffTrouble>;
 struct Ask {
     key: Key,
     tell: oneshot::Sender<Answer>,
+    /// Its place among those that may wait, also when nobody waits for the answer any more.
+    _place: OwnedSemaphorePermit,
 }
 
 /// Questions under way on this node.
 pub struct CommitDiffs {
     runtime: Handle,
     bounds: DiffBounds,
-    waiting: Semaphore,
+    waiting: Arc<Semaphore>,
     at_once: Semaphore,
     results: Mutex<Results>,
     /// Those that wait for a repository that is busy. It is busy as long as it is here.
@@ -108,7 +110,7 @@ impl CommitDiffs {
         Self {
             runtime: Handle::current(),
             bounds: DiffBounds::default(),
-            waiting: Semaphore::new(MOST_WAITING),
+            waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             at_once: Semaphore::new(AT_ONCE),
             results: Mutex::new(Results::new(REMEMBERED_BYTES)),
             flights: Mutex::default(),
@@ -141,6 +143,8 @@ impl CommitDiffs {
     fn next(&self, repository: RepositoryId) -> Option<Vec<Ask>> {
         let mut flights = self.flights();
         let waiting = flights.get_mut(&repository)?;
+        // Whoever went away needs no fetch.
+        waiting.retain(|ask| !ask.tell.is_closed());
         if waiting.is_empty() {
             flights.remove(&repository);
             return None;
@@ -163,9 +167,9 @@ pub async fn commit_changes(app: &Arc<App>, repository: &Repository, asked: Aske
     if let Some(found) = diffs.results().get(&key) {
         return Ok(found);
     }
-    let _waiting = diffs.waiting.try_acquire().map_err(|_| DiffTrouble::Busy)?;
+    let place = diffs.waiting.clone().try_acquire_owned().map_err(|_| DiffTrouble::Busy)?;
     let (tell, told) = oneshot::channel();
-    if diffs.join(Ask { key, tell }) {
+    if diffs.join(Ask { key, tell, _place: place }) {
         diffs.runtime.spawn(fly(app.clone(), repository.clone()));
     }
     // Nobody tells when the server stops, or made a mistake that its log has.

@@ -77,7 +77,7 @@ impl Place {
 /// Answers all of them.
 pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<Ask>) {
     let mut questions: HashMap<Key, Question> = HashMap::new();
-    for Ask { key, tell } in asks {
+    for Ask { key, tell, .. } in asks {
         let new = || Question { key: key.clone(), tell: Vec::new(), lacking: BTreeSet::new(), is_too_much: false };
         questions.entry(key.clone()).or_insert_with(new).tell.push(tell);
     }
