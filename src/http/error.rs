@@ -250,6 +250,10 @@ impl From<FeedError> for ApiError {
     fn from(error: FeedError) -> Self {
         match error {
             FeedError::Store(error) => error.into(),
+            error if error.is_of_the_future() => Self::new(
+                Code::ViewOutdated,
+                "A newer version of keytrail wrote to this log; start that version or a later one. Nothing is skipped.",
+            ),
             error @ FeedError::Unreadable { .. } => Self::internal(&error),
         }
     }
@@ -277,5 +281,12 @@ mod tests {
         let told = error.to_string();
         assert!(told.contains("may or may not") && told.contains("Idempotency-Key"), "{told}");
         assert!(!told.contains("Nothing was changed"), "{told}");
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_no_mistake_of_the_server() {
+        let source = keytrail_domain::fact::Unreadable::Future { event_type: "x.y".into(), version: "9".into() };
+        let error = ApiError::from(FeedError::Unreadable { position: 7, source });
+        assert_eq!(error.code(), Code::ViewOutdated);
     }
 }
