@@ -11,6 +11,7 @@ mod commit_changes;
 mod doctor;
 mod folders;
 mod followed;
+mod full_database;
 mod history;
 mod indexing;
 mod integrations;
