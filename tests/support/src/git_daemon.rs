@@ -4,12 +4,12 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    os::unix::process::CommandExt as _,
     path::Path,
-    process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
+
+use crate::process_group::ProcessGroup;
 
 /// How long the daemon may take to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(20);
@@ -23,7 +23,7 @@ const SCRIPT: &str = "\
 
 /// A running daemon.
 pub struct GitDaemon {
-    child: Child,
+    group: ProcessGroup,
     port: u16,
 }
 
@@ -33,19 +33,12 @@ impl GitDaemon {
         for _ in 0..5 {
             // Another program may take the port between this line and the next.
             let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-            let child = Command::new("/bin/sh")
-                .args(["-c", SCRIPT, "sh"])
-                .args(["-c", "safe.directory=*", "-c", "uploadpack.allowFilter=true"])
-                .args(["daemon", "--reuseaddr", "--listen=127.0.0.1", "--export-all"])
-                .args([format!("--port={port}"), format!("--base-path={}", root.display())])
-                .env("GIT_CONFIG_NOSYSTEM", "1")
-                .env("GIT_CONFIG_GLOBAL", "/dev/null")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .process_group(0)
-                .spawn()?;
-            let mut daemon = Self { child, port };
+            let mut arguments = vec!["sh", "-c", "safe.directory=*", "-c", "uploadpack.allowFilter=true"];
+            arguments.extend(["daemon", "--reuseaddr", "--listen=127.0.0.1", "--export-all"]);
+            let (port_option, folder) = (format!("--port={port}"), format!("--base-path={}", root.display()));
+            arguments.extend([port_option.as_str(), &folder]);
+            let environment = [("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null")];
+            let mut daemon = Self { group: ProcessGroup::start(SCRIPT, arguments, &environment)?, port };
             if daemon.listens()? {
                 return Ok(daemon);
             }
@@ -56,7 +49,7 @@ impl GitDaemon {
     fn listens(&mut self) -> io::Result<bool> {
         let since = Instant::now();
         while since.elapsed() < STARTS_WITHIN {
-            if self.child.try_wait()?.is_some() {
+            if self.group.has_ended()? {
                 return Ok(false);
             }
             if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
@@ -75,12 +68,5 @@ impl GitDaemon {
     /// The URL of a repository below the root.
     pub fn url(&self, name: &str) -> String {
         format!("git://127.0.0.1:{}/{name}", self.port)
-    }
-}
-
-impl Drop for GitDaemon {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
     }
 }

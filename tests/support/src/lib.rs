@@ -6,6 +6,7 @@
 pub mod faults;
 pub mod git_daemon;
 pub mod postgres;
+mod process_group;
 pub mod repositories;
 pub mod server;
 pub mod web_server;

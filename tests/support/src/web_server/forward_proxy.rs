@@ -3,14 +3,13 @@
 
 use std::{
     net::{Ipv4Addr, TcpListener, TcpStream},
-    os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use super::programs::program;
+use crate::process_group::ProcessGroup;
 
-/// As the web server's: the shell waits for the end of its input and ends what it started.
+/// What still runs at the end is of the shell's group.
 const SCRIPT: &str = "\
     trap '' TERM; \
     (trap - TERM; exec \"$0\" -d -c \"$1/proxy.conf\") & \
@@ -19,7 +18,7 @@ const SCRIPT: &str = "\
 /// A running proxy; it ends with the value.
 pub struct ForwardProxy {
     port: u16,
-    keeper: Child,
+    _group: ProcessGroup,
 }
 
 impl ForwardProxy {
@@ -49,16 +48,8 @@ impl ForwardProxy {
                 Self::PASSWORD
             );
             std::fs::write(folder.join("proxy.conf"), settings).expect("we may write our folder");
-            let keeper = Command::new("/bin/sh")
-                .args(["-c", SCRIPT])
-                .args([&program, &folder])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .process_group(0)
-                .spawn()
-                .expect("a shell starts");
-            let proxy = Self { port, keeper };
+            let group = ProcessGroup::start(SCRIPT, [&program, &folder], &[]).expect("a shell starts");
+            let proxy = Self { port, _group: group };
             let began = Instant::now();
             while began.elapsed() < Duration::from_secs(6) {
                 if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -73,13 +64,5 @@ impl ForwardProxy {
     /// Its address.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for ForwardProxy {
-    fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        // One that was killed has nothing more to say.
-        let _ = self.keeper.wait();
     }
 }

@@ -2,9 +2,8 @@
 
 use std::{
     net::{Ipv4Addr, TcpStream},
-    os::unix::{net::UnixStream, process::CommandExt},
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -14,11 +13,12 @@ use super::{
     doors::{Places, locations},
     programs::Programs,
 };
+use crate::process_group::ProcessGroup;
 
 /// How many scripts may run at a time.
 const SCRIPTS: usize = 4;
 
-/// The shell waits for the end of its input and ends what it started; what still runs is of its group.
+/// What still runs at the end is of the shell's group.
 const SCRIPT: &str = "\
     trap '' TERM; \
     (trap - TERM; exec \"$0\" -p \"$2\" -e \"$2/error.log\" -c \"$2/nginx.conf\") & \
@@ -27,7 +27,7 @@ const SCRIPT: &str = "\
 
 /// Ends when its input does: at the latest with this process.
 pub(super) struct Keeper {
-    shell: Child,
+    _group: ProcessGroup,
     folder: PathBuf,
 }
 
@@ -45,17 +45,9 @@ impl Keeper {
             write(&format!("{name}.pem"), &certificate.pem);
             write(&format!("{name}.key"), &certificate.key);
         }
-        let shell = Command::new("/bin/sh")
-            .args(["-c", SCRIPT])
-            .args([&programs.nginx, &programs.fcgiwrap])
-            .arg(&folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("a shell starts");
-        let keeper = Self { shell, folder: folder.clone() };
+        let group =
+            ProcessGroup::start(SCRIPT, [&programs.nginx, &programs.fcgiwrap, &folder], &[]).expect("a shell starts");
+        let keeper = Self { _group: group, folder: folder.clone() };
         let began = Instant::now();
         let ready = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
         let runs = |number| UnixStream::connect(folder.join(format!("cgi{number}"))).is_ok();
@@ -73,14 +65,6 @@ impl Keeper {
     /// A line for each request that was answered, as nginx writes it.
     pub(super) fn access_log(&self) -> String {
         std::fs::read_to_string(self.folder.join("access.log")).expect("nginx writes it")
-    }
-}
-
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        drop(self.shell.stdin.take());
-        // One that was killed has nothing more to say.
-        let _ = self.shell.wait();
     }
 }
 
