@@ -21,7 +21,7 @@ use crate::{
         remote::{AddressMode, AddressPolicy},
         transport::{FetchLimits, GitProgram},
     },
-    jobs::GitSettings,
+    jobs::{Caches, GitSettings},
     log::OnFatal,
     secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
     store::{
@@ -104,8 +104,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     }
     let vault = Vault::open_at(db.clone(), &place, folder, now).await?;
     let keys = ServerSecrets::load_or_make(&vault, now).await?;
-    let caches = folder.join("caches");
-    let mirrors = caches.join("mirrors");
+    let caches = Caches::new(folder.join("caches"));
+    let mirrors = caches.mirrors();
     make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
     let git = git_settings(&config.git).await?;
     let (node, workers) = (node(config), config.jobs.workers);

@@ -5,7 +5,7 @@
 mod context;
 mod dispatch;
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use keytrail_domain::recorded::Position;
 use keytrail_projections::{registry::VIEWS, view::Read};
@@ -15,7 +15,7 @@ use self::dispatch::Gates;
 pub use self::{context::Context, dispatch::DispatchError};
 use crate::{
     clock::Clock,
-    jobs::{GitSettings, Jobs},
+    jobs::{Caches, GitSettings, Jobs},
     log::{Log, OnFatal, streams::Streams},
     secrets::{People, ServerSecrets, Tokens, Vault},
     store::{Db, StoreError},
@@ -35,7 +35,7 @@ pub struct Parts {
     /// The server's own keys.
     pub keys: ServerSecrets,
     /// Where caches of repositories are kept.
-    pub caches: PathBuf,
+    pub caches: Caches,
     /// How repositories are reached.
     pub git: GitSettings,
     /// How many jobs run at once on this node.
@@ -65,7 +65,7 @@ pub struct App {
     /// Who may come in.
     pub tokens: Tokens,
     /// Where caches of repositories are kept.
-    pub caches: PathBuf,
+    pub caches: Caches,
     streams: Streams,
     gates: Gates,
     stop: CancellationToken,

@@ -11,7 +11,7 @@ const COMFORT: u64 = 2;
 
 pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let caches = app.caches.clone();
-    let free = blocking(move || free_bytes(&caches).map_err(|error| error.to_string())).await?;
+    let free = blocking(move || free_bytes(caches.folder()).map_err(|error| error.to_string())).await?;
     Ok(vec![finding(free, app.jobs.git.limits.free_bytes)])
 }
 

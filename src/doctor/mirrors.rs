@@ -40,7 +40,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
             Standing::Needed { .. } => {}
         }
     }
-    let folder = app.caches.join("mirrors");
+    let folder = app.caches.mirrors();
     let sum = format!("{} holds {} of repositories, {} in all", folder.display(), copies(count), megabytes(bytes));
     let mut findings = vec![if large.is_empty() {
         Finding::ok("mirrors", format!("{sum}; one fetch may bring {} (git.quota_bytes)", megabytes(quota)))

@@ -9,10 +9,7 @@ mod look;
 mod recorder;
 mod superseding;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, PoisonError},
-};
+use std::sync::{Arc, PoisonError};
 
 use keytrail_domain::{
     display_text::DisplayText,
@@ -143,7 +140,7 @@ impl Indexing {
         }
         let recorded = self.recorder.recorded().await?;
         self.tell_progress();
-        let (graph_path, number) = (self.graph_path(), self.recorder.number);
+        let (graph_path, number) = (self.app.caches.graph(self.recorder.repository), self.recorder.number);
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
         let looked = look(&self.running.cancel, source, graph).await?;
         let before = self.recorder.refs_before().await?;
@@ -207,7 +204,7 @@ impl Indexing {
 
     /// Brings what the tips lead to onto this machine, where a copy is kept.
     async fn fetched(&self, looked: Look, tips: &mut RefList) -> Result<(OpenedRepository, Graph), Failure> {
-        let folder = self.app.jobs.mirror_of(&self.app.caches, self.recorder.repository);
+        let folder = self.app.caches.mirror(self.recorder.repository);
         let (jobs, running) = (&self.app.jobs, &self.running);
         let repository = self.recorder.repository;
         if jobs.doubted.is_doubted(repository) {
@@ -280,10 +277,6 @@ impl Indexing {
         let progress = self.progress.clone();
         let tell = move || serde_json::to_string(&progress.now()).unwrap_or_default();
         *self.running.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(tell));
-    }
-
-    fn graph_path(&self) -> PathBuf {
-        self.app.caches.join(Path::new(&format!("{}.graph", self.recorder.repository)))
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Enqueued by the reactors. Jobs dispatch commands and read views through `app`; they own `git`.
 
+mod caches;
 mod commit_diff;
 mod discover_repositories;
 mod forget_repositories;
@@ -19,7 +20,6 @@ mod upkeep;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -30,6 +30,7 @@ use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
+    caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     git_settings::GitSettings,
     index_progress::ProgressNow,
@@ -176,16 +177,6 @@ impl Jobs {
     /// commits are remembered: the next run waits for that, and does not look at everything again.
     fn graph_of(&self, repository: RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
         self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
-    }
-
-    /// Where the copy of a repository is kept on this node.
-    pub fn mirror_of(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
-        caches.join("mirrors").join(format!("{repository}.git"))
-    }
-
-    /// Where this node remembers which commits of a repository were looked at.
-    pub fn graph_file(&self, caches: &Path, repository: RepositoryId) -> PathBuf {
-        caches.join(format!("{repository}.graph"))
     }
 
     /// The log holds an event that this build does not know: no job is taken any more.

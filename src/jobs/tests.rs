@@ -129,7 +129,7 @@ async fn start(folder: &Path) -> Arc<App> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_may_go_away_is_tried_again_and_fails_the_run_in_the_end() {
     let stage = Stage::reading(Reading::Mirrored).await;
-    let lock = stage.app.jobs.mirror_of(&stage.app.caches, stage.id).join("keytrail.lock");
+    let lock = stage.app.caches.mirror(stage.id).join("keytrail.lock");
     // As another process does that fetches into the same mirror.
     let busy = || {
         stage.repository.commit("refs/heads/more", "SHOP-2 two", &[&stage.tip]).expect("a commit");

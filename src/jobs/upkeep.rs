@@ -95,14 +95,14 @@ impl Upkeep {
         let lock = self.app.jobs.graph_of(id);
         // A run is at work on it: there is another round.
         let Ok(_lock) = lock.try_lock() else { return self.count(kept.mirror, round).await };
-        let folder = self.app.jobs.mirror_of(&self.app.caches, id);
+        let folder = self.app.caches.mirror(id);
         if kept.half_made {
             let folder = folder.clone();
             blocking(move || Mirror::remove_half_made(&folder)).await?;
         }
         let standing = standing_of(&self.app, id).await?;
         if standing == Standing::Unneeded && kept.graph {
-            let graph = self.app.jobs.graph_file(&self.app.caches, id);
+            let graph = self.app.caches.graph(id);
             blocking(move || forget(&graph)).await?;
         }
         if matches!(standing, Standing::Unneeded | Standing::ReadInPlace)

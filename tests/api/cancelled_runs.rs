@@ -151,8 +151,8 @@ async fn cancelled_before_its_walk(git: bool, fault: Fault, phase: &str) {
     assert_eq!(stage.recorded(&run).await, [], "nothing was recorded");
     let id = stage.repository_row().await["id"].as_str().expect("an id").parse().expect("an id");
     let repository = keytrail_domain::id::RepositoryId(id);
-    let mirror = stage.app.jobs.mirror_of(&stage.app.caches, repository);
-    assert!(!stage.app.jobs.graph_file(&stage.app.caches, repository).exists(), "no commit counts as looked at");
+    let mirror = stage.app.caches.mirror(repository);
+    assert!(!stage.app.caches.graph(repository).exists(), "no commit counts as looked at");
     assert!(!mirror.join("packed-refs").exists(), "no ref of the copy moved");
     stage.completes().await;
     stage.stop().await;

@@ -123,7 +123,7 @@ async fn what_a_commit_changed_is_shown(server: Server) {
     let nobody = "/api/v1/repositories/0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
     server.get(&format!("{nobody}/commits/{second}/files")).await.refused(404, "repository_unknown");
     // While a run goes on, commits that name an issue are known before the others.
-    std::fs::remove_file(server.app.caches.join(format!("{id}.graph"))).expect("what runs remember");
+    std::fs::remove_file(server.app.caches.folder().join(format!("{id}.graph"))).expect("what runs remember");
     server.get(&at(&first, "diff?path=moves")).await.with(StatusCode::OK);
     server.get(&at(&second, "diff?path=picture")).await.refused(404, "commit_unknown");
     std::fs::rename(&path, server.root.join("elsewhere")).expect("a folder");
@@ -289,7 +289,7 @@ async fn what_was_fetched_is_thrown_away_beyond_its_bound_and_a_copy_without_git
             }
         })
         .await;
-        let cache = app.caches.join("objects").join(format!("{}.git", row.id));
+        let cache = app.caches.objects_of(row.id);
         for commit in &commits {
             let changes = commit_changes(&app, &row, files_of(&commit.to_string())).await.expect("an answer");
             assert_eq!(changes.files.files[0].content, Content::Text { added: 1, removed: 0 });

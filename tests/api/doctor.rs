@@ -45,7 +45,7 @@ async fn everything_is_looked_at(server: Server) {
         server.get("/api/v1/repositories").await.items().first().is_some_and(|row| row["state"] == "indexed")
     })
     .await;
-    std::fs::write(server.app.caches.join("mirrors/of a person"), "x").expect("a file");
+    std::fs::write(server.app.caches.mirrors().join("of a person"), "x").expect("a file");
     std::fs::remove_dir_all(&path).expect("a folder");
     let id = server.get("/api/v1/repositories").await.items()[0]["id"].as_str().expect("an id").to_owned();
     server.post(&format!("/api/v1/repositories/{id}/index-runs"), serde_json::json!({})).await;

@@ -88,11 +88,11 @@ impl Stage {
     }
 
     fn mirror(&self, id: RepositoryId) -> PathBuf {
-        self.app.jobs.mirror_of(&self.app.caches, id)
+        self.app.caches.mirror(id)
     }
 
     fn graph(&self, id: RepositoryId) -> PathBuf {
-        self.app.jobs.graph_file(&self.app.caches, id)
+        self.app.caches.graph(id)
     }
 }
 
@@ -118,7 +118,7 @@ async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
     let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
     assert!(stage.mirror(id).is_dir() && stage.graph(id).is_file());
     // What is not ours stays, whatever it is called.
-    let mirrors = stage.app.caches.join("mirrors");
+    let mirrors = stage.app.caches.mirrors();
     let theirs = mirrors.join("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b.git");
     generate(&theirs, &Shape { commits: 3, ..Shape::default() }).expect("git works");
     let linked = mirrors.join("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c.git");
@@ -127,7 +127,7 @@ async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
     fs::create_dir_all(half_made.join("objects")).expect("a folder");
 
     // As a look at what a commit changed leaves it.
-    let objects = stage.app.caches.join("objects");
+    let objects = stage.app.caches.objects();
     fs::create_dir_all(&objects).expect("a folder");
     let objects = Mirror::open_or_make(&objects.join(format!("{id}.git"))).expect("a repository");
     soon("what is half made is gone", || async { !half_made.exists() }).await;

@@ -6,6 +6,7 @@ use keytrail::{
     app::{App, Context, DispatchError, Parts},
     boot,
     clock::Clock,
+    jobs::Caches,
     secrets::{RootKey, ServerSecrets, Vault},
     store::Db,
 };
@@ -28,7 +29,7 @@ async fn start(db: &Arc<Db>, folder: &tempfile::TempDir) -> Arc<App> {
         node: "one".into(),
         vault,
         keys,
-        caches: folder.path().join("caches"),
+        caches: Caches::new(folder.path().join("caches")),
         git: boot::git_settings(&Default::default()).await.expect("the defaults are good"),
         workers: 0,
         on_fatal: Arc::new(|error| panic!("{error}")),

@@ -115,16 +115,11 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
 async fn place(app: &App, repository: &Repository) -> Result<Place, DiffTrouble> {
     let source = source_of(app, repository).await?.ok_or(DiffTrouble::Forgotten)?.source;
     let id = repository.id;
-    Ok(Place {
-        source,
-        mirror: app.jobs.mirror_of(&app.caches, id),
-        cache: app.caches.join("objects").join(format!("{id}.git")),
-        graph: app.caches.join(format!("{id}.graph")),
-    })
+    Ok(Place { source, mirror: app.caches.mirror(id), cache: app.caches.objects_of(id), graph: app.caches.graph(id) })
 }
 
 async fn make_room(app: &App) {
-    let (folder, most) = (app.caches.join("objects"), app.jobs.git.diff_cache_bytes);
+    let (folder, most) = (app.caches.objects(), app.jobs.git.diff_cache_bytes);
     let is_too_much = {
         let folder = folder.clone();
         blocking(move || Ok(object_cache::bytes(&folder)? > most)).await

@@ -104,7 +104,7 @@ pub(super) async fn poll(
     let graph = match &source.source {
         Source::Remote(_) => Graph::empty(),
         Source::InPlace(_) | Source::Copied(_) => {
-            let (path, number) = (app.caches.join(format!("{}.graph", repository.id)), repository.number);
+            let (path, number) = (app.caches.graph(repository.id), repository.number);
             tokio::task::spawn_blocking(move || Graph::load(&path, number)).await?
         }
     };

@@ -11,7 +11,11 @@ use keytrail_domain::{
 };
 use keytrail_projections::repository_list::{self, RepositoryState};
 
-use crate::{app::App, git::Mirror, jobs::JobError};
+use crate::{
+    app::App,
+    git::Mirror,
+    jobs::{Caches, JobError},
+};
 
 /// What is kept of one repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,27 +59,27 @@ pub enum Standing {
 
 impl Survey {
     /// Lists the caches. It blocks.
-    pub fn of(caches: &Path) -> io::Result<Self> {
+    pub fn of(caches: &Caches) -> io::Result<Self> {
         let mut survey = Self::default();
         let id = |name: &str, ending: &str| {
             let text = name.strip_suffix(ending)?;
             // Only as it is written by us.
             text.parse::<RepositoryId>().ok().filter(|id| id.to_string() == text)
         };
-        for entry in fs::read_dir(caches)? {
+        for entry in fs::read_dir(caches.folder())? {
             let name = entry?.file_name();
             if let Some(id) = name.to_str().and_then(|name| id(name, ".graph")) {
                 survey.repositories.entry(id).or_default().graph = true;
             }
         }
-        for entry in entries(&caches.join("objects"))? {
+        for entry in entries(&caches.objects())? {
             let entry = entry?;
             let of = entry.file_name().to_str().and_then(|name| id(name, ".git"));
             if let Some((id, objects)) = of.zip(Mirror::recognised(&entry.path())) {
                 survey.repositories.entry(id).or_default().objects = Some(objects);
             }
         }
-        for entry in entries(&caches.join("mirrors"))? {
+        for entry in entries(&caches.mirrors())? {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
