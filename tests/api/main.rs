@@ -10,6 +10,8 @@ mod commands;
 mod commit_changes;
 mod description;
 mod doctor;
+mod examples;
+mod examples_tour;
 mod folders;
 mod followed;
 mod full_database;
