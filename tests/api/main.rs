@@ -19,6 +19,7 @@ mod history;
 mod indexing;
 mod integrations;
 mod leases;
+mod model;
 mod no_room;
 mod nodes;
 mod places;
