@@ -88,6 +88,7 @@ impl Stage {
                 wanted: &wanted,
                 program: Some(&program),
                 limits: FetchLimits { free_bytes: 0, ..FetchLimits::default() },
+                beside: 0,
                 progress: &FetchProgress::default(),
                 cancel: &AtomicBool::new(false),
             };

@@ -90,7 +90,7 @@ async fn opened(app: &App, id: IntegrationId, remote: GitRemote) -> Result<Remot
         },
         proxy,
         addresses: Arc::clone(&settings.addresses),
-        limits: Limits { silence: settings.limits.silence, ..Limits::default() },
+        limits: Limits { silence: settings.limits.silence, listing: settings.listing, ..Limits::default() },
     })
 }
 

@@ -85,6 +85,7 @@ impl Stage {
             wanted: &wanted,
             program: Some(&self.program),
             limits: self.limits,
+            beside: 0,
             progress: &FetchProgress::default(),
             cancel: &self.cancel,
         };
@@ -198,12 +199,15 @@ fn the_cache_that_was_used_longest_ago_goes_first() {
         let used = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 + age as u64);
         File::options().write(true).open(at(name).join(USED)).and_then(|file| file.set_modified(used)).expect("a time");
     }
-    assert_eq!(keep_room(folder.path(), 100_000).expect("room"), 0);
+    assert_eq!(keep_room(folder.path(), 100_000, |_| Some(())).expect("room"), 0);
     assert!(bytes(folder.path()).expect("a sum") >= 30_000);
-    assert!(keep_room(folder.path(), 15_000).expect("room") >= 20_000);
+    let nobody_uses = |cache: &Path| (!cache.ends_with("old")).then_some(());
+    assert!(keep_room(folder.path(), 25_000, nobody_uses).expect("room") >= 10_000);
+    assert!(at("old").exists() && !at("middle").exists(), "who is used stays");
+    assert!(keep_room(folder.path(), 15_000, |_| Some(())).expect("room") >= 10_000);
     let left = ["old", "middle", "young"].map(|name| at(name).exists());
     assert_eq!(left, [false, false, true]);
     ObjectCache::open_or_make(&at("old")).expect("it is made again");
-    assert!(keep_room(folder.path(), 5_000).expect("room") >= 10_000);
+    assert!(keep_room(folder.path(), 5_000, |_| Some(())).expect("room") >= 10_000);
     assert!(at("old").exists() && !at("young").exists(), "the younger use stays");
 }

@@ -230,7 +230,7 @@ fn sha_of(id: &gix::ObjectId) -> CommitSha {
 }
 
 /// What an annotated tag's first line names.
-fn tagged(tag: &[u8]) -> Option<CommitSha> {
+pub(super) fn tagged(tag: &[u8]) -> Option<CommitSha> {
     let hex = tag.strip_prefix(b"object ")?.get(..40)?;
     std::str::from_utf8(hex).ok()?.parse().ok()
 }

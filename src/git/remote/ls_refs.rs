@@ -1,5 +1,5 @@
-//! Lists the refs of a remote over smart HTTP, without fetching anything. Called by jobs, which compare the list with
-//! the last one; it reads no object.
+//! Lists the refs of a remote without fetching anything: over smart HTTP here, over `git://` by `ls_refs_stream`. Called
+//! by jobs, which compare the list with the last one; it reads no object.
 
 use keytrail_domain::{
     ref_selection::RefSelection,
@@ -38,8 +38,15 @@ const AGENT: &str = concat!("agent=keytrail/", env!("CARGO_PKG_VERSION"));
 /// Lists the refs that are selected, tags with what they lead to.
 ///
 /// Protocol 2 is asked for, so that the server sends little else; older servers send all their refs, and these are
-/// filtered here. More than `max_refs` selected ones are [`GitError::TooManyRefs`].
+/// filtered here. More than `max_refs` selected ones are [`GitError::TooManyRefs`]; a listing that takes longer than
+/// [`Limits::listing`](super::Limits::listing) in all is [`RemoteTrouble::Slow`].
 pub async fn list_remote_refs(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {
+    let bound = remote.limits.listing;
+    let listed = tokio::time::timeout(bound, list(remote, selection, max_refs)).await;
+    listed.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))
+}
+
+async fn list(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {
     if remote.url.scheme() == Scheme::Git {
         return ls_refs_stream::list(remote, selection, max_refs).await;
     }

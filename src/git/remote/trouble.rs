@@ -62,6 +62,11 @@ pub enum RemoteTrouble {
     DumbServer,
     /// It accepts connections and says nothing, or stopped in the middle.
     Silent,
+    /// It answers, but listing its refs takes longer than it may.
+    Slow {
+        /// How long it may take.
+        bound: Duration,
+    },
     /// Its address is none that this server may reach.
     AddressDenied,
     /// It sends elsewhere.
@@ -110,6 +115,7 @@ impl RemoteTrouble {
             Self::NotGit => FailureCode::NotGit,
             Self::DumbServer => FailureCode::DumbServer,
             Self::Silent => FailureCode::RemoteSilent,
+            Self::Slow { .. } => FailureCode::RemoteSlow,
             Self::AddressDenied => FailureCode::AddressDenied,
             Self::RedirectedAway | Self::TooManyRedirects => FailureCode::RedirectedAway,
             Self::UrlNotAllowed { .. } => FailureCode::UrlNotAllowed,
@@ -130,6 +136,7 @@ impl RemoteTrouble {
             | Self::ConnectionLost
             | Self::RateLimited { .. }
             | Self::Silent
+            | Self::Slow { .. }
             | Self::ProxyFailed => true,
             Self::ServerError { status } => *status >= 500,
             _ => false,
@@ -206,6 +213,12 @@ impl fmt::Display for RemoteError {
             RemoteTrouble::Silent => {
                 write!(f, "{host} accepted the connection and then said nothing for too long; it will be tried again")
             }
+            RemoteTrouble::Slow { bound } => write!(
+                f,
+                "{host} took longer than {} seconds to list its branches and tags; it will be tried again, and \
+                 git.listing_seconds can be raised",
+                bound.as_secs()
+            ),
             RemoteTrouble::AddressDenied => write!(
                 f,
                 "{host} has an address that this server may not reach; an administrator can list the host or its \

@@ -10,6 +10,8 @@ mod answer;
 mod folder;
 mod git_stream;
 mod http;
+mod incoming;
+mod pack_gauge;
 mod pack_sink;
 mod question;
 
@@ -36,7 +38,7 @@ use super::{
     fetch::{Attempt, Brought, FetchRequest, FetchSource},
     pace::Pace,
 };
-use crate::git::{GitError, remote::RemoteTrouble};
+use crate::git::{GitError, Mirror, remote::RemoteTrouble};
 
 /// Parts of a pack that wait to be written: 64 KiB each at most.
 const PARTS_AHEAD: usize = 64;
@@ -116,11 +118,11 @@ async fn work(
         let brought = match remote.url.scheme() {
             Scheme::Http | Scheme::Https => {
                 let greeted = http::greet(remote, request).await?;
-                receive(request, greeted.ask(&question).await?, shared).await?
+                receive(request, wants, greeted.ask(&question).await?, shared).await?
             }
             Scheme::Git => {
                 let incoming = git_stream::ask(remote, &question, request).await?;
-                receive(request, incoming, shared).await?
+                receive(request, wants, incoming, shared).await?
             }
             Scheme::Ssh => {
                 return Err(remote.trouble(RemoteTrouble::UrlNotAllowed { reason: SchemeRefused::Ssh }));
@@ -135,13 +137,14 @@ async fn work(
 /// Takes the pack out of an answer and has it written.
 async fn receive(
     request: &FetchRequest<'_>,
+    wants: &[CommitSha],
     mut incoming: impl Incoming,
     shared: &Arc<Shared>,
 ) -> Result<Brought, GitError> {
     let FetchSource::Remote(remote) = request.source else { return Err(FetchError::BrokeOff.into()) };
     let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
-    let (folder, theirs) = (request.mirror.path().to_owned(), shared.clone());
-    let writing = tokio::task::spawn_blocking(move || write(&folder, receiver, &theirs));
+    let (mirror, wants, theirs) = (request.mirror.clone(), wants.to_vec(), shared.clone());
+    let writing = tokio::task::spawn_blocking(move || write(&mirror, &wants, receiver, &theirs));
     let mut pace = Pace::new(request.limits.silence);
     let mut parts = Parts::default();
     let (mut begun, mut words) = (false, 0);
@@ -194,7 +197,8 @@ async fn receive(
 
 /// On a thread of its own. `None` when the parts ended before the pack did: nothing of it is kept.
 fn write(
-    mirror: &std::path::Path,
+    mirror: &Mirror,
+    wants: &[CommitSha],
     mut parts: mpsc::Receiver<Work>,
     shared: &Arc<Shared>,
 ) -> Result<Option<Brought>, GitError> {
@@ -202,7 +206,7 @@ fn write(
     while let Some(work) = parts.blocking_recv() {
         match work {
             Work::Part(bytes) => sink.write(&bytes)?,
-            Work::End => return sink.finish().map(Some),
+            Work::End => return sink.finish(wants).map(Some),
         }
     }
     Ok(None)

@@ -29,7 +29,7 @@ pub use self::{
     fetch_objects::{ObjectsRequest, fetch_objects},
     fetch_progress::{FetchPhase, FetchProgress},
     git_program::{GitProgram, GitVersion, NoVersion, Verdict},
-    room::free_bytes,
+    room::{free_bytes, over_quota},
 };
 pub(super) use self::{
     in_place::{gitlab_name, look},

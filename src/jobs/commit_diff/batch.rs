@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -20,13 +20,15 @@ use crate::{
         GitError, Graph, Mirror,
         diff::{ChangedFiles, Comparison, Content, DiffBounds, DiffObjects, Looked, compare},
         object_cache::{self, ObjectCache},
-        transport::{self, FetchLimits, FetchSource, ObjectsRequest},
+        transport::{self, FetchError, FetchLimits, FetchSource, ObjectsRequest},
     },
     jobs::{Source, source_of},
 };
 
 /// Bytes of objects that are fetched at once.
 const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of memory that one fetch may take. What needs more has no lines that anybody would read.
+const MEMORY_BYTES: u64 = 512 * 1024 * 1024;
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
 const MOST_FETCHES: usize = 24;
 
@@ -97,7 +99,7 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
         Ok(place) => Arc::new(place),
         Err(trouble) => return open.into_iter().for_each(|question| question.tell(&Err(trouble.clone()))),
     };
-    let caches = diffs.caches.read().await;
+    let uses = diffs.use_of(repository.id).lock_owned().await;
     let mut batch = Batch { app, place, open, fetches: 0 };
     batch.admit(repository).await;
     batch.look_for(Stage::Trees).await;
@@ -106,7 +108,7 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     batch.fetch(Stage::Files).await;
     let has_fetched = batch.fetches > 0;
     batch.conclude().await;
-    drop(caches);
+    drop(uses);
     if has_fetched {
         make_room(app).await;
     }
@@ -118,7 +120,7 @@ async fn place(app: &App, repository: &Repository) -> Result<Place, DiffTrouble>
     Ok(Place { source, mirror: app.caches.mirror(id), cache: app.caches.objects_of(id), graph: app.caches.graph(id) })
 }
 
-async fn make_room(app: &App) {
+async fn make_room(app: &Arc<App>) {
     let (folder, most) = (app.caches.objects(), app.jobs.git.diff_cache_bytes);
     let is_too_much = {
         let folder = folder.clone();
@@ -126,14 +128,39 @@ async fn make_room(app: &App) {
     };
     let gone = match is_too_much {
         Ok(true) => {
-            let _alone = app.jobs.diffs.caches.write().await;
-            blocking(move || Ok(object_cache::keep_room(&folder, most)?)).await
+            let app = app.clone();
+            // One that is in use stays: who uses it comes here, too.
+            let alone = move |cache: &Path| {
+                let id = cache.file_stem().and_then(|name| name.to_str()?.parse().ok())?;
+                app.jobs.diffs.try_alone(id)
+            };
+            blocking(move || Ok(object_cache::keep_room(&folder, most, alone)?)).await
         }
         other => other.map(|_| 0),
     };
     match gone {
         Ok(bytes) => metrics::counter!("keytrail_diff_cache_evicted_bytes_total").increment(bytes),
         Err(error) => tracing::warn!(%error, "no room could be made among the caches of files"),
+    }
+}
+
+/// Why objects did not come.
+enum Unfetched {
+    /// Of which fewer may do better.
+    Git(GitError),
+    /// Which is the same for all of them.
+    Trouble(DiffTrouble),
+}
+
+impl From<GitError> for Unfetched {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
+impl From<DiffTrouble> for Unfetched {
+    fn from(trouble: DiffTrouble) -> Self {
+        Self::Trouble(trouble)
     }
 }
 
@@ -185,20 +212,28 @@ impl Batch<'_> {
         blocking(look).await.unwrap_or_else(|_| all())
     }
 
+    /// Reads with a place to do so.
+    async fn read<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R, DiffTrouble> + Send + 'static,
+    ) -> Result<R, DiffTrouble> {
+        let _place = self.app.jobs.diffs.places.to_read().await?;
+        blocking(work).await
+    }
+
     /// Finds out what each question lacks, and answers those that have no answer.
     async fn look_for(&mut self, stage: Stage) {
         let (place, bounds) = (self.place.clone(), self.app.jobs.diffs.bounds);
         let keys: Vec<Key> = self.open.iter().map(|question| question.key.clone()).collect();
-        let looked = blocking(move || {
+        let looked = self.read(move || {
             let mut objects = place.objects()?;
             let look = |key: &Key| match stage {
                 Stage::Trees => lacking_trees(&mut objects, key),
                 Stage::Files => lacking_files(&mut objects, key, &bounds),
             };
             Ok(keys.iter().map(look).collect::<Vec<_>>())
-        })
-        .await;
-        let looked = looked.unwrap_or_else(|trouble| vec![Err(trouble); self.open.len()]);
+        });
+        let looked = looked.await.unwrap_or_else(|trouble| vec![Err(trouble); self.open.len()]);
         for (mut question, looked) in std::mem::take(&mut self.open).into_iter().zip(looked) {
             match looked {
                 Ok(lacking) => {
@@ -226,9 +261,19 @@ impl Batch<'_> {
             }
             self.fetches += 1;
             let wanted = group.iter().flat_map(|at| self.open[*at].lacking.iter().copied()).collect();
-            let Err(error) = self.fetch_these(&wanted).await else { continue };
-            let is_too_much = matches!(&error, GitError::Fetch(transport::FetchError::QuotaExceeded { .. }));
-            let is_gone = matches!(&error, GitError::Fetch(transport::FetchError::RefsMoved));
+            let error = match self.fetch_these(&wanted).await {
+                Ok(()) => continue,
+                Err(Unfetched::Trouble(trouble)) => {
+                    troubles.extend(group.into_iter().map(|at| (at, trouble.clone())));
+                    continue;
+                }
+                Err(Unfetched::Git(error)) => error,
+            };
+            let is_too_much = matches!(
+                &error,
+                GitError::Fetch(FetchError::QuotaExceeded { .. } | FetchError::PackNeedsMemory { .. })
+            );
+            let is_gone = matches!(&error, GitError::Fetch(FetchError::RefsMoved));
             if (is_too_much || is_gone) && group.len() > 1 {
                 let (one, other) = group.split_at(group.len() / 2);
                 groups.extend([other.to_vec(), one.to_vec()]);
@@ -250,14 +295,17 @@ impl Batch<'_> {
         }
     }
 
-    async fn fetch_these(&self, wanted: &BTreeSet<CommitSha>) -> Result<(), GitError> {
-        let source = match &self.place.source {
-            Source::InPlace(connection) | Source::Copied(connection) => FetchSource::Local(connection),
-            Source::Remote(remote) => FetchSource::Remote(remote),
+    async fn fetch_these(&self, wanted: &BTreeSet<CommitSha>) -> Result<(), Unfetched> {
+        let (source, server) = match &self.place.source {
+            Source::InPlace(connection) | Source::Copied(connection) => (FetchSource::Local(connection), String::new()),
+            Source::Remote(remote) => (FetchSource::Remote(remote), remote.url.origin().to_string()),
         };
         let settings = &self.app.jobs.git;
+        let quota_bytes = QUOTA_BYTES.min(self.room().await?);
+        let _place = self.app.jobs.diffs.places.to_ask(&server).await?;
         let silence = settings.limits.silence.min(FETCH_TAKES / 2);
-        let limits = FetchLimits { silence, quota_bytes: QUOTA_BYTES, ..settings.limits };
+        let memory_bytes = settings.limits.memory_bytes.min(MEMORY_BYTES);
+        let limits = FetchLimits { silence, quota_bytes, memory_bytes, ..settings.limits };
         let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
         let cache = ObjectCache::open_or_make(&self.place.cache)?;
         let request = ObjectsRequest { cache: cache.repository(), source, wanted, program, limits, cancel };
@@ -270,13 +318,37 @@ impl Batch<'_> {
         Ok(())
     }
 
+    /// Bytes that the copy of the repository may still get. Where there are none left, what was fetched for diffs before
+    /// goes first: it is the cheaper half.
+    async fn room(&self) -> Result<u64, DiffTrouble> {
+        let (place, quota) = (self.place.clone(), self.app.jobs.git.limits.quota_bytes);
+        blocking(move || {
+            let bytes = |folder: &Path| Mirror::recognised(folder).map_or(Ok(0), |mirror| mirror.bytes());
+            let of_mirror = bytes(&place.mirror)?;
+            let left = quota.saturating_sub(of_mirror);
+            if left < QUOTA_BYTES.min(quota / 8) {
+                return Err(GitError::from(transport::over_quota(quota)).into());
+            }
+            match left.saturating_sub(bytes(&place.cache)?) {
+                too_little if too_little < QUOTA_BYTES.min(left) => {
+                    if let Some(cache) = Mirror::recognised(&place.cache) {
+                        cache.delete()?;
+                    }
+                    Ok(left)
+                }
+                enough => Ok(enough),
+            }
+        })
+        .await
+    }
+
     /// Answers what is left, one after the other.
-    async fn conclude(self) {
+    async fn conclude(mut self) {
         let diffs = &self.app.jobs.diffs;
-        for question in self.open {
+        for question in std::mem::take(&mut self.open) {
             let (place, bounds, asked) = (self.place.clone(), diffs.bounds, question.key.2.clone());
             let is_too_much = question.is_too_much;
-            let changes = blocking(move || {
+            let changes = self.read(move || {
                 let mut objects = place.objects()?;
                 changes(&mut objects, &asked, &bounds, is_too_much)
             });

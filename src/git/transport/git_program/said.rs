@@ -6,7 +6,11 @@ use keytrail_domain::display_text::DisplayText;
 use crate::git::{
     GitError,
     remote::RemoteTrouble,
-    transport::{FetchError, fetch::FetchSource},
+    transport::{
+        FetchError,
+        fetch::{FetchRequest, FetchSource},
+        room,
+    },
 };
 
 /// How much of an unknown sentence is shown.
@@ -19,8 +23,11 @@ enum Meaning {
 }
 
 /// Why a fetch failed, by the lines that it said.
-pub(super) fn error(lines: &str, source: FetchSource<'_>) -> GitError {
-    match (meaning(lines), source) {
+pub(super) fn error(lines: &str, request: &FetchRequest<'_>) -> GitError {
+    if lacks_memory(lines) {
+        return room::over_memory(request.limits.memory_bytes).into();
+    }
+    match (meaning(lines), request.source) {
         (Some(Meaning::Trouble(trouble)), FetchSource::Remote(remote)) => remote.trouble(trouble),
         (Some(Meaning::Fetch(error)), _) => error.into(),
         (Some(Meaning::Trouble(_)), FetchSource::Local(source))
@@ -36,6 +43,13 @@ pub(super) fn error(lines: &str, source: FetchSource<'_>) -> GitError {
 pub(super) fn refuses_filter(lines: &str) -> bool {
     // From upload-pack.c: "filter 'tree' not supported", "tree filter allows max depth 0, but got 1".
     lines.contains("filter") && (lines.contains("not supported") || lines.contains("allows max depth"))
+}
+
+/// Whether the program was refused memory. What the server says of its own memory stands behind `remote:`.
+fn lacks_memory(lines: &str) -> bool {
+    // From wrapper.c, zlib.c and curl: "Out of memory, malloc failed", "inflateInit: out of memory", "Out of memory".
+    let mut ours = lines.lines().filter(|line| !line.starts_with("remote:") && !line.contains("remote error:"));
+    ours.any(|line| line.to_ascii_lowercase().contains("out of memory") || line.contains("Cannot allocate memory"))
 }
 
 fn meaning(lines: &str) -> Option<Meaning> {

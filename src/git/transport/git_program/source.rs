@@ -82,10 +82,11 @@ pub(super) async fn compares_keys(program: &GitProgram, request: &FetchRequest<'
     }
     let nobody = Remote { trust: Trust::Pinned { spki_sha256: [0; 32] }, credential: None, ..remote.clone() };
     let listing = Invocation::new(["ls-remote", "--end-of-options", "origin", "HEAD"]).on(request.mirror.path());
+    let listing = listing.within(request.limits.memory_bytes);
     let listing = http(listing, &nobody, &remote.reach().await?, request)?;
     let mut watch = FetchWatch::new(request, Filter::Everything);
     match running::run(&program.path, &listing, &mut watch).await {
-        Ok(ending) if !ending.success => match said::error(&watch.said(), request.source) {
+        Ok(ending) if !ending.success => match said::error(&watch.said(), request) {
             GitError::Remote(RemoteError { trouble: RemoteTrouble::TlsPinMismatch, .. }) => Ok(()),
             other => Err(other),
         },

@@ -63,7 +63,9 @@ async fn the_first_good_program_is_found_and_a_bad_one_told_of() {
     assert_eq!(found.map(|found| found.path), Some(good));
     let found = GitProgram::find(&[other, bad.clone()]).await.expect("a git");
     assert_eq!((&found.path, found.is_good()), (&bad, false));
-    assert!(found.sentence().contains("2.47.3"), "{}", found.sentence());
+    assert!(found.sentence().contains("2.47.3 or a later 2.47"), "{}", found.sentence());
+    let vouched = found.vouched();
+    assert!(vouched.is_good() && vouched.sentence().contains("git.program_trusted"), "{}", vouched.sentence());
     assert_eq!(GitProgram::find(&[absent, PathBuf::from("good")]).await, None);
 }
 

@@ -237,6 +237,7 @@ impl Stage {
             wanted,
             program,
             limits: self.limits,
+            beside: 0,
             progress: &self.progress,
             cancel: &self.cancel,
         })
@@ -294,6 +295,7 @@ impl Afresh<'_> {
             wanted: &self.stage.refs(),
             program: (way == Way::Program).then_some(&program),
             limits: self.stage.limits,
+            beside: 0,
             progress: &self.stage.progress,
             cancel: &self.stage.cancel,
         })
