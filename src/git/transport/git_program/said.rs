@@ -126,7 +126,7 @@ fn meaning(lines: &str) -> Option<Meaning> {
     }
     const BROKEN_TRANSFERS: [&str; 5] =
         ["RPC failed", "transfer closed", "Recv failure", "expected 'packfile'", "expected flush after"];
-    const BROKEN_PACKS: [&str; 10] = [
+    const BROKEN_PACKS: [&str; 11] = [
         "pack is corrupted",
         "pack has bad object",
         "pack signature mismatch",
@@ -137,6 +137,8 @@ fn meaning(lines: &str) -> Option<Meaning> {
         "index-pack failed",
         "hash mismatch",
         "SHA1 COLLISION",
+        // Something stands behind the pack.
+        "invalid length read",
     ];
     if BROKEN_PACKS[..6].iter().any(|text| has(text)) || has("delta") && has("fatal: ") && has("bad") {
         return Some(Meaning::Fetch(FetchError::CorruptPack));

@@ -112,3 +112,15 @@ async fn a_program_that_does_not_end_is_ended_with_its_children() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
+
+#[tokio::test]
+async fn a_program_and_all_that_it_starts_are_held_to_a_bound_of_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // One that was started at once, one later.
+    let does = "held() { until [ \"$(ulimit -d)\" != unlimited ]; do :; done; ulimit -d; ulimit -H -d; }\n\
+                (held) & held; wait; sh -c 'ulimit -d'";
+    let tells = script(folder.path(), "tells", does);
+    let bounded = Invocation::new([]).within(300 << 20);
+    let ending = running::output(&tells, &bounded, Duration::from_secs(60)).await.expect("it is held, and ends");
+    assert_eq!(String::from_utf8_lossy(&ending.stdout), "307200\n".repeat(5), "kilobytes");
+}

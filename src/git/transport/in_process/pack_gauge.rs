@@ -4,6 +4,9 @@
 //! libgit2 holds whole what takes part in a difference: the object that it is made to, the difference, what comes out.
 //! Everything else goes to the disk as it comes, however large it is. The shape of a pack is that of `gitformat-pack`.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use gix::zlib::{Decompress, FlushDecompress, Status};
