@@ -127,3 +127,23 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         Code::Internal => "The server tries again by itself. When it stays, look into the server's log for the reason.",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_on_the_page_of_errors() {
+        let page = include_str!("../../docs/errors.md");
+        let (_, section) = page.split_once("## Codes of runs and repositories\n").expect("the page has this part");
+        // Who reads an unknown word is told the known ones.
+        let unknown = serde_json::from_str::<Code>("\"unknown\"").expect_err("no code").to_string();
+        let mut known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "unknown").collect();
+        let in_backticks = section.split_once("- The repository").expect("a list").1.split('`').skip(1).step_by(2);
+        let mut told: Vec<&str> = in_backticks.collect();
+        known.sort_unstable();
+        told.sort_unstable();
+        assert!(known.len() > 40);
+        assert_eq!(told, known);
+    }
+}

@@ -30,7 +30,9 @@ use crate::{
 };
 
 /// Requests of all repositories that wait at once; who comes then is told to come again.
-const MOST_WAITING: usize = 256;
+const MOST_WAITING: usize = 1024;
+/// How many of these may wait for one repository, so that one whose server is silent leaves room for others.
+const OF_ONE_REPOSITORY: usize = 128;
 /// Requests of one batch.
 const BATCH: usize = 64;
 /// Bytes of answers that are remembered.
@@ -135,11 +137,18 @@ impl CommitDiffs {
     }
 
     /// Queues up; whether nobody works on this repository yet.
-    fn join(&self, ask: Ask) -> bool {
+    fn join(&self, ask: Ask) -> Result<bool, DiffTrouble> {
         let mut flights = self.flights();
         let is_first = !flights.contains_key(&ask.key.0);
-        flights.entry(ask.key.0).or_default().push(ask);
-        is_first
+        let waiting = flights.entry(ask.key.0).or_default();
+        if waiting.len() >= OF_ONE_REPOSITORY {
+            waiting.retain(|ask| !ask.tell.is_closed());
+        }
+        if waiting.len() >= OF_ONE_REPOSITORY {
+            return Err(DiffTrouble::Busy);
+        }
+        waiting.push(ask);
+        Ok(is_first)
     }
 
     /// The next batch; without one the repository is no longer busy.
@@ -172,7 +181,7 @@ pub async fn commit_changes(app: &Arc<App>, repository: &Repository, asked: Aske
     }
     let place = diffs.waiting.clone().try_acquire_owned().map_err(|_| DiffTrouble::Busy)?;
     let (tell, told) = oneshot::channel();
-    if diffs.join(Ask { key, tell, _place: place }) {
+    if diffs.join(Ask { key, tell, _place: place })? {
         diffs.runtime.spawn(fly(app.clone(), repository.clone()));
     }
     // Nobody tells when the server stops, or made a mistake that its log has.
