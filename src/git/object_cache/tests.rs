@@ -19,7 +19,7 @@ use crate::git::{
     mirror::Filter,
     remote::{AddressMode, AddressPolicy, Limits, Remote, Trust},
     transport::{
-        Connection, FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram,
+        FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram, LocalRepository,
         ObjectsRequest, Verdict, WantedRef, fetch, fetch_objects,
     },
 };
@@ -35,7 +35,7 @@ struct Stage {
 
 enum From {
     Web(Box<Remote>),
-    Folder(Connection),
+    Folder(LocalRepository),
 }
 
 impl From {
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     fn folder(&self) -> From {
-        From::Folder(Connection::InPlace(self.source.path.clone()))
+        From::Folder(LocalRepository::InPlace(self.source.path.clone()))
     }
 
     async fn mirror(&self, from: &From, name: &str) -> (Mirror, Fetched) {
@@ -136,7 +136,7 @@ async fn a_commit_is_read_from_a_mirror_of_commits(door: Option<Door>) {
     let (mirror, fetched) = stage.mirror(&from, "mirror").await;
     assert_eq!(fetched.filter, Filter::Trees);
     let cache = ObjectCache::open_or_make(&stage.folder.path().join("caches/objects")).expect("a cache");
-    let source = Connection::InPlace(stage.source.path.clone()).open().expect("the source");
+    let source = LocalRepository::InPlace(stage.source.path.clone()).open().expect("the source");
     let bounds = DiffBounds::default();
     let mut fetches = 0;
     for commit in stage.commits().into_iter().step_by(7) {

@@ -7,7 +7,7 @@ use keytrail_test_support::repositories::{Repository, Shape, generate};
 use tempfile::TempDir;
 
 use super::*;
-use crate::git::transport::Connection;
+use crate::git::transport::LocalRepository;
 use crate::git::{
     mirror::Filter,
     transport::{FetchProgress, FetchRequest, FetchSource, Verdict, fetch},
@@ -44,7 +44,7 @@ impl Stage {
     async fn fetch(&self, program: Option<&GitProgram>) -> Filter {
         let request = FetchRequest {
             mirror: &self.mirror,
-            source: FetchSource::Local(&Connection::InPlace(self.source.path.clone())),
+            source: FetchSource::Local(&LocalRepository::InPlace(self.source.path.clone())),
             wanted: &self.refs(),
             program,
             limits: FetchLimits { free_bytes: 0, ..FetchLimits::default() },

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::atomic::AtomicBool, time::Duration};
 use keytrail_domain::index_run::batch::CommitSha;
 
 use super::{
-    Connection, FetchError, FetchPhase, FetchProgress,
+    FetchError, FetchPhase, FetchProgress, LocalRepository,
     git_program::{self, GitProgram},
     in_process, room,
 };
@@ -25,7 +25,7 @@ pub enum FetchSource<'a> {
     /// A server, over `https`, `http` or `git`.
     Remote(&'a Remote),
     /// A repository in a folder of this machine; whose it is and where its parts lie is checked as for reading it.
-    Local(&'a Connection),
+    Local(&'a LocalRepository),
 }
 
 /// A ref as it was listed.

@@ -15,7 +15,7 @@ use keytrail_test_support::repositories::Repository;
 use super::*;
 
 fn opened(path: &Path) -> Result<OpenedRepository, GitError> {
-    Connection::InPlace(path.to_owned()).open()
+    LocalRepository::InPlace(path.to_owned()).open()
 }
 
 fn refusal(path: &Path) -> (FailureCode, String) {

@@ -43,7 +43,7 @@ enum Place {
 
 /// What is copied.
 enum Elsewhere {
-    Local(transport::Connection),
+    Local(transport::LocalRepository),
     Remote(Box<Remote>, Listed),
 }
 

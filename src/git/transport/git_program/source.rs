@@ -12,7 +12,7 @@ use crate::git::{
     mirror::Filter,
     remote::{HttpCredential, Proxy, Reach, Remote, RemoteError, RemoteTrouble, Trust},
     transport::{
-        Connection, FetchError,
+        FetchError, LocalRepository,
         fetch::{FetchRequest, FetchSource},
     },
 };
@@ -133,7 +133,7 @@ fn git(invocation: Invocation, remote: &Remote, reach: &Reach) -> Invocation {
         .environment("GIT_OVERRIDE_VIRTUAL_HOST", format!("{host}:{port}"))
 }
 
-fn local(invocation: Invocation, source: &Connection, request: &FetchRequest<'_>) -> Result<Invocation, GitError> {
+fn local(invocation: Invocation, source: &LocalRepository, request: &FetchRequest<'_>) -> Result<Invocation, GitError> {
     // Whose it is, and whether its format is one that can be read, is asked as for one that is read in place.
     let folder = source.git_folder()?;
     let mirror = request.mirror.path();

@@ -10,13 +10,13 @@ use super::pack_sink::{PackSink, Shared};
 use crate::git::{
     GitError, Mirror,
     transport::{
-        Connection, FetchError,
+        FetchError, LocalRepository,
         fetch::{Brought, FetchRequest},
     },
 };
 
 pub(super) async fn fetch(
-    source: &Connection,
+    source: &LocalRepository,
     request: &FetchRequest<'_>,
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
