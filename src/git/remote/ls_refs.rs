@@ -21,8 +21,6 @@ pub struct Listed {
     pub refs: Vec<ListedRef>,
     /// What `HEAD` stands for, such as `refs/heads/main`; it need not be there. `None` when the server does not say.
     pub head: Option<Vec<u8>>,
-    /// Whether the server lets a fetch leave objects out.
-    pub filter_supported: Option<bool>,
     /// Where the remote is now: it may have redirected within its origin.
     pub final_url: RemoteUrl,
     /// How many bytes of answers came, headers not counted.
@@ -33,7 +31,7 @@ pub(in crate::git) const ADVERTISEMENT: &str = "application/x-git-upload-pack-ad
 pub(in crate::git) const REQUEST: &str = "application/x-git-upload-pack-request";
 pub(in crate::git) const RESULT: &str = "application/x-git-upload-pack-result";
 /// Whom a server's log names.
-const AGENT: &str = concat!("agent=keytrail/", env!("CARGO_PKG_VERSION"));
+pub(in crate::git) const AGENT: &str = "agent=git/2.0-keytrail";
 
 /// Lists the refs that are selected, tags with what they lead to.
 ///
@@ -87,8 +85,7 @@ pub(super) fn finished(
     if refs.windows(2).any(|pair| pair[0].name == pair[1].name) {
         return Err(remote.trouble(RemoteTrouble::Protocol { what: "it names a ref twice" }));
     }
-    let (head, filter_supported) = (reading.head, reading.filter);
-    Ok(Listed { refs, head, filter_supported, final_url, bytes })
+    Ok(Listed { refs, head: reading.head, final_url, bytes })
 }
 
 async fn read(answer: &mut Answer, reading: &mut Reading<'_>) -> Result<(), GitError> {

@@ -95,6 +95,20 @@ pub enum RemoteTrouble {
 }
 
 impl RemoteTrouble {
+    /// What a status of HTTP means that is not 200. How long to wait is said elsewhere in an answer.
+    pub(in crate::git) const fn of_status(status: u16) -> Self {
+        match status {
+            300..=399 => Self::RedirectedAway,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 | 410 => Self::NotFound,
+            407 => Self::ProxyFailed,
+            429 => Self::RateLimited { retry_after: None },
+            200..=299 => Self::NotGit,
+            _ => Self::ServerError { status },
+        }
+    }
+
     /// The code to record.
     pub const fn failure_code(&self) -> FailureCode {
         match self {

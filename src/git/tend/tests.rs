@@ -52,7 +52,8 @@ impl Stage {
             progress: &FetchProgress::default(),
             cancel: &AtomicBool::new(false),
         };
-        fetch(&request).await.expect("a fetch").filter
+        fetch(&request).await.expect("a fetch");
+        self.mirror.filled_by().expect("memory").expect("it is filled").0
     }
 
     /// Pushes and fetches, again and again; every third push throws the one before away.

@@ -85,31 +85,18 @@ pub struct FetchRequest<'a> {
     pub cancel: &'a AtomicBool,
 }
 
-/// What came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What came; nothing when the mirror has had all of this before, and the server was not asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fetched {
     /// Bytes of packs that are new.
     pub bytes: u64,
     /// Objects in them.
     pub objects: u64,
-    /// What is left out of the mirror.
-    pub filter: Filter,
-    /// Who did it.
-    pub transport: TransportKind,
-    /// Whether the server was asked at all: it is not when the mirror has had all of this before.
-    pub asked: bool,
-}
-
-/// What a transport brought.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Brought {
-    pub(super) bytes: u64,
-    pub(super) objects: u64,
 }
 
 /// How one attempt of a transport ended.
 pub(super) enum Attempt {
-    Done(Brought),
+    Done(Fetched),
     /// The server does not filter like this.
     FilterRefused,
 }
@@ -133,8 +120,7 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     let transport = transport_for(filled, program, request.program)?;
     if missing.is_empty() {
         request.progress.enter(FetchPhase::Done);
-        let filter = filled.map_or(Filter::Everything, |(filter, _)| filter);
-        return Ok(Fetched { bytes: 0, objects: 0, filter, transport: transport.kind(), asked: false });
+        return Ok(Fetched::default());
     }
     let (quota, held) = (request.limits.quota_bytes, mirror.bytes()?.saturating_add(request.beside));
     room::check_free(mirror.path(), request.limits.free_bytes)?;
@@ -149,8 +135,8 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
         Err(GitError::Fetch(FetchError::QuotaExceeded { .. })) => Err(room::over_quota(quota).into()),
         other => other,
     };
-    let (brought, filter) = match brought {
-        Ok(brought) => brought,
+    let fetched = match brought {
+        Ok(fetched) => fetched,
         Err(error) => {
             // No ref leads to any of it.
             mirror.remove_packs_but(&packs, &lock)?;
@@ -162,7 +148,7 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     mirror.keep(&kept)?;
     drop(lock);
     request.progress.enter(FetchPhase::Done);
-    Ok(Fetched { bytes: brought.bytes, objects: brought.objects, filter, transport: transport.kind(), asked: true })
+    Ok(fetched)
 }
 
 /// Fetches with one filter after the other, until the server agrees.
@@ -172,7 +158,7 @@ async fn by(
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
     filled: Option<(Filter, TransportKind)>,
-) -> Result<(Brought, Filter), GitError> {
+) -> Result<Fetched, GitError> {
     let mirror = request.mirror;
     // Only a mirror that holds nothing may begin with another filter.
     let remembered = mirror.memory()?.filter(|memory| filled.is_some() || memory.transport == transport.kind());
@@ -187,7 +173,7 @@ async fn by(
             Transport::InProcess => in_process::fetch(request, missing, kept).await?,
         };
         match (attempt, filter.next()) {
-            (Attempt::Done(brought), _) => return Ok((brought, filter)),
+            (Attempt::Done(fetched), _) => return Ok(fetched),
             (Attempt::FilterRefused, Some(next)) if filled.is_none() => filter = next,
             (Attempt::FilterRefused, _) => return Err(FetchError::MirrorUnusable.into()),
         }

@@ -67,9 +67,7 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
     }
     drop(lock);
     match attempt? {
-        Attempt::Done(brought) => {
-            Ok(Fetched { bytes: brought.bytes, objects: brought.objects, filter, transport, asked: true })
-        }
+        Attempt::Done(fetched) => Ok(fetched),
         // What was left out of the mirror was left out by a server that filters.
         Attempt::FilterRefused => Err(FetchError::MirrorUnusable.into()),
     }

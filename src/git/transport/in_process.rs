@@ -35,7 +35,7 @@ use self::{
 };
 use super::{
     FetchError, FetchPhase,
-    fetch::{Attempt, Brought, FetchRequest, FetchSource},
+    fetch::{Attempt, FetchRequest, FetchSource, Fetched},
     pace::Pace,
 };
 use crate::git::{GitError, Mirror, remote::RemoteTrouble};
@@ -104,12 +104,12 @@ async fn work(
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let remote = match request.source {
         FetchSource::Remote(remote) => remote,
         FetchSource::Local(source) => return folder::fetch(source, request, missing, kept, shared).await,
     };
-    let mut all = Brought::default();
+    let mut all = Fetched::default();
     let mut kept = kept.clone();
     let missing: Vec<CommitSha> = missing.iter().copied().collect();
     // What came with one question is told with the next.
@@ -128,7 +128,7 @@ async fn work(
                 return Err(remote.trouble(RemoteTrouble::UrlNotAllowed { reason: SchemeRefused::Ssh }));
             }
         };
-        all = Brought { bytes: all.bytes + brought.bytes, objects: all.objects + brought.objects };
+        all = Fetched { bytes: all.bytes + brought.bytes, objects: all.objects + brought.objects };
         kept.extend(wants);
     }
     Ok(all)
@@ -140,7 +140,7 @@ async fn receive(
     wants: &[CommitSha],
     mut incoming: impl Incoming,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let FetchSource::Remote(remote) = request.source else { return Err(FetchError::BrokeOff.into()) };
     let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
     let (mirror, wants, theirs) = (request.mirror.clone(), wants.to_vec(), shared.clone());
@@ -201,7 +201,7 @@ fn write(
     wants: &[CommitSha],
     mut parts: mpsc::Receiver<Work>,
     shared: &Arc<Shared>,
-) -> Result<Option<Brought>, GitError> {
+) -> Result<Option<Fetched>, GitError> {
     let mut sink = PackSink::new(mirror, shared)?;
     while let Some(work) = parts.blocking_recv() {
         match work {

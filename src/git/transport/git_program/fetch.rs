@@ -25,7 +25,7 @@ use crate::git::{
     remote::RemoteTrouble,
     transport::{
         FetchError, FetchPhase,
-        fetch::{Attempt, Brought, FetchRequest, FetchSource},
+        fetch::{Attempt, FetchRequest, FetchSource, Fetched},
         in_process,
         pace::Pace,
         room,
@@ -96,7 +96,7 @@ pub(in crate::git::transport) async fn fetch(
     request.progress.set_bytes(bytes);
     // It may have come faster than anybody looked.
     room::check_quota(bytes, request.limits.quota_bytes)?;
-    Ok(Attempt::Done(Brought { bytes, objects: request.progress.objects() }))
+    Ok(Attempt::Done(Fetched { bytes, objects: request.progress.objects() }))
 }
 
 /// What our own client says of a server that the program failed with: it tells more apart, and knows whoever asks a

@@ -57,28 +57,17 @@ fn meaning(lines: &str) -> Option<Meaning> {
     let status = lines
         .split_once("The requested URL returned error: ")
         .and_then(|(_, rest)| rest.split(|character: char| !character.is_ascii_digit()).next()?.parse::<u16>().ok());
-    let trouble = match status {
-        Some(401) => Some(RemoteTrouble::Unauthorized),
-        Some(407) => Some(RemoteTrouble::ProxyFailed),
-        Some(403) => Some(RemoteTrouble::Forbidden),
-        Some(404 | 410) => Some(RemoteTrouble::NotFound),
-        Some(429) => Some(RemoteTrouble::RateLimited { retry_after: None }),
-        Some(300..=399) => Some(RemoteTrouble::RedirectedAway),
-        Some(status) => Some(RemoteTrouble::ServerError { status }),
-        None => None,
-    };
+    let trouble = status.map(RemoteTrouble::of_status);
     // The order matters: what is said first causes what is said later, and the more exact sentence goes first.
-    const SENTENCES: [(&str, RemoteTrouble); 30] = [
+    const SENTENCES: [(&str, RemoteTrouble); 28] = [
         ("Authentication failed", RemoteTrouble::Unauthorized),
         ("could not read Username", RemoteTrouble::Unauthorized),
         ("could not read Password", RemoteTrouble::Unauthorized),
-        ("does not match pinned public key", RemoteTrouble::TlsPinMismatch),
         ("pinned public key", RemoteTrouble::TlsPinMismatch),
         ("certificate has expired", RemoteTrouble::TlsExpired),
         ("certificate is not yet valid", RemoteTrouble::TlsExpired),
         ("certificate expired", RemoteTrouble::TlsExpired),
         ("certificate not yet activated", RemoteTrouble::TlsExpired),
-        ("no alternative certificate subject name matches", RemoteTrouble::TlsWrongHost),
         ("certificate subject name", RemoteTrouble::TlsWrongHost),
         ("owner does not match", RemoteTrouble::TlsWrongHost),
         ("error reading ca cert file", RemoteTrouble::BadAuthority),

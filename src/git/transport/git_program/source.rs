@@ -10,7 +10,7 @@ use super::{GitProgram, fetch::FetchWatch, invocation::Invocation, running, said
 use crate::git::{
     GitError,
     mirror::Filter,
-    remote::{HttpCredential, Proxy, Reach, Remote, RemoteError, RemoteTrouble, Trust},
+    remote::{HttpCredential, Proxy, Reach, Remote, RemoteError, RemoteTrouble, Trust, client::USER_AGENT},
     transport::{
         FetchError, LocalRepository,
         fetch::{FetchRequest, FetchSource},
@@ -47,7 +47,7 @@ fn http(
     invocation = invocation
         .allow(remote.url.scheme().word())
         .config("remote.origin.url", remote.url.to_string())
-        .config("http.userAgent", "git/2.0 (keytrail)");
+        .config("http.userAgent", USER_AGENT);
     // A word about this origin goes to this origin only, and stays in the environment of the program.
     if let Some(credential) = &remote.credential {
         let header = format!("Authorization: {}", credential.authorization().as_str());

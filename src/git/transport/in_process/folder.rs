@@ -11,7 +11,7 @@ use crate::git::{
     GitError, Mirror,
     transport::{
         FetchError, LocalRepository,
-        fetch::{Brought, FetchRequest},
+        fetch::{FetchRequest, Fetched},
     },
 };
 
@@ -21,7 +21,7 @@ pub(super) async fn fetch(
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let source = source.git_folder()?.join("objects");
     let mirror = request.mirror.clone();
     let (missing, kept, shared) = (missing.clone(), kept.clone(), shared.clone());
@@ -35,7 +35,7 @@ fn copy(
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let reading = |error: git2::Error| {
         shared.check_stop().err().unwrap_or_else(|| match error.code() {
             git2::ErrorCode::NotFound => FetchError::RefsMoved.into(),

@@ -17,7 +17,7 @@ use crate::git::{
     GitError, Mirror,
     transport::{
         FetchError, FetchLimits, FetchPhase, FetchProgress,
-        fetch::{Brought, FetchRequest},
+        fetch::{FetchRequest, Fetched},
         room,
     },
 };
@@ -118,16 +118,16 @@ impl<'a> PackSink<'a> {
     }
 
     /// Makes the pack the mirror's, when all is there that these tips lead to.
-    pub(super) fn finish(self, tips: &[CommitSha]) -> Result<Brought, GitError> {
+    pub(super) fn finish(self, tips: &[CommitSha]) -> Result<Fetched, GitError> {
         let Self { indexer, incoming, before, shared, .. } = self;
         let objects = shared.total.load(Ordering::Relaxed) - before.0;
         if objects == 0 {
             // A server that has nothing new sends an empty pack, which needs not be kept.
-            return Ok(Brought::default());
+            return Ok(Fetched::default());
         }
         indexer.commit().map_err(|error| damaged(shared, error.class()))?;
         incoming.accept(tips, shared)?;
-        Ok(Brought { bytes: shared.received() - before.1, objects })
+        Ok(Fetched { bytes: shared.received() - before.1, objects })
     }
 
     fn failed(&self, error: std::io::Error) -> GitError {
