@@ -5,6 +5,7 @@
 //! for trees and one for files to the server, however many they are. Answers are remembered, within bytes.
 
 mod batch;
+mod place;
 mod places;
 mod results;
 mod trouble;

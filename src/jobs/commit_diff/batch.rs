@@ -4,8 +4,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,22 +13,21 @@ use keytrail_domain::index_run::batch::CommitSha;
 use keytrail_projections::{issue_commits, repository_list::Repository};
 use tokio::sync::oneshot;
 
-use super::{Answer, Ask, Asked, CommitChanges, DiffTrouble, FETCH_TAKES, Key, Part};
+use super::{
+    Answer, Ask, Asked, CommitChanges, DiffTrouble, Key, Part,
+    place::{Place, Unfetched},
+};
 use crate::{
     app::App,
     git::{
-        GitError, Graph, Mirror,
+        GitError, Graph,
         diff::{ChangedFiles, Comparison, Content, DiffBounds, DiffObjects, Looked, compare},
-        object_cache::{self, ObjectCache},
-        transport::{self, FetchError, FetchLimits, FetchSource, ObjectsRequest},
+        object_cache,
+        transport::FetchError,
     },
-    jobs::{Source, source_of},
+    jobs::Source,
 };
 
-/// Bytes of objects that are fetched at once.
-const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
-/// Bytes of memory that one fetch may take. What needs more has no lines that anybody would read.
-const MEMORY_BYTES: u64 = 512 * 1024 * 1024;
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
 const MOST_FETCHES: usize = 24;
 
@@ -54,28 +53,6 @@ impl Question {
     }
 }
 
-/// Where the repository is, and what of it is on this machine.
-struct Place {
-    source: Source,
-    mirror: PathBuf,
-    cache: PathBuf,
-    graph: PathBuf,
-}
-
-impl Place {
-    fn objects(&self) -> Result<DiffObjects, GitError> {
-        if let Source::InPlace(connection) = &self.source {
-            return Ok(DiffObjects::of(&[&connection.open()?]));
-        }
-        let cache = ObjectCache::open_or_make(&self.cache)?.open()?;
-        if !self.mirror.is_dir() {
-            // Deleted, or never made on this node: then the commit is missing, and that is said.
-            return Ok(DiffObjects::of(&[&cache]));
-        }
-        Ok(DiffObjects::of(&[&Mirror::open_or_make(&self.mirror)?.open()?, &cache]))
-    }
-}
-
 /// Answers all of them.
 pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<Ask>) {
     let mut questions: HashMap<Key, Question> = HashMap::new();
@@ -95,11 +72,14 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     if open.is_empty() {
         return;
     }
-    let place = match place(app, repository).await {
+    let place = match Place::of(app, repository).await {
         Ok(place) => Arc::new(place),
         Err(trouble) => return open.into_iter().for_each(|question| question.tell(&Err(trouble.clone()))),
     };
     let uses = diffs.use_of(repository.id).lock_owned().await;
+    if let Err(trouble) = place.clear(app).await {
+        return open.into_iter().for_each(|question| question.tell(&Err(trouble.clone())));
+    }
     let mut batch = Batch { app, place, open, fetches: 0 };
     batch.admit(repository).await;
     batch.look_for(Stage::Trees).await;
@@ -112,12 +92,6 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     if has_fetched {
         make_room(app).await;
     }
-}
-
-async fn place(app: &App, repository: &Repository) -> Result<Place, DiffTrouble> {
-    let source = source_of(app, repository).await?.ok_or(DiffTrouble::Forgotten)?.source;
-    let id = repository.id;
-    Ok(Place { source, mirror: app.caches.mirror(id), cache: app.caches.objects_of(id), graph: app.caches.graph(id) })
 }
 
 async fn make_room(app: &Arc<App>) {
@@ -141,26 +115,6 @@ async fn make_room(app: &Arc<App>) {
     match gone {
         Ok(bytes) => metrics::counter!("keytrail_diff_cache_evicted_bytes_total").increment(bytes),
         Err(error) => tracing::warn!(%error, "no room could be made among the caches of files"),
-    }
-}
-
-/// Why objects did not come.
-enum Unfetched {
-    /// Of which fewer may do better.
-    Git(GitError),
-    /// Which is the same for all of them.
-    Trouble(DiffTrouble),
-}
-
-impl From<GitError> for Unfetched {
-    fn from(error: GitError) -> Self {
-        Self::Git(error)
-    }
-}
-
-impl From<DiffTrouble> for Unfetched {
-    fn from(trouble: DiffTrouble) -> Self {
-        Self::Trouble(trouble)
     }
 }
 
@@ -261,7 +215,7 @@ impl Batch<'_> {
             }
             self.fetches += 1;
             let wanted = group.iter().flat_map(|at| self.open[*at].lacking.iter().copied()).collect();
-            let error = match self.fetch_these(&wanted).await {
+            let error = match self.place.fetch(self.app, &wanted).await {
                 Ok(()) => continue,
                 Err(Unfetched::Trouble(trouble)) => {
                     troubles.extend(group.into_iter().map(|at| (at, trouble.clone())));
@@ -293,53 +247,6 @@ impl Batch<'_> {
                 None => self.open.push(question),
             }
         }
-    }
-
-    async fn fetch_these(&self, wanted: &BTreeSet<CommitSha>) -> Result<(), Unfetched> {
-        let (source, server) = match &self.place.source {
-            Source::InPlace(connection) | Source::Copied(connection) => (FetchSource::Local(connection), String::new()),
-            Source::Remote(remote) => (FetchSource::Remote(remote), remote.url.origin().to_string()),
-        };
-        let settings = &self.app.jobs.git;
-        let quota_bytes = QUOTA_BYTES.min(self.room().await?);
-        let _place = self.app.jobs.diffs.places.to_ask(&server).await?;
-        let silence = settings.limits.silence.min(FETCH_TAKES / 2);
-        let memory_bytes = settings.limits.memory_bytes.min(MEMORY_BYTES);
-        let limits = FetchLimits { silence, quota_bytes, memory_bytes, ..settings.limits };
-        let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
-        let cache = ObjectCache::open_or_make(&self.place.cache)?;
-        let request = ObjectsRequest { cache: cache.repository(), source, wanted, program, limits, cancel };
-        let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
-        metrics::counter!("keytrail_diff_fetches_total").increment(1);
-        let doing = "fetching what a commit changed within a minute".to_owned();
-        let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;
-        metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
-        metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
-        Ok(())
-    }
-
-    /// Bytes that the copy of the repository may still get. Where there are none left, what was fetched for diffs before
-    /// goes first: it is the cheaper half.
-    async fn room(&self) -> Result<u64, DiffTrouble> {
-        let (place, quota) = (self.place.clone(), self.app.jobs.git.limits.quota_bytes);
-        blocking(move || {
-            let bytes = |folder: &Path| Mirror::recognised(folder).map_or(Ok(0), |mirror| mirror.bytes());
-            let of_mirror = bytes(&place.mirror)?;
-            let left = quota.saturating_sub(of_mirror);
-            if left < QUOTA_BYTES.min(quota / 8) {
-                return Err(GitError::from(transport::over_quota(quota)).into());
-            }
-            match left.saturating_sub(bytes(&place.cache)?) {
-                too_little if too_little < QUOTA_BYTES.min(left) => {
-                    if let Some(cache) = Mirror::recognised(&place.cache) {
-                        cache.delete()?;
-                    }
-                    Ok(left)
-                }
-                enough => Ok(enough),
-            }
-        })
-        .await
     }
 
     /// Answers what is left, one after the other.
@@ -403,7 +310,7 @@ fn changes(
 }
 
 /// Runs work of git on a thread that may be busy for a while.
-async fn blocking<R: Send + 'static>(
+pub(super) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, DiffTrouble> + Send + 'static,
 ) -> Result<R, DiffTrouble> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {
