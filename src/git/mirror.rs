@@ -107,11 +107,13 @@ impl Mirror {
             let mut sum = 0;
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
-                sum += match entry.metadata() {
-                    Ok(found) if found.is_dir() => below(&entry.path())?,
-                    Ok(found) => found.len(),
+                let found = match entry.metadata() {
+                    Ok(found) if found.is_dir() => below(&entry.path()),
+                    other => other.map(|found| found.len()),
+                };
+                sum += match found {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-                    Err(error) => return Err(error),
+                    other => other?,
                 };
             }
             Ok(sum)
@@ -191,7 +193,7 @@ impl Mirror {
         self.path.join("objects/pack")
     }
 
-    /// Where packs lie that were not found complete yet, as a repository of its own.
+    /// Where packs lie that were not found complete yet, in a folder for each fetch.
     pub(super) fn incoming(&self) -> PathBuf {
         self.path.join("incoming")
     }

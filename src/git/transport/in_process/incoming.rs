@@ -4,7 +4,12 @@
 //! Complete means that each commit and tag leads to others that are here or were in the mirror before. Folders and files
 //! are taken as they come, as from the git program: of what is lacking there, who looks is told.
 
-use std::{collections::HashSet, fs, io, path::PathBuf};
+use std::{
+    collections::HashSet,
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use gix::objs::Kind;
 use keytrail_domain::index_run::batch::CommitSha;
@@ -20,10 +25,11 @@ pub(super) struct Incoming {
 impl Incoming {
     /// An empty one. Only under the mirror's lock.
     pub(super) fn make(mirror: &Mirror) -> Result<Self, GitError> {
-        let folder = mirror.incoming();
+        // The thread of a fetch that was dropped may still be about to remove its own.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let folder = mirror.incoming().join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
         let made = Self { mirror: mirror.clone(), folder };
-        made.remove()
-            .and_then(|()| fs::create_dir_all(made.packs()))
+        fs::create_dir_all(made.packs())
             .map_err(|error| GitError::of_path(&made.folder, "making a folder for what comes", error))?;
         Ok(made)
     }
@@ -76,18 +82,12 @@ impl Incoming {
         }
         Ok(())
     }
-
-    fn remove(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
-    }
 }
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        // What stays is removed by the next fetch.
-        let _ = self.remove();
+        // What stays is removed by the next fetch; the folder around it stays while another is in it.
+        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir(self.mirror.incoming());
     }
 }
