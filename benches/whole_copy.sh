@@ -31,7 +31,7 @@ git symbolic-ref --quiet HEAD | xargs -r git -C "$to" symbolic-ref HEAD
 cd "$to"
 git pack-refs --all
 # Not `git repack`: it copies packs of partial clones as they are, too.
-git pack-objects --quiet --all --delta-base-offset objects/pack/pack </dev/null >/dev/null
+git pack-objects --quiet --all --delta-base-offset --write-bitmap-index objects/pack/pack </dev/null >/dev/null
 rm objects/info/alternates
 git rev-list --objects --all >/dev/null
 echo "$to: $(wc -l <"$work/missing") objects missing, $(git for-each-ref | wc -l) refs, left out:"
