@@ -19,8 +19,9 @@ use tokio::sync::{Mutex, watch};
 use super::append::Head;
 use crate::store::{Area, Db, StoreError, sqlite};
 
-/// A page holds at most about this many bytes of stored text, and at least one event.
-const PAGE_BYTES: usize = 4 << 20;
+/// A page holds at most about this many bytes of stored text, and at least one event. Decoded and folded it takes ten
+/// times as much, on whichever threads that happens.
+const PAGE_BYTES: usize = 2 << 20;
 /// And at most this many events.
 const PAGE_EVENTS: usize = 5_000;
 /// The bytes of a page of a rebuild: a big view's rows lie all over its tables, and the more are written at once, the

@@ -69,7 +69,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             workers: NonZeroUsize::MIN.saturating_add(1),
-            record_bytes: 32 * 1024 * 1024,
+            record_bytes: 24 * 1024 * 1024,
             batch_commits: 1_000,
             batch_bytes: 512 * 1024,
             batch_walked: 50_000,
