@@ -361,7 +361,7 @@ impl<W: Write> Stream<'_, W> {
         if !self.shape.rising {
             return self.random.below(20_000);
         }
-        // About as Apache Kafka has it: an issue for every sixth commit, and nine of ten commits name one of the newest.
+        // As many issues for a commit as Apache Kafka has; nine of ten commits name one of the newest, the others any.
         let newest = self.marks as u64 / 6 + 1;
         let back = if self.random.percent(90) { newest.min(400) } else { newest };
         newest - 1 - self.random.below(back)
