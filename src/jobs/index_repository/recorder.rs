@@ -71,6 +71,11 @@ impl Recorder {
         self.began
     }
 
+    /// Whether no run has completed under this number.
+    pub(super) const fn is_first(&self) -> bool {
+        self.indexed.is_none()
+    }
+
     /// Whether the run was asked for by a reset: the request gave the repository its number.
     pub(super) const fn is_reset(&self) -> bool {
         self.number == self.cause

@@ -78,6 +78,10 @@ impl Indexing {
     async fn superseded(&self) -> Result<Vec<CommitSha>, Failure> {
         const PAGE: u32 = 50_000;
         let mut found: Vec<CommitSha> = Vec::new();
+        if self.recorder.is_first() {
+            // Nothing was known that could have been superseded.
+            return Ok(found);
+        }
         loop {
             if self.running.cancel.load(Ordering::Relaxed) {
                 return Err(GitError::Cancelled.into());
