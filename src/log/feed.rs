@@ -27,7 +27,8 @@ const PAGE_EVENTS: usize = 5_000;
 /// The bytes of a page of a rebuild: a big view's rows lie all over its tables, and the more are written at once, the
 /// fewer times each place is.
 const PAGE_BYTES_APART: usize = 16 << 20;
-/// The bytes of stored text whose decoded pages are kept for followers a little behind, and at least one page.
+/// Decoded pages that are kept for followers a little behind: at most so many, and of full ones the last alone.
+const KEPT_PAGES: usize = 3;
 const KEPT_BYTES: usize = PAGE_BYTES;
 
 /// Facts one after the other.
@@ -104,7 +105,10 @@ impl Feed {
         if !page.is_empty() {
             let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
             recent.push_back((page.clone(), bytes));
-            while recent.len() > 1 && recent.iter().map(|(_, bytes)| bytes).sum::<usize>() > KEPT_BYTES {
+            let too_much = |recent: &VecDeque<(Page, usize)>| {
+                recent.len() > KEPT_PAGES || recent.iter().map(|(_, bytes)| bytes).sum::<usize>() > KEPT_BYTES
+            };
+            while recent.len() > 1 && too_much(&recent) {
                 recent.pop_front();
             }
         }
