@@ -143,7 +143,7 @@ impl Indexing {
         let (graph_path, number) = (self.app.caches.graph(self.recorder.repository), self.recorder.number);
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
         let looked = look(&self.running.cancel, source, graph).await?;
-        let before = self.recorder.refs_before().await?;
+        let before = self.before().await?;
         let mut tips = self.tips(&looked.refs, &recorded).await?;
         if self.recorder.is_reset() && recorded.refs == 0 && recorded.commits.is_none() {
             // Whoever resets wants nothing of what was.
