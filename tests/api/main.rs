@@ -26,6 +26,7 @@ mod repository;
 mod resumed_runs;
 mod secrecy;
 mod server;
+mod taken_over;
 mod the_server;
 mod tokens;
 mod troubles;

@@ -22,13 +22,16 @@ use crate::{
         object_cache::{self, ObjectCache},
         transport::{self, FetchLimits, FetchSource, ObjectsRequest},
     },
-    jobs::{Source, source_of},
+    jobs::{Source, shards, source_of},
 };
 
 /// Bytes of objects that are fetched at once.
 const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
 const MOST_FETCHES: usize = 24;
+
+/// A commit and those it is compared with.
+const WITH_PARENTS: u8 = 2;
 
 /// How long after its end a run may take to remember its commits.
 const RUN_ENDS: Duration = Duration::from_secs(2);
@@ -100,6 +103,11 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     let caches = diffs.caches.read().await;
     let mut batch = Batch { app, place, open, fetches: 0 };
     batch.admit(repository).await;
+    if !matches!(batch.place.source, Source::InPlace(_)) {
+        // Where this node has no copy, or one that is behind, since another node indexes the repository.
+        batch.look_for(Stage::Commits).await;
+        batch.fetch(Stage::Commits).await;
+    }
     batch.look_for(Stage::Trees).await;
     batch.fetch(Stage::Trees).await;
     batch.look_for(Stage::Files).await;
@@ -139,6 +147,7 @@ async fn make_room(app: &App) {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    Commits,
     Trees,
     Files,
 }
@@ -160,6 +169,10 @@ impl Batch<'_> {
         // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
         let lock = self.app.jobs.graph_of(repository.id);
         drop(tokio::time::timeout(RUN_ENDS, lock.lock()).await);
+        let (db, node) = (&self.app.db, &self.app.jobs.node);
+        let mine = shards::of_node(db, node, self.app.clock.now()).await;
+        // Of commits that name no issue only the node knows that indexes the repository.
+        let elsewhere = mine.is_ok_and(|mine| !mine.has(db, repository.id));
         for key in self.unknown().await {
             let read = issue_commits::known_commit(key.1, key.2.commit);
             // A run that goes on has recorded it: it is seen where its issue is shown.
@@ -167,7 +180,7 @@ impl Batch<'_> {
                 continue;
             }
             if let Some(at) = self.open.iter().position(|question| question.key == key) {
-                self.open.swap_remove(at).tell(&Err(DiffTrouble::CommitUnknown));
+                self.open.swap_remove(at).tell(&Err(DiffTrouble::CommitUnknown { elsewhere }));
             }
         }
     }
@@ -192,6 +205,7 @@ impl Batch<'_> {
         let looked = blocking(move || {
             let mut objects = place.objects()?;
             let look = |key: &Key| match stage {
+                Stage::Commits => lacking_commits(&mut objects, key),
                 Stage::Trees => lacking_trees(&mut objects, key),
                 Stage::Files => lacking_files(&mut objects, key, &bounds),
             };
@@ -226,7 +240,9 @@ impl Batch<'_> {
             }
             self.fetches += 1;
             let wanted = group.iter().flat_map(|at| self.open[*at].lacking.iter().copied()).collect();
-            let Err(error) = self.fetch_these(&wanted).await else { continue };
+            let Err(error) = self.fetch_these(&wanted, (stage == Stage::Commits).then_some(WITH_PARENTS)).await else {
+                continue;
+            };
             let is_too_much = matches!(&error, GitError::Fetch(transport::FetchError::QuotaExceeded { .. }));
             let is_gone = matches!(&error, GitError::Fetch(transport::FetchError::RefsMoved));
             if (is_too_much || is_gone) && group.len() > 1 {
@@ -250,7 +266,7 @@ impl Batch<'_> {
         }
     }
 
-    async fn fetch_these(&self, wanted: &BTreeSet<CommitSha>) -> Result<(), GitError> {
+    async fn fetch_these(&self, wanted: &BTreeSet<CommitSha>, generations: Option<u8>) -> Result<(), GitError> {
         let source = match &self.place.source {
             Source::InPlace(connection) | Source::Copied(connection) => FetchSource::Local(connection),
             Source::Remote(remote) => FetchSource::Remote(remote),
@@ -259,8 +275,12 @@ impl Batch<'_> {
         let silence = settings.limits.silence.min(FETCH_TAKES / 2);
         let limits = FetchLimits { silence, quota_bytes: QUOTA_BYTES, ..settings.limits };
         let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
-        let cache = ObjectCache::open_or_make(&self.place.cache)?;
-        let request = ObjectsRequest { cache: cache.repository(), source, wanted, program, limits, cancel };
+        let folder = self.place.cache.clone();
+        let opening = tokio::task::spawn_blocking(move || ObjectCache::open_or_make(&folder)).await;
+        let doing = || "opening the cache of files".to_owned();
+        let cache = opening.map_err(|error| GitError::Transient { doing: doing(), source: error.into() })??;
+        let cache = cache.repository();
+        let request = ObjectsRequest { cache, source, wanted, generations, program, limits, cancel };
         let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
         let doing = "fetching what a commit changed within a minute".to_owned();
@@ -287,6 +307,15 @@ impl Batch<'_> {
             question.tell(&answer);
         }
     }
+}
+
+/// The commit, when it or a parent is not here.
+fn lacking_commits(objects: &mut DiffObjects, (_, _, asked): &Key) -> Result<BTreeSet<CommitSha>, DiffTrouble> {
+    if !objects.lacking([asked.commit]).is_empty() {
+        return Ok(BTreeSet::from([asked.commit]));
+    }
+    let parents = objects.parents(asked.commit)?;
+    Ok(if objects.lacking(parents).is_empty() { BTreeSet::new() } else { BTreeSet::from([asked.commit]) })
 }
 
 fn lacking_trees(objects: &mut DiffObjects, (_, _, asked): &Key) -> Result<BTreeSet<CommitSha>, DiffTrouble> {

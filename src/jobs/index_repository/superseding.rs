@@ -22,6 +22,7 @@ impl Indexing {
         new: NewCommits,
         before: Vec<Ref>,
         now: Arc<RefList>,
+        said: HashSet<CommitSha>,
     ) -> Result<(Graph, NewCommits), Failure> {
         let running = self.running.clone();
         let (graph, new, changes) = blocking(move || {
@@ -29,16 +30,16 @@ impl Indexing {
             Ok((graph, new, changes))
         })
         .await?;
+        // Not what the log says already: a worker before this one may have come as far as here.
+        let mut over: Vec<_> = changes.superseded.into_iter().filter(|sha| !said.contains(sha)).collect();
         if changes.unknown_before > 0 {
-            tracing::info!(
+            tracing::warn!(
                 repository = %self.recorder.repository,
                 refs = changes.unknown_before,
-                "refs named commits that are not remembered; what only they led to is not marked as superseded"
+                "refs named commits that are gone; of what only they led to, commits that name no issue are not marked as superseded"
             );
+            self.add_unreachable(&mut over, &graph, &new, &said).await?;
         }
-        // What the log says already: a worker before this one may have come as far as here.
-        let said = self.superseded().await?;
-        let over: Vec<_> = changes.superseded.into_iter().filter(|sha| !said.contains(sha)).collect();
         let again: Vec<_> = match said.is_empty() {
             true => Vec::new(),
             // A commit that was forgotten here, because the graph was lost, was met as new.
@@ -57,8 +58,38 @@ impl Indexing {
         Ok(())
     }
 
+    /// Adds the commits that the log knows by their issues and that are not among those which are there: no ref can lead
+    /// to them.
+    async fn add_unreachable(
+        &self,
+        over: &mut Vec<CommitSha>,
+        graph: &Graph,
+        new: &NewCommits,
+        said: &HashSet<CommitSha>,
+    ) -> Result<(), JobError> {
+        const PAGE: u32 = 10_000;
+        let new: HashSet<CommitSha> = new.shas().collect();
+        let mut seen = HashSet::new();
+        let mut after = None;
+        loop {
+            let read = issue_commits::commits_of_repository(self.recorder.number, after, PAGE);
+            let page = self.app.read_at_least(self.recorder.last(), read).await?;
+            let full = page.len() == PAGE as usize;
+            after = page.last().cloned();
+            let shas = page.into_iter().map(|naming| naming.sha);
+            over.extend(
+                shas.filter(|sha| {
+                    !graph.contains(*sha) && !new.contains(sha) && !said.contains(sha) && seen.insert(*sha)
+                }),
+            );
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
     /// The commits that count as superseded by what was recorded so far.
-    async fn superseded(&self) -> Result<HashSet<CommitSha>, JobError> {
+    pub(super) async fn superseded(&self) -> Result<HashSet<CommitSha>, JobError> {
         const PAGE: u32 = 50_000;
         let mut found = HashSet::new();
         let mut after = None;
