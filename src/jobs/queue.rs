@@ -48,10 +48,11 @@ impl NewJob {
     }
 }
 
-/// The statement that marks a job as not wanted any more.
+/// The statement that marks a job as not wanted any more. One that waits, for however long, ends now.
 pub fn cancel(kind: Kind, key: &str) -> Statement {
     Statement::new(
-        "UPDATE jobs SET cancelled = 1 WHERE kind = $1 AND key = $2",
+        "UPDATE jobs SET cancelled = 1, run_after = CASE WHEN state = 'waiting' THEN 0 ELSE run_after END \
+         WHERE kind = $1 AND key = $2",
         vec![Value::from(kind.as_str()), Value::from(key)],
     )
 }

@@ -75,7 +75,7 @@ impl Schedule {
             app: app.clone(),
             cancel: Arc::new(AtomicBool::new(false)),
             shards: PollShards::default(),
-            list: WatchList::default(),
+            list: WatchList::beginning_at(app.log.feed().head().position),
             looks: JoinSet::new(),
             at: HashMap::new(),
         }

@@ -191,6 +191,10 @@ async fn a_run_leaves_a_server_alone_as_long_as_it_asks(server: Server) {
     };
     soon("it was tried", || async { !pause().await.is_empty() }).await;
     assert!(matches!(pause().await[0][0], Stored::Int(1_800_000_000..)), "{:?}", pause().await);
+    // Who does not want it any more need not wait so long.
+    let run = server.get("/api/v1/index-runs").await.items()[0]["id"].as_str().expect("an id").to_owned();
+    server.post(&format!("/api/v1/index-runs/{run}/cancel"), json!({})).await.with(StatusCode::OK);
+    soon("nothing is left of it", || async { pause().await.is_empty() }).await;
 }
 
 mod of_servers {

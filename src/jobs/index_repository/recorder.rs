@@ -1,5 +1,8 @@
 //! The stream of batches of a run: what is in it already, and what is added. It never decides what to record.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use keytrail_domain::{

@@ -84,7 +84,7 @@ async fn of_ten_thousand_repositories_only_those_that_changed_are_read() {
     let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
     repositories(&app, id, 10_000, true).await;
     settle(&app).await;
-    let mut list = WatchList::default();
+    let mut list = WatchList::beginning_at(0);
     list.keep_up(&app).await.expect("the views");
     let first = list.rows_read;
     assert!(first >= 10_001, "at the start all of them: {first}");
@@ -101,18 +101,18 @@ async fn of_ten_thousand_repositories_only_those_that_changed_are_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_list_follows_integrations_as_they_pause_and_go_on_and_says_which_repositories_are_reached_otherwise() {
+async fn the_list_follows_integrations_as_they_pause_and_go_on_and_says_which_repositories_to_look_at() {
     let (folder, app) = still().await;
     let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
     let mut seen = repositories(&app, id, 3, false).await;
     seen.sort_by_key(|id| id.0);
-    let mut list = WatchList::default();
+    let mut list = WatchList::beginning_at(0);
     let mut reconnected = Vec::new();
     let changed = folder_at(folder.path(), RefSelection::new(true, false, Vec::new()).expect("few patterns"));
     for (command, watched, changes) in [
         (None, 3, 0),
         (Some(IntegrationCommand::Pause), 0, 0),
-        (Some(IntegrationCommand::Resume), 3, 0),
+        (Some(IntegrationCommand::Resume), 3, 3),
         (Some(IntegrationCommand::ChangeConnection { connection: changed }), 3, 3),
     ] {
         let about = format!("{command:?}");

@@ -32,11 +32,12 @@ pub(super) struct Watched {
 }
 
 /// Repositories and tracked folders of integrations that are active.
-#[derive(Default)]
 pub(super) struct WatchList {
     pub(super) repositories: HashMap<RepositoryId, Watched>,
     pub(super) folders: HashMap<IntegrationId, (Connection, Timer)>,
     active: HashMap<IntegrationId, Connection>,
+    /// The head of the log when the list was begun: what changed before that changed for nobody here.
+    began_at: Position,
     /// Where both views stood when they were read last.
     stood_at: Position,
     /// The last changes that were read.
@@ -49,11 +50,25 @@ pub(super) struct WatchList {
 impl WatchList {
     /// Forgets all; the next time everything is read again.
     pub(super) fn clear(&mut self) {
-        *self = Self { rows_read: self.rows_read, ..Self::default() };
+        *self = Self { rows_read: self.rows_read, ..Self::beginning_at(self.began_at) };
+    }
+
+    /// An empty one, of whoever begins when this is the head of the log.
+    pub(super) fn beginning_at(began_at: Position) -> Self {
+        Self {
+            repositories: HashMap::new(),
+            folders: HashMap::new(),
+            active: HashMap::new(),
+            began_at,
+            stood_at: 0,
+            integrations_to: 0,
+            repositories_to: 0,
+            rows_read: 0,
+        }
     }
 
     /// Reads what changed since the last time: nothing, when nothing did. The repositories of integrations that connect
-    /// in another way now: what was seen of them before says nothing.
+    /// in another way now, or go on after a pause: what was seen of them before says nothing.
     pub(super) async fn keep_up(&mut self, app: &App) -> Result<Vec<RepositoryId>, JobError> {
         let stands_at = stand_at(&app.views);
         if stands_at <= self.stood_at {
@@ -101,14 +116,22 @@ impl WatchList {
         }
         match self.active.insert(id, connection.clone()) {
             Some(before) if before == connection => {}
-            Some(_) => {
-                let of_it = self.repositories.iter().filter(|(_, watched)| watched.integration == id);
-                reconnected.extend(of_it.map(|(id, _)| *id));
+            Some(_) => self.reconnect(id, reconnected),
+            // New, or one that goes on: its repositories need not have changed since.
+            None => {
+                self.read_all_of(app, id).await?;
+                // It was paused, or is new and connects in another way already.
+                if integration.position > self.began_at.max(integration.added_position) {
+                    self.reconnect(id, reconnected);
+                }
             }
-            // New, or one that goes on: its repositories need not have changed.
-            None => self.read_all_of(app, id).await?,
         }
         Ok(())
+    }
+
+    fn reconnect(&self, integration: IntegrationId, reconnected: &mut Vec<RepositoryId>) {
+        let of_it = self.repositories.iter().filter(|(_, watched)| watched.integration == integration);
+        reconnected.extend(of_it.map(|(id, _)| *id));
     }
 
     async fn read_all_of(&mut self, app: &App, integration: IntegrationId) -> Result<(), JobError> {
