@@ -102,7 +102,7 @@ pub(super) async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
     let command = Command::Fail { code: FailureCode::Internal, text };
     match app.dispatch::<IndexRun>(run.0, command, Context::server(PART, job.caused_by), Vec::new()).await {
         Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
-        Err(error) => Err(JobError::Later(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -206,7 +206,7 @@ impl Indexing {
                 tracing::info!(run = %self.recorder.run, code, "a run does not go on");
                 Ok(false)
             }
-            Err(error) => Err(JobError::Later(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
