@@ -18,7 +18,12 @@ fn refs(count: u8) -> Event {
         to: Some(CommitSha([number; 20])),
         keys: Vec::new(),
     };
-    Event::RefsMoved(RefBatch { repository: REPOSITORY, number: 1, extractor: 1, refs: (0..count).map(moved).collect() })
+    Event::RefsMoved(RefBatch {
+        repository: REPOSITORY,
+        number: 1,
+        extractor: 1,
+        refs: (0..count).map(moved).collect(),
+    })
 }
 
 fn batch(generation: u32) -> Event {
