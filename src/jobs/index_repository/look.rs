@@ -14,7 +14,7 @@ use super::{Failure, blocking};
 use crate::{
     git::{
         self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList,
-        remote::{Listed, Remote, list_remote_refs},
+        remote::{Listed, Remote, RemoteTrouble, list_remote_refs},
         transport::{self, FetchError, FetchProgress, FetchRequest, FetchSource, Fetched, WantedRef},
     },
     jobs::{
@@ -171,21 +171,34 @@ async fn fetch_what_is_left(request: &FetchRequest<'_>, lacking: BTreeSet<Commit
             group.iter().map(|sha| WantedRef { name: sha.to_string().into_bytes(), target: *sha }).collect();
         match transport::fetch(&FetchRequest { wanted: &wanted, ..*request }).await {
             Ok(fetched) => count(&fetched),
-            Err(
-                GitError::MissingObject { .. }
-                | GitError::Fetch(FetchError::RefsMoved | FetchError::Refused { .. } | FetchError::Incomplete),
-            ) if group.len() == 1 => {}
-            Err(
-                GitError::MissingObject { .. }
-                | GitError::Fetch(FetchError::RefsMoved | FetchError::Refused { .. } | FetchError::Incomplete),
-            ) => {
+            Err(error) if is_refusal(&error) && group.len() > 1 => {
                 let (one, other) = group.split_at(group.len() / 2);
                 groups.extend([other, one]);
             }
+            Err(error) if is_refusal(&error) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// Whether a remote that gave all its refs led to would not give this. Servers say so in many ways, or just hang up.
+const fn is_refusal(error: &GitError) -> bool {
+    match error {
+        GitError::MissingObject { .. } => true,
+        GitError::Fetch(error) => matches!(
+            error,
+            FetchError::RefsMoved | FetchError::Refused { .. } | FetchError::Incomplete | FetchError::BrokeOff
+        ),
+        GitError::Remote(error) => matches!(
+            error.trouble,
+            RemoteTrouble::ServerError { .. }
+                | RemoteTrouble::Protocol { .. }
+                | RemoteTrouble::Forbidden
+                | RemoteTrouble::NotFound
+        ),
+        _ => false,
+    }
 }
 
 /// What is not known yet, by the names under which the remote has it: of an annotated tag the tag.
