@@ -67,6 +67,8 @@ struct Schedule {
     looks: JoinSet<Looked>,
     /// What each of the looks is at, should it end with a fault.
     at: HashMap<Id, At>,
+    /// When it was last said that the lists cannot be read.
+    complained: Option<Instant>,
 }
 
 impl Schedule {
@@ -78,6 +80,7 @@ impl Schedule {
             list: WatchList::beginning_at(app.log.feed().head().position),
             looks: JoinSet::new(),
             at: HashMap::new(),
+            complained: None,
         }
     }
 
@@ -87,6 +90,7 @@ impl Schedule {
             if self.app.jobs.is_outdated() {
                 // What it would say may be wrong by now. The parts go to other nodes when their leases end.
                 self.list.clear();
+                self.app.jobs.take_wanted();
             } else {
                 if renewed.is_none_or(|at| at.elapsed() >= RENEW) {
                     let (db, node) = (&self.app.db, &self.app.jobs.node);
@@ -122,7 +126,13 @@ impl Schedule {
                     self.want(id);
                 }
             }),
-            Err(error) => tracing::warn!(?error, "repositories to look at cannot be listed; trying again"),
+            Err(error) => {
+                // It is tried at each tick, and told now and then.
+                if self.complained.is_none_or(|at| at.elapsed() >= RENEW) {
+                    tracing::warn!(?error, "repositories to look at cannot be listed; trying again");
+                    self.complained = Some(Instant::now());
+                }
+            }
         }
         for id in self.app.jobs.take_wanted() {
             if self.shards.has(&self.app.db, id) {
