@@ -50,7 +50,7 @@ async fn of_a_long_stream_only_the_refs_and_what_follows_the_last_batch_is_read(
     config.secrets.root_key_file = Some(folder.path().join("root.key"));
     let app = boot::start(&config, Clock::System).await.expect("it starts");
     let recorder = |run| Recorder::new(&app, IndexRunId(Uuid::from_u128(run)), REPOSITORY, 1, 0, None);
-    for (run, batches, read) in [(1, 0, 4), (2, 1, 5), (3, 300, 6)] {
+    for (run, batches, read) in [(1, 0, 5), (2, 1, 6), (3, 300, 6)] {
         let mut first = recorder(run);
         assert!(first.recorded().await.expect("an empty stream").commits.is_none());
         for event in [refs(3), refs(2)].into_iter().chain((1..=batches).map(batch)) {
