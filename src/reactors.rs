@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use keytrail_domain::{
     fact::Fact,
+    id::RepositoryId,
     index_run::{self, Cause},
     policy::{Intent, POLICIES},
     recorded::Position,
@@ -172,9 +173,9 @@ impl Reactor {
                     let Some(intent) = rule(recorded) else { continue };
                     tracing::debug!(policy, ?intent, position = recorded.position, "a policy reacts");
                     match job(intent) {
-                        Ok((kind, key)) => {
+                        Ok((kind, key, repository)) => {
                             let (caused_by, is_urgent) = (recorded.position, is_urgent(&recorded.fact));
-                            jobs.push(NewJob { kind, key, caused_by, is_urgent });
+                            jobs.push(NewJob { kind, key, repository, caused_by, is_urgent });
                         }
                         Err(stop) => stopped.push(stop),
                     }
@@ -219,13 +220,13 @@ const fn is_urgent(fact: &Fact) -> bool {
     matches!(fact, Fact::IndexRun(index_run::Event::Requested { cause: Cause::Asked | Cause::Moved, .. }))
 }
 
-/// Which job an intent is; or which one it stops.
-fn job(intent: Intent) -> Result<(Kind, String), (Kind, String)> {
+/// Which job an intent is, and which repository's node does it; or which one it stops.
+fn job(intent: Intent) -> Result<(Kind, String, Option<RepositoryId>), (Kind, String)> {
     match intent {
-        Intent::DiscoverRepositories(integration) => Ok((Kind::DiscoverRepositories, integration.to_string())),
-        Intent::RequestIndex(repository) => Ok((Kind::RequestIndex, repository.to_string())),
-        Intent::IndexRepository(run) => Ok((Kind::IndexRepository, run.to_string())),
-        Intent::ForgetRepositories(integration) => Ok((Kind::ForgetRepositories, integration.to_string())),
+        Intent::DiscoverRepositories(integration) => Ok((Kind::DiscoverRepositories, integration.to_string(), None)),
+        Intent::RequestIndex(repository) => Ok((Kind::RequestIndex, repository.to_string(), None)),
+        Intent::IndexRepository(run, repository) => Ok((Kind::IndexRepository, run.to_string(), Some(repository))),
+        Intent::ForgetRepositories(integration) => Ok((Kind::ForgetRepositories, integration.to_string(), None)),
         Intent::StopIndexing(run) => Err((Kind::IndexRepository, run.to_string())),
     }
 }

@@ -113,7 +113,13 @@ pub(crate) fn requested(repository: Uuid, cause: Cause) -> Fact {
 
 /// An index run completed after this many commits, half of them with keys.
 pub(crate) fn completed(repository: Uuid, commits: u64) -> Fact {
-    let counts = Counts { commits, keyed: commits / 2, keys: commits, refs: 1, bounded: 0 };
+    let counts = Counts { commits, keyed: commits / 2, keys: commits, refs: 1, bounded: 0, lost_refs: 0 };
+    Fact::IndexRun(index_run::Event::Completed { repository: RepositoryId(repository), counts })
+}
+
+/// An index run completed that could not tell which of these commits were new.
+pub(crate) fn completed_anew(repository: Uuid, commits: u64) -> Fact {
+    let counts = Counts { commits, keyed: commits / 2, keys: commits, refs: 1, bounded: 0, lost_refs: 1 };
     Fact::IndexRun(index_run::Event::Completed { repository: RepositoryId(repository), counts })
 }
 

@@ -73,7 +73,10 @@ pub async fn examine(app: &Arc<App>) -> Vec<Finding> {
             Ok(findings) => found.extend(findings),
             Err(error) => {
                 let why = match error {
-                    JobError::Later(why) | JobError::Panicked(why) => why,
+                    JobError::Later(why)
+                    | JobError::Panicked(why)
+                    | JobError::NotBefore(_, why)
+                    | JobError::Failed(_, why) => why,
                     JobError::Left => "the server stops".to_owned(),
                 };
                 let remedy = "ask again in a moment; if it stays so, look at the server's log";

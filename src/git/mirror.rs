@@ -147,9 +147,7 @@ impl Mirror {
     /// Which of these objects are not in it. In a mirror with a filter, what a ref leads to and is not there after a
     /// fetch is a folder behind an annotated tag: no commit, and nothing to walk from.
     pub fn lacking(&self, objects: impl IntoIterator<Item = CommitSha>) -> Result<BTreeSet<CommitSha>, GitError> {
-        let opened = self.open()?;
-        let mut reader = opened.reader();
-        Ok(objects.into_iter().filter(|sha| !reader.exists(*sha)).collect())
+        Ok(self.open()?.lacking(objects))
     }
 
     /// What is wrong with it, if a tip that it keeps is not there. It looks no further than at tips.

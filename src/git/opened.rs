@@ -5,6 +5,7 @@
 mod tests;
 
 use std::{
+    collections::BTreeSet,
     io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -40,6 +41,12 @@ impl OpenedRepository {
         let (objects, packs) =
             open_objects(&common_dir).map_err(|error| GitError::of_path(path, "opening the objects", error))?;
         Ok(Self { path: path.to_owned(), common_dir, default_branch, objects, packs })
+    }
+
+    /// Which of these objects are not in it.
+    pub fn lacking(&self, objects: impl IntoIterator<Item = CommitSha>) -> BTreeSet<CommitSha> {
+        let mut reader = self.reader();
+        objects.into_iter().filter(|sha| !reader.exists(*sha)).collect()
     }
 
     /// What it was opened as.

@@ -235,7 +235,7 @@ async fn changes(
 fn problem(trouble: DiffTrouble) -> ApiError {
     let detail = sentence(&trouble.to_string());
     match trouble {
-        DiffTrouble::CommitUnknown => ApiError::new(Code::CommitUnknown, detail),
+        DiffTrouble::CommitUnknown { .. } => ApiError::new(Code::CommitUnknown, detail),
         DiffTrouble::NoSuchParent { parents } => ApiError::new(Code::ParentUnknown, detail).with("parents", parents),
         DiffTrouble::ObjectGone => ApiError::new(Code::ObjectGone, detail),
         DiffTrouble::Forgotten => ApiError::new(Code::RepositoryForgotten, detail),

@@ -80,6 +80,9 @@ struct Counts {
     refs: u64,
     /// Commits of which only a part was scanned, or not every key recorded.
     bounded: u64,
+    /// Refs of before whose commits are to be had nowhere any more. If there are any, `commits`, `keyed` and `keys` are of
+    /// all commits and not of new ones, and what only those refs led to and names no issue is not told as superseded.
+    lost_refs: u64,
 }
 
 /// How far a run is.
@@ -121,6 +124,7 @@ impl Shown {
                 keys: row.counts.keys,
                 refs: row.counts.refs,
                 bounded: row.counts.bounded,
+                lost_refs: row.counts.lost_refs,
             },
             failure: row.failure.map(Failure::of),
             progress: None,

@@ -56,6 +56,12 @@ pub(super) const fn remedy(code: Code) -> &'static str {
             "The server tries again by itself. When it stays, look into the git server's own log for the reason."
         }
         Code::RepositoryForgotten => "Nothing looks at it any more. Add an integration that sees it.",
+        Code::CredentialUnreadable => {
+            "The server looks again by itself. Change the connection and give the credential again; if many are concerned, restore the vault's tables from a backup."
+        }
+        Code::FolderAbsent => {
+            "The server looks again by itself, and forgets no repository meanwhile. Mount the share that the folder is on, or correct the integration's path."
+        }
         Code::HostUnknown => {
             "The server tries again by itself. Check the name in the URL, and the resolver of the server's machine."
         }

@@ -111,8 +111,7 @@ pub(super) async fn discover(
             Some((code, text)) => Command::Refuse { integration: id, name, location, code, text },
         };
         let context = Context::server(PART, cause);
-        let said = app.dispatch::<Repository>(repository.0, command, context, Vec::new()).await;
-        let said = said.map_err(|error| JobError::Later(error.to_string()))?;
+        let said = app.dispatch::<Repository>(repository.0, command, context, Vec::new()).await?;
         news += 1;
         // Removed meanwhile: the job that forgets its repositories may have been and gone before this one was there. One
         // that is removed from here on finds it.
@@ -144,7 +143,7 @@ async fn look(app: &App, connection: Connection) -> Result<(Vec<Seen>, Option<Sc
         // A scan looks at half a million entries at most.
         folder_scan::scan(&path, depth, ScanBounds::default(), now, &AtomicBool::new(false))
     });
-    let scanned = scanning.await?.map_err(|error| JobError::Later(error.to_string()))?;
+    let scanned = scanning.await??;
     if let Some(cut) = scanned.cut {
         tracing::warn!(?cut, "a tracked folder holds more than is looked at; what was not looked at stays as it is");
     }

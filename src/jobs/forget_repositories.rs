@@ -39,7 +39,7 @@ pub(super) async fn forget(app: &App, id: RepositoryId, part: &str, cause: Posit
     let later = |error: DispatchError| match error {
         // Nothing of the kind, or it ended by itself.
         DispatchError::Refused { .. } => Ok(()),
-        error => Err(JobError::Later(error.to_string())),
+        error => Err(JobError::from(error)),
     };
     app.dispatch::<Repository>(id.0, Command::Forget, context(), Vec::new()).await.map(|_| ()).or_else(later)?;
     for run in app.read_at_least(cause, index_runs::active(id)).await? {

@@ -4,6 +4,7 @@
 //! A run that is taken over goes on in its own stream: refs are recorded before commits, commits come in one order, and
 //! the last recorded batch says up to where.
 
+mod catching_up;
 mod doubted_mirrors;
 mod look;
 mod recorder;
@@ -23,8 +24,8 @@ use keytrail_domain::{
 };
 use keytrail_projections::repository_list;
 
-use self::look::Look;
 use self::recorder::{Recorded, Recorder};
+use self::{catching_up::Known, look::Look};
 pub(super) use self::{doubted_mirrors::DoubtedMirrors, look::look, recorder::known_refs};
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob,
@@ -32,7 +33,9 @@ use super::{
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, Mirror, OpenedRepository, RefList, WalkRequest, WalkedBatch, transport::FetchError},
+    git::{
+        self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList, WalkRequest, WalkedBatch, transport::FetchError,
+    },
     secrets::Person,
 };
 
@@ -61,11 +64,15 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
     };
     let source = match row.state {
         repository_list::RepositoryState::Forgotten => None,
-        _ => source_of(app, &row).await?,
+        _ => match source_of(app, &row).await {
+            Ok(source) => source,
+            Err(JobError::Failed(code, text)) => return indexing.fail(code, &text).await,
+            Err(error) => return Err(error),
+        },
     };
     let Some(source) = source else {
-        let text = DisplayText::clean("the repository was forgotten before it was indexed");
-        return indexing.say(Command::Fail { code: FailureCode::RepositoryForgotten, text }).await.map(|_| ());
+        let text = "the repository was forgotten before it was indexed";
+        return indexing.fail(FailureCode::RepositoryForgotten, text).await;
     };
     let copied = !matches!(source.source, Source::InPlace(_));
     match indexing.work(source).await {
@@ -73,17 +80,18 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         // Cancelled by a person: the run says so already. By the server's stop: the job is left to the next start.
         Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
         Err(Failure::Git(GitError::Cancelled)) => Ok(()),
-        // The copy is made anew first.
-        Err(Failure::Git(error)) if copied && app.jobs.doubted.raised_by(repository, &error) => {
-            Err(JobError::Later(error.to_string()))
+        // The copy is made anew first; where that never comes about, it is as any other failure.
+        Err(Failure::Git(error))
+            if copied && job.attempts < MOST_TRIES && app.jobs.doubted.raised_by(repository, &error) =>
+        {
+            Err(error.into())
         }
         Err(Failure::Git(error)) => {
             if !error.is_transient() || job.attempts >= MOST_TRIES {
                 let code = error.failure_code().unwrap_or(FailureCode::Internal);
-                let text = DisplayText::clean(&error.to_string());
-                return indexing.say(Command::Fail { code, text }).await.map(|_| ());
+                return indexing.fail(code, &error.to_string()).await;
             }
-            Err(JobError::Later(error.to_string()))
+            Err(error.into())
         }
         Err(Failure::Job(error)) => Err(error),
     }
@@ -96,7 +104,7 @@ pub(super) async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
     let command = Command::Fail { code: FailureCode::Internal, text };
     match app.dispatch::<IndexRun>(run.0, command, Context::server(PART, job.caused_by), Vec::new()).await {
         Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
-        Err(error) => Err(JobError::Later(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -139,6 +147,10 @@ impl Indexing {
             return Ok(());
         }
         let recorded = self.recorder.recorded().await?;
+        if recorded.commits.is_some() {
+            let (run, events_read) = (self.recorder.run, recorded.events_read);
+            tracing::info!(%run, events_read, "a run goes on after the last batch that was recorded");
+        }
         self.tell_progress();
         let (graph_path, number) = (self.app.caches.graph(self.recorder.repository), self.recorder.number);
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
@@ -149,7 +161,9 @@ impl Indexing {
             // Whoever resets wants nothing of what was.
             self.app.jobs.doubted.doubt(self.recorder.repository);
         }
-        let (opened, graph) = self.fetched(looked, &mut tips).await?;
+        let (opened, graph) = self.fetched(looked, &mut tips, &before.refs).await?;
+        let known = Known { before: &before.refs, superseded: &before.superseded, restored: &recorded.restored };
+        let (opened, graph, caught_up) = self.catch_up(opened, graph, known, &tips).await?;
         let moved = if recorded.commits.is_some() { 0 } else { self.record_refs(&tips).await? };
         let default_branch = match &recorded.commits {
             Some(reached) => reached.default_branch.clone(),
@@ -159,11 +173,12 @@ impl Indexing {
         let (walked, graph) = self.walk(opened, graph, tips.clone(), default_branch, &recorded).await?;
         let (graph, new) = self.supersede(graph, walked.new, before, tips).await?;
         let counts = Counts {
-            commits: walked.commits,
-            keyed: walked.keyed,
-            keys: walked.keys,
+            commits: caught_up.commits + walked.commits,
+            keyed: caught_up.keyed + walked.keyed,
+            keys: caught_up.keys + walked.keys,
             refs: recorded.refs + moved,
-            bounded: walked.bounded,
+            bounded: caught_up.bounded + walked.bounded,
+            lost_refs: caught_up.lost_refs,
         };
         if !self.say(Command::Complete { counts }).await? {
             return Ok(());
@@ -179,6 +194,10 @@ impl Indexing {
         .await
     }
 
+    async fn fail(&self, code: FailureCode, text: &str) -> Result<(), JobError> {
+        self.say(Command::Fail { code, text: DisplayText::clean(text) }).await.map(|_| ())
+    }
+
     /// Says something about the run; whether it is so. A run that ended otherwise meanwhile stays as it ended.
     async fn say(&self, command: Command) -> Result<bool, JobError> {
         let context = Context::server(PART, self.recorder.cause);
@@ -188,7 +207,7 @@ impl Indexing {
                 tracing::info!(run = %self.recorder.run, code, "a run does not go on");
                 Ok(false)
             }
-            Err(error) => Err(JobError::Later(error.to_string())),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -203,7 +222,12 @@ impl Indexing {
     }
 
     /// Brings what the tips lead to onto this machine, where a copy is kept.
-    async fn fetched(&self, looked: Look, tips: &mut RefList) -> Result<(OpenedRepository, Graph), Failure> {
+    async fn fetched(
+        &self,
+        looked: Look,
+        tips: &mut RefList,
+        before: &[Ref],
+    ) -> Result<(OpenedRepository, Graph), Failure> {
         let folder = self.app.caches.mirror(self.recorder.repository);
         let (jobs, running) = (&self.app.jobs, &self.running);
         let repository = self.recorder.repository;
@@ -216,7 +240,8 @@ impl Indexing {
         let objects = self.app.caches.objects_of(repository);
         let kept = Mirror::recognised(&objects);
         let beside = blocking(move || kept.map_or(Ok(0), |kept| kept.bytes())).await?;
-        let fetched = looked.fetch(tips, (&folder, beside), &jobs.git, &self.progress.fetching, &running.cancel).await;
+        let fetched =
+            looked.fetch(tips, before, (&folder, beside), &jobs.git, &self.progress.fetching, &running.cancel).await;
         let is_full = matches!(&fetched, Err(Failure::Git(GitError::Fetch(FetchError::QuotaExceeded { .. }))));
         if is_full
             && let Some(objects) = Mirror::recognised(&objects)

@@ -11,11 +11,13 @@ mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
+mod look_now;
 mod queue;
 mod repository_source;
 mod request_index;
 mod runner;
 mod schedule;
+mod shards;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -26,9 +28,10 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
-use keytrail_domain::id::RepositoryId;
+use keytrail_domain::{id::RepositoryId, index_run::FailureCode};
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
@@ -42,7 +45,10 @@ pub use self::{
     upkeep::{Kept, Standing, Survey, standing_of},
 };
 use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors};
-use crate::store::{Db, StoreError};
+use crate::{
+    git::GitError,
+    store::{Db, StoreError},
+};
 
 /// The kinds of jobs; one file each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,12 +61,19 @@ pub enum Kind {
     IndexRepository,
     /// Forget the repositories of an integration.
     ForgetRepositories,
+    /// Look at a repository that another node was asked to look at.
+    LookNow,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::DiscoverRepositories, Self::RequestIndex, Self::IndexRepository, Self::ForgetRepositories];
+    pub const ALL: [Self; 5] = [
+        Self::DiscoverRepositories,
+        Self::RequestIndex,
+        Self::IndexRepository,
+        Self::ForgetRepositories,
+        Self::LookNow,
+    ];
 
     /// The stored word.
     pub const fn as_str(self) -> &'static str {
@@ -69,6 +82,7 @@ impl Kind {
             Self::RequestIndex => "request_index",
             Self::IndexRepository => "index_repository",
             Self::ForgetRepositories => "forget_repositories",
+            Self::LookNow => "look_now",
         }
     }
 
@@ -81,7 +95,7 @@ impl Kind {
     const fn priority(self) -> i64 {
         match self {
             Self::IndexRepository => 0,
-            Self::DiscoverRepositories | Self::RequestIndex | Self::ForgetRepositories => 1,
+            Self::DiscoverRepositories | Self::RequestIndex | Self::ForgetRepositories | Self::LookNow => 1,
         }
     }
 }
@@ -91,6 +105,10 @@ impl Kind {
 pub enum JobError {
     /// It may work later.
     Later(String),
+    /// It may work later, and not before this time is over: somebody asked for that.
+    NotBefore(Duration, String),
+    /// It does not work, and will not by itself: why, for machines and for people.
+    Failed(FailureCode, String),
     /// It panicked: it may have been chance, but not for ever.
     Panicked(String),
     /// The server stops, or another worker has it: it is left as it is.
@@ -100,6 +118,16 @@ pub enum JobError {
 impl From<tokio::task::JoinError> for JobError {
     fn from(error: tokio::task::JoinError) -> Self {
         if error.is_panic() { Self::Panicked(error.to_string()) } else { Self::Later(error.to_string()) }
+    }
+}
+
+impl From<GitError> for JobError {
+    fn from(error: GitError) -> Self {
+        match (&error, error.retry_after()) {
+            (GitError::Cancelled, _) => Self::Left,
+            (_, Some(wait)) => Self::NotBefore(wait, error.to_string()),
+            (_, None) => Self::Later(error.to_string()),
+        }
     }
 }
 
@@ -191,10 +219,15 @@ impl Jobs {
         self.outdated.load(Ordering::Relaxed)
     }
 
-    /// The repository is looked at as soon as may be, on this node.
+    /// The repository is looked at as soon as may be, by the node that looks after it.
     pub fn look_now(&self, repository: RepositoryId) {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
+        self.look_later(repository);
         self.wanted_soon.notify_one();
+    }
+
+    /// The repository is looked at when the schedule comes by again.
+    fn look_later(&self, repository: RepositoryId) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
     }
 
     /// The repositories that were wanted since the last time.

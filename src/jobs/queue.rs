@@ -1,14 +1,14 @@
 //! The table of jobs: one row per (kind, key), taken by one worker at a time.
 
-use keytrail_domain::{recorded::Position, timestamp::Timestamp};
+use keytrail_domain::{id::RepositoryId, recorded::Position, timestamp::Timestamp};
 use keytrail_projections::value::{BadRow, Cells, Row, Value};
 
-use super::Kind;
+use super::{Kind, shards};
 use crate::store::{Area, Db, LeaseClock, Statement, StoreError};
 
 /// How long a worker that falls silent keeps its job, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 30_000_000;
-/// The longest pause before a job is tried again.
+/// The longest pause before a job is tried again, unless somebody asked for more.
 pub(super) const LONGEST_PAUSE_MICROS: i64 = 300_000_000;
 
 /// A job that is to be done. Asking twice for the same is asking once; asking while it runs is doing it once more.
@@ -18,6 +18,8 @@ pub struct NewJob {
     pub kind: Kind,
     /// To what.
     pub key: String,
+    /// Which repository's node does it; `None` when any node may.
+    pub repository: Option<RepositoryId>,
     /// Because of which event.
     pub caused_by: Position,
     /// Whether somebody waits for what is new, and not only for what was there long before.
@@ -32,22 +34,25 @@ impl NewJob {
             Value::from(self.key.as_str()),
             Value::Int(self.kind.priority() + i64::from(self.is_urgent)),
             Value::Int(self.caused_by),
+            Value::from(self.repository.map(shards::shard_of)),
         ];
         let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
         args.extend(arg);
         let sql = format!(
             "INSERT INTO jobs (kind, key, state, priority, attempts, run_after, epoch, lease_until, cancelled, again, \
-             caused_by, created_at) VALUES ($1, $2, 'waiting', $3, 0, {now}, 0, 0, 0, 0, $4, {now}) \
+             caused_by, created_at, noted_at, shard) \
+             VALUES ($1, $2, 'waiting', $3, 0, {now}, 0, 0, 0, 0, $4, {now}, {now}, $5) \
              ON CONFLICT (kind, key) DO UPDATE SET again = 1, caused_by = excluded.caused_by"
         );
         Statement::new(sql, args)
     }
 }
 
-/// The statement that marks a job as not wanted any more.
+/// The statement that marks a job as not wanted any more. One that waits, for however long, ends now.
 pub fn cancel(kind: Kind, key: &str) -> Statement {
     Statement::new(
-        "UPDATE jobs SET cancelled = 1 WHERE kind = $1 AND key = $2",
+        "UPDATE jobs SET cancelled = 1, run_after = CASE WHEN state = 'waiting' THEN 0 ELSE run_after END \
+         WHERE kind = $1 AND key = $2",
         vec![Value::from(kind.as_str()), Value::from(key)],
     )
 }
@@ -69,14 +74,20 @@ pub struct TakenJob {
     pub(super) epoch: i64,
 }
 
-/// Which jobs are due at this time. A time that no pause and no lease leads to was written before the clock was put
-/// back: it does not count.
-fn due(now: &str) -> String {
-    let (pause, lease) = (2 * LONGEST_PAUSE_MICROS, 2 * LEASE_MICROS);
-    format!(
-        "((state = 'waiting' AND (run_after <= {now} OR run_after > {now} + {pause})) \
+/// Which jobs are due at this time for this node, which is the first argument. A pause that began later than now, and a
+/// time that no lease leads to, were written before the clock was put back: they do not count.
+fn due(db: &Db, now: &str) -> String {
+    let lease = 2 * LEASE_MICROS;
+    let due = format!(
+        "((state = 'waiting' AND (run_after <= {now} OR noted_at > {now})) \
          OR (state = 'running' AND (lease_until < {now} OR lease_until > {now} + {lease})))"
-    )
+    );
+    match db {
+        // One node has them all.
+        Db::Sqlite(_) => format!("$1 = $1 AND {due}"),
+        // What a node has in its caches is of use to jobs of the repositories that it looks after.
+        Db::Postgres(_) => format!("{due} AND {}", shards::held(now)),
+    }
 }
 
 /// Takes the next job that is due: the most urgent first, and a minute of waiting is worth one step of urgency.
@@ -84,7 +95,7 @@ pub(super) async fn take(db: &Db, node: &str, least: Priority, now: Timestamp) -
     let mut args = vec![Value::from(node)];
     let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
     args.extend(arg);
-    let due = due(&now);
+    let due = due(db, &now);
     let sql = format!(
         "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, again = 0, \
          lease_until = {now} + {LEASE_MICROS} \
@@ -109,10 +120,12 @@ fn read(row: &Row) -> Result<TakenJob, BadRow> {
 }
 
 /// Whether anything is due; a read, so that an idle server writes nothing.
-pub(super) async fn is_due(db: &Db, least: Priority, now: Timestamp) -> Result<bool, StoreError> {
-    let LeaseClock { now, arg } = db.lease_clock(0, now);
-    let sql = format!("SELECT 1 FROM jobs WHERE {} AND priority >= {least} LIMIT 1", due(&now));
-    Ok(!db.read(Area::Log, &sql, arg.as_slice()).await?.is_empty())
+pub(super) async fn is_due(db: &Db, node: &str, least: Priority, now: Timestamp) -> Result<bool, StoreError> {
+    let mut args = vec![Value::from(node)];
+    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+    args.extend(arg);
+    let sql = format!("SELECT 1 FROM jobs WHERE {} AND priority >= {least} LIMIT 1", due(db, &now));
+    Ok(!db.read(Area::Log, &sql, &args).await?.is_empty())
 }
 
 /// What another process on the embedded store was doing when it ended is to be done now.
@@ -162,7 +175,7 @@ impl TakenJob {
         db.write(Area::Log, vec![Statement::new(sql, self.args())]).await.map(|_| ())
     }
 
-    /// It was tried, and is to be tried again after this pause.
+    /// It was tried, and is to be tried again after this pause, however long.
     pub(super) async fn again_in(
         &self,
         db: &Db,
@@ -175,8 +188,8 @@ impl TakenJob {
         let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
         args.extend(arg);
         let sql = format!(
-            "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, run_after = {now} + $4, last_error = $5, \
-             owner = NULL WHERE kind = $1 AND key = $2 AND epoch = $3"
+            "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, run_after = {now} + $4, noted_at = {now}, \
+             last_error = $5, owner = NULL WHERE kind = $1 AND key = $2 AND epoch = $3"
         );
         db.write(Area::Log, vec![Statement::new(sql, args)]).await.map(|_| ())
     }

@@ -1,11 +1,12 @@
 //! From what is known of a repository to where and how it is read: the connection of its integration, with what is
 //! sealed opened. Called by jobs and polls before they look at a repository.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use keytrail_domain::{
     git_remote::{GitRemote, Trust},
     id::{IntegrationId, RepositoryId},
+    index_run::FailureCode,
     integration::Integration,
     recorded::StreamId,
     ref_selection::RefSelection,
@@ -22,7 +23,8 @@ use crate::{
         remote::{self, HttpCredential, Limits, Proxy, Remote},
         transport,
     },
-    secrets::{HttpLogin, Owner},
+    secrets::{HttpLogin, Owner, SecretsError},
+    store::StoreError,
 };
 
 /// Where a repository is read from.
@@ -41,6 +43,8 @@ pub struct RepositorySource {
     pub source: Source,
     /// Which refs.
     pub refs: RefSelection,
+    /// The tracked folder that it was found in, if it was.
+    pub folder: Option<PathBuf>,
 }
 
 /// The source of a repository that is in its list. `None` when its integration is gone or looks
@@ -60,6 +64,10 @@ pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<Repo
         return Ok(None);
     }
     let refs = connection.refs().clone();
+    let folder = match &connection {
+        Connection::Folder { path, .. } => Some(PathBuf::from(path)),
+        Connection::Path { .. } | Connection::Git(_) => None,
+    };
     let local = || transport::LocalRepository::local(repository.location.clone().into(), &app.jobs.git.roots);
     let source = match connection {
         Connection::Path { reading, .. } | Connection::Folder { reading, .. } => match reading {
@@ -68,7 +76,7 @@ pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<Repo
         },
         Connection::Git(remote) => Source::Remote(Box::new(opened(app, id, *remote).await?)),
     };
-    Ok(Some(RepositorySource { source, refs }))
+    Ok(Some(RepositorySource { source, refs, folder }))
 }
 
 async fn opened(app: &App, id: IntegrationId, remote: GitRemote) -> Result<Remote, JobError> {
@@ -102,7 +110,18 @@ async fn unsealed(
 ) -> Result<Option<HttpCredential>, JobError> {
     let Some(secret) = secret else { return Ok(None) };
     let opened = app.vault.open(secret, Owner::new("integration", id.0), field).await;
-    let opened = opened.map_err(|error| JobError::Later(error.to_string()))?;
-    let login = HttpLogin::read(&opened).map_err(|error| JobError::Later(format!("{error} ({id}, {field})")))?;
+    let opened = opened.map_err(|error| match error {
+        SecretsError::Store(error) if !matches!(error, StoreError::Corrupt(_)) => JobError::from(error),
+        // Nobody gets in by trying again.
+        error => unreadable(&error.to_string()),
+    })?;
+    let login = HttpLogin::read(&opened).map_err(|error| unreadable(&error.to_string()))?;
     Ok(Some(HttpCredential::new(login.user.expose().clone(), Zeroizing::new(login.password.expose().clone()))))
+}
+
+/// The reason is one of the vault's, which names no secret.
+fn unreadable(reason: &str) -> JobError {
+    let text =
+        format!("the sealed credential cannot be opened ({reason}); give the credential to the integration again");
+    JobError::Failed(FailureCode::CredentialUnreadable, text)
 }

@@ -20,6 +20,6 @@ pub(super) async fn request_index(app: &App, job: &TakenJob) -> Result<(), JobEr
     match app.dispatch::<IndexRun>(run, command, context, Vec::new()).await {
         // Requested before, or somebody else's run is under way: that one does it.
         Ok(_) | Err(DispatchError::Refused { .. } | DispatchError::Claimed(_)) => Ok(()),
-        Err(error) => Err(JobError::Later(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }

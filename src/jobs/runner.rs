@@ -11,8 +11,8 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_repository, queue,
-    request_index,
+    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_repository,
+    look_now, queue, request_index,
 };
 use crate::{
     app::App,
@@ -48,7 +48,7 @@ pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> 
 async fn work(app: Arc<App>, least: queue::Priority, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let now = app.clock.now();
-        let taken = match queue::is_due(&app.db, least, now).await {
+        let taken = match queue::is_due(&app.db, &app.jobs.node, least, now).await {
             // What it would decide on may have changed in a way that it does not know.
             Ok(_) if app.jobs.is_outdated() => Ok(None),
             Ok(true) => queue::take(&app.db, &app.jobs.node, least, now).await,
@@ -127,13 +127,18 @@ pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>
         }
         Err(JobError::Left) if app.stopping().is_cancelled() => job.leave(&app.db).await,
         Err(JobError::Left) => Ok(()),
-        Err(JobError::Later(error) | JobError::Panicked(error)) => {
+        Err(error @ (JobError::Later(_) | JobError::Panicked(_) | JobError::NotBefore(..) | JobError::Failed(..))) => {
+            let (at_least, error) = match error {
+                JobError::NotBefore(wait, error) => (i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 4), error),
+                JobError::Later(error) | JobError::Panicked(error) | JobError::Failed(_, error) => (0, error),
+                JobError::Left => (0, String::new()),
+            };
             metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "again").increment(1);
             tracing::warn!(kind, key = job.key, attempts = job.attempts, error, "a job will be tried again");
             let doublings = job.attempts.clamp(1, 20) - 1;
             let pause = (FIRST_PAUSE_MICROS << doublings).min(queue::LONGEST_PAUSE_MICROS);
             let jitter = i64::from(u16::from_le_bytes(ids::random_bytes())) * pause / 4 / i64::from(u16::MAX);
-            job.again_in(&app.db, pause + jitter, &error, now).await
+            job.again_in(&app.db, pause.max(at_least) + jitter, &error, now).await
         }
     };
     if let Err(error) = noted {
@@ -146,7 +151,7 @@ pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>
 async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
     match job.kind {
         Kind::IndexRepository => index_repository::give_up(app, job).await,
-        Kind::DiscoverRepositories | Kind::RequestIndex | Kind::ForgetRepositories => Ok(()),
+        Kind::DiscoverRepositories | Kind::RequestIndex | Kind::ForgetRepositories | Kind::LookNow => Ok(()),
     }
 }
 
@@ -156,5 +161,6 @@ async fn carry_out(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Re
         Kind::RequestIndex => request_index::request_index(app, job).await,
         Kind::IndexRepository => index_repository::index_repository(app, job, running).await,
         Kind::ForgetRepositories => forget_repositories::forget_repositories(app, job).await,
+        Kind::LookNow => look_now::look_now(app, job),
     }
 }

@@ -2,10 +2,13 @@
 //! with the server; a look that finds nothing writes nothing.
 
 mod poll;
-mod shards;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod watch_list;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -16,68 +19,32 @@ use keytrail_domain::{
     recorded::StreamId,
     service::Connection,
 };
-use keytrail_projections::{
-    integration_list::{self, IntegrationState},
-    repository_list::{self, RepositoryState},
+use keytrail_projections::repository_list::RepositoryState;
+use tokio::{
+    task::{Id, JoinSet},
+    time::Instant,
 };
-use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     poll::{Polled, Remembered, poll},
-    shards::PollShards,
+    watch_list::{WatchList, Watched},
 };
-use super::{JobError, discover_repositories::discover};
-use crate::app::App;
+use super::{JobError, Kind, NewJob, discover_repositories::discover, shards::PollShards};
+use crate::{app::App, store::Area};
 
-/// How often timers are looked at.
+/// How often timers are looked at, and whether anything changed.
 const TICK: Duration = Duration::from_millis(500);
-/// How often the lists are read again, and other nodes told that this one lives.
-const REFRESH: Duration = Duration::from_secs(10);
+/// How often other nodes are told that this one lives.
+const RENEW: Duration = Duration::from_secs(10);
 /// Looks at once.
 const AT_ONCE: usize = 8;
 
 /// Starts to look.
 pub(super) fn start(app: &Arc<App>, stop: &CancellationToken) {
-    let schedule = Schedule {
-        app: app.clone(),
-        cancel: Arc::new(AtomicBool::new(false)),
-        shards: PollShards::default(),
-        repositories: HashMap::new(),
-        folders: HashMap::new(),
-        looks: JoinSet::new(),
-    };
+    let schedule = Schedule::of(app);
     let stop = stop.clone();
     app.jobs.keep(tokio::spawn(schedule.run(stop)));
-}
-
-/// When something is looked at next.
-struct Timer {
-    due: Instant,
-    pause: Duration,
-    busy: bool,
-}
-
-impl Timer {
-    /// The first look is soon, and not at all of them at once.
-    fn new(shortest: Duration, seed: u8) -> Self {
-        let spread = shortest.mul_f64(f64::from(seed) / 256.0);
-        Self { due: Instant::now() + spread, pause: shortest, busy: false }
-    }
-
-    /// After a look: sooner again where something happened, later and later where nothing does.
-    fn rest(&mut self, happened: bool, at_least: Duration, shortest: Duration, longest: Duration) {
-        self.pause = if happened { shortest } else { self.pause.mul_f64(1.5).clamp(shortest, longest) };
-        self.due = Instant::now() + self.pause.max(at_least);
-        self.busy = false;
-    }
-}
-
-struct Watched {
-    state: RepositoryState,
-    timer: Timer,
-    remembered: Remembered,
-    wanted: bool,
 }
 
 enum Looked {
@@ -85,41 +52,58 @@ enum Looked {
     Folder(IntegrationId, Result<usize, JobError>),
 }
 
+/// What a look is at.
+#[derive(Clone, Copy, Debug)]
+enum At {
+    Repository(RepositoryId),
+    Folder(IntegrationId),
+}
+
 struct Schedule {
     app: Arc<App>,
     cancel: Arc<AtomicBool>,
     shards: PollShards,
-    repositories: HashMap<RepositoryId, Watched>,
-    folders: HashMap<IntegrationId, (Connection, Timer)>,
+    list: WatchList,
     looks: JoinSet<Looked>,
+    /// What each of the looks is at, should it end with a fault.
+    at: HashMap<Id, At>,
+    /// When it was last said that the lists cannot be read.
+    complained: Option<Instant>,
 }
 
 impl Schedule {
+    fn of(app: &Arc<App>) -> Self {
+        Self {
+            app: app.clone(),
+            cancel: Arc::new(AtomicBool::new(false)),
+            shards: PollShards::default(),
+            list: WatchList::beginning_at(app.log.feed().head().position),
+            looks: JoinSet::new(),
+            at: HashMap::new(),
+            complained: None,
+        }
+    }
+
     async fn run(mut self, stop: CancellationToken) {
-        let mut refreshed: Option<Instant> = None;
+        let mut renewed: Option<Instant> = None;
         while !stop.is_cancelled() {
-            if refreshed.is_none_or(|at| at.elapsed() >= REFRESH) {
-                if let Err(error) = self.refresh().await {
-                    tracing::warn!(?error, "repositories to look at cannot be listed; trying again");
+            if self.app.jobs.is_outdated() {
+                // What it would say may be wrong by now. The parts go to other nodes when their leases end.
+                self.list.clear();
+                self.app.jobs.take_wanted();
+            } else {
+                if renewed.is_none_or(|at| at.elapsed() >= RENEW) {
+                    let (db, node) = (&self.app.db, &self.app.jobs.node);
+                    if let Err(error) = self.shards.renew(db, node, &self.app.caches, self.app.clock.now()).await {
+                        tracing::warn!(%error, "this node could not say which repositories it looks after; trying again");
+                    }
+                    renewed = Some(Instant::now());
                 }
-                refreshed = Some(Instant::now());
-            }
-            let wanted = self.app.jobs.take_wanted();
-            // One may have been indexed for the first time a moment ago.
-            if wanted.iter().any(|id| !self.repositories.contains_key(id))
-                && let Err(error) = self.refresh().await
-            {
-                tracing::warn!(?error, "repositories to look at cannot be listed; trying again");
-            }
-            for id in wanted {
-                // One that is not there is being indexed at the moment, or is not looked at.
-                if let Some(watched) = self.repositories.get_mut(&id) {
-                    (watched.wanted, watched.timer.due) = (true, Instant::now());
-                }
+                self.keep_up().await;
             }
             self.begin();
             tokio::select! {
-                Some(looked) = self.looks.join_next(), if !self.looks.is_empty() => self.end(looked),
+                Some(looked) = self.looks.join_next_with_id(), if !self.looks.is_empty() => self.end(looked),
                 () = self.app.jobs.wanted_soon(), if self.looks.len() < AT_ONCE => {}
                 () = tokio::time::sleep(TICK) => {}
                 () = stop.cancelled() => {}
@@ -133,75 +117,68 @@ impl Schedule {
         }
     }
 
-    /// Reads again what there is to look at.
-    async fn refresh(&mut self) -> Result<(), JobError> {
-        if self.app.jobs.is_outdated() {
-            // What it would say may be wrong by now.
-            self.repositories.clear();
-            self.folders.clear();
-            return Ok(());
-        }
-        let (db, node) = (&self.app.db, &self.app.jobs.node);
-        self.shards.renew(db, node, self.app.clock.now()).await?;
-        let shortest = self.app.jobs.git.shortest_poll;
-        let (mut active, mut after) = (HashSet::new(), None);
-        loop {
-            let page = self.app.read(integration_list::page(Some(IntegrationState::Active), None, after, 500)).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.added_position);
-            for integration in page {
-                active.insert(integration.id);
-                let seed = integration.id.0.as_bytes()[15];
-                match self.folders.get_mut(&integration.id) {
-                    Some((connection, _)) => *connection = integration.connection,
-                    None if matches!(integration.connection, Connection::Folder { .. }) => {
-                        let watched = (integration.connection, Timer::new(shortest, seed));
-                        self.folders.insert(integration.id, watched);
-                    }
-                    None => {}
+    /// Learns what there is to look at, and what somebody wants to be looked at now.
+    async fn keep_up(&mut self) {
+        match self.list.keep_up(&self.app).await {
+            // Each node sees that, and looks at its own.
+            Ok(reconnected) => reconnected.into_iter().for_each(|id| {
+                if self.shards.has(&self.app.db, id) {
+                    self.want(id);
+                }
+            }),
+            Err(error) => {
+                // It is tried at each tick, and told now and then.
+                if self.complained.is_none_or(|at| at.elapsed() >= RENEW) {
+                    tracing::warn!(?error, "repositories to look at cannot be listed; trying again");
+                    self.complained = Some(Instant::now());
                 }
             }
         }
-        self.folders.retain(|id, _| active.contains(id));
-        let (mut there, mut after) = (HashSet::new(), None);
-        loop {
-            let page = self.app.read(repository_list::page(None, None, after, 1_000)).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.repository.added_position);
-            for row in page.into_iter().map(|listed| listed.repository) {
-                let over = matches!(row.state, RepositoryState::Refused | RepositoryState::Forgotten);
-                if !active.contains(&row.integration) || over {
-                    continue;
-                }
-                there.insert(row.id);
-                match self.repositories.get_mut(&row.id) {
-                    Some(watched) => watched.state = row.state,
-                    None => {
-                        let timer = Timer::new(shortest, row.id.0.as_bytes()[14]);
-                        let (state, remembered) = (row.state, Remembered::default());
-                        self.repositories.insert(row.id, Watched { state, timer, remembered, wanted: false });
-                    }
-                }
+        for id in self.app.jobs.take_wanted() {
+            if self.shards.has(&self.app.db, id) {
+                self.want(id);
+            } else if let Err(error) = self.pass_on(id).await {
+                tracing::warn!(repository = %id, ?error, "another node could not be told to look at a repository");
+                self.app.jobs.look_later(id);
             }
         }
-        self.repositories.retain(|id, _| there.contains(id));
-        metrics::gauge!("keytrail_repositories_polled").set(self.repositories.len() as f64);
+    }
+
+    /// Looks soon. One that is not there is being indexed at the moment, or is not looked at.
+    fn want(&mut self, id: RepositoryId) {
+        if let Some(watched) = self.list.repositories.get_mut(&id) {
+            (watched.wanted, watched.timer.due) = (true, Instant::now());
+        }
+    }
+
+    /// Tells the node that looks after this repository, by a job that only that one takes.
+    async fn pass_on(&self, id: RepositoryId) -> Result<(), JobError> {
+        let job = NewJob {
+            kind: Kind::LookNow,
+            key: id.to_string(),
+            repository: Some(id),
+            caused_by: self.app.log.feed().head().position,
+            is_urgent: true,
+        };
+        self.app.db.write(Area::Log, vec![job.enqueue(&self.app.db, self.app.clock.now())]).await?;
         Ok(())
     }
 
     /// Begins the looks that are due.
     fn begin(&mut self) {
         let now = Instant::now();
-        for (id, (connection, timer)) in &mut self.folders {
+        for (id, (connection, timer)) in &mut self.list.folders {
             let mine = self.shards.has(&self.app.db, RepositoryId(id.0));
             if self.looks.len() >= AT_ONCE || timer.busy || timer.due > now || !mine {
                 continue;
             }
             timer.busy = true;
             let (app, id, connection) = (self.app.clone(), *id, connection.clone());
-            self.looks.spawn(async move { Looked::Folder(id, rescan(&app, id, connection).await) });
+            let look = self.looks.spawn(async move { Looked::Folder(id, rescan(&app, id, connection).await) });
+            self.at.insert(look.id(), At::Folder(id));
         }
-        let due = self.repositories.iter_mut().filter(|(_, watched)| !watched.timer.busy && watched.timer.due <= now);
+        let due =
+            self.list.repositories.iter_mut().filter(|(_, watched)| !watched.timer.busy && watched.timer.due <= now);
         let db = &self.app.db;
         // By itself only what was indexed before, or failed, is looked at; the first index is its own phase.
         let by_itself = |id: &RepositoryId, watched: &Watched| {
@@ -216,21 +193,26 @@ impl Schedule {
             (watched.timer.busy, watched.wanted) = (true, false);
             let (app, cancel) = (self.app.clone(), self.cancel.clone());
             let (id, mut remembered) = (*id, watched.remembered.clone());
-            self.looks.spawn(async move {
+            let look = self.looks.spawn(async move {
                 let polled = poll(&app, id, &mut remembered, &cancel).await;
                 Looked::Repository(id, remembered, polled)
             });
+            self.at.insert(look.id(), At::Repository(id));
         }
     }
 
-    fn end(&mut self, looked: Result<Looked, tokio::task::JoinError>) {
+    fn end(&mut self, looked: Result<(Id, Looked), tokio::task::JoinError>) {
+        let at = match &looked {
+            Ok((id, _)) => self.at.remove(id),
+            Err(error) => self.at.remove(&error.id()),
+        };
         let settings = &self.app.jobs.git;
         let (shortest, longest) = (settings.shortest_poll, settings.longest_poll);
         let count =
             |outcome: &'static str| metrics::counter!("keytrail_polls_total", "outcome" => outcome).increment(1);
-        match looked {
+        match looked.map(|(_, looked)| looked) {
             Ok(Looked::Repository(id, remembered, polled)) => {
-                let Some(watched) = self.repositories.get_mut(&id) else { return };
+                let Some(watched) = self.list.repositories.get_mut(&id) else { return };
                 watched.remembered = remembered;
                 let (outcome, happened, at_least) = match polled {
                     Ok(Polled::Nothing) => ("nothing", false, Duration::ZERO),
@@ -258,17 +240,23 @@ impl Schedule {
                 }
             }
             Ok(Looked::Folder(id, found)) => {
-                let Some((_, timer)) = self.folders.get_mut(&id) else { return };
+                let Some((_, timer)) = self.list.folders.get_mut(&id) else { return };
                 if let Err(error) = &found {
                     tracing::warn!(integration = %id, ?error, "a tracked folder could not be looked at; trying again");
                 }
                 timer.rest(matches!(found, Ok(1..)), Duration::ZERO, shortest, longest);
             }
             Err(error) => {
-                // Its timer stays busy until the lists are read again from nothing.
-                tracing::error!(%error, "a look at a repository ended with a fault of its own");
-                self.repositories.clear();
-                self.folders.clear();
+                tracing::error!(?at, %error, "a look ended with a fault of its own; it is tried again later");
+                count("fault");
+                let timer = match at {
+                    Some(At::Repository(id)) => self.list.repositories.get_mut(&id).map(|watched| &mut watched.timer),
+                    Some(At::Folder(id)) => self.list.folders.get_mut(&id).map(|(_, timer)| timer),
+                    None => None,
+                };
+                if let Some(timer) = timer {
+                    timer.rest(false, Duration::ZERO, shortest, longest);
+                }
             }
         }
     }

@@ -97,7 +97,13 @@ impl Stage {
 
     /// Takes the job of this run, which nobody else does.
     async fn take(&self, run: Uuid) -> TakenJob {
-        let job = NewJob { kind: Kind::IndexRepository, key: run.to_string(), caused_by: 0, is_urgent: false };
+        let job = NewJob {
+            kind: Kind::IndexRepository,
+            key: run.to_string(),
+            repository: None,
+            caused_by: 0,
+            is_urgent: false,
+        };
         self.app
             .db
             .write(Area::Log, vec![job.enqueue(&self.app.db, self.app.clock.now())])
@@ -307,5 +313,45 @@ async fn a_run_that_was_cancelled_before_it_started_records_nothing() {
     let recorded = "SELECT aggregate_id FROM events WHERE aggregate_type = 'index_batch'";
     let of_run = Value::from(run.to_string());
     assert!(!stage.rows(recorded).await.iter().any(|row| row[0] == of_run));
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_a_server_asked_for_is_kept_however_long_unless_the_clock_was_put_back() {
+    const HOUR: i64 = 3_600_000_000;
+    let stage = Stage::set().await;
+    stage.stand_still().await;
+    let run = stage.request().await;
+    let job = stage.take(run).await;
+    runner::end(&stage.app, &job, Err(JobError::NotBefore(Duration::from_secs(7_200), "too many requests".into())))
+        .await;
+    let now = stage.app.clock.now();
+    let is_due = async |after: i64| {
+        let at = keytrail_domain::timestamp::Timestamp(now.0 + after);
+        queue::is_due(&stage.app.db, "case", 0, at).await.expect("it can be read")
+    };
+    assert!(!is_due(0).await && !is_due(HOUR).await, "the server is left alone");
+    assert!(is_due(2 * HOUR + HOUR / 2).await);
+    assert!(is_due(-HOUR).await, "the pause began at a time that is not yet");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_cannot_be_made_anew_fails_the_run_with_its_code_in_the_end() {
+    let stage = Stage::reading(Reading::Mirrored).await;
+    stage.repository.git(&["tag", "-a", "-m", "one", "one", "main"]).expect("a tag");
+    let tag = stage.repository.git_line(&["rev-parse", "refs/tags/one"]).expect("a name").trim().to_owned();
+    let object = stage.repository.path.join("objects").join(&tag[..2]).join(&tag[2..]);
+    std::fs::remove_file(&object).and_then(|()| std::fs::write(&object, "no object")).expect("a loose object");
+    let run = stage.request().await;
+    stage
+        .until("it was tried again", || async {
+            !stage.rows("SELECT 1 FROM jobs WHERE attempts >= 2").await.is_empty()
+        })
+        .await;
+    stage.by_hand("UPDATE jobs SET attempts = 7, run_after = 0 WHERE state = 'waiting'").await;
+    stage.until("it failed", || async { stage.state(run).await == IndexRun::Failed }).await;
+    let failed = stage.rows("SELECT payload FROM events WHERE event_type = 'index_run.failed'").await;
+    assert!(matches!(&failed[0][0], Value::Text(text) if text.contains("corrupt_object")), "{failed:?}");
     stage.app.stop().await;
 }

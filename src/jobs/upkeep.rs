@@ -4,8 +4,6 @@
 mod survey;
 
 use std::{
-    fs, io,
-    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,10 +15,10 @@ use keytrail_domain::{id::RepositoryId, recorded::Position};
 use tokio_util::sync::CancellationToken;
 
 pub use self::survey::{Kept, Standing, Survey, standing_of};
-use super::{JobError, index_repository::known_refs};
+use super::{JobError, index_repository::known_refs, shards};
 use crate::{
     app::App,
-    git::{self, GitError, Mirror, Neglect, transport::WantedRef},
+    git::{self, GitError, Graph, Mirror, Neglect, transport::WantedRef},
 };
 
 /// The first round waits until what is urgent after a start is done.
@@ -105,7 +103,10 @@ impl Upkeep {
         let standing = standing_of(&self.app, id).await?;
         if standing == Standing::Unneeded && kept.graph {
             let graph = self.app.caches.graph(id);
-            blocking(move || forget(&graph)).await?;
+            // It is of no use to anybody; the next round tries again.
+            if let Err(error) = blocking(move || Graph::forget(&graph)).await {
+                tracing::warn!(?error, "what was remembered of a repository's commits could not be deleted");
+            }
         }
         if matches!(standing, Standing::Unneeded | Standing::ReadInPlace)
             && (kept.mirror.is_some() || kept.objects.is_some())
@@ -115,7 +116,10 @@ impl Upkeep {
             return self.delete(id, kept, standing, round).await;
         }
         let Some(mirror) = kept.mirror else { return Ok(()) };
+        // Another node's job, if it is one's at all: here nothing reads it, until the repository is this node's again.
+        let mine = shards::of_node(&self.app.db, &self.app.jobs.node, self.app.clock.now()).await?;
         if let Standing::Needed { number, position } = standing
+            && mine.has(&self.app.db, id)
             && self.tend(id, &mirror, number, position).await?
         {
             round.tended += 1;
@@ -225,19 +229,8 @@ impl Upkeep {
     }
 }
 
-fn forget(graph: &Path) -> Result<(), GitError> {
-    match fs::remove_file(graph) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            // It is of no use to anybody; the next round tries again.
-            tracing::warn!(%error, "what was remembered of a repository's commits could not be deleted");
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
 async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, GitError> + Send + 'static,
 ) -> Result<R, JobError> {
-    tokio::task::spawn_blocking(work).await?.map_err(|error| JobError::Later(error.to_string()))
+    Ok(tokio::task::spawn_blocking(work).await??)
 }

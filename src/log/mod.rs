@@ -74,6 +74,16 @@ impl Log {
         self.db.read(Area::Log, &sql, &args).await?.iter().map(|row| feed::decode(row)).collect()
     }
 
+    /// The event of a stream with this sequence, if there is one.
+    pub async fn event(&self, stream: StreamId, sequence: Sequence) -> Result<Option<Recorded<Fact>>, FeedError> {
+        let sql = format!(
+            "SELECT {} FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence = $3",
+            feed::COLUMNS
+        );
+        let args = [Value::from(stream.aggregate_type), Value::from(stream.id.to_string()), Value::Int(sequence)];
+        self.db.read(Area::Log, &sql, &args).await?.first().map(|row| feed::decode(row)).transpose()
+    }
+
     /// The last sequence of a stream; 0 when it is empty.
     pub async fn last_sequence(&self, stream: StreamId) -> Result<Sequence, StoreError> {
         let sql = "SELECT COALESCE(MAX(sequence), 0) FROM events WHERE aggregate_type = $1 AND aggregate_id = $2";

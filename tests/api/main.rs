@@ -33,6 +33,7 @@ mod resumed_runs;
 mod secrecy;
 mod server;
 mod silent_servers;
+mod taken_over;
 mod the_server;
 mod tokens;
 mod troubles;

@@ -44,6 +44,8 @@ pub(crate) async fn give_up_leases(url: &str, node: &str) {
         "UPDATE view_builds SET lease_until = 0 WHERE owner LIKE $1",
         "UPDATE reactor_checkpoints SET lease_until = 0 WHERE owner LIKE $1",
         "UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND owner LIKE $1",
+        "UPDATE poll_shards SET lease_until = 0 WHERE owner LIKE $1",
+        "UPDATE poll_nodes SET lease_until = 0 WHERE node LIKE $1",
     ] {
         sqlx::query(sql).bind(format!("{node}%")).execute(&mut connection).await.expect("leases are rows");
     }

@@ -71,7 +71,7 @@ fn index_run_events() -> Vec<index_run::Event> {
         Started { number: 2 },
         Completed {
             repository: REPOSITORY,
-            counts: Counts { commits: 17_482, keyed: 14_021, keys: 14_566, refs: 402, bounded: 1 },
+            counts: Counts { commits: 17_482, keyed: 14_021, keys: 14_566, refs: 402, bounded: 1, lost_refs: 0 },
         },
         Failed {
             repository: REPOSITORY,

@@ -66,6 +66,7 @@ fn every_kind_of_job_has_its_file() {
             "repository_source",
             "runner",
             "schedule",
+            "shards",
             "tests",
             "upkeep",
         ]

@@ -80,6 +80,10 @@ pub enum FailureCode {
     FetchRefused,
     /// The repository was forgotten meanwhile.
     RepositoryForgotten,
+    /// The credential that is sealed for it cannot be opened.
+    CredentialUnreadable,
+    /// The tracked folder that it was found in is not there.
+    FolderAbsent,
     /// The remote's name has no address.
     HostUnknown,
     /// Nothing listens at the remote's port.
@@ -146,6 +150,17 @@ pub struct Counts {
     /// Commits of which only a part was scanned, or not every candidate recorded (bounds of the grammar).
     #[serde(default)]
     pub bounded: u64,
+    /// Refs as they were after the run before, of commits that are to be had nowhere any more: neither in what the node
+    /// remembers, nor in its copy, nor at the origin. When there are any, what only they led to and names no issue is not
+    /// told as superseded, and the counts are of all commits that there are, not of those that are new: they stand
+    /// alone.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost_refs: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it like this")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Where a run is in its life.

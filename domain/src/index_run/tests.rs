@@ -7,7 +7,7 @@ use super::{Cause, Command, Counts, Error, Event, FailureCode, IndexRun};
 use crate::{aggregate::Aggregate as _, display_text::DisplayText, given::given, histories, id::RepositoryId};
 
 const REPOSITORY: RepositoryId = RepositoryId(Uuid::from_u128(1));
-const COUNTS: Counts = Counts { commits: 12, keyed: 7, keys: 9, refs: 3, bounded: 0 };
+const COUNTS: Counts = Counts { commits: 12, keyed: 7, keys: 9, refs: 3, bounded: 0, lost_refs: 0 };
 
 fn request(cause: Cause) -> Command {
     Command::Request { repository: REPOSITORY, cause }
@@ -160,6 +160,8 @@ fn the_stored_words_of_causes_and_failures_stay() {
         (FailureCode::FetchBrokeOff, "fetch_broke_off"),
         (FailureCode::RefsMoved, "refs_moved"),
         (FailureCode::FetchRefused, "fetch_refused"),
+        (FailureCode::CredentialUnreadable, "credential_unreadable"),
+        (FailureCode::FolderAbsent, "folder_absent"),
         (FailureCode::Internal, "internal"),
     ];
     for (code, word) in codes {

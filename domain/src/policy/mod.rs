@@ -22,8 +22,8 @@ pub enum Intent {
     DiscoverRepositories(IntegrationId),
     /// Ask for an index run of a repository that was just discovered.
     RequestIndex(RepositoryId),
-    /// Do an index run.
-    IndexRepository(IndexRunId),
+    /// Do an index run of this repository.
+    IndexRepository(IndexRunId, RepositoryId),
     /// Stop doing an index run.
     StopIndexing(IndexRunId),
     /// Forget the repositories of an integration that is gone.

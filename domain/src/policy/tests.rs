@@ -87,7 +87,7 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     }
     {
         use index_run::Event::{Cancelled, Completed, Failed, Requested, Started};
-        let run = Some(("run_on_request", Intent::IndexRepository(IndexRunId(ID))));
+        let run = Some(("run_on_request", Intent::IndexRepository(IndexRunId(ID), REPOSITORY)));
         let stop = Some(("stop_on_cancel", Intent::StopIndexing(IndexRunId(ID))));
         let text = DisplayText::clean("no");
         table.extend(

@@ -41,6 +41,7 @@ const RUNS: Table = Table {
         ("key_count", Kind::Int),
         ("ref_count", Kind::Int),
         ("bounded", Kind::Int),
+        ("lost_refs", Kind::Int),
         ("failure_code", Kind::MaybeText),
         ("failure_text", Kind::MaybeText),
         ("batches", Kind::Int),
@@ -64,7 +65,7 @@ impl View for IndexRuns {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {

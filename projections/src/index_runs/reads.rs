@@ -86,6 +86,7 @@ impl Stored for IndexRun {
                 keys: cells.count()?,
                 refs: cells.count()?,
                 bounded: cells.count()?,
+                lost_refs: cells.count()?,
             },
             failure: cells.maybe_word()?.zip(cells.maybe_text()?.map(str::to_owned)),
             batches: cells.count()?,
@@ -97,7 +98,7 @@ impl Stored for IndexRun {
     }
 
     fn row(&self) -> Row {
-        let Counts { commits, keyed, keys, refs, bounded } = self.counts;
+        let Counts { commits, keyed, keys, refs, bounded, lost_refs } = self.counts;
         row![
             self.id,
             self.repository,
@@ -112,6 +113,7 @@ impl Stored for IndexRun {
             keys,
             refs,
             bounded,
+            lost_refs,
             self.failure.as_ref().map(|(code, _)| Value::word(code)),
             self.failure.as_ref().map(|(_, text)| text.as_str()),
             self.batches,
@@ -127,7 +129,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT run, repository, state, cause, requested_at, started_at, ended_at, number, commits, keyed, ",
-            "key_count, ref_count, bounded, failure_code, failure_text, batches, walked, requested_position, version, ",
+            "key_count, ref_count, bounded, lost_refs, failure_code, failure_text, batches, walked, requested_position, version, ",
             "position FROM index_runs@ ",
             $rest
         )

@@ -73,7 +73,7 @@ fn a_run_that_is_started_again_began_the_first_time() {
 fn a_completed_run_says_what_it_saw() {
     let run = after([asked(), started(), completed(id(2, 1), 8)]);
     assert_eq!((run.state, run.ended_at), (RunState::Completed, Some(second(3))));
-    assert_eq!(run.counts, Counts { commits: 8, keyed: 4, keys: 8, refs: 1, bounded: 0 });
+    assert_eq!(run.counts, Counts { commits: 8, keyed: 4, keys: 8, refs: 1, bounded: 0, lost_refs: 0 });
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod tests;
 
 use keytrail_domain::{fact::Fact, id::IntegrationId, integration::Event, recorded::Recorded, timestamp::Timestamp};
 
-pub use self::reads::{Integration, IntegrationState, at_location, by_id, by_name, by_place, page};
+pub use self::reads::{Integration, IntegrationState, at_location, by_id, by_name, by_place, changed, page};
 use crate::{
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
@@ -36,7 +36,7 @@ const INTEGRATIONS: Table = Table {
     ],
     key: 1,
     history: History::None,
-    indexes: &[&["added_position", "integration"]],
+    indexes: &[&["added_position", "integration"], &["position", "integration"]],
 };
 
 impl View for IntegrationList {
@@ -45,7 +45,7 @@ impl View for IntegrationList {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [Table] {

@@ -163,3 +163,9 @@ pub fn page(
         row![after.unwrap_or(0), state, kind, limit],
     )
 }
+
+/// Integrations that changed after `after`, in the order of their last changes: the `position` of the last one says from
+/// where to go on.
+pub fn changed(after: Position, limit: u32) -> Read<Integration> {
+    read(select!("WHERE position > $1 ORDER BY position LIMIT $2"), row![after, limit])
+}

@@ -90,6 +90,7 @@ fn reads_fit_their_table() {
         by_place(&path),
         at_location("/srv"),
         at_location("https://git.example/shop.git"),
+        changed(7, 10),
         page(None, None, None, 10),
         page(Some(IntegrationState::Paused), Some("path"), Some(7), 10),
     ] {

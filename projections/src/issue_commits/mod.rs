@@ -17,8 +17,8 @@ use keytrail_domain::{
 };
 
 pub use self::reads::{
-    CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, known_commit, projects_of_repository,
-    repositories_of_issue, superseded_of_repository, top_projects,
+    CommitCursor, IssueCommit, IssueRepository, NamingCommit, ProjectCount, commits_of_issue, commits_of_repository,
+    known_commit, projects_of_repository, repositories_of_issue, superseded_of_repository, top_projects,
 };
 use self::schema::{COMMITS, REPOSITORIES, SUPERSEDED};
 use crate::{

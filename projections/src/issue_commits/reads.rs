@@ -209,6 +209,36 @@ pub fn known_commit(number: Position, sha: CommitSha) -> Read<CommitSha> {
     read(SQL, row![number, sha], |cells| cells.commit())
 }
 
+/// A place among the commits of a repository that name an issue, and the commit there. One that names several issues has
+/// several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamingCommit {
+    /// The issue's project.
+    pub project: String,
+    /// The issue's number.
+    pub issue: i64,
+    /// When it was committed; seconds since 1970.
+    pub committed_at: i64,
+    /// The commit.
+    pub sha: CommitSha,
+}
+
+/// The commits of the repository with this number that name an issue, from after `after` on.
+pub fn commits_of_repository(number: Position, after: Option<NamingCommit>, limit: u32) -> Read<NamingCommit> {
+    const SQL: &str = "\
+        SELECT c.project, c.issue, c.committed_at, c.sha FROM issue_commits@ c WHERE c.repository_number = $1 \
+        AND (c.project, c.issue, c.committed_at, c.sha) > ($2, $3, $4, $5) \
+        ORDER BY c.project, c.issue, c.committed_at, c.sha LIMIT $6";
+    let args = match after {
+        None => row![number, "", i64::MIN, i64::MIN, [].as_slice(), limit],
+        Some(at) => row![number, at.project, at.issue, at.committed_at, at.sha, limit],
+    };
+    read(SQL, args, |cells| {
+        let (project, issue, committed_at) = (cells.text()?.to_owned(), cells.int()?, cells.int()?);
+        Ok(NamingCommit { project, issue, committed_at, sha: cells.commit()? })
+    })
+}
+
 /// The projects that the commits of a repository name, the most named first.
 pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<ProjectCount> {
     const SQL: &str = "\

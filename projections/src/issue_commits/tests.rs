@@ -120,4 +120,5 @@ fn reads_fit_their_tables() {
     check_read(&top_projects(10));
     check_read(&superseded_of_repository(1, Some(sha(1)), 10));
     check_read(&known_commit(1, sha(1)));
+    check_read(&commits_of_repository(1, None, 10));
 }

@@ -1,5 +1,6 @@
 //! The repositories, as lists and pages show them: where each is in its life, and what its index holds.
 
+mod briefs;
 mod reads;
 mod schema;
 #[cfg(test)]
@@ -17,9 +18,11 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
+pub use self::briefs::{Brief, briefs_changed, briefs_of};
 pub use self::reads::{
     Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page,
 };
+
 use self::schema::{READINGS, REPOSITORIES, RUNS};
 use crate::{
     row,
@@ -37,7 +40,7 @@ impl View for RepositoryList {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -151,6 +154,7 @@ fn seen(
         first_indexed_at: None,
         indexed_at: None,
         indexed_position: None,
+        counted_from: 0,
         trouble: None,
         added_position,
         version: fact.sequence,
@@ -191,7 +195,11 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         }
         index_run::Event::Started { .. } => {}
         index_run::Event::Completed { counts, .. } => {
-            rows.put_once(&RUNS, row![id, repository.number, run, counts.commits, counts.keyed]);
+            rows.put_once(&RUNS, row![id, repository.number, run, counts.commits, counts.keyed, fact.position]);
+            if counts.lost_refs > 0 {
+                // It could not tell what was new, and counted all.
+                repository.counted_from = fact.position;
+            }
             repository.failure = None;
             repository.first_indexed_at.get_or_insert(at);
             repository.indexed_at = Some(at);

@@ -20,6 +20,7 @@ pub(super) const REPOSITORIES: Table = Table {
         ("first_indexed_at", Kind::MaybeInt),
         ("indexed_at", Kind::MaybeInt),
         ("indexed_position", Kind::MaybeInt),
+        ("counted_from", Kind::Int),
         ("trouble_code", Kind::MaybeText),
         ("trouble_text", Kind::MaybeText),
         ("trouble_since", Kind::MaybeInt),
@@ -29,11 +30,15 @@ pub(super) const REPOSITORIES: Table = Table {
     ],
     key: 1,
     history: History::None,
-    indexes: &[&["added_position", "repository"], &["integration", "added_position", "repository"]],
+    indexes: &[
+        &["added_position", "repository"],
+        &["integration", "added_position", "repository"],
+        &["position", "repository"],
+    ],
 };
 
 /// What each completed run saw, under the number that the repository had. Sums are made when somebody looks: a row says
-/// what one fact said, so no fact can count twice, and a new number starts from nothing.
+/// what one fact said, so no fact can count twice, and a new number starts from nothing. So does a run that could not tell what was new.
 pub(super) const RUNS: Table = Table {
     name: "repository_list_runs",
     columns: &[
@@ -42,6 +47,7 @@ pub(super) const RUNS: Table = Table {
         ("run", Kind::Bytes),
         ("commits", Kind::Int),
         ("keyed", Kind::Int),
+        ("completed_position", Kind::Int),
     ],
     key: 3,
     history: History::None,

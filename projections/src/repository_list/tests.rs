@@ -7,10 +7,10 @@ use keytrail_domain::{
 
 use super::*;
 use crate::{
-    fact_histories::{Log, completed, discovered, id, name, place, requested},
+    fact_histories::{Log, completed, completed_anew, discovered, id, name, place, requested},
     fake_store::{FakeStore, check_columns, check_read},
     stored::Stored,
-    value::Value,
+    value::{Row, Value},
 };
 
 /// A repository, and runs of it by number.
@@ -60,9 +60,10 @@ impl Given {
 
     /// The sums that reads make: of commits, under the present number.
     fn commits(&self) -> i64 {
-        let number = Value::Int(self.then().number);
+        let (number, from) = (Value::Int(self.then().number), self.then().counted_from);
         let store = FakeStore::folded(&RepositoryList, self.0.facts(), 3);
-        let of_number = store.stored(&RUNS).filter(|row| row[1] == number);
+        let counts = |row: &&Row| row[1] == number && matches!(row[5], Value::Int(at) if at >= from);
+        let of_number = store.stored(&RUNS).filter(counts);
         of_number.map(|row| if let Value::Int(commits) = row[3] { commits } else { 0 }).sum()
     }
 }
@@ -87,6 +88,7 @@ fn a_discovered_repository_waits() {
         first_indexed_at: None,
         indexed_at: None,
         indexed_position: None,
+        counted_from: 0,
         trouble: None,
         added_position: 1,
         version: 1,
@@ -120,6 +122,14 @@ fn a_reset_counts_from_nothing() {
     let now = given.then();
     assert_eq!((now.number, now.indexed_at, given.commits()), (4, None, 0));
     assert_eq!(given.complete(2, 7).commits(), 7);
+}
+
+#[test]
+fn a_run_that_could_not_tell_what_was_new_counts_alone_and_those_after_it_add_up() {
+    let given = Given::discovered().request(1, Cause::Discovered).complete(1, 10).request(2, Cause::Moved);
+    let given = given.fact(id(3, 2), completed_anew(id(2, 1), 12));
+    assert_eq!(given.commits(), 12);
+    assert_eq!(given.request(3, Cause::Moved).complete(3, 2).commits(), 14);
 }
 
 #[test]
@@ -168,6 +178,8 @@ fn reads_fit_their_tables() {
         check_columns(&read, &REPOSITORIES, "r.");
     }
     check_read(&indexing(IntegrationId(id(1, 1))));
+    check_read(&briefs_changed(3, 10));
+    check_read(&briefs_of(IntegrationId(id(1, 1)), Some(3), 10));
 }
 
 #[test]

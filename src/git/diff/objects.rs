@@ -46,6 +46,11 @@ impl DiffObjects {
         Ok(CommitParts { tree: tree.ok_or_else(|| corrupt("it names no tree"))?, parents })
     }
 
+    /// The parents of a commit that is here.
+    pub fn parents(&mut self, sha: CommitSha) -> Result<Vec<CommitSha>, GitError> {
+        Ok(self.commit(sha)?.parents)
+    }
+
     /// The bytes of a tree; `None` when it is not here.
     pub(super) fn tree(&mut self, sha: CommitSha) -> Result<Option<Vec<u8>>, GitError> {
         if gix::ObjectId::from(sha.0).is_empty_tree() {

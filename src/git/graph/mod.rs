@@ -53,6 +53,16 @@ impl Graph {
         file::knows(path, number, sha)
     }
 
+    /// Deletes the file; none is none.
+    pub fn forget(path: &Path) -> Result<(), GitError> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(GitError::of_path(path, "deleting the graph of commits", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn from_rows(
         path: Option<PathBuf>,
         number: Position,

@@ -103,6 +103,7 @@ impl Stage {
             cache: cache.repository(),
             source: from.source(),
             wanted,
+            generations: None,
             program: Some(&self.program),
             limits: self.limits,
             cancel: &self.cancel,
@@ -173,6 +174,50 @@ async fn a_commit_is_read_from_a_mirror_of_commits_over_http() {
 #[tokio::test]
 async fn a_commit_is_read_from_a_mirror_of_a_folder() {
     a_commit_is_read_from_a_mirror_of_commits(None).await;
+}
+
+async fn a_commit_is_read_where_there_is_no_mirror(door: Option<Door>) {
+    let stage = Stage::new().await;
+    let from = door.map_or_else(|| stage.folder(), |door| stage.web(door));
+    let cache = ObjectCache::open_or_make(&stage.folder.path().join("caches/objects")).expect("a cache");
+    let source = LocalRepository::InPlace(stage.source.path.clone()).open().expect("the source");
+    let (bounds, all) = (DiffBounds::default(), stage.commits());
+    let alone = |cache: &ObjectCache| DiffObjects::of(&[&cache.open().expect("a cache")]);
+    for commit in all.iter().copied().step_by(20) {
+        let wanted = BTreeSet::from([commit]);
+        let request = ObjectsRequest {
+            cache: cache.repository(),
+            source: from.source(),
+            wanted: &wanted,
+            generations: Some(2),
+            program: Some(&stage.program),
+            limits: stage.limits,
+            cancel: &stage.cancel,
+        };
+        fetch_objects(&request).await.expect("the commit, its parents and their trees");
+        let mut objects = alone(&cache);
+        let found = compared(compare(&mut objects, commit, None).expect("the commit and its parents came"));
+        let lacking = objects.lacking(found.files(&bounds, None));
+        // The cache has but a part of the history by now, and goes on all the same.
+        stage.objects(&from, &cache, &lacking).await.expect("files");
+        let mut objects = alone(&cache);
+        let found = compared(compare(&mut objects, commit, None).expect("a commit"));
+        let ours = ChangedFiles::of(&mut objects, &found, &bounds, None).expect("files");
+        let mut objects = DiffObjects::of(&[&source]);
+        let there = compared(compare(&mut objects, commit, None).expect("a commit"));
+        assert_eq!(ours, ChangedFiles::of(&mut objects, &there, &bounds, None).expect("files"), "{commit}");
+    }
+    assert!(alone(&cache).lacking(all).len() > 30, "what is behind them did not come");
+}
+
+#[tokio::test]
+async fn a_commit_is_read_where_there_is_no_mirror_of_a_server() {
+    a_commit_is_read_where_there_is_no_mirror(Some(Door::Open)).await;
+}
+
+#[tokio::test]
+async fn a_commit_is_read_where_there_is_no_mirror_of_a_folder() {
+    a_commit_is_read_where_there_is_no_mirror(None).await;
 }
 
 #[tokio::test]

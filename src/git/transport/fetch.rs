@@ -188,19 +188,19 @@ async fn by_program(
     missing: &BTreeSet<CommitSha>,
     filter: Filter,
 ) -> Result<Attempt, GitError> {
-    let attempt = git_program::fetch::fetch(program, request, missing, filter).await;
+    let attempt = git_program::fetch::fetch(program, request, missing, filter, None).await;
     let Err(GitError::Fetch(FetchError::Incomplete)) = attempt else { return attempt };
     let lacking = request.mirror.lacking(missing.iter().copied())?;
     if filter != Filter::Trees || lacking.is_empty() {
         return attempt;
     }
-    let folders = git_program::fetch::fetch(program, request, &lacking, Filter::Blobs).await?;
+    let folders = git_program::fetch::fetch(program, request, &lacking, Filter::Blobs, None).await?;
     let rest: BTreeSet<CommitSha> = missing.difference(&lacking).copied().collect();
     if rest.is_empty() {
         return Ok(folders);
     }
     // It has come already, and is asked for once more to be checked.
-    git_program::fetch::fetch(program, request, &rest, filter).await
+    git_program::fetch::fetch(program, request, &rest, filter, None).await
 }
 
 enum Transport<'a> {

@@ -22,8 +22,11 @@ pub struct ObjectsRequest<'a> {
     pub cache: &'a Mirror,
     /// Where from.
     pub source: FetchSource<'a>,
-    /// Trees, which come with all trees below them but without files, and files.
+    /// Trees, which come with all trees below them but without files, and files. Or commits, see `generations`.
     pub wanted: &'a BTreeSet<CommitSha>,
+    /// Commits are wanted, with so many generations in all and their trees. `None` when no commit is wanted: it would
+    /// bring everything behind it.
+    pub generations: Option<u8>,
     /// The git program: this process cannot fetch a part of a repository.
     pub program: Option<&'a GitProgram>,
     /// What is too much.
@@ -35,7 +38,7 @@ pub struct ObjectsRequest<'a> {
 /// Makes the wanted objects readable in the cache, by one request for objects. An object that the remote does not have
 /// (any more) is [`FetchError::RefsMoved`]; then none may have come.
 pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitError> {
-    let ObjectsRequest { cache, source, wanted, program, limits, cancel } = *request;
+    let ObjectsRequest { cache, source, wanted, generations, program, limits, cancel } = *request;
     let program = match program {
         Some(program) if program.is_good() => program,
         Some(program) => return Err(FetchError::GitTooOld { sentence: program.sentence() }.into()),
@@ -59,7 +62,7 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
         progress: &progress,
         cancel,
     };
-    let attempt = git_program::fetch::fetch(program, &request, wanted, filter).await;
+    let attempt = git_program::fetch::fetch(program, &request, wanted, filter, generations).await;
     if attempt.is_err() {
         // What came of too much is not kept.
         cache.remove_packs_but(&packs, &lock)?;

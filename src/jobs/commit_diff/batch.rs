@@ -25,11 +25,14 @@ use crate::{
         object_cache,
         transport::FetchError,
     },
-    jobs::Source,
+    jobs::{Source, shards},
 };
 
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
 const MOST_FETCHES: usize = 24;
+
+/// A commit and those it is compared with.
+const WITH_PARENTS: u8 = 2;
 
 /// How long after its end a run may take to remember its commits.
 const RUN_ENDS: Duration = Duration::from_secs(2);
@@ -82,6 +85,11 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     }
     let mut batch = Batch { app, place, open, fetches: 0 };
     batch.admit(repository).await;
+    if !matches!(batch.place.source, Source::InPlace(_)) {
+        // Where this node has no copy, or one that is behind, since another node indexes the repository.
+        batch.look_for(Stage::Commits).await;
+        batch.fetch(Stage::Commits).await;
+    }
     batch.look_for(Stage::Trees).await;
     batch.fetch(Stage::Trees).await;
     batch.look_for(Stage::Files).await;
@@ -120,6 +128,7 @@ async fn make_room(app: &Arc<App>) {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    Commits,
     Trees,
     Files,
 }
@@ -141,6 +150,10 @@ impl Batch<'_> {
         // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
         let lock = self.app.jobs.graph_of(repository.id);
         drop(tokio::time::timeout(RUN_ENDS, lock.lock()).await);
+        let (db, node) = (&self.app.db, &self.app.jobs.node);
+        let mine = shards::of_node(db, node, self.app.clock.now()).await;
+        // Of commits that name no issue only the node knows that indexes the repository.
+        let elsewhere = mine.is_ok_and(|mine| !mine.has(db, repository.id));
         for key in self.unknown().await {
             let read = issue_commits::known_commit(key.1, key.2.commit);
             // A run that goes on has recorded it: it is seen where its issue is shown.
@@ -148,7 +161,7 @@ impl Batch<'_> {
                 continue;
             }
             if let Some(at) = self.open.iter().position(|question| question.key == key) {
-                self.open.swap_remove(at).tell(&Err(DiffTrouble::CommitUnknown));
+                self.open.swap_remove(at).tell(&Err(DiffTrouble::CommitUnknown { elsewhere }));
             }
         }
     }
@@ -182,6 +195,7 @@ impl Batch<'_> {
         let looked = self.read(move || {
             let mut objects = place.objects()?;
             let look = |key: &Key| match stage {
+                Stage::Commits => lacking_commits(&mut objects, key),
                 Stage::Trees => lacking_trees(&mut objects, key),
                 Stage::Files => lacking_files(&mut objects, key, &bounds),
             };
@@ -215,14 +229,15 @@ impl Batch<'_> {
             }
             self.fetches += 1;
             let wanted = group.iter().flat_map(|at| self.open[*at].lacking.iter().copied()).collect();
-            let error = match self.place.fetch(self.app, &wanted).await {
-                Ok(()) => continue,
-                Err(Unfetched::Trouble(trouble)) => {
-                    troubles.extend(group.into_iter().map(|at| (at, trouble.clone())));
-                    continue;
-                }
-                Err(Unfetched::Git(error)) => error,
-            };
+            let error =
+                match self.place.fetch(self.app, &wanted, (stage == Stage::Commits).then_some(WITH_PARENTS)).await {
+                    Ok(()) => continue,
+                    Err(Unfetched::Trouble(trouble)) => {
+                        troubles.extend(group.into_iter().map(|at| (at, trouble.clone())));
+                        continue;
+                    }
+                    Err(Unfetched::Git(error)) => error,
+                };
             let is_too_much = matches!(
                 &error,
                 GitError::Fetch(FetchError::QuotaExceeded { .. } | FetchError::PackNeedsMemory { .. })
@@ -266,6 +281,15 @@ impl Batch<'_> {
             question.tell(&answer);
         }
     }
+}
+
+/// The commit, when it or a parent is not here.
+fn lacking_commits(objects: &mut DiffObjects, (_, _, asked): &Key) -> Result<BTreeSet<CommitSha>, DiffTrouble> {
+    if !objects.lacking([asked.commit]).is_empty() {
+        return Ok(BTreeSet::from([asked.commit]));
+    }
+    let parents = objects.parents(asked.commit)?;
+    Ok(if objects.lacking(parents).is_empty() { BTreeSet::new() } else { BTreeSet::from([asked.commit]) })
 }
 
 fn lacking_trees(objects: &mut DiffObjects, (_, _, asked): &Key) -> Result<BTreeSet<CommitSha>, DiffTrouble> {

@@ -59,8 +59,14 @@ impl Place {
         Ok(DiffObjects::of(&[&Mirror::open_or_make(&self.mirror)?.open()?, &cache]))
     }
 
-    /// Fetches these objects into the cache beside the copy, with a place to ask the server.
-    pub(super) async fn fetch(self: &Arc<Self>, app: &App, wanted: &BTreeSet<CommitSha>) -> Result<(), Unfetched> {
+    /// Fetches these objects into the cache beside the copy, with a place to ask the server. Of commits, so many
+    /// generations of those before them come, too.
+    pub(super) async fn fetch(
+        self: &Arc<Self>,
+        app: &App,
+        wanted: &BTreeSet<CommitSha>,
+        generations: Option<u8>,
+    ) -> Result<(), Unfetched> {
         let (source, server) = match &self.source {
             Source::InPlace(connection) | Source::Copied(connection) => (FetchSource::Local(connection), String::new()),
             Source::Remote(remote) => (FetchSource::Remote(remote), remote.url.origin().to_string()),
@@ -72,8 +78,12 @@ impl Place {
         let memory_bytes = settings.limits.memory_bytes.min(MEMORY_BYTES);
         let limits = FetchLimits { silence, quota_bytes, memory_bytes, ..settings.limits };
         let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
-        let cache = ObjectCache::open_or_make(&self.cache)?;
-        let request = ObjectsRequest { cache: cache.repository(), source, wanted, program, limits, cancel };
+        let folder = self.cache.clone();
+        let opening = tokio::task::spawn_blocking(move || ObjectCache::open_or_make(&folder)).await;
+        let doing = || "opening the cache of files".to_owned();
+        let cache = opening.map_err(|error| GitError::Transient { doing: doing(), source: error.into() })??;
+        let cache = cache.repository();
+        let request = ObjectsRequest { cache, source, wanted, generations, program, limits, cancel };
         let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
         let doing = "fetching what a commit changed within a minute".to_owned();

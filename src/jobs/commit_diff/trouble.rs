@@ -11,8 +11,14 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DiffTrouble {
     /// No run has seen this commit in this repository.
-    #[error("no index run of this repository has seen the commit; look whether it is another's, or index it again")]
-    CommitUnknown,
+    #[error(
+        "no index run of this repository has seen the commit{}; look whether it is another's, or index it again",
+        if *.elsewhere { ", as far as this node knows: what names no issue is known to the node that indexes it" } else { "" }
+    )]
+    CommitUnknown {
+        /// Another node indexes the repository, and may know more.
+        elsewhere: bool,
+    },
     /// It has fewer parents.
     #[error("the commit has {parents} parents; ask for one of them, counted from 1")]
     NoSuchParent {
@@ -71,7 +77,10 @@ impl From<DiffError> for DiffTrouble {
 impl From<JobError> for DiffTrouble {
     fn from(error: JobError) -> Self {
         match error {
-            JobError::Later(text) => Self::Unreadable { code: None, text, is_transient: true },
+            JobError::Later(text) | JobError::NotBefore(_, text) => {
+                Self::Unreadable { code: None, text, is_transient: true }
+            }
+            JobError::Failed(code, text) => Self::Unreadable { code: Some(code), text, is_transient: false },
             JobError::Panicked(_) | JobError::Left => Self::Stopped,
         }
     }

@@ -2,7 +2,8 @@
 //! index runs, and by polls for the look alone.
 
 use std::{
-    path::Path,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -12,9 +13,9 @@ use keytrail_domain::index_run::batch::CommitSha;
 use super::{Failure, blocking};
 use crate::{
     git::{
-        self, GitError, Graph, Mirror, OpenedRepository, RefList,
-        remote::{Listed, Remote, list_remote_refs},
-        transport::{self, FetchProgress, FetchRequest, FetchSource, WantedRef},
+        self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList,
+        remote::{Listed, Remote, RemoteTrouble, list_remote_refs},
+        transport::{self, FetchError, FetchProgress, FetchRequest, FetchSource, Fetched, WantedRef},
     },
     jobs::{
         GitSettings,
@@ -24,6 +25,8 @@ use crate::{
 
 /// How often a wish to stop is looked for while a remote is listed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Requests at most for what a run before looked at and no ref leads to any more.
+const MOST_FETCHES: usize = 24;
 
 /// What a look found.
 pub(in crate::jobs) struct Look {
@@ -53,7 +56,7 @@ pub(in crate::jobs) async fn look(
     source: RepositorySource,
     graph: Graph,
 ) -> Result<Look, Failure> {
-    let RepositorySource { source, refs: selection } = source;
+    let RepositorySource { source, refs: selection, folder } = source;
     let (keep, connection) = match source {
         Source::InPlace(connection) => (true, connection),
         Source::Copied(connection) => (false, connection),
@@ -69,12 +72,20 @@ pub(in crate::jobs) async fn look(
         }
     };
     blocking(move || {
-        let opened = connection.open()?;
+        let opened = connection.open().map_err(|error| because(error, folder))?;
         let refs = git::list_refs(&opened, &graph, &selection, git::MAX_REFS)?;
         let place = if keep { Place::Original(opened) } else { Place::CopyOf(Elsewhere::Local(connection)) };
         Ok(Look { refs, place, graph })
     })
     .await
+}
+
+/// A repository that is not there is no news when all of its tracked folder is not there.
+fn because(error: GitError, folder: Option<PathBuf>) -> GitError {
+    match (error, folder) {
+        (GitError::NotARepository { .. }, Some(path)) if !path.is_dir() => GitError::FolderAbsent { path },
+        (error, _) => error,
+    }
 }
 
 async fn stopped(cancel: &AtomicBool) {
@@ -85,10 +96,12 @@ async fn stopped(cancel: &AtomicBool) {
 
 impl Look {
     /// Makes what these tips lead to readable on this machine: in the mirror in `folder`, unless it is read in place.
-    /// `beside` bytes are kept of the repository elsewhere. Tips that turn out to lead to no commit are dropped.
+    /// Tips that turn out to lead to no commit are dropped. What a run before this one looked at comes, too, if it is to be
+    /// had: `before`, of which the node may know nothing. `beside` bytes are kept of the repository elsewhere.
     pub(super) async fn fetch(
         self,
         tips: &mut RefList,
+        before: &[Ref],
         (folder, beside): (&Path, u64),
         settings: &GitSettings,
         progress: &FetchProgress,
@@ -118,8 +131,12 @@ impl Look {
             }
             Err(error) => return Err(error.into()),
         };
-        metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
-        metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
+        count(&fetched);
+        let unknown: Vec<CommitSha> =
+            before.iter().map(|item| item.commit).filter(|sha| !graph.contains(*sha)).collect();
+        let copy = mirror.clone();
+        let lacking = blocking(move || copy.lacking(unknown)).await?;
+        fetch_what_is_left(&request, lacking).await?;
         // A tag of a folder is listed as the folder, which a copy of commits alone does not have.
         let wanted: Vec<CommitSha> =
             tips.refs.iter().map(|tip| tip.commit).filter(|sha| !graph.contains(*sha)).collect();
@@ -136,6 +153,52 @@ impl Look {
         tips.refs.retain(|tip| !absent.contains(&tip.commit));
         tips.not_commits += (all - tips.refs.len()) as u64;
         Ok((opened, graph))
+    }
+}
+
+fn count(fetched: &Fetched) {
+    metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
+    metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
+}
+
+/// Fetches those of these commits that the remote still gives, though no ref need lead to them. One that it does not give
+/// spoils a whole request: then they are asked for in halves, up to a bound.
+async fn fetch_what_is_left(request: &FetchRequest<'_>, lacking: BTreeSet<CommitSha>) -> Result<(), GitError> {
+    let lacking: Vec<CommitSha> = lacking.into_iter().collect();
+    let mut groups = if lacking.is_empty() { Vec::new() } else { vec![&lacking[..]] };
+    for _ in 0..MOST_FETCHES {
+        let Some(group) = groups.pop() else { return Ok(()) };
+        let wanted: Vec<WantedRef> =
+            group.iter().map(|sha| WantedRef { name: sha.to_string().into_bytes(), target: *sha }).collect();
+        match transport::fetch(&FetchRequest { wanted: &wanted, ..*request }).await {
+            Ok(fetched) => count(&fetched),
+            Err(error) if is_refusal(&error) && group.len() > 1 => {
+                let (one, other) = group.split_at(group.len() / 2);
+                groups.extend([other, one]);
+            }
+            Err(error) if is_refusal(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a remote that gave all its refs led to would not give this. Servers say so in many ways, or just hang up.
+const fn is_refusal(error: &GitError) -> bool {
+    match error {
+        GitError::MissingObject { .. } => true,
+        GitError::Fetch(error) => matches!(
+            error,
+            FetchError::RefsMoved | FetchError::Refused { .. } | FetchError::Incomplete | FetchError::BrokeOff
+        ),
+        GitError::Remote(error) => matches!(
+            error.trouble,
+            RemoteTrouble::ServerError { .. }
+                | RemoteTrouble::Protocol { .. }
+                | RemoteTrouble::Forbidden
+                | RemoteTrouble::NotFound
+        ),
+        _ => false,
     }
 }
 

@@ -1,12 +1,15 @@
 //! The stream of batches of a run: what is in it already, and what is added. It never decides what to record.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use keytrail_domain::{
     aggregate::StoredEvent,
     fact::Fact,
     id::{IndexRunId, RepositoryId},
-    index_run::batch::{Cursor, Event, STREAM_TYPE},
+    index_run::batch::{CommitSha, Cursor, Event, STREAM_TYPE},
     metadata::{Actor, Causation, Metadata, Source},
     recorded::{Position, Sequence, StreamId},
 };
@@ -45,6 +48,10 @@ pub(super) struct Recorded {
     /// Refs that moved.
     pub(super) refs: u64,
     pub(super) commits: Option<Reached>,
+    /// Commits that a ref leads to again, as it said.
+    pub(super) restored: Vec<CommitSha>,
+    /// How many of its events were read for this.
+    pub(super) events_read: u64,
 }
 
 /// The last batch of commits: up to where it goes, and under which default branch refs were ranked.
@@ -85,31 +92,43 @@ impl Recorder {
         StreamId::new(STREAM_TYPE, self.run.0)
     }
 
-    /// What is in the stream already. Read only once, when a run begins or is taken over.
+    /// What is in the stream already. Read only once, when a run begins or is taken over, and only its ends: refs come
+    /// first, then the batches of commits, whose last one says what all of them do, then what became of known commits.
     pub(super) async fn recorded(&mut self) -> Result<Recorded, JobError> {
         self.sequence = self.app.log.last_sequence(self.stream()).await?;
         // Asked after the sequence: who adds to the stream from here on makes this worker leave.
         self.began = self.app.log.stored_head().await?.position;
         let mut recorded = Recorded::default();
-        if self.sequence == 0 {
-            return Ok(recorded);
+        let mut first = 1;
+        while let Some(Event::RefsMoved(batch)) = self.event(first, &mut recorded.events_read).await? {
+            recorded.refs += batch.refs.len() as u64;
+            first += 1;
         }
-        let events = self.app.log.stream(self.stream(), Position::MAX).await;
-        for event in events.map_err(|error| JobError::Later(error.to_string()))? {
-            self.last = event.position;
-            match event.fact {
-                Fact::IndexBatch(Event::RefsMoved(batch)) => recorded.refs += batch.refs.len() as u64,
-                Fact::IndexBatch(Event::CommitsRecorded(batch)) => {
+        for sequence in (first..=self.sequence).rev() {
+            match self.event(sequence, &mut recorded.events_read).await? {
+                Some(Event::CommitsRecorded(batch)) => {
                     recorded.commits = Some(Reached { cursor: batch.cursor, default_branch: batch.default_branch });
+                    break;
                 }
-                Fact::IndexBatch(Event::CommitsSuperseded(_) | Event::CommitsRestored(_))
-                | Fact::Integration(_)
-                | Fact::Repository(_)
-                | Fact::IndexRun(_)
-                | Fact::Access(_) => {}
+                Some(Event::CommitsRestored(set)) => recorded.restored.extend(set.commits),
+                Some(Event::CommitsSuperseded(_) | Event::RefsMoved(_)) | None => {}
             }
         }
         Ok(recorded)
+    }
+
+    async fn event(&mut self, sequence: Sequence, read: &mut u64) -> Result<Option<Event>, JobError> {
+        if sequence > self.sequence {
+            return Ok(None);
+        }
+        let event = self.app.log.event(self.stream(), sequence).await;
+        let Some(event) = event.map_err(|error| JobError::Later(error.to_string()))? else { return Ok(None) };
+        *read += 1;
+        self.last = self.last.max(event.position);
+        match event.fact {
+            Fact::IndexBatch(event) => Ok(Some(event)),
+            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::Access(_) => Ok(None),
+        }
     }
 
     /// The refs as they were when a run last completed. A run that failed or was cancelled meanwhile may have recorded

@@ -1,9 +1,12 @@
 //! What a run makes of known commits: those that no ref leads to any more, and those that one leads to again.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use keytrail_domain::index_run::batch::{CommitSet, CommitSha, Event};
-use keytrail_projections::issue_commits;
+use keytrail_projections::{issue_commits, view::Read};
 
 use super::{Failure, Indexing, blocking};
 use crate::{
@@ -47,14 +50,16 @@ impl Indexing {
             Ok((graph, new, changes))
         })
         .await?;
+        let mut over: Vec<_> = changes.superseded.into_iter().filter(|sha| !is_said(sha)).collect();
         if changes.unknown_before > 0 {
-            tracing::info!(
+            tracing::warn!(
                 repository = %self.recorder.repository,
                 refs = changes.unknown_before,
-                "refs named commits that are not remembered; what only they led to is not marked as superseded"
+                "refs named commits that are gone; of what only they led to, commits that name no issue are not marked as superseded"
             );
+            let new: HashSet<CommitSha> = new.shas().collect();
+            self.add_unreachable(&mut over, |sha| graph.contains(*sha) || new.contains(sha) || is_said(sha)).await?;
         }
-        let over: Vec<_> = changes.superseded.into_iter().filter(|sha| !is_said(sha)).collect();
         let again: Vec<_> = match said.is_empty() {
             true => Vec::new(),
             // A commit that was forgotten here, because the graph was lost, was met as new.
@@ -73,8 +78,30 @@ impl Indexing {
         Ok(())
     }
 
-    /// The commits that count as superseded by what any worker recorded before this one began. Views that are behind
-    /// catch up: it is waited for, as long as it takes.
+    /// Adds the commits that the log knows by their issues and that are not among those which are there: no ref can lead
+    /// to them.
+    async fn add_unreachable(
+        &self,
+        over: &mut Vec<CommitSha>,
+        is_there: impl Fn(&CommitSha) -> bool,
+    ) -> Result<(), Failure> {
+        const PAGE: u32 = 10_000;
+        let mut seen = HashSet::new();
+        let mut after = None;
+        loop {
+            let number = self.recorder.number;
+            let page = self.as_began(|| issue_commits::commits_of_repository(number, after.clone(), PAGE)).await?;
+            let full = page.len() == PAGE as usize;
+            after = page.last().cloned();
+            let shas = page.into_iter().map(|naming| naming.sha);
+            over.extend(shas.filter(|sha| !is_there(sha) && seen.insert(*sha)));
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The commits that count as superseded by what any worker recorded before this one began.
     async fn superseded(&self) -> Result<Vec<CommitSha>, Failure> {
         const PAGE: u32 = 50_000;
         let mut found: Vec<CommitSha> = Vec::new();
@@ -83,18 +110,25 @@ impl Indexing {
             return Ok(found);
         }
         loop {
+            let (number, after) = (self.recorder.number, found.last().copied());
+            let page = self.as_began(|| issue_commits::superseded_of_repository(number, after, PAGE)).await?;
+            let full = page.len() == PAGE as usize;
+            found.extend(page);
+            if !full {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Reads a view that has all that was recorded before this worker began. Views that are behind catch up: it is waited
+    /// for, as long as it takes.
+    async fn as_began<T>(&self, read: impl Fn() -> Read<T>) -> Result<Vec<T>, Failure> {
+        loop {
             if self.running.cancel.load(Ordering::Relaxed) {
                 return Err(GitError::Cancelled.into());
             }
-            let read = issue_commits::superseded_of_repository(self.recorder.number, found.last().copied(), PAGE);
-            match self.app.read_at_least(self.recorder.began(), read).await {
-                Ok(page) => {
-                    let full = page.len() == PAGE as usize;
-                    found.extend(page);
-                    if !full {
-                        return Ok(found);
-                    }
-                }
+            match self.app.read_at_least(self.recorder.began(), read()).await {
+                Ok(page) => return Ok(page),
                 Err(ViewError::Behind { .. }) => {}
                 Err(error) => return Err(JobError::from(error).into()),
             }

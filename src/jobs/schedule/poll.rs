@@ -75,7 +75,16 @@ pub(super) async fn poll(
         RepositoryState::Indexing => return Ok(Polled::Busy),
         RepositoryState::Refused | RepositoryState::Forgotten => return Ok(Polled::Gone),
     }
-    let Some(source) = source_of(app, repository).await? else { return Ok(Polled::Gone) };
+    let source = match source_of(app, repository).await {
+        Ok(Some(source)) => source,
+        Ok(None) => return Ok(Polled::Gone),
+        Err(JobError::Failed(code, text)) => {
+            say(app, repository, Command::ReportUnreachable { code, text: DisplayText::clean(&text) }).await?;
+            remembered.failures = remembered.failures.saturating_add(1);
+            return Ok(Polled::Failed(None));
+        }
+        Err(error) => return Err(error),
+    };
     if remembered.of != Some((repository.number, source.refs.clone())) {
         // Another number, or other refs are looked at: nothing that was seen before says anything.
         let failures = remembered.failures;

@@ -39,12 +39,13 @@ const MOST_HEARD: u64 = 256 * 1024 * 1024;
 /// What git says when the server knows no filter at all; it then fetches everything.
 const IGNORES_FILTERS: &str = "filtering not recognized by server";
 
-/// Fetches these objects, and the history behind them.
+/// Fetches these objects, and the history behind them: all of it, or of commits so many generations.
 pub(in crate::git::transport) async fn fetch(
     program: &GitProgram,
     request: &FetchRequest<'_>,
     missing: &BTreeSet<CommitSha>,
     filter: Filter,
+    generations: Option<u8>,
 ) -> Result<Attempt, GitError> {
     let mirror = request.mirror;
     let before = mirror.whole_packs()?;
@@ -60,6 +61,9 @@ pub(in crate::git::transport) async fn fetch(
     ]);
     if let Some(filter) = filter.specification() {
         invocation = invocation.argument(format!("--filter={filter}"));
+    }
+    if let Some(generations) = generations {
+        invocation = invocation.argument(format!("--depth={generations}"));
     }
     // Objects by their names, without a ref to write: the server's refs are not listed again, and 23,000 of them fit.
     let names: String = missing.iter().map(|sha| format!("{sha}\n")).collect();

@@ -8,9 +8,50 @@ use crate::store::migrate::migrate;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
+/// Nothing is in these.
+fn no_caches() -> Caches {
+    Caches::new("/nowhere/caches".into())
+}
+
 async fn count(parts: &mut PollShards, db: &Db, node: &str) -> usize {
-    parts.renew(db, node, NOW).await.expect("the database answers");
+    parts.renew(db, node, &no_caches(), NOW).await.expect("the database answers");
     parts.mine.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_comes_back_gets_the_parts_whose_repositories_it_remembers() {
+    let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
+    let db = Db::open_postgres(&database.url(), 4).await.expect("a database");
+    migrate(&db, NOW).await.expect("it is made ready");
+    let (one, two) = (Caches::new(folder.path().join("one")), Caches::new(folder.path().join("two")));
+    for (caches, odd) in [(&one, 0), (&two, 1)] {
+        std::fs::create_dir(caches.folder()).expect("a folder");
+        for shard in (0..64_u128).filter(|shard| shard % 2 == odd) {
+            std::fs::write(caches.graph(RepositoryId(Uuid::from_u128(shard))), "").expect("a file");
+        }
+    }
+    let mut parts = [PollShards::default(), PollShards::default()];
+    // The first has all, as after a restart of the other; then each has its own.
+    for _ in 0..3 {
+        parts[0].renew(&db, "one", &one, NOW).await.expect("the database answers");
+        parts[1].renew(&db, "two", &two, NOW).await.expect("the database answers");
+    }
+    let halves = [0, 1].map(|odd| (0..64_i64).filter(|shard| shard % 2 == odd).collect::<BTreeSet<_>>());
+    assert_eq!(parts.map(|parts| parts.mine), halves);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_told_of_the_parts_that_it_has_now() {
+    let database = database().await;
+    let db = Db::open_postgres(&database.url(), 4).await.expect("a database");
+    migrate(&db, NOW).await.expect("it is made ready");
+    let mut parts = PollShards::default();
+    assert_eq!(count(&mut parts, &db, "one").await, 64);
+    let mine = async |node| of_node(&db, node, NOW).await.expect("the database answers").mine.len();
+    assert_eq!((mine("one").await, mine("two").await), (64, 0));
+    let dead = "UPDATE poll_shards SET lease_until = 0";
+    db.write(Area::Log, vec![Statement::new(dead, vec![])]).await.expect("a change by hand");
+    assert_eq!(mine("one").await, 0, "what is over is nobody's");
 }
 
 #[tokio::test(flavor = "multi_thread")]

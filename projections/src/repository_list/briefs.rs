@@ -1,0 +1,65 @@
+//! The little that is asked of many repositories at once: whose each is and where it is in its life. Asked by who follows
+//! all of them; nothing is summed up.
+
+use keytrail_domain::{
+    id::{IntegrationId, RepositoryId},
+    recorded::Position,
+};
+
+use super::{RepositoryList, RepositoryState};
+use crate::{
+    row,
+    value::{Cells, Row},
+    view::Read,
+};
+
+/// A repository, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Brief {
+    /// Which.
+    pub id: RepositoryId,
+    /// The integration that sees it.
+    pub integration: IntegrationId,
+    /// Where it is in its life.
+    pub state: RepositoryState,
+    /// The position at which it was first discovered: the order of the list.
+    pub added_position: Position,
+    /// The position of the last event that changed its row.
+    pub position: Position,
+}
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.repository, r.integration, r.state, r.added_position, r.position FROM repository_list@ r ",
+            $rest
+        )
+    };
+}
+
+fn read(sql: &'static str, args: Row) -> Read<Brief> {
+    let row = |cells: &mut Cells<'_>| {
+        Ok(Brief {
+            id: RepositoryId(cells.id()?),
+            integration: IntegrationId(cells.id()?),
+            state: cells.word()?,
+            added_position: cells.int()?,
+            position: cells.int()?,
+        })
+    };
+    Read { view: &RepositoryList, sql, args, row }
+}
+
+/// Those that changed after `after`, in the order of their last changes: the `position` of the last one says from where to
+/// go on. From 0 on all of them, each once.
+pub fn briefs_changed(after: Position, limit: u32) -> Read<Brief> {
+    read(select!("WHERE r.position > $1 ORDER BY r.position LIMIT $2"), row![after, limit])
+}
+
+/// Those that this integration sees or saw, in the order of the list, from after `after` on.
+pub fn briefs_of(integration: IntegrationId, after: Option<Position>, limit: u32) -> Read<Brief> {
+    read(
+        select!("WHERE r.integration = $3 AND r.added_position > $1 ORDER BY r.added_position LIMIT $2"),
+        row![after.unwrap_or(0), limit, integration],
+    )
+}

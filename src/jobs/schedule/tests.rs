@@ -1,0 +1,150 @@
+//! What the schedule reads, and what a fault of one look costs the others.
+
+use keytrail_domain::{
+    display_text::DisplayText,
+    index_run::FailureCode,
+    integration::{Command as IntegrationCommand, IntegrationName},
+    ref_selection::RefSelection,
+    repository::{Command, Repository},
+    service::Reading,
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{app::Context, boot, clock::Clock, config::Config, ids};
+
+/// A server whose workers, policies and own schedule stand still.
+async fn still() -> (TempDir, Arc<App>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = Config::default();
+    config.store.folder = folder.path().join("data");
+    config.secrets.root_key_file = Some(folder.path().join("root.key"));
+    config.git.roots = vec![folder.path().to_owned()];
+    let app = boot::start(&config, Clock::System).await.expect("it starts");
+    app.jobs.set_outdated();
+    (folder, app)
+}
+
+fn folder_at(path: &std::path::Path, refs: RefSelection) -> Connection {
+    Connection::Folder { path: path.to_str().expect("UTF-8").to_owned(), depth: 1, reading: Reading::InPlace, refs }
+}
+
+async fn integration(app: &App, connection: Connection) -> IntegrationId {
+    let id = IntegrationId(ids::new_id());
+    let name = IntegrationName::parse("all").expect("a name");
+    tell(app, id, IntegrationCommand::Add { name, connection }).await;
+    id
+}
+
+async fn tell(app: &App, id: IntegrationId, command: IntegrationCommand) {
+    let context = Context::server("case", 0);
+    app.dispatch::<Integration>(id.0, command, context, Vec::new()).await.expect("it is so");
+}
+
+/// Repositories below `/srv` of an integration. No job follows from one that is refused.
+async fn repositories(app: &Arc<App>, integration: IntegrationId, count: usize, refused: bool) -> Vec<RepositoryId> {
+    let mut ids = Vec::new();
+    let numbers: Vec<usize> = (0..count).collect();
+    for chunk in numbers.chunks(500) {
+        let mut telling = JoinSet::new();
+        for number in chunk {
+            let location = Connection::path(format!("/srv/{refused}/{number}"));
+            let id = RepositoryId::of(integration, &location.natural_key());
+            let name = DisplayText::clean("a repository");
+            let (code, text) = (FailureCode::Shallow, DisplayText::clean("it is shallow"));
+            let command = match refused {
+                true => Command::Refuse { integration, name, location, code, text },
+                false => Command::Discover { integration, name, location },
+            };
+            let app = app.clone();
+            telling.spawn(async move {
+                let said = app.dispatch::<Repository>(id.0, command, Context::server("case", 0), Vec::new()).await;
+                said.expect("it is said");
+            });
+            ids.push(id);
+        }
+        while let Some(told) = telling.join_next().await {
+            told.expect("no panic");
+        }
+    }
+    ids
+}
+
+/// Until the views hold everything.
+async fn settle(app: &App) {
+    let head = app.log.feed().head().position;
+    for view in ["integration_list", "repository_list"] {
+        while app.views.wait_for(view, head).await.is_err() {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_ten_thousand_repositories_only_those_that_changed_are_read() {
+    let (folder, app) = still().await;
+    let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
+    repositories(&app, id, 10_000, true).await;
+    settle(&app).await;
+    let mut list = WatchList::beginning_at(0);
+    list.keep_up(&app).await.expect("the views");
+    let first = list.rows_read;
+    assert!(first >= 10_001, "at the start all of them: {first}");
+    for _ in 0..20 {
+        list.keep_up(&app).await.expect("the views");
+    }
+    assert_eq!(list.rows_read, first, "nothing happened, and nothing is read");
+    let new = repositories(&app, id, 3, false).await;
+    settle(&app).await;
+    list.keep_up(&app).await.expect("the views");
+    assert_eq!(list.rows_read - first, 3, "one row for each that is new");
+    assert!(new.iter().all(|id| list.repositories.contains_key(id)) && list.repositories.len() == 3);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_follows_integrations_as_they_pause_and_go_on_and_says_which_repositories_to_look_at() {
+    let (folder, app) = still().await;
+    let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
+    let mut seen = repositories(&app, id, 3, false).await;
+    seen.sort_by_key(|id| id.0);
+    let mut list = WatchList::beginning_at(0);
+    let mut reconnected = Vec::new();
+    let changed = folder_at(folder.path(), RefSelection::new(true, false, Vec::new()).expect("few patterns"));
+    for (command, watched, changes) in [
+        (None, 3, 0),
+        (Some(IntegrationCommand::Pause), 0, 0),
+        (Some(IntegrationCommand::Resume), 3, 3),
+        (Some(IntegrationCommand::ChangeConnection { connection: changed }), 3, 3),
+    ] {
+        let about = format!("{command:?}");
+        if let Some(command) = command {
+            tell(&app, id, command).await;
+        }
+        settle(&app).await;
+        reconnected = list.keep_up(&app).await.expect("the views");
+        assert_eq!((list.repositories.len(), reconnected.len()), (watched, changes), "{about}");
+    }
+    reconnected.sort_by_key(|id| id.0);
+    assert_eq!(reconnected, seen);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_panics_puts_off_its_own_repository_and_no_other() {
+    let (folder, app) = still().await;
+    let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
+    let ids = repositories(&app, id, 2, false).await;
+    settle(&app).await;
+    let mut schedule = Schedule::of(&app);
+    schedule.list.keep_up(&app).await.expect("the views");
+    let due: HashMap<_, _> = schedule.list.repositories.iter().map(|(id, watched)| (*id, watched.timer.due)).collect();
+    schedule.list.repositories.get_mut(&ids[0]).expect("it is watched").timer.busy = true;
+    let look = schedule.looks.spawn(async { panic!("a defect") });
+    schedule.at.insert(look.id(), At::Repository(ids[0]));
+    let ended = schedule.looks.join_next_with_id().await.expect("a look");
+    schedule.end(ended);
+    let timer = |id| &schedule.list.repositories[id].timer;
+    assert!(!timer(&ids[0]).busy && timer(&ids[0]).due > due[&ids[0]], "it is looked at again, later");
+    assert_eq!(timer(&ids[1]).due, due[&ids[1]]);
+    assert!(schedule.at.is_empty() && schedule.list.folders.len() == 1);
+    app.stop().await;
+}

@@ -1,0 +1,176 @@
+//! What there is to look at, kept up with the views: of a long list only what changed is read. Kept by the schedule; it
+//! decides nothing about when.
+
+use std::{collections::HashMap, time::Duration};
+
+use keytrail_domain::{
+    id::{IntegrationId, RepositoryId},
+    recorded::Position,
+    service::Connection,
+};
+use keytrail_projections::{
+    integration_list::{self, Integration, IntegrationState},
+    repository_list::{self, Brief, RepositoryState},
+};
+
+use super::{poll::Remembered, timer::Timer};
+use crate::{app::App, jobs::JobError, views::Views};
+
+/// Rows that are read at once.
+const PAGE: u32 = 1_000;
+/// The views that it is made of.
+const VIEWS: [&str; 2] = ["integration_list", "repository_list"];
+
+/// A repository that is looked at.
+pub(super) struct Watched {
+    pub(super) integration: IntegrationId,
+    pub(super) state: RepositoryState,
+    pub(super) timer: Timer,
+    pub(super) remembered: Remembered,
+    /// Somebody wants it to be looked at now.
+    pub(super) wanted: bool,
+}
+
+/// Repositories and tracked folders of integrations that are active.
+pub(super) struct WatchList {
+    pub(super) repositories: HashMap<RepositoryId, Watched>,
+    pub(super) folders: HashMap<IntegrationId, (Connection, Timer)>,
+    active: HashMap<IntegrationId, Connection>,
+    /// The head of the log when the list was begun: what changed before that changed for nobody here.
+    began_at: Position,
+    /// Where both views stood when they were read last.
+    stood_at: Position,
+    /// The last changes that were read.
+    integrations_to: Position,
+    repositories_to: Position,
+    /// Rows that were read so far.
+    pub(super) rows_read: u64,
+}
+
+impl WatchList {
+    /// Forgets all; the next time everything is read again.
+    pub(super) fn clear(&mut self) {
+        *self = Self { rows_read: self.rows_read, ..Self::beginning_at(self.began_at) };
+    }
+
+    /// An empty one, of whoever begins when this is the head of the log.
+    pub(super) fn beginning_at(began_at: Position) -> Self {
+        Self {
+            repositories: HashMap::new(),
+            folders: HashMap::new(),
+            active: HashMap::new(),
+            began_at,
+            stood_at: 0,
+            integrations_to: 0,
+            repositories_to: 0,
+            rows_read: 0,
+        }
+    }
+
+    /// Reads what changed since the last time: nothing, when nothing did. The repositories of integrations that connect
+    /// in another way now, or go on after a pause: what was seen of them before says nothing.
+    pub(super) async fn keep_up(&mut self, app: &App) -> Result<Vec<RepositoryId>, JobError> {
+        let stands_at = stand_at(&app.views);
+        if stands_at <= self.stood_at {
+            return Ok(Vec::new());
+        }
+        let mut reconnected = Vec::new();
+        loop {
+            let page = app.read(integration_list::changed(self.integrations_to, PAGE)).await?;
+            self.count(page.len());
+            let Some(last) = page.last().map(|integration| integration.position) else { break };
+            for integration in page {
+                self.follow(app, integration, &mut reconnected).await?;
+            }
+            self.integrations_to = last;
+        }
+        loop {
+            let page = app.read(repository_list::briefs_changed(self.repositories_to, PAGE)).await?;
+            self.count(page.len());
+            let Some(last) = page.last().map(|brief| brief.position) else { break };
+            page.into_iter().for_each(|brief| self.put(app.jobs.git.shortest_poll, brief));
+            self.repositories_to = last;
+        }
+        self.stood_at = stands_at;
+        metrics::gauge!("keytrail_repositories_polled").set(self.repositories.len() as f64);
+        Ok(reconnected)
+    }
+
+    async fn follow(
+        &mut self,
+        app: &App,
+        integration: Integration,
+        reconnected: &mut Vec<RepositoryId>,
+    ) -> Result<(), JobError> {
+        let (id, connection) = (integration.id, integration.connection);
+        if integration.state != IntegrationState::Active {
+            self.active.remove(&id);
+            self.folders.remove(&id);
+            self.repositories.retain(|_, watched| watched.integration != id);
+            return Ok(());
+        }
+        let shortest = app.jobs.git.shortest_poll;
+        if matches!(connection, Connection::Folder { .. }) {
+            let folder = || (connection.clone(), Timer::new(shortest, id.0.as_bytes()[15]));
+            self.folders.entry(id).or_insert_with(folder).0 = connection.clone();
+        }
+        match self.active.insert(id, connection.clone()) {
+            Some(before) if before == connection => {}
+            Some(_) => self.reconnect(id, reconnected),
+            // New, or one that goes on: its repositories need not have changed since.
+            None => {
+                self.read_all_of(app, id).await?;
+                // It was paused, or is new and connects in another way already.
+                if integration.position > self.began_at.max(integration.added_position) {
+                    self.reconnect(id, reconnected);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn reconnect(&self, integration: IntegrationId, reconnected: &mut Vec<RepositoryId>) {
+        let of_it = self.repositories.iter().filter(|(_, watched)| watched.integration == integration);
+        reconnected.extend(of_it.map(|(id, _)| *id));
+    }
+
+    async fn read_all_of(&mut self, app: &App, integration: IntegrationId) -> Result<(), JobError> {
+        let mut after = None;
+        loop {
+            let page = app.read(repository_list::briefs_of(integration, after, PAGE)).await?;
+            self.count(page.len());
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.added_position);
+            page.into_iter().for_each(|brief| self.put(app.jobs.git.shortest_poll, brief));
+        }
+    }
+
+    fn put(&mut self, shortest: Duration, brief: Brief) {
+        let Brief { id, integration, state, .. } = brief;
+        let over = matches!(state, RepositoryState::Refused | RepositoryState::Forgotten);
+        if over || !self.active.contains_key(&integration) {
+            self.repositories.remove(&id);
+            return;
+        }
+        let new = || Watched {
+            integration,
+            state,
+            timer: Timer::new(shortest, id.0.as_bytes()[14]),
+            remembered: Remembered::default(),
+            wanted: false,
+        };
+        self.repositories.entry(id).or_insert_with(new).state = state;
+    }
+
+    fn count(&mut self, rows: usize) {
+        self.rows_read += rows as u64;
+        metrics::counter!("keytrail_schedule_rows_read_total").absolute(self.rows_read);
+    }
+}
+
+/// Up to where both views are told of.
+fn stand_at(views: &Views) -> Position {
+    let states = views.states();
+    let of_these = states.iter().filter(|(name, ..)| VIEWS.contains(name));
+    of_these.map(|(.., state)| state.position).min().unwrap_or(0)
+}
