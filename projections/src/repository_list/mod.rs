@@ -64,7 +64,9 @@ impl View for RepositoryList {
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 
@@ -82,7 +84,9 @@ impl View for RepositoryList {
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 }
