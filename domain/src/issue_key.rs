@@ -15,7 +15,7 @@ mod near_miss;
 #[cfg(test)]
 mod tests;
 
-pub use self::near_miss::{WhyNot, near_misses, why_not};
+pub use self::near_miss::{WhyNot, near_misses, stands_in, why_not};
 
 /// Raised whenever the grammar changes, and recorded with what it found.
 pub const EXTRACTOR_VERSION: u32 = 1;

@@ -251,7 +251,8 @@ pub(crate) fn link(of: u64, n: u8, number: u64, wish: u8) -> commit_link::Comman
     match wish {
         0 => {
             let Commit { author, authored_at, committed_at, subject, .. } = commit(n, "no key");
-            let commit = LinkedCommit { author, authored_at, committed_at, subject, introduced_by: None, on_default: false };
+            let commit =
+                LinkedCommit { author, authored_at, committed_at, subject, introduced_by: None, on_default: false };
             commit_link::Command::Link { repository, sha, issue, commit }
         }
         1 => commit_link::Command::Unlink { repository, sha, issue, named: true },

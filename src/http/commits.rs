@@ -222,7 +222,8 @@ async fn changes(
     commit_changes(&api.app, &repository, Asked { commit, parent, part }).await.map_err(problem)
 }
 
-fn problem(trouble: DiffTrouble) -> ApiError {
+/// Why nobody can be told of a commit.
+pub(super) fn problem(trouble: DiffTrouble) -> ApiError {
     let detail = sentence(&trouble.to_string());
     match trouble {
         DiffTrouble::CommitUnknown => ApiError::new(Code::CommitUnknown, detail),

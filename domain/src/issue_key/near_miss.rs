@@ -1,7 +1,7 @@
 //! Why a text is no issue key, and why the parser passed over what looks like one. Called when a person asks why a commit
 //! is not shown; it decides nothing, and tests compare it with the parser.
 
-use super::{IssueKey, Letters, MAX_DIGITS, MAX_PROJECT};
+use super::{IssueKey, Letters, MAX_DIGITS, MAX_PROJECT, scan};
 
 /// Why something that looks like a key is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -153,6 +153,20 @@ pub fn near_misses(text: &str, key: &IssueKey, letters: Letters) -> Vec<(usize, 
     found
 }
 
+/// Whether `key` stands anywhere in `text` by the grammar, however long the text is and however many keys come before.
+pub fn stands_in(text: &str, key: &IssueKey, letters: Letters) -> bool {
+    // What decides lies within this many bytes of the hyphen: the longest project, the longest number, a neighbour.
+    const BEFORE: usize = MAX_PROJECT + 4;
+    const AFTER: usize = 1 + MAX_DIGITS + 1 + 4;
+    text.match_indices('-').any(|(hyphen, _)| {
+        let start = text.floor_char_boundary(hyphen.saturating_sub(BEFORE));
+        let end = text.ceil_char_boundary((hyphen + AFTER).min(text.len()));
+        let written = hyphen.checked_sub(key.project.len()).and_then(|start| text.get(start..hyphen));
+        written.is_some_and(|written| written.eq_ignore_ascii_case(&key.project))
+            && scan(&text[start..end], letters).keys.iter().any(|(found, _)| found == key)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -160,7 +174,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::issue_key::scan;
 
     fn key(text: &str) -> IssueKey {
         text.parse().expect("a key")
@@ -215,7 +228,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_stands_behind_the_bounds_of_a_scan_is_found_when_it_is_asked_for() {
+        let far = format!("{} SHOP-1 {}", "x-1 ".repeat(40_000), "y".repeat(100));
+        assert!(!scan(&far, Letters::Upper).keys.iter().any(|(found, _)| *found == key("SHOP-1")));
+        assert!(stands_in(&far, &key("SHOP-1"), Letters::Upper));
+        assert!(!stands_in(&far, &key("SHOP-2"), Letters::Upper));
+    }
+
     proptest! {
+        #[test]
+        fn a_key_stands_in_a_short_text_when_a_scan_finds_it(text in "([A-Za-z0-9é _-]|SHOP-1){0,12}", any_case in any::<bool>()) {
+            let letters = if any_case { Letters::AnyCase } else { Letters::Upper };
+            let found = scan(&text, letters).keys.iter().any(|(found, _)| *found == key("SHOP-1"));
+            prop_assert_eq!(stands_in(&text, &key("SHOP-1"), letters), found);
+        }
+
         #[test]
         fn a_reason_is_given_when_and_only_when_the_text_is_no_key(text in "[A-Za-z0-9_é -]{0,12}|[A-Z]{0,3}-[0-9]{0,20}[a-z]?") {
             prop_assert_eq!(why_not(&text).is_none(), text.parse::<IssueKey>().is_ok());

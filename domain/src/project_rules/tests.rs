@@ -57,12 +57,14 @@ fn a_change_says_what_is_different() {
 #[test]
 fn a_project_is_known_or_denied_and_an_issue_of_a_known_project_may_be_denied() {
     given::<ProjectRules>(&[]).when(set(&["SHOP"], &["SHOP"])).then_refused("project_rules_contradict");
-    given::<ProjectRules>(&[changed(&["SHOP"], &[], &[], &[])]).when(set(&["SHOP"], &["SHOP-1"])).then(&[Event::Changed {
-        known: BTreeSet::new(),
-        no_longer_known: BTreeSet::new(),
-        denied: entries(&["SHOP-1"]),
-        no_longer_denied: ProjectRules::brought_along(),
-    }]);
+    given::<ProjectRules>(&[changed(&["SHOP"], &[], &[], &[])]).when(set(&["SHOP"], &["SHOP-1"])).then(&[
+        Event::Changed {
+            known: BTreeSet::new(),
+            no_longer_known: BTreeSet::new(),
+            denied: entries(&["SHOP-1"]),
+            no_longer_denied: ProjectRules::brought_along(),
+        },
+    ]);
 }
 
 #[test]

@@ -20,10 +20,9 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
+use self::schema::{COMMITS, DECISIONS, REPOSITORIES, RULES, SUPERSEDED};
 pub use self::{
-    decided::{
-        Link, LinkDecision, commits_of_decided_issue, link_of, repositories_of_decided_issue, rule_of,
-    },
+    decided::{Link, LinkDecision, commits_of_decided_issue, link_of, repositories_of_decided_issue, rule_of},
     decisions::LinkState,
     reads::{
         CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, known_commit,
@@ -31,7 +30,6 @@ pub use self::{
     },
     recorded::{RecordedKey, commits_called, keys_of_commit},
 };
-use self::schema::{COMMITS, DECISIONS, REPOSITORIES, RULES, SUPERSEDED};
 use crate::{
     numbered, row,
     rows::{Keys, Rows},

@@ -147,7 +147,8 @@ fn a_decision_outlives_a_reset_and_forgetting() {
 fn rules_are_those_that_the_program_brings_along_until_a_person_changes_them() {
     let rules = |log: &Log| folded(log).stored(&RULES).cloned().collect::<Vec<_>>();
     let mut log = log();
-    let brought: Vec<Row> = ProjectRules::brought_along().iter().map(|entry| row![1_i64, entry.to_string(), 0_i64]).collect();
+    let brought: Vec<Row> =
+        ProjectRules::brought_along().iter().map(|entry| row![1_i64, entry.to_string(), 0_i64]).collect();
     assert_eq!(rules(&log), brought);
     let changed = project_rules::Event::Changed {
         known: ["SHOP".parse().expect("a project")].into(),

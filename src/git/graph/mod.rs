@@ -11,7 +11,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use keytrail_domain::{index_run::batch::CommitSha, recorded::Position};
+use keytrail_domain::{
+    index_run::batch::{CommitName, CommitSha},
+    recorded::Position,
+};
 
 pub use self::superseded::Changes;
 use super::{GitError, NewCommits};
@@ -51,6 +54,12 @@ impl Graph {
     /// Whether a commit is in the graph in this file, without loading it: its names are read once, and none is kept.
     pub fn knows(path: &Path, number: Position, sha: CommitSha) -> bool {
         file::knows(path, number, sha)
+    }
+
+    /// The commits in the graph in this file that may be the one that is meant, at most `most` of them, in the order of
+    /// the file.
+    pub fn called(path: &Path, number: Position, name: &CommitName, most: usize) -> Vec<CommitSha> {
+        file::called(path, number, name, most)
     }
 
     fn from_rows(

@@ -96,7 +96,9 @@ impl Recorder {
                 | Fact::Integration(_)
                 | Fact::Repository(_)
                 | Fact::IndexRun(_)
-                | Fact::Access(_) => {}
+                | Fact::Access(_)
+                | Fact::ProjectRules(_)
+                | Fact::CommitLink(_) => {}
             }
         }
         Ok(recorded)

@@ -36,7 +36,10 @@ impl From<CommitSha> for CommitName {
 
 /// The text is not 7 to 40 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a commit is named by its 40 hexadecimal digits, or by the first {} or more of them", CommitName::FEWEST_DIGITS)]
+#[error(
+    "a commit is named by its 40 hexadecimal digits, or by the first {} or more of them",
+    CommitName::FEWEST_DIGITS
+)]
 pub struct NotACommitName;
 
 impl FromStr for CommitName {
@@ -46,7 +49,8 @@ impl FromStr for CommitName {
         if !(Self::FEWEST_DIGITS..=40).contains(&text.len()) || !text.is_ascii() {
             return Err(NotACommitName);
         }
-        let filled = |digit: &str| format!("{text}{}", digit.repeat(40 - text.len())).parse().map_err(|_| NotACommitName);
+        let filled =
+            |digit: &str| format!("{text}{}", digit.repeat(40 - text.len())).parse().map_err(|_| NotACommitName);
         Ok(Self { low: filled("0")?, high: filled("f")? })
     }
 }
