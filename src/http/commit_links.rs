@@ -124,7 +124,9 @@ pub(super) async fn link_commit(
     if let Some(committed) = api.remembered(&context).await? {
         return Ok(told(&api, committed, pair).await);
     }
-    let rule = api.read(None, issue_commits::rule_of(&pair.issue)).await?.pop().unwrap_or(Rule::Counts);
+    // Who has just changed the rules is not told of those of before.
+    let head = api.app.log.feed().head().position;
+    let rule = api.read(Some(head), issue_commits::rule_of(&pair.issue)).await?.pop().unwrap_or(Rule::Counts);
     if rule != Rule::Counts {
         let detail = "The rules leave this issue out, so the link would not show. Look at GET /api/v1/project-rules.";
         return Err(ApiError::new(Code::IssueLeftOut, detail).with("rule", rule.as_str()));
@@ -149,8 +151,9 @@ pub(super) async fn unlink_commit(
     if_match: IfMatch,
 ) -> Result<HttpResponse, ApiError> {
     let pair = looked_up(&api, &place).await?;
+    let head = api.app.log.feed().head().position;
     let read = || issue_commits::link_of(&pair.issue, pair.repository.id, pair.sha);
-    let link = api.one(None, read, Code::RepositoryUnknown).await?;
+    let link = api.one(Some(head), read, Code::RepositoryUnknown).await?;
     let (repository, sha, issue) = (pair.repository.id, pair.sha, pair.issue.clone());
     let command = Command::Unlink { repository, sha, issue, named: link.places.is_some() };
     dispatched(&api, pair, command, admin.context(None, if_match.version())).await

@@ -4,8 +4,7 @@ use keytrail_test_support::server::{Home, Options};
 
 use crate::{
     command_line::{done, failed, lines, text},
-    commit_links,
-    repository,
+    commit_links, repository,
 };
 
 fn home() -> Home {

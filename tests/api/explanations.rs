@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use keytrail_test_support::{
-    repositories::Repository,
-    web_server::{Fault, Relay, WebServer},
-};
+use keytrail_test_support::web_server::{Fault, Relay, WebServer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -258,10 +255,8 @@ async fn a_repository_that_was_not_read_is_told_why(server: Server) {
     let from = format!("file://{}", whole.display());
     git(&folder, &["clone", "-q", "--depth", "1", &from, "shallow"]);
     let broken = folder.join("broken");
-    git(&folder, &["clone", "-q", "--no-local", &from, "broken"]);
-    let unpacked = Repository { path: broken.clone() };
-    repository::commit(&broken, "SHOP-1 goes on");
-    let object = unpacked.git_line(&["rev-parse", "HEAD"]).expect("a name").trim().to_owned();
+    repository::with_commits(&broken, &["SHOP-1 begins", "SHOP-1 goes on", "SHOP-1 ends"]);
+    let object = name(&broken, "HEAD~2");
     std::fs::remove_file(broken.join(".git/objects").join(&object[..2]).join(&object[2..])).expect("an object");
     server.connect("all", json!({ "kind": "folder", "path": folder })).await.with(StatusCode::CREATED);
     let row = async |state: &str| {

@@ -1,13 +1,16 @@
 //! Sentences, and the rest of a row.
 
+use std::collections::BTreeSet;
+
 use keytrail_domain::{
     access::{self, Role},
+    commit_link,
     display_text::DisplayText,
     id::{RepositoryId, TokenId},
     index_run::{self, Cause, FailureCode},
     integration,
     metadata::{Metadata, Source},
-    repository,
+    project_rules, repository,
     timestamp::Timestamp,
 };
 
