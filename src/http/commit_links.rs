@@ -107,11 +107,12 @@ struct Pair {
 #[utoipa::path(tag = "issues", operation_id = "LinkCommit", security(("bearer" = ["admin"])),
     params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."),
         ("repository" = Uuid, Path, description = "The repository of the commit."),
-        ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."),
+        ("commit" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."),
         ("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once."),
         ("If-Match" = Option<String>, Header, description = "Only when the link has this ETag.")),
-    responses((status = 200, description = "They are linked.", body = Shown)))]
-#[post("/api/v1/issues/{key}/commits/{repository}/{sha}")]
+    responses((status = 200, description = "They are linked.", body = Shown),
+        (status = 502, description = "The repository, or its copy, cannot be read.")))]
+#[post("/api/v1/issues/{key}/commits/{repository}/{commit}")]
 pub(super) async fn link_commit(
     admin: Admin,
     api: Data<Api>,
@@ -140,10 +141,10 @@ pub(super) async fn link_commit(
 #[utoipa::path(tag = "issues", operation_id = "UnlinkCommit", security(("bearer" = ["admin"])),
     params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."),
         ("repository" = Uuid, Path, description = "The repository of the commit."),
-        ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."),
+        ("commit" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."),
         ("If-Match" = Option<String>, Header, description = "Only when the link has this ETag.")),
     responses((status = 200, description = "They are not linked.", body = Shown)))]
-#[delete("/api/v1/issues/{key}/commits/{repository}/{sha}")]
+#[delete("/api/v1/issues/{key}/commits/{repository}/{commit}")]
 pub(super) async fn unlink_commit(
     admin: Admin,
     api: Data<Api>,
@@ -163,11 +164,11 @@ pub(super) async fn unlink_commit(
 #[utoipa::path(tag = "issues", operation_id = "RestoreCommitLink", security(("bearer" = ["admin"])),
     params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."),
         ("repository" = Uuid, Path, description = "The repository of the commit."),
-        ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."),
+        ("commit" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."),
         ("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once."),
         ("If-Match" = Option<String>, Header, description = "Only when the link has this ETag.")),
     responses((status = 200, description = "It is as the index finds it.", body = Shown)))]
-#[post("/api/v1/issues/{key}/commits/{repository}/{sha}/restore")]
+#[post("/api/v1/issues/{key}/commits/{repository}/{commit}/restore")]
 pub(super) async fn restore_commit_link(
     admin: Admin,
     api: Data<Api>,

@@ -93,7 +93,8 @@ pub(super) struct ExplainQuery {
 
 /// Why an issue shows a commit, or does not: step by step, and what to do about the first that is in the way.
 #[utoipa::path(tag = "issues", operation_id = "ExplainCommit", security(("bearer" = ["viewer"])),
-    params(ExplainQuery), responses((status = 200, description = "The explanation.", body = Explanation)))]
+    params(ExplainQuery), responses((status = 200, description = "The explanation.", body = Explanation),
+        (status = 409, description = "Several commits begin with these digits.")))]
 #[get("/api/v1/explain")]
 pub(super) async fn explain_commit(
     viewer: Viewer,

@@ -58,6 +58,11 @@ pub(super) fn explained_state() -> utoipa::openapi::Object {
     list(StepState::ALL.iter().map(|word| word.as_str())).build()
 }
 
+/// Whether a token works.
+pub(super) fn token_state() -> utoipa::openapi::Object {
+    list(["active", "expired", "revoked"]).build()
+}
+
 /// What a token allows.
 pub(super) fn role() -> utoipa::openapi::Object {
     list([Role::Admin, Role::Auditor, Role::Viewer].map(Role::as_str)).build()

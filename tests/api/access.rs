@@ -29,6 +29,7 @@ fn operations() -> Vec<Operation> {
                 .replace("{key}", "ABC-1")
                 .replace("{type}", "integration")
                 .replace("{repository}", "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
+                .replace("{commit}", "0123456789abcdef0123456789abcdef01234567")
                 .replace("{name}", "nothing");
             assert!(!path.contains('{'), "{path}");
             all.push(Operation {

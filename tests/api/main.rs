@@ -9,6 +9,7 @@ mod command_line_places;
 mod commands;
 mod commit_changes;
 mod commit_links;
+mod description;
 mod doctor;
 mod explanations;
 mod folders;
