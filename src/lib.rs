@@ -9,6 +9,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod doctor;
+pub mod explain;
 pub mod git;
 pub mod http;
 pub mod ids;

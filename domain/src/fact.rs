@@ -6,7 +6,7 @@ use crate::{
     access,
     aggregate::{Aggregate, StoredEvent},
     claim::ClaimChange,
-    index_run, integration, repository,
+    commit_link, index_run, integration, project_rules, repository,
     upcast::{UPCASTERS, upcast},
 };
 
@@ -91,6 +91,10 @@ facts! {
     IndexBatch(index_run::batch::STREAM_TYPE, index_run::batch::Event),
     /// Of an access token.
     Access(access::Access::TYPE, access::Event),
+    /// Of the rules that say which projects count.
+    ProjectRules(project_rules::ProjectRules::TYPE, project_rules::Event),
+    /// Of what persons decided about a commit and issues.
+    CommitLink(commit_link::CommitLink::TYPE, commit_link::Event),
 }
 
 impl Fact {
@@ -102,6 +106,8 @@ impl Fact {
             Self::IndexRun(event) => index_run::IndexRun::claims(event),
             Self::IndexBatch(_) => Vec::new(),
             Self::Access(event) => access::Access::claims(event),
+            Self::ProjectRules(event) => project_rules::ProjectRules::claims(event),
+            Self::CommitLink(event) => commit_link::CommitLink::claims(event),
         }
     }
 

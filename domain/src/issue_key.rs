@@ -7,11 +7,15 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use memchr::memchr_iter;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 #[cfg(test)]
 mod comparison;
+mod near_miss;
 #[cfg(test)]
 mod tests;
+
+pub use self::near_miss::{WhyNot, near_misses, stands_in, why_not};
 
 /// Raised whenever the grammar changes, and recorded with what it found.
 pub const EXTRACTOR_VERSION: u32 = 1;
@@ -43,6 +47,23 @@ impl fmt::Display for IssueKey {
     }
 }
 
+/// In events and answers a key is its text.
+impl Serialize for IssueKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Reading one from the log trusts it: another grammar may have found it.
+impl<'de> Deserialize<'de> for IssueKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parts = text.rsplit_once('-').and_then(|(project, number)| Some((project, number.parse().ok()?)));
+        let (project, number) = parts.ok_or_else(|| de::Error::custom(NotAKey))?;
+        Ok(Self { project: project.into(), number })
+    }
+}
+
 /// The text is not an issue key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an issue key is a project of letters, digits or underscores, a hyphen and a number, such as KAFKA-1234")]
@@ -55,17 +76,20 @@ impl FromStr for IssueKey {
     fn from_str(text: &str) -> Result<Self, NotAKey> {
         let hyphen = text.find('-').ok_or(NotAKey)?;
         let project = &text[..hyphen];
-        let letters = project.bytes().all(|byte| Letters::AnyCase.in_project(byte));
-        if !letters || !project.starts_with(|first: char| first.is_ascii_alphabetic()) {
-            return Err(NotAKey);
-        }
         match number_after(text, text.len(), hyphen) {
-            Some((number, end)) if end == text.len() && (2..=MAX_PROJECT).contains(&project.len()) => {
+            Some((number, end)) if end == text.len() && is_project(project) => {
                 Ok(Self { project: Arc::from(project.to_ascii_uppercase()), number })
             }
             _ => Err(NotAKey),
         }
     }
+}
+
+/// Whether the whole text is a project key, whatever its case.
+pub(crate) fn is_project(text: &str) -> bool {
+    (2..=MAX_PROJECT).contains(&text.len())
+        && text.bytes().all(|byte| Letters::AnyCase.in_project(byte))
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
 /// Which letters a project may have in this text.

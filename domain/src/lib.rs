@@ -6,6 +6,7 @@
 pub mod access;
 pub mod aggregate;
 pub mod claim;
+pub mod commit_link;
 pub mod display_text;
 pub mod es;
 pub mod fact;
@@ -21,6 +22,8 @@ pub mod issue_key;
 pub mod metadata;
 pub mod person;
 pub mod policy;
+pub mod project_key;
+pub mod project_rules;
 pub mod proxy_url;
 pub mod recorded;
 pub mod ref_selection;

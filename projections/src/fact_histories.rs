@@ -6,6 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use keytrail_domain::{
     access::{self, Role},
     aggregate::Aggregate,
+    commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
     id::{EventId, IntegrationId, RepositoryId, TokenId},
@@ -14,9 +15,10 @@ use keytrail_domain::{
         batch::{self, Commit, CommitBatch, CommitSet, CommitSha, Cursor, Places, RefBatch, RefMove},
     },
     integration::{self, IntegrationName},
-    issue_key::{Letters, scan},
+    issue_key::{IssueKey, Letters, scan},
     metadata::{Actor, Causation, Metadata, Source},
     person::PersonId,
+    project_rules,
     recorded::{Position, Recorded, StreamId},
     repository,
     service::Connection,
@@ -176,6 +178,16 @@ impl Log {
         }
     }
 
+    /// Decides about the commit number `n` of a repository.
+    pub(crate) fn link(&mut self, of: u64, n: u8, command: commit_link::Command) {
+        self.decide::<commit_link::CommitLink>(
+            commit_link::CommitLink::id(RepositoryId(id(2, of)), sha(n)),
+            |fact| if let Fact::CommitLink(event) = fact { Some(event) } else { None },
+            Fact::CommitLink,
+            command,
+        );
+    }
+
     /// All facts.
     pub(crate) fn facts(&self) -> &[Recorded<Fact>] {
         &self.facts
@@ -201,6 +213,8 @@ const fn stream_type(fact: &Fact) -> &'static str {
         Fact::IndexRun(_) => index_run::IndexRun::TYPE,
         Fact::IndexBatch(_) => batch::STREAM_TYPE,
         Fact::Access(_) => access::Access::TYPE,
+        Fact::ProjectRules(_) => project_rules::ProjectRules::TYPE,
+        Fact::CommitLink(_) => commit_link::CommitLink::TYPE,
     }
 }
 
@@ -217,6 +231,9 @@ enum Step {
     Refs(u64, u64, Vec<(usize, u8)>),
     /// Of a repository in a run: commits that no ref leads to any more, or again.
     Stand(u64, u64, bool, Vec<u8>),
+    Rules(project_rules::Command),
+    /// Of a commit of a repository.
+    Link(u64, u8, commit_link::Command),
     /// A fact so far is said again, whether its aggregate would or not.
     Again(usize),
 }
@@ -229,6 +246,25 @@ const REFS: &[&str] = &[
     "refs/heads/é-BETA-2",
     "refs/tags/ALPHA-1",
 ];
+
+const PROJECTS: &[&str] = &["ALPHA", "BETA", "UTF", "GAMMA"];
+const DENIED: &[&str] = &["UTF", "BETA", "ALPHA-1", "SHA"];
+
+/// A wish about the commit number `n` of a repository.
+pub(crate) fn link(of: u64, n: u8, number: u64, wish: u8) -> commit_link::Command {
+    let (repository, sha) = (RepositoryId(id(2, of)), sha(n));
+    let issue = IssueKey { project: "ALPHA".into(), number: number + 1 };
+    match wish {
+        0 => {
+            let Commit { author, authored_at, committed_at, subject, .. } = commit(n, "no key");
+            let commit =
+                LinkedCommit { author, authored_at, committed_at, subject, introduced_by: None, on_default: false };
+            commit_link::Command::Link { repository, sha, issue, commit }
+        }
+        1 => commit_link::Command::Unlink { repository, sha, issue, named: true },
+        _ => commit_link::Command::Restore { repository, sha, issue },
+    }
+}
 
 fn steps() -> impl Strategy<Value = Step> {
     let integration = prop_oneof![
@@ -269,6 +305,11 @@ fn steps() -> impl Strategy<Value = Step> {
         }),
         Just(access::Command::RevokeToken),
     ];
+    let rules = (prop::collection::btree_set(0..4_usize, 0..3), prop::collection::btree_set(0..4_usize, 0..3));
+    let rules = rules.prop_map(|(known, denied)| project_rules::Command::Set {
+        known: known.into_iter().map(|n| PROJECTS[n].parse().expect("a project")).collect(),
+        denied: denied.into_iter().map(|n| DENIED[n].parse().expect("it can be denied")).collect(),
+    });
     prop_oneof![
         2 => (0..3_u64, integration).prop_map(|(n, command)| Step::Integration(n, command)),
         3 => (0..3_u64, repository).prop_map(|(n, command)| Step::Repository(n, command)),
@@ -280,6 +321,8 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(|(of, run, refs)| Step::Refs(of, run, refs)),
         3 => (0..3_u64, 0..5_u64, any::<bool>(), prop::collection::vec(0..9_u8, 0..4))
             .prop_map(|(of, run, over, commits)| Step::Stand(of, run, over, commits)),
+        1 => rules.prop_map(Step::Rules),
+        2 => (0..3_u64, 0..9_u8, 0..2_u64, 0..3_u8).prop_map(|(of, n, number, wish)| Step::Link(of, n, link(of, n, number, wish))),
         1 => any::<prop::sample::Index>().prop_map(|index| Step::Again(index.index(1000))),
     ]
 }
@@ -320,6 +363,13 @@ impl Log {
                 Fact::Access,
                 command,
             ),
+            Step::Rules(command) => self.decide::<project_rules::ProjectRules>(
+                project_rules::ProjectRules::ID,
+                |fact| if let Fact::ProjectRules(event) = fact { Some(event) } else { None },
+                Fact::ProjectRules,
+                command,
+            ),
+            Step::Link(of, n, command) => self.link(of, n, command),
             Step::Commits(of, run, stale, found) => {
                 let repository = id(2, of);
                 let number = if stale { 1 } else { self.number(repository) };

@@ -17,6 +17,7 @@ mod numbered;
 pub mod registry;
 pub mod repository_list;
 pub mod rows;
+mod ruled;
 mod stored;
 pub mod token_list;
 pub mod value;
@@ -24,3 +25,4 @@ pub mod view;
 pub mod word;
 
 pub use registry::VIEWS;
+pub use ruled::Rule;

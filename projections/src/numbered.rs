@@ -55,7 +55,9 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
-        | Fact::Access(_) => {}
+        | Fact::Access(_)
+        | Fact::ProjectRules(_)
+        | Fact::CommitLink(_) => {}
     }
 }
 
@@ -84,6 +86,8 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
-        | Fact::Access(_) => {}
+        | Fact::Access(_)
+        | Fact::ProjectRules(_)
+        | Fact::CommitLink(_) => {}
     }
 }

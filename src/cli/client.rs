@@ -204,6 +204,22 @@ impl Client {
         self.json(self.request(Method::PUT, path).header("If-Match", "*").json(body)).await
     }
 
+    /// Changes something that is still at the version that was seen.
+    pub(super) async fn put_at<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        version: i64,
+        body: &impl Serialize,
+    ) -> Result<T, CliError> {
+        let seen = format!("\"{version}\"");
+        self.json(self.request(Method::PUT, path).header("If-Match", seen).json(body)).await
+    }
+
+    /// Takes something away, whatever its version is. What the server says of it then.
+    pub(super) async fn delete_for<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        self.json(self.request(Method::DELETE, path).header("If-Match", "*")).await
+    }
+
     /// Takes something away, whatever its version is.
     pub(super) async fn delete(&self, path: &str) -> Result<(), CliError> {
         self.answer(self.request(Method::DELETE, path).header("If-Match", "*")).await.map(|_| ())

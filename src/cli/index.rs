@@ -124,7 +124,7 @@ async fn index(client: &Client, path: &Path, started: Instant) -> Result<Summary
     let (repository, run) = request(client, path).await?;
     let (run, counts) = watch(client, &run).await?;
     let seconds = started.elapsed().as_secs_f64();
-    let query = [("repository", repository.clone())];
+    let query = [("repository", repository.clone()), ("all", "true".to_owned())];
     let projects = client.list("/api/v1/projects", &query, 200).await?;
     Ok(Summary {
         repository,
@@ -312,6 +312,6 @@ fn print(summary: &Summary, path: &Path) {
     }
     if !denied.is_empty() {
         let names: Vec<_> = denied.iter().take(8).map(|project| project.project.as_str()).collect();
-        output::print(&format!("  left out, as names of standards: {}", names.join(", ")));
+        output::print(&format!("  left out, by the rules of projects: {}", names.join(", ")));
     }
 }

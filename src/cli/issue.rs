@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
@@ -21,28 +21,98 @@ pub(super) enum Issue {
     Show {
         /// For example KAFKA-1234
         key: String,
+        /// Commits that a person unlinked, too
+        #[arg(long)]
+        unlinked: bool,
         /// Print all of them as JSON
         #[arg(long)]
         json: bool,
     },
+    /// Link a commit to an issue that it does not name
+    Link(Pair),
+    /// Take a commit away from an issue
+    Unlink(Pair),
+    /// Take back what was decided by `link` or `unlink`
+    Restore(Pair),
+}
+
+/// An issue and a commit.
+#[derive(Debug, Args)]
+pub(super) struct Pair {
+    /// For example KAFKA-1234
+    key: String,
+    /// The commit: 7 to 40 hexadecimal digits
+    sha: String,
+    /// The id of the repository; needed when several have the commit
+    #[arg(long, value_name = "ID")]
+    repository: Option<uuid::Uuid>,
 }
 
 impl Issue {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
-        let Self::Show { key, json } = self;
-        with_client(config, async |client| show(client, &key, json).await).await?;
+        with_client(config, async |client| self.carry_out(client).await).await?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    async fn carry_out(self, client: &Client) -> Result<(), CliError> {
+        match self {
+            Self::Show { key, unlinked, json } => show(client, &key, unlinked, json).await,
+            Self::Link(pair) => output::json(&client.post::<Value>(&pair.place(client).await?, &json!({})).await?),
+            Self::Unlink(pair) => output::json(&client.delete_for::<Value>(&pair.place(client).await?).await?),
+            Self::Restore(pair) => {
+                let place = format!("{}/restore", pair.place(client).await?);
+                output::json(&client.post::<Value>(&place, &json!({})).await?)
+            }
+        }
     }
 }
 
-async fn show(client: &Client, key: &str, all: bool) -> Result<(), CliError> {
-    // Part of a path: only what can be a key goes there.
+impl Pair {
+    /// Their address. Which repository has the commit is asked of the server where it is not said.
+    async fn place(&self, client: &Client) -> Result<String, CliError> {
+        checked(&self.key)?;
+        // Part of a path: only what can be a name goes there.
+        if !(7..=40).contains(&self.sha.len()) || !self.sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(CliError::Input(format!("{:?} is no name of a commit: 7 to 40 hexadecimal digits", self.sha)));
+        }
+        let repository = match self.repository {
+            Some(id) => id.to_string(),
+            None => self.only_repository(client).await?,
+        };
+        Ok(format!("/api/v1/issues/{}/commits/{repository}/{}", self.key, self.sha))
+    }
+
+    async fn only_repository(&self, client: &Client) -> Result<String, CliError> {
+        let query = [("commit", self.sha.clone()), ("issue", self.key.clone())];
+        let found: Value = client.get("/api/v1/explain", &query).await?;
+        let others = found["also_in"].as_array().map_or(0, Vec::len);
+        match found["repository"]["id"].as_str() {
+            Some(id) if others == 0 => Ok(id.to_owned()),
+            Some(_) => Err(CliError::Input(format!(
+                "{} repositories have this commit; name one with --repository, as `keytrail explain {} {}` lists them",
+                others + 1,
+                self.sha,
+                self.key,
+            ))),
+            None => Err(CliError::Input(format!("no indexed repository has the commit {}", self.sha))),
+        }
+    }
+}
+
+/// Part of a path: only what can be a key goes there.
+fn checked(key: &str) -> Result<(), CliError> {
     if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err(CliError::Input(format!("{key:?} is no issue key; one looks like KAFKA-1234")));
     }
+    Ok(())
+}
+
+async fn show(client: &Client, key: &str, unlinked: bool, all: bool) -> Result<(), CliError> {
+    checked(key)?;
     let most = if all { usize::MAX } else { SHOWN };
+    let query = [("unlinked", unlinked.to_string())];
     let summary: Value = client.get(&format!("/api/v1/issues/{key}"), &[]).await?;
-    let commits: Vec<Value> = client.list(&format!("/api/v1/issues/{key}/commits"), &[], most).await?;
+    let commits: Vec<Value> = client.list(&format!("/api/v1/issues/{key}/commits"), &query, most).await?;
     let branches: Vec<Value> = client.list(&format!("/api/v1/issues/{key}/branches"), &[], most).await?;
     if all {
         return output::json(&json!({ "issue": summary, "commits": commits, "branches": branches }));
@@ -51,7 +121,7 @@ async fn show(client: &Client, key: &str, all: bool) -> Result<(), CliError> {
     let total = summary["commits"].as_u64().unwrap_or(commits.len() as u64);
     output::print(&format!("{}: {}", text(&summary, "key"), output::count(total, "commit")));
     if summary["denied"].as_bool() == Some(true) {
-        output::print("  this looks like the name of a standard, and lists leave it out");
+        output::print("  the rules of projects leave it out: `keytrail project rules`");
     }
     for commit in &commits {
         let when = text(commit, "committed_at");
@@ -63,13 +133,18 @@ async fn show(client: &Client, key: &str, all: bool) -> Result<(), CliError> {
             author.chars().take(20).collect::<String>(),
             text(commit, "subject")
         ));
+        let decision = &commit["decision"];
+        if decision.is_object() {
+            let (state, by) = (text(decision, "state"), text(decision, "by"));
+            output::print(&format!("             {state} by hand: {by}, {}", text(decision, "at")));
+        }
         if !commit["superseded_position"].is_null() {
             output::print(
                 "             superseded: a branch was rewritten or deleted, and no ref leads to it any more",
             );
         }
     }
-    if (commits.len() as u64) < total {
+    if !unlinked && (commits.len() as u64) < total {
         output::print(&format!("  … {} more; --json prints all", output::grouped(total - commits.len() as u64)));
     }
     if !branches.is_empty() {

@@ -6,12 +6,14 @@ mod commit;
 mod doctor;
 mod error;
 mod events;
+mod explain;
 mod index;
 mod integration;
 mod issue;
 mod migrate;
 mod output;
 mod place;
+mod project;
 mod repository;
 mod run;
 mod serve;
@@ -65,6 +67,11 @@ enum Command {
     /// What a commit changed
     #[command(subcommand)]
     Commit(commit::Commit),
+    /// Why an issue shows a commit, or does not
+    Explain(explain::Explain),
+    /// Which projects count, and which only look like projects
+    #[command(subcommand)]
+    Project(project::Project),
     /// What happened, by whom, when, why
     Events(events::Events),
     /// Connections to git services and folders
@@ -131,6 +138,8 @@ impl Cli {
                 Command::Index(command) => command.run(&config).await,
                 Command::Issue(command) => command.run(&config).await,
                 Command::Commit(command) => command.run(&config).await,
+                Command::Explain(command) => command.run(&config).await,
+                Command::Project(command) => command.run(&config).await,
                 Command::Events(command) => command.run(&config).await,
                 Command::Integration(command) => command.run(&config).await,
                 Command::Repository(command) => command.run(&config).await,

@@ -4,6 +4,7 @@
 //! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
 
 mod commit_object;
+mod commit_text;
 pub mod diff;
 mod error;
 pub mod folder_scan;
@@ -19,6 +20,7 @@ pub mod transport;
 mod walk;
 
 pub use self::{
+    commit_text::{CommitText, commit_text},
     error::GitError,
     graph::{Changes, Graph},
     mirror::Mirror,

@@ -53,6 +53,7 @@ codes! {
     ParentUnknown = 404 "parent_unknown": "The commit has no such parent.",
     PathUnchanged = 404 "path_unchanged": "The commit does not change this path.",
     IndexRunUnknown = 404 "index_run_unknown": "There is no such index run.",
+    CommitNotLinked = 404 "commit_not_linked": "The commit is not linked to this issue.",
     TokenUnknown = 404 "token_unknown": "There is no such token.",
     ViewUnknown = 404 "view_unknown": "There is no such view.",
     StreamUnknown = 404 "stream_unknown": "There is no such stream.",
@@ -69,6 +70,8 @@ codes! {
     IndexRunExists = 409 "index_run_exists": "The index run was requested before.",
     IndexRunEnded = 409 "index_run_ended": "The index run has ended.",
     IndexRunNotStarted = 409 "index_run_not_started": "The index run has not started.",
+    CommitAmbiguous = 409 "commit_ambiguous": "Several commits begin with these digits.",
+    IssueLeftOut = 409 "issue_left_out": "The rules of projects leave this issue out.",
     TokenExists = 409 "token_exists": "The token was issued before.",
     ViewMoving = 409 "view_moving": "The view moved on while it was compared.",
     CommandRefused = 409 "command_refused": "This cannot be done as things are.",
@@ -101,6 +104,9 @@ codes! {
     TooManyRefs = 422 "too_many_refs": "The repository has too many branches and tags.",
     IntegrationOtherKind = 422 "integration_other_kind": "An integration keeps its kind.",
     IntegrationCredentialElsewhere = 422 "integration_credential_elsewhere": "A credential is not carried to another server.",
+    ProjectInvalid = 422 "project_invalid": "This names no project.",
+    ProjectRulesContradict = 422 "project_rules_contradict": "A project is known and denied at once.",
+    ProjectRulesTooMany = 422 "project_rules_too_many": "There are too many projects.",
     TokenBadExpiry = 422 "token_bad_expiry": "A token expires within a year.",
     TokenBadName = 422 "token_bad_name": "A token needs a name.",
     StreamNotShown = 422 "stream_not_shown": "This stream is not shown event by event.",
@@ -127,7 +133,7 @@ impl Code {
 mod tests {
     use std::collections::HashSet;
 
-    use keytrail_domain::{access, aggregate::Refusal, index_run, integration, repository};
+    use keytrail_domain::{access, aggregate::Refusal, commit_link, index_run, integration, project_rules, repository};
 
     use super::*;
 
@@ -158,6 +164,9 @@ mod tests {
             &access::Error::Unknown,
             &access::Error::BadExpiry,
             &access::Error::BadName,
+            &commit_link::Error::NotLinked,
+            &project_rules::Error::Contradiction,
+            &project_rules::Error::TooMany,
         ];
         for refusal in refusals {
             assert!(Code::parse(refusal.code()).is_some(), "{}", refusal.code());

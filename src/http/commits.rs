@@ -232,7 +232,8 @@ async fn changes(
         .map_err(problem)
 }
 
-fn problem(trouble: DiffTrouble) -> ApiError {
+/// Why nobody can be told of a commit.
+pub(super) fn problem(trouble: DiffTrouble) -> ApiError {
     let detail = sentence(&trouble.to_string());
     match trouble {
         DiffTrouble::CommitUnknown { .. } => ApiError::new(Code::CommitUnknown, detail),

@@ -8,13 +8,14 @@ use actix_web::{
 };
 use keytrail_domain::{
     index_run::batch::{CommitSha, Places},
-    issue_key::{DENIED_PROJECTS, IssueKey},
+    issue_key::IssueKey,
     recorded::Position,
     timestamp::Timestamp,
 };
 use keytrail_projections::{
+    Rule,
     issue_branches::{self, BranchCursor, IssueBranch},
-    issue_commits::{self, CommitCursor, IssueCommit, IssueRepository},
+    issue_commits::{self, CommitCursor, IssueCommit, IssueRepository, LinkState},
 };
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
@@ -23,8 +24,10 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Viewer,
+    commit_links::Decision,
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
+    words,
 };
 use crate::secrets::Person;
 
@@ -34,8 +37,11 @@ pub(super) struct Issue {
     /// In upper case.
     #[schema(example = "KAFKA-1234")]
     key: String,
-    /// Whether its project only looks like one, as UTF-8 does.
+    /// Whether the rules leave it out, as they do with UTF-8: then nothing is shown of it.
     denied: bool,
+    /// What the rules say of it.
+    #[schema(schema_with = words::rule)]
+    rule: Rule,
     /// Commits that name it, over all repositories.
     commits: u64,
     /// To how many of them no ref leads any more.
@@ -100,11 +106,11 @@ pub(super) struct ShownCommit {
     committed_at: Timestamp,
     /// The first paragraph of its message.
     subject: String,
-    /// The best ref that it was reachable from when it was recorded.
-    introduced_by: String,
+    /// The best ref that it was reachable from when it was recorded; nothing of one that names no issue.
+    introduced_by: Option<String>,
     /// Whether that was the default branch.
     on_default_branch: bool,
-    /// Where it names the issue.
+    /// Where it names the issue; empty when a person linked it and it does not.
     #[serde(serialize_with = "words_of")]
     #[schema(value_type = Vec<String>, example = json!(["subject", "body"]))]
     places: Places,
@@ -112,6 +118,10 @@ pub(super) struct ShownCommit {
     position: i64,
     /// The position since which no ref leads to it, because a branch was rewritten or deleted; nothing while one does.
     superseded_position: Option<i64>,
+    /// Whether a person linked it.
+    manual: bool,
+    /// What a person decided about it and the issue; nothing when nobody did.
+    decision: Option<Decision>,
 }
 
 /// Who wrote a commit.
@@ -167,6 +177,22 @@ pub(super) struct ListQuery {
     min_position: Option<i64>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct CommitsQuery {
+    /// As it was known at this position.
+    as_of: Option<i64>,
+    /// Those that a person unlinked, too.
+    unlinked: Option<bool>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
+}
+
 /// Where a page of commits ended.
 #[derive(Clone, Serialize, Deserialize)]
 struct AfterCommit(i64, Position, String);
@@ -191,12 +217,17 @@ pub(super) async fn get_issue(
 ) -> Result<HttpResponse, ApiError> {
     let key = issue_key(&key)?;
     let read = issue_commits::repositories_of_issue(&key, query.as_of);
-    let repositories = api.read(query.min_position, read).await?;
+    let mut repositories = api.read(query.min_position, read).await?;
+    if repositories.is_empty() {
+        repositories = api.read(None, issue_commits::repositories_of_decided_issue(&key, query.as_of)).await?;
+    }
     let read = issue_branches::branches_of_issue(&key, query.as_of, None, COUNTED_BRANCHES);
     let branches = api.read(query.min_position, read).await?;
+    let rule = api.read(None, issue_commits::rule_of(&key)).await?.pop().unwrap_or(Rule::Counts);
     Ok(HttpResponse::Ok().json(Issue {
         key: key.to_string(),
-        denied: DENIED_PROJECTS.contains(&&*key.project),
+        denied: rule != Rule::Counts,
+        rule,
         commits: repositories.iter().map(|row| row.commits).sum(),
         superseded: repositories.iter().map(|row| row.superseded).sum(),
         branches: branches.len() as u64,
@@ -216,26 +247,31 @@ fn in_repository(row: IssueRepository) -> InRepository {
     }
 }
 
-/// The commits that name an issue, newest first; those that no ref leads to any more say so.
+/// The commits that name an issue or were linked to it, newest first; those that no ref leads to any more say so.
 #[utoipa::path(tag = "issues", operation_id = "ListIssueCommits", security(("bearer" = ["viewer"])),
-    params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."), ListQuery),
+    params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."), CommitsQuery),
     responses((status = 200, description = "A page.", body = Page<ShownCommit>)))]
 #[get("/api/v1/issues/{key}/commits")]
 pub(super) async fn list_issue_commits(
     _: Viewer,
     api: Data<Api>,
     key: Path<String>,
-    query: Query<ListQuery>,
+    query: Query<CommitsQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let key = issue_key(&key)?;
     let now = api.app.clock.now();
-    let filters = (&key.project, key.number, query.as_of);
+    let unlinked = query.unlinked.unwrap_or(false);
+    let filters = (&key.project, key.number, query.as_of, unlinked);
     let list = List::new("commits", &filters);
     let after: Option<AfterCommit> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let after = after.map(commit_cursor).transpose()?;
     let limit = limit(query.limit)?;
     let read = issue_commits::commits_of_issue(&key, query.as_of, after, limit + 1);
-    let rows = api.read(query.min_position, read).await?;
+    let mut rows = api.read(query.min_position, read).await?;
+    if rows.is_empty() {
+        let read = issue_commits::commits_of_decided_issue(&key, query.as_of, after, unlinked, limit + 1);
+        rows = api.read(None, read).await?;
+    }
     let people = api.app.people.lookup(rows.iter().map(|row| row.author)).await?;
     let after = |row: &IssueCommit| AfterCommit(row.committed_at.seconds(), row.number, row.sha.to_string());
     let show = |row: IssueCommit| {
@@ -264,6 +300,8 @@ fn shown_commit(row: IssueCommit, author: Option<Arc<Person>>) -> ShownCommit {
         places: row.places,
         position: row.from_position,
         superseded_position: row.superseded_position,
+        manual: row.decision.as_ref().is_some_and(|decision| decision.state == LinkState::Linked),
+        decision: row.decision.map(Decision::from),
     }
 }
 
@@ -302,7 +340,8 @@ fn shown_branch(row: IssueBranch) -> ShownBranch {
     }
 }
 
-fn issue_key(text: &str) -> Result<IssueKey, ApiError> {
+/// The key of an issue in an address.
+pub(super) fn issue_key(text: &str) -> Result<IssueKey, ApiError> {
     text.parse().map_err(|error: keytrail_domain::issue_key::NotAKey| {
         ApiError::new(Code::IssueKeyInvalid, sentence(&error.to_string()))
     })
@@ -312,11 +351,13 @@ fn name_of<S: Serializer>(person: &Option<Arc<Person>>, serializer: S) -> Result
     person.as_ref().map(|person| person.name.as_str()).serialize(serializer)
 }
 
-fn hex<S: Serializer>(sha: &CommitSha, serializer: S) -> Result<S::Ok, S::Error> {
+/// The name of a commit.
+pub(super) fn hex<S: Serializer>(sha: &CommitSha, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(sha)
 }
 
-fn words_of<S: Serializer>(places: &Places, serializer: S) -> Result<S::Ok, S::Error> {
+/// Where a commit names an issue.
+pub(super) fn words_of<S: Serializer>(places: &Places, serializer: S) -> Result<S::Ok, S::Error> {
     let words = [(Places::SUBJECT, "subject"), (Places::BODY, "body")];
     serializer.collect_seq(words.into_iter().filter(|(place, _)| places.contains(*place)).map(|(_, word)| word))
 }

@@ -4,8 +4,9 @@ use actix_web::{
     HttpResponse, get,
     web::{Data, Query},
 };
-use keytrail_domain::{id::RepositoryId, issue_key::DENIED_PROJECTS};
+use keytrail_domain::id::RepositoryId;
 use keytrail_projections::{
+    Rule,
     issue_commits::{self, ProjectCount},
     repository_list,
 };
@@ -18,6 +19,7 @@ use super::{
     auth::Viewer,
     cursor::limit,
     error::{ApiError, Code},
+    words,
 };
 
 /// The projects that commits name.
@@ -33,8 +35,11 @@ struct Project {
     /// Its key.
     #[schema(example = "KAFKA")]
     project: String,
-    /// Whether it only looks like a project, as UTF does.
+    /// Whether the rules leave it out, as they do with UTF.
     denied: bool,
+    /// What the rules say of it.
+    #[schema(schema_with = words::rule)]
+    rule: Rule,
     /// Issues that are named.
     issues: u64,
     /// Times that a commit names one of them.
@@ -47,11 +52,13 @@ struct Project {
 pub(super) struct ProjectsQuery {
     /// Only what this repository's commits name.
     repository: Option<Uuid>,
+    /// Those that the rules leave out, too.
+    all: Option<bool>,
     /// How many: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
 }
 
-/// The projects that commits name, the most named first.
+/// The projects that commits name and that count, the most named first.
 #[utoipa::path(tag = "issues", operation_id = "ListProjects", security(("bearer" = ["viewer"])),
     params(ProjectsQuery), responses((status = 200, description = "The projects.", body = Projects),
         (status = 404, description = "There is no such repository.")))]
@@ -61,12 +68,12 @@ pub(super) async fn list_projects(
     api: Data<Api>,
     query: Query<ProjectsQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let limit = limit(query.limit)?;
+    let (limit, all) = (limit(query.limit)?, query.all.unwrap_or(false));
     let read = match query.repository.map(RepositoryId) {
-        None => issue_commits::top_projects(limit),
+        None => issue_commits::top_projects(all, limit),
         Some(repository) => {
             api.one(None, || repository_list::by_id(repository), Code::RepositoryUnknown).await?;
-            issue_commits::projects_of_repository(repository, limit)
+            issue_commits::projects_of_repository(repository, all, limit)
         }
     };
     // It looks at every link: not on the thread that others wait for.
@@ -78,6 +85,6 @@ pub(super) async fn list_projects(
 }
 
 fn project(row: ProjectCount) -> Project {
-    let denied = DENIED_PROJECTS.contains(&row.project.as_str());
-    Project { project: row.project, denied, issues: row.issues, links: row.links }
+    let denied = row.rule != Rule::Counts;
+    Project { project: row.project, denied, rule: row.rule, issues: row.issues, links: row.links }
 }

@@ -3,7 +3,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commits, doctor, events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views,
+    commit_links, commits, doctor, events, explain, health, index_runs, integrations, issues, project_rules, projects,
+    repositories, streams, tokens, views,
 };
 
 /// Registers and describes them.
@@ -13,7 +14,13 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(issues::list_issue_commits)
         .service(issues::get_issue)
         .service(issues::list_issue_branches)
+        .service(commit_links::link_commit)
+        .service(commit_links::unlink_commit)
+        .service(commit_links::restore_commit_link)
+        .service(explain::explain_commit)
         .service(projects::list_projects)
+        .service(project_rules::get_project_rules)
+        .service(project_rules::set_project_rules)
         // Integrations
         .service(integrations::list_integrations)
         .service(integrations::add_integration)

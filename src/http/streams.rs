@@ -7,10 +7,12 @@ use actix_web::{
 use keytrail_domain::{
     access::Access,
     aggregate::Aggregate,
+    commit_link::CommitLink,
     fact::Fact,
     index_run::{IndexRun, batch},
     integration::Integration,
     metadata::Metadata,
+    project_rules::ProjectRules,
     recorded::{Position, Recorded, Sequence, StreamId},
     repository::Repository,
     timestamp::Timestamp,
@@ -72,7 +74,7 @@ pub(super) struct StreamQuery {
 
 /// The events of a stream, with the state after each.
 #[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
-    params(("type" = String, Path, description = "`integration`, `repository`, `index_run` or `access`."),
+    params(("type" = String, Path, description = "`integration`, `repository`, `index_run`, `access`, `project_rules` or `commit_link`."),
         ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
     responses((status = 200, description = "A page.", body = Page<StreamEvent>),
         (status = 422, description = "Streams of this type are not shown event by event.")))]
@@ -139,6 +141,8 @@ struct State {
     repository: Repository,
     index_run: IndexRun,
     access: Access,
+    project_rules: ProjectRules,
+    commit_link: CommitLink,
 }
 
 impl State {
@@ -148,6 +152,8 @@ impl State {
             Fact::Repository(event) => self.repository.evolve(event),
             Fact::IndexRun(event) => self.index_run.evolve(event),
             Fact::Access(event) => self.access.evolve(event),
+            Fact::ProjectRules(event) => self.project_rules.evolve(event),
+            Fact::CommitLink(event) => self.commit_link.evolve(event),
             Fact::IndexBatch(_) => {}
         }
     }
@@ -158,6 +164,8 @@ impl State {
             Fact::Repository(_) => serde_json::to_value(&self.repository).map(Some),
             Fact::IndexRun(_) => serde_json::to_value(&self.index_run).map(Some),
             Fact::Access(_) => serde_json::to_value(&self.access).map(Some),
+            Fact::ProjectRules(_) => serde_json::to_value(&self.project_rules).map(Some),
+            Fact::CommitLink(_) => serde_json::to_value(&self.commit_link).map(Some),
             Fact::IndexBatch(_) => Ok(None),
         }
     }

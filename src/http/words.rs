@@ -2,9 +2,12 @@
 
 use keytrail_domain::access::Role;
 use keytrail_projections::{
-    index_runs::RunState, integration_list::IntegrationState, repository_list::RepositoryState,
+    Rule, index_runs::RunState, integration_list::IntegrationState, issue_commits::LinkState,
+    repository_list::RepositoryState,
 };
 use utoipa::openapi::{ObjectBuilder, schema::Type};
+
+use crate::explain::{StepName, StepState};
 
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
@@ -33,6 +36,26 @@ pub(super) fn repository_state() -> utoipa::openapi::Object {
 /// Where an index run is in its life.
 pub(super) fn run_state() -> utoipa::openapi::Object {
     list(RunState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// What a person decided about a commit and an issue.
+pub(super) fn link_state() -> utoipa::openapi::Object {
+    list(LinkState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// What the rules say of an issue or a project.
+pub(super) fn rule() -> utoipa::openapi::Object {
+    list(Rule::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// The steps of an explanation.
+pub(super) fn explained_step() -> utoipa::openapi::Object {
+    list(StepName::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// How a step of an explanation ended.
+pub(super) fn explained_state() -> utoipa::openapi::Object {
+    list(StepState::ALL.iter().map(|word| word.as_str())).build()
 }
 
 /// Whether a token works.

@@ -6,6 +6,7 @@
 
 mod caches;
 mod commit_diff;
+mod commit_lookup;
 mod discover_repositories;
 mod forget_repositories;
 mod git_settings;
@@ -37,6 +38,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 pub use self::{
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
+    commit_lookup::{Called, LookedUp, commit_called, look_up},
     git_settings::GitSettings,
     index_progress::ProgressNow,
     queue::{NewJob, TakenJob, cancel},

@@ -28,7 +28,8 @@ fn operations() -> Vec<Operation> {
                 .replace("{sha}", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
                 .replace("{key}", "ABC-1")
                 .replace("{type}", "integration")
-                .replace("{sha}", "0123456789abcdef0123456789abcdef01234567")
+                .replace("{repository}", "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
+                .replace("{commit}", "0123456789abcdef0123456789abcdef01234567")
                 .replace("{name}", "nothing");
             assert!(!path.contains('{'), "{path}");
             all.push(Operation {

@@ -4,7 +4,7 @@ use keytrail_test_support::server::{Home, Options};
 
 use crate::{
     command_line::{done, failed, lines, text},
-    repository,
+    commit_links, repository,
 };
 
 fn home() -> Home {
@@ -42,6 +42,56 @@ async fn an_integration_is_added_and_listed_and_what_it_found_is_shown() {
     let verdicts = lines(&done(home.run(["views", "verify", "--json"]).await));
     assert!(!verdicts.is_empty() && verdicts.iter().all(|verdict| verdict["same"] == true), "{verdicts:?}");
     assert!(failed(home.run(["vault", "rotate-root-key"]).await, 5).contains("keytrail: "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_and_links_are_changed_and_explained() {
+    let server = home().start().await;
+    let home = server.home();
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 in UTF-8", "no key"]);
+    let (named, plain) = (commit_links::name(&path, "HEAD~1"), commit_links::name(&path, "HEAD"));
+    let said = done(home.run(["index", text(&path)]).await);
+    assert!(said.contains("left out, by the rules of projects: UTF"), "{said}");
+
+    assert!(done(home.run(["project", "rules"]).await).starts_with("known:  every project\ndenied: ASCII "));
+    assert!(done(home.run(["project", "allow", "shop", "utf"]).await).starts_with("known:  SHOP UTF\ndenied: ASCII "));
+    let rules = lines(&done(home.run(["project", "rules", "--json"]).await)).remove(0);
+    assert!(!rules["denied"].as_array().expect("a list").contains(&"UTF".into()), "what is allowed is denied no more");
+    done(home.run(["project", "deny", "utf", "SHOP-404"]).await);
+    done(home.run(["project", "undeny", "SHOP-404"]).await);
+    let listed = done(home.run(["project", "list"]).await);
+    assert!(listed.contains("SHOP") && !listed.contains("UTF"), "{listed}");
+    assert!(done(home.run(["project", "list", "--all"]).await).contains("project denied"));
+    assert!(done(home.run(["project", "disallow", "SHOP"]).await).starts_with("known:  every project\n"));
+    failed(home.run(["project", "allow", "SHOP-1"]).await, 4);
+
+    let explained = done(home.run(["explain", &plain, "SHOP-1"]).await);
+    assert!(explained.starts_with("SHOP-1 does not show the commit: The commit does not name SHOP-1."), "{explained}");
+    assert!(explained.contains("what to do: Link it by hand"), "{explained}");
+    let linked = lines(&done(home.run(["issue", "link", "shop-1", &plain[..8]]).await)).remove(0);
+    assert_eq!((&linked["manual"], &linked["sha"]), (&true.into(), &plain.as_str().into()));
+    assert!(done(home.run(["explain", &plain, "SHOP-1"]).await).starts_with("SHOP-1 shows the commit\n"));
+    let shown = done(home.run(["issue", "show", "SHOP-1"]).await);
+    assert!(shown.starts_with("SHOP-1: 2 commits\n") && shown.contains("linked by hand: local, "), "{shown}");
+    done(home.run(["issue", "unlink", "SHOP-1", &named]).await);
+    let explained = lines(&done(home.run(["explain", &named, "SHOP-1", "--json"]).await)).remove(0);
+    assert_eq!(explained["because"]["code"], "unlinked_by_hand");
+    assert!(!done(home.run(["issue", "show", "SHOP-1"]).await).contains("in UTF-8"));
+    assert!(done(home.run(["issue", "show", "SHOP-1", "--unlinked"]).await).contains("unlinked by hand: local, "));
+    done(home.run(["issue", "restore", "SHOP-1", &named]).await);
+    assert!(done(home.run(["issue", "show", "SHOP-1"]).await).contains("in UTF-8"));
+    failed(home.run(["issue", "unlink", "SHOP-2", &named]).await, 3);
+    failed(home.run(["issue", "link", "SHOP-1", "main"]).await, 2);
+    failed(home.run(["issue", "link", "SHOP-1", &"1".repeat(40)]).await, 3);
+    failed(home.run(["explain", "main", "SHOP-1"]).await, 4);
+
+    let other = home.folder().join("other");
+    repository::git(home.folder(), &["clone", "-q", "shop", "other"]);
+    done(home.run(["index", text(&other)]).await);
+    assert!(failed(home.run(["issue", "link", "SHOP-2", &plain]).await, 2).contains("--repository"));
+    let id = linked["repository"].as_str().expect("an id");
+    done(home.run(["issue", "link", "SHOP-2", &plain, "--repository", id]).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

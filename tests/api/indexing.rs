@@ -70,7 +70,10 @@ async fn the_commits_of_an_issue_are_found(server: Server) {
     assert_eq!(branches.items()[0]["name"], "refs/heads/feature/shop-1-cart");
 
     let projects = server.get(&format!("/api/v1/projects?repository={}", repository["id"].as_str().expect("id"))).await;
-    assert_eq!(projects.items()[0], json!({ "project": "SHOP", "denied": false, "issues": 2, "links": 5 }));
+    assert_eq!(
+        projects.items()[0],
+        json!({ "project": "SHOP", "denied": false, "rule": "counts", "issues": 2, "links": 5 })
+    );
     assert_eq!(server.get("/api/v1/projects?limit=1").await.items().len(), 1);
     for key in ["ABC", "abc-0", "ABC-", "-1", "A-1", "ABC-01", "ABC-1x", "ÄBC-1"] {
         for rest in ["", "/commits", "/branches"] {

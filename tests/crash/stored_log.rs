@@ -13,9 +13,11 @@ use keytrail_domain::{
     access::Access,
     aggregate::Aggregate,
     claim::ClaimChange,
+    commit_link::CommitLink,
     fact::Fact,
     index_run::{IndexRun, batch::Event as Batch},
     integration::Integration,
+    project_rules::ProjectRules,
     repository::Repository,
 };
 use keytrail_projections::value::{Cells, Row};
@@ -241,6 +243,8 @@ fn claims_of(fact: &Fact) -> Vec<ClaimChange> {
         Fact::Repository(event) => <Repository as Aggregate>::claims(event),
         Fact::IndexRun(event) => <IndexRun as Aggregate>::claims(event),
         Fact::Access(event) => <Access as Aggregate>::claims(event),
+        Fact::ProjectRules(event) => <ProjectRules as Aggregate>::claims(event),
+        Fact::CommitLink(event) => <CommitLink as Aggregate>::claims(event),
         Fact::IndexBatch(_) => Vec::new(),
     }
 }

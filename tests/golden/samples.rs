@@ -3,6 +3,7 @@
 
 use keytrail_domain::{
     access::{self, Role},
+    commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
     id::{IntegrationId, RepositoryId, TokenId},
@@ -14,7 +15,7 @@ use keytrail_domain::{
     issue_key::IssueKey,
     metadata::{Actor, Causation, Metadata, Source},
     person::PersonId,
-    repository,
+    project_rules, repository,
     service::Connection,
     timestamp::Timestamp,
 };
@@ -150,6 +151,35 @@ fn access_events() -> Vec<access::Event> {
     ]
 }
 
+fn project_rules_events() -> Vec<project_rules::Event> {
+    let projects = |keys: &[&str]| keys.iter().map(|key| key.parse().expect("a project")).collect();
+    let entries = |keys: &[&str]| keys.iter().map(|key| key.parse().expect("it can be denied")).collect();
+    vec![project_rules::Event::Changed {
+        known: projects(&["KAFKA", "A_B"]),
+        no_longer_known: projects(&["SHOP"]),
+        denied: entries(&["HTTP", "KAFKA-404"]),
+        no_longer_denied: entries(&["UTF"]),
+    }]
+}
+
+fn commit_link_events() -> Vec<commit_link::Event> {
+    use commit_link::Event::{Linked, Restored, Unlinked};
+    let sha = CommitSha([0x11; 20]);
+    let commit = LinkedCommit {
+        author: PersonId(Uuid::from_u128(0xab00_0000_0000_8000_8000_0000_0000_0001)),
+        authored_at: -1,
+        committed_at: 1_700_000_000,
+        subject: text("Wörter \"漢\" \\"),
+        introduced_by: Some("refs/heads/trunk".into()),
+        on_default: true,
+    };
+    vec![
+        Linked { repository: REPOSITORY, sha, issue: key("A_B", 999_999_999_999_999_999), commit },
+        Unlinked { repository: REPOSITORY, sha, issue: key("KAFKA", 1) },
+        Restored { repository: REPOSITORY, sha, issue: key("KAFKA", 1) },
+    ]
+}
+
 /// Every kind of actor, door and cause, one after the other.
 fn metadata(row: usize) -> Metadata {
     let id = |id: u128| Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + id);
@@ -184,5 +214,7 @@ pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let facts = facts.chain(index_run_events().into_iter().map(Fact::IndexRun));
     let facts = facts.chain(batches.into_iter().map(Fact::IndexBatch));
     let facts = facts.chain(access_events().into_iter().map(Fact::Access));
+    let facts = facts.chain(project_rules_events().into_iter().map(Fact::ProjectRules));
+    let facts = facts.chain(commit_link_events().into_iter().map(Fact::CommitLink));
     facts.enumerate().map(|(row, fact)| (fact, metadata(row))).collect()
 }

@@ -60,6 +60,7 @@ fn every_kind_of_job_has_its_file() {
             "caches",
             "mod",
             "commit_diff",
+            "commit_lookup",
             "git_settings",
             "index_progress",
             "queue",

@@ -5,14 +5,16 @@
 
 use std::{collections::HashMap, fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+mod commit_name;
 mod commit_set;
 mod ref_batch;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
+    commit_name::{CommitName, NotACommitName},
     commit_set::CommitSet,
     ref_batch::{RefBatch, RefMove},
 };
@@ -60,6 +62,19 @@ impl FromStr for CommitSha {
             *byte = (digit(*high)? << 4 | digit(*low)?) as u8;
         }
         Ok(Self(sha))
+    }
+}
+
+/// In events and answers a commit is its digits; batches have columns of their own.
+impl Serialize for CommitSha {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for CommitSha {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 

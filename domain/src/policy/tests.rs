@@ -1,21 +1,25 @@
 //! Which fact leads to which intent, for every policy and every kind of fact.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use uuid::Uuid;
 
 use super::{Intent, POLICIES};
 use crate::{
     access::{self, Role},
+    commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
     id::{EventId, IndexRunId, IntegrationId, RepositoryId},
     index_run::{
         self, Cause, Counts, FailureCode,
-        batch::{self, CommitSet, RefBatch},
+        batch::{self, CommitSet, CommitSha, RefBatch},
     },
     integration::{self, IntegrationName, MirrorsAfter},
+    issue_key::IssueKey,
     metadata::{Actor, Metadata, Source},
+    person::PersonId,
+    project_rules,
     recorded::{Recorded, StreamId},
     repository,
     service::Connection,
@@ -114,7 +118,35 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     };
     table.push((Fact::Access(issued), None));
     table.push((Fact::Access(access::Event::TokenRevoked {}), None));
+    let none = BTreeSet::new;
+    let changed = project_rules::Event::Changed {
+        known: none(),
+        no_longer_known: none(),
+        denied: BTreeSet::new(),
+        no_longer_denied: BTreeSet::new(),
+    };
+    table.push((Fact::ProjectRules(changed), None));
+    table.extend(links().map(|event| (Fact::CommitLink(event), None)));
     table
+}
+
+fn links() -> [commit_link::Event; 3] {
+    use commit_link::Event::{Linked, Restored, Unlinked};
+    let (repository, sha) = (REPOSITORY, CommitSha([1; 20]));
+    let issue = || IssueKey { project: "SHOP".into(), number: 1 };
+    let commit = LinkedCommit {
+        author: PersonId(ID),
+        authored_at: 1,
+        committed_at: 1,
+        subject: DisplayText::clean("no key"),
+        introduced_by: None,
+        on_default: false,
+    };
+    [
+        Linked { repository, sha, issue: issue(), commit },
+        Unlinked { repository, sha, issue: issue() },
+        Restored { repository, sha, issue: issue() },
+    ]
 }
 
 #[test]

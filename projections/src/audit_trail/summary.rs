@@ -1,13 +1,15 @@
 //! What an event says, in one sentence whose subject is the actor. Names no secret, since no event holds one.
 
+use std::collections::BTreeSet;
+
 use keytrail_domain::{
-    access,
+    access, commit_link,
     fact::Fact,
     index_run::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
     },
-    integration, repository,
+    integration, project_rules, repository,
     service::Connection,
 };
 
@@ -19,6 +21,8 @@ pub(super) fn summary(fact: &Fact) -> String {
         Fact::IndexRun(event) => index_run(event),
         Fact::IndexBatch(event) => index_batch(event),
         Fact::Access(event) => access(event),
+        Fact::ProjectRules(event) => project_rules(event),
+        Fact::CommitLink(event) => commit_link(event),
     }
 }
 
@@ -109,6 +113,41 @@ fn access(event: &access::Event) -> String {
             format!("issued the token {name} with the role {role}, valid until {expires_at}")
         }
         access::Event::TokenRevoked {} => "revoked the token".to_owned(),
+    }
+}
+
+fn project_rules(event: &project_rules::Event) -> String {
+    let project_rules::Event::Changed { known, no_longer_known, denied, no_longer_denied } = event;
+    let parts = [
+        ("known are", list(known)),
+        ("known no more are", list(no_longer_known)),
+        ("denied are", list(denied)),
+        ("denied no more are", list(no_longer_denied)),
+    ];
+    let parts = parts.into_iter().filter_map(|(what, list)| Some(format!("{what} {}", list?)));
+    format!("changed which projects count: {}", parts.collect::<Vec<_>>().join("; "))
+}
+
+/// The first few of them; none of none.
+fn list<T: ToString>(all: &BTreeSet<T>) -> Option<String> {
+    const SHOWN: usize = 10;
+    let shown: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = all.len().saturating_sub(SHOWN);
+    let rest = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
+    (!shown.is_empty()).then(|| format!("{}{rest}", shown.join(", ")))
+}
+
+fn commit_link(event: &commit_link::Event) -> String {
+    match event {
+        commit_link::Event::Linked { sha, issue, repository, commit: _ } => {
+            format!("linked the commit {sha} of repository {repository} to {issue}")
+        }
+        commit_link::Event::Unlinked { sha, issue, repository } => {
+            format!("unlinked the commit {sha} of repository {repository} from {issue}")
+        }
+        commit_link::Event::Restored { sha, issue, repository } => {
+            format!("took back what was decided about the commit {sha} of repository {repository} and {issue}")
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! Sentences, and the rest of a row.
 
+use std::collections::BTreeSet;
+
 use keytrail_domain::{
     access::{self, Role},
+    commit_link,
     display_text::DisplayText,
     id::{RepositoryId, TokenId},
     index_run::{self, Cause, FailureCode},
     integration,
     metadata::{Metadata, Source},
-    repository,
+    project_rules, repository,
     timestamp::Timestamp,
 };
 
@@ -80,6 +83,25 @@ fn every_event_is_a_sentence() {
             "issued the token laptop with the role admin, valid until 1970-01-01T00:00:00.000000Z",
         ),
         (Fact::Access(access::Event::TokenRevoked {}), "revoked the token"),
+        (
+            Fact::ProjectRules(project_rules::Event::Changed {
+                known: ["SHOP".parse().expect("a project")].into(),
+                no_longer_known: BTreeSet::new(),
+                denied: ["SHOP-404".parse().expect("an issue")].into(),
+                no_longer_denied: (1..=12).map(|n| format!("P{n:02}").parse().expect("a project")).collect(),
+            }),
+            "changed which projects count: known are SHOP; denied are SHOP-404; \
+             denied no more are P01, P02, P03, P04, P05, P06, P07, P08, P09, P10 and 2 more",
+        ),
+        (
+            Fact::CommitLink(commit_link::Event::Unlinked {
+                repository: tools,
+                sha: sha(1),
+                issue: "SHOP-1".parse().expect("a key"),
+            }),
+            "unlinked the commit 0101010101010101010101010101010101010101 of repository \
+             00000000-0000-0002-0000-000000000001 from SHOP-1",
+        ),
     ] {
         assert_eq!(summary(&fact), sentence);
     }

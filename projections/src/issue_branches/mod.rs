@@ -15,10 +15,11 @@ use keytrail_domain::{
 };
 
 pub use self::reads::{BranchCursor, CurrentRef, IssueBranch, branches_of_issue, refs_of_repository};
-use self::schema::{LINKS, REFS, REPOSITORIES};
+use self::schema::{LINKS, REFS, REPOSITORIES, RULES};
 use crate::{
     numbered, row,
     rows::{Keys, Rows},
+    ruled,
     value::Row,
     view::{Table, View},
 };
@@ -33,15 +34,16 @@ impl View for IssueBranches {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, REFS, LINKS]
+        &[REPOSITORIES, REFS, LINKS, RULES]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         numbered::keys(&REPOSITORIES, fact, keys);
+        ruled::keys(&RULES, fact, keys);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::RefsMoved(batch)) => {
                 for moved in &batch.refs {
@@ -57,12 +59,15 @@ impl View for IssueBranches {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 
     fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
         numbered::fold(&REPOSITORIES, rows, fact);
+        ruled::fold(&RULES, rows, fact);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::RefsMoved(batch)) => move_refs(rows, batch),
             Fact::IndexBatch(
@@ -73,7 +78,9 @@ impl View for IssueBranches {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use keytrail_domain::{
 use super::IssueBranches;
 use crate::{
     row,
+    ruled::counts,
     value::{BadRow, Cells, Row},
     view::Read,
 };
@@ -83,24 +84,27 @@ fn read<T>(sql: &'static str, args: Row, row: fn(&mut Cells<'_>) -> Result<T, Ba
     Read { view: &IssueBranches, sql, args, row }
 }
 
-/// The branches of an issue in the order (repository's number, name), from after `after` on.
+/// The branches of an issue in the order (repository's number, name), from after `after` on. None when the rules leave the
+/// issue out.
 pub fn branches_of_issue(
     issue: &IssueKey,
     as_of: Option<Position>,
     after: Option<&BranchCursor>,
     limit: u32,
 ) -> Read<IssueBranch> {
-    const SQL: &str = "\
-        SELECT l.name, f.sha, l.repository_number, r.repository, r.name, r.integration, l.from_position, \
-        f.from_position \
-        FROM issue_branch_links@ l CROSS JOIN branch_repositories@ r CROSS JOIN refs@ f \
-        WHERE l.project = $1 AND l.issue = $2 AND (l.repository_number, l.name) > ($4, $5) \
-        AND l.from_position <= $3 AND (l.to_position IS NULL OR l.to_position > $3) \
-        AND r.number = l.repository_number \
-        AND r.from_position <= $3 AND (r.to_position IS NULL OR r.to_position > $3) \
-        AND f.repository_number = l.repository_number AND f.name = l.name \
-        AND f.from_position <= $3 AND (f.to_position IS NULL OR f.to_position > $3) \
-        ORDER BY l.repository_number, l.name LIMIT $6";
+    const SQL: &str = concat!(
+        "SELECT l.name, f.sha, l.repository_number, r.repository, r.name, r.integration, l.from_position, ",
+        "f.from_position ",
+        "FROM issue_branch_links@ l CROSS JOIN branch_repositories@ r CROSS JOIN refs@ f ",
+        "WHERE l.project = $1 AND l.issue = $2 AND (l.repository_number, l.name) > ($4, $5) ",
+        "AND l.from_position <= $3 AND (l.to_position IS NULL OR l.to_position > $3) ",
+        "AND r.number = l.repository_number ",
+        "AND r.from_position <= $3 AND (r.to_position IS NULL OR r.to_position > $3) ",
+        "AND f.repository_number = l.repository_number AND f.name = l.name ",
+        "AND f.from_position <= $3 AND (f.to_position IS NULL OR f.to_position > $3) ",
+        counts!("branch_rules"),
+        "ORDER BY l.repository_number, l.name LIMIT $6"
+    );
     let (number, name) = after.map_or((i64::MIN, ""), |after| (after.number, after.name.as_str()));
     let as_of = as_of.unwrap_or(Position::MAX);
     read(SQL, row![issue.project.clone(), issue.number, as_of, number, name, limit], IssueBranch::read)

@@ -1,7 +1,7 @@
 //! The tables of the index of branches.
 
 use crate::{
-    numbered,
+    numbered, ruled,
     view::{History, Kind, Table},
 };
 
@@ -26,3 +26,6 @@ pub(super) const LINKS: Table = Table {
     history: History::Many,
     indexes: &[],
 };
+
+/// Which issues count.
+pub(super) const RULES: Table = ruled::table("branch_rules");

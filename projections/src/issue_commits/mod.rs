@@ -2,9 +2,13 @@
 //!
 //! Commits are only ever added, straight from the batches, under their repository's number. They count while a row of
 //! `issue_repositories` holds that number: so forgetting and resetting end one row, whatever the size. Those that no ref
-//! leads to any more stay, and a row of `superseded_commits` says so while it lasts.
+//! leads to any more stay, and a row of `superseded_commits` says so while it lasts. What persons decided otherwise is kept
+//! by repository, and so outlives a reset.
 
+mod decided;
+mod decisions;
 mod reads;
+mod recorded;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -16,14 +20,21 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{
-    CommitCursor, IssueCommit, IssueRepository, NamingCommit, ProjectCount, commits_of_issue, commits_of_repository,
-    known_commit, projects_of_repository, repositories_of_issue, superseded_of_repository, top_projects,
+use self::schema::{COMMITS, DECISIONS, REPOSITORIES, RULES, SUPERSEDED};
+pub use self::{
+    decided::{Link, LinkDecision, commits_of_decided_issue, link_of, repositories_of_decided_issue, rule_of},
+    decisions::LinkState,
+    reads::{
+        CommitCursor, IssueCommit, IssueRepository, NamingCommit, ProjectCount, commits_of_issue,
+        commits_of_repository, known_commit, projects_of_repository, repositories_of_issue, superseded_of_repository,
+        top_projects,
+    },
+    recorded::{RecordedKey, commits_called, keys_of_commit},
 };
-use self::schema::{COMMITS, REPOSITORIES, SUPERSEDED};
 use crate::{
     numbered, row,
     rows::{Keys, Rows},
+    ruled,
     value::Value,
     view::{Table, View},
 };
@@ -38,15 +49,16 @@ impl View for IssueCommits {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, COMMITS, SUPERSEDED]
+        &[REPOSITORIES, COMMITS, SUPERSEDED, RULES, DECISIONS]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         numbered::keys(&REPOSITORIES, fact, keys);
+        ruled::keys(&RULES, fact, keys);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::CommitsSuperseded(set) | batch::Event::CommitsRestored(set)) => {
                 set.commits.iter().for_each(|sha| keys.add(&SUPERSEDED, row![set.number, *sha]));
@@ -57,12 +69,15 @@ impl View for IssueCommits {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_) => {}
+            Fact::CommitLink(event) => decisions::keys(event, keys),
         }
     }
 
     fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
         numbered::fold(&REPOSITORIES, rows, fact);
+        ruled::fold(&RULES, rows, fact);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::CommitsRecorded(batch)) => record(rows, batch),
             Fact::IndexBatch(batch::Event::CommitsSuperseded(CommitSet { number, commits, .. })) => {
@@ -75,7 +90,9 @@ impl View for IssueCommits {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_) => {}
+            Fact::CommitLink(event) => decisions::fold(rows, fact, event),
         }
     }
 }

@@ -12,9 +12,10 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-use super::IssueCommits;
+use super::{IssueCommits, LinkDecision};
 use crate::{
     row,
+    ruled::{Rule, counts, project_rule},
     value::{BadRow, Cells, Row},
     view::Read,
 };
@@ -40,8 +41,9 @@ pub struct IssueCommit {
     pub committed_at: Timestamp,
     /// The first paragraph of its message.
     pub subject: String,
-    /// The best ref that it was reachable from when it was recorded.
-    pub introduced_by: String,
+    /// The best ref that it was reachable from when it was recorded; nothing of one that a person linked and that names
+    /// no issue.
+    pub introduced_by: Option<String>,
     /// Whether that was the default branch.
     pub on_default: bool,
     /// Where it names the issue.
@@ -50,6 +52,8 @@ pub struct IssueCommit {
     pub from_position: Position,
     /// The position since which no ref leads to it any more, while that is so.
     pub superseded_position: Option<Position>,
+    /// What a person decided about it and the issue, if that still holds.
+    pub decision: Option<LinkDecision>,
 }
 
 /// Where a page of an issue's commits ends.
@@ -69,7 +73,7 @@ impl IssueCommit {
         CommitCursor { committed_at: self.committed_at, number: self.number, sha: self.sha }
     }
 
-    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
+    pub(super) fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
         Ok(Self {
             sha: cells.commit()?,
             number: cells.int()?,
@@ -80,11 +84,12 @@ impl IssueCommit {
             authored_at: Timestamp::from_seconds(cells.int()?),
             committed_at: Timestamp::from_seconds(cells.int()?),
             subject: cells.text()?.to_owned(),
-            introduced_by: cells.text()?.to_owned(),
+            introduced_by: cells.maybe_text()?.map(str::to_owned),
             on_default: cells.bool()?,
             places: Places(u8::try_from(cells.int()?).map_err(|_| BadRow)?),
             from_position: cells.int()?,
             superseded_position: cells.maybe_int()?,
+            decision: None,
         })
     }
 }
@@ -109,7 +114,7 @@ pub struct IssueRepository {
 }
 
 impl IssueRepository {
-    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
+    pub(super) fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
         Ok(Self {
             repository: RepositoryId(cells.id()?),
             name: cells.text()?.to_owned(),
@@ -125,17 +130,24 @@ impl IssueRepository {
 /// How often a project is named.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectCount {
-    /// The project key; perhaps one of those that only look like projects (`issue_key::DENIED_PROJECTS`).
+    /// The project key.
     pub project: String,
     /// How many of its issues are named.
     pub issues: u64,
     /// How many times a commit of a repository names one of them.
     pub links: u64,
+    /// What the rules say of it. Single issues that are denied count in the sums.
+    pub rule: Rule,
 }
 
 impl ProjectCount {
     fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
-        Ok(Self { project: cells.text()?.to_owned(), issues: cells.count()?, links: cells.count()? })
+        Ok(Self {
+            project: cells.text()?.to_owned(),
+            issues: cells.count()?,
+            links: cells.count()?,
+            rule: cells.word()?,
+        })
     }
 }
 
@@ -143,52 +155,66 @@ fn read<T>(sql: &'static str, args: Row, row: fn(&mut Cells<'_>) -> Result<T, Ba
     Read { view: &IssueCommits, sql, args, row }
 }
 
+/// What the index found of the issue `$1`-`$2` as of `$3`, where the rules let it count and nobody decided anything.
+macro_rules! plain {
+    () => {
+        concat!(
+            "FROM issue_commits@ c CROSS JOIN issue_repositories@ r ",
+            "LEFT JOIN superseded_commits@ s ON s.repository_number = c.repository_number AND s.sha = c.sha ",
+            "AND s.from_position <= $3 AND (s.to_position IS NULL OR s.to_position > $3) ",
+            "WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 ",
+            "AND r.number = c.repository_number AND r.from_position <= $3 ",
+            "AND (r.to_position IS NULL OR r.to_position > $3) ",
+            "AND NOT EXISTS (SELECT 1 FROM commit_decisions@ d WHERE d.project = $1 AND d.issue = $2) ",
+            counts!("issue_rules")
+        )
+    };
+}
+
 fn position(as_of: Option<Position>) -> Position {
     // Nothing ended at a position that was not reached: the last one is now.
     as_of.unwrap_or(Position::MAX)
 }
 
-/// The commits of an issue, newest first, from after `after` on; of one second the latest repository's first.
+/// The commits of an issue, newest first, from after `after` on; of one second the latest repository's first. None when the
+/// rules leave the issue out, and none when persons decided anything about its commits: ask
+/// [`super::commits_of_decided_issue`] when none are found. That costs the many issues without decisions next to nothing.
 pub fn commits_of_issue(
     issue: &IssueKey,
     as_of: Option<Position>,
     after: Option<CommitCursor>,
     limit: u32,
 ) -> Read<IssueCommit> {
-    const SQL: &str = "\
-        SELECT c.sha, c.repository_number, r.repository, r.name, r.integration, c.author, c.authored_at, \
-        c.committed_at, c.subject, c.introduced_by, c.on_default, c.places, c.from_position, s.from_position \
-        FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
-        LEFT JOIN superseded_commits@ s ON s.repository_number = c.repository_number AND s.sha = c.sha \
-        AND s.from_position <= $3 AND (s.to_position IS NULL OR s.to_position > $3) \
-        WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 \
-        AND r.number = c.repository_number AND r.from_position <= $3 \
-        AND (r.to_position IS NULL OR r.to_position > $3) \
-        AND (c.committed_at, c.repository_number, c.sha) < ($4, $5, $6) \
-        ORDER BY c.committed_at DESC, c.repository_number DESC, c.sha DESC LIMIT $7";
+    const SQL: &str = concat!(
+        "SELECT c.sha, c.repository_number, r.repository, r.name, r.integration, c.author, c.authored_at, ",
+        "c.committed_at, c.subject, c.introduced_by, c.on_default, c.places, c.from_position, s.from_position ",
+        plain!(),
+        "AND (c.committed_at, c.repository_number, c.sha) < ($4, $5, $6) ",
+        "ORDER BY c.committed_at DESC, c.repository_number DESC, c.sha DESC LIMIT $7"
+    );
+    read(SQL, page_args(issue, as_of, after, limit), IssueCommit::read)
+}
+
+/// The arguments of a page: issue, position, cursor, limit.
+pub(super) fn page_args(issue: &IssueKey, as_of: Option<Position>, after: Option<CommitCursor>, limit: u32) -> Row {
     let (project, number) = (issue.project.clone(), issue.number);
     let as_of = position(as_of);
-    let args = match after {
+    match after {
         None => row![project, number, as_of, i64::MAX, i64::MAX, [].as_slice(), limit],
         Some(CommitCursor { committed_at, number: repository, sha }) => {
             row![project, number, as_of, committed_at.seconds(), repository, sha, limit]
         }
-    };
-    read(SQL, args, IssueCommit::read)
+    }
 }
 
-/// In which repositories an issue's commits are, with counts and times, in the order of the repositories' numbers.
+/// In which repositories an issue's commits are, with counts and times, in the order of the repositories' numbers. None when
+/// the rules leave the issue out, and none when persons decided anything: ask [`super::repositories_of_decided_issue`] then.
 pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<IssueRepository> {
-    const SQL: &str = "\
-        SELECT r.repository, r.name, r.integration, COUNT(*), COUNT(s.sha), MIN(c.committed_at), MAX(c.committed_at) \
-        FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
-        LEFT JOIN superseded_commits@ s ON s.repository_number = c.repository_number AND s.sha = c.sha \
-        AND s.from_position <= $3 AND (s.to_position IS NULL OR s.to_position > $3) \
-        WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 \
-        AND r.number = c.repository_number AND r.from_position <= $3 \
-        AND (r.to_position IS NULL OR r.to_position > $3) \
-        GROUP BY c.repository_number, r.repository, r.name, r.integration \
-        ORDER BY c.repository_number";
+    const SQL: &str = concat!(
+        "SELECT r.repository, r.name, r.integration, COUNT(*), COUNT(s.sha), MIN(c.committed_at), MAX(c.committed_at) ",
+        plain!(),
+        "GROUP BY c.repository_number, r.repository, r.name, r.integration ORDER BY c.repository_number"
+    );
     read(SQL, row![issue.project.clone(), issue.number, position(as_of)], IssueRepository::read)
 }
 
@@ -239,23 +265,37 @@ pub fn commits_of_repository(number: Position, after: Option<NamingCommit>, limi
     })
 }
 
-/// The projects that the commits of a repository name, the most named first.
-pub fn projects_of_repository(repository: RepositoryId, limit: u32) -> Read<ProjectCount> {
-    const SQL: &str = "\
-        SELECT c.project, COUNT(DISTINCT c.issue), COUNT(*) FROM issue_commits@ c \
-        WHERE c.repository_number = \
-        (SELECT r.number FROM issue_repositories@ r WHERE r.repository = $1 AND r.to_position IS NULL) \
-        GROUP BY c.project ORDER BY COUNT(*) DESC, c.project LIMIT $2";
-    read(SQL, row![repository, limit], ProjectCount::read)
+/// Around the sums of projects: what the rules say of each, and only those that count unless `$1` is 1.
+macro_rules! ruled_projects {
+    ($sums:literal) => {
+        concat!(
+            "SELECT t.project, t.issues, t.links, t.said FROM (SELECT p.project AS project, p.issues AS issues, ",
+            "p.links AS links, ",
+            project_rule!("issue_rules", "p.project"),
+            " AS said FROM (SELECT c.project AS project, COUNT(DISTINCT c.issue) AS issues, COUNT(*) AS links ",
+            $sums,
+            " GROUP BY c.project) p) t WHERE CAST($1 AS BIGINT) = 1 OR t.said = 'counts' ",
+            "ORDER BY t.links DESC, t.project LIMIT $2"
+        )
+    };
 }
 
-/// The projects that all repositories' commits name, the most named first. Looks at every commit: for summaries, not for
-/// pages that people wait for.
-pub fn top_projects(limit: u32) -> Read<ProjectCount> {
-    const SQL: &str = "\
-        SELECT c.project, COUNT(DISTINCT c.issue), COUNT(*) \
-        FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
-        WHERE r.number = c.repository_number AND r.to_position IS NULL \
-        GROUP BY c.project ORDER BY COUNT(*) DESC, c.project LIMIT $1";
-    read(SQL, row![limit], ProjectCount::read)
+/// The projects that the commits of a repository name, the most named first; those that the rules leave out too, when
+/// `all`.
+pub fn projects_of_repository(repository: RepositoryId, all: bool, limit: u32) -> Read<ProjectCount> {
+    const SQL: &str = ruled_projects!(
+        "FROM issue_commits@ c WHERE c.repository_number = \
+         (SELECT r.number FROM issue_repositories@ r WHERE r.repository = $3 AND r.to_position IS NULL)"
+    );
+    read(SQL, row![all, limit, repository], ProjectCount::read)
+}
+
+/// The projects that all repositories' commits name, the most named first; those that the rules leave out too, when
+/// `all`. Looks at every commit: for summaries, not for pages that people wait for.
+pub fn top_projects(all: bool, limit: u32) -> Read<ProjectCount> {
+    const SQL: &str = ruled_projects!(
+        "FROM issue_commits@ c CROSS JOIN issue_repositories@ r WHERE r.number = c.repository_number \
+         AND r.to_position IS NULL"
+    );
+    read(SQL, row![all, limit], ProjectCount::read)
 }

@@ -1,7 +1,7 @@
 //! The tables of the index of commits.
 
 use crate::{
-    numbered,
+    numbered, ruled,
     view::{History, Kind, Table},
 };
 
@@ -38,6 +38,34 @@ pub(super) const SUPERSEDED: Table = Table {
     name: "superseded_commits",
     columns: &[("repository_number", Kind::Int), ("sha", Kind::Bytes)],
     key: 2,
+    history: History::Many,
+    indexes: &[],
+};
+
+/// Which issues count.
+pub(super) const RULES: Table = ruled::table("issue_rules");
+
+/// What persons decided about a commit of a repository and an issue, with what is shown of a commit that was linked: it
+/// may be nowhere else. By repository and not by its number, so that a decision outlives a reset. Few issues have any.
+pub(super) const DECISIONS: Table = Table {
+    name: "commit_decisions",
+    columns: &[
+        ("project", Kind::Text),
+        ("issue", Kind::Int),
+        ("repository", Kind::Bytes),
+        ("sha", Kind::Bytes),
+        ("state", Kind::Text),
+        ("committed_at", Kind::Int),
+        ("authored_at", Kind::Int),
+        ("author", Kind::MaybeBytes),
+        ("subject", Kind::Text),
+        ("introduced_by", Kind::MaybeText),
+        ("on_default", Kind::Int),
+        ("actor", Kind::Text),
+        ("decided_at", Kind::Int),
+        ("version", Kind::Int),
+    ],
+    key: 4,
     history: History::Many,
     indexes: &[],
 };

@@ -1,10 +1,18 @@
-//! What batches leave in the tables, and what forgetting and resetting change.
+//! What batches leave in the tables, what forgetting and resetting change, and what persons decide.
 
-use keytrail_domain::{id::RepositoryId, index_run::Cause, issue_key::IssueKey, repository};
+use std::collections::BTreeSet;
+
+use keytrail_domain::{
+    id::RepositoryId,
+    index_run::Cause,
+    issue_key::IssueKey,
+    project_rules::{self, ProjectRules},
+    repository,
+};
 
 use super::*;
 use crate::{
-    fact_histories::{Log, commit, commits, discovered, id, place, requested, sha},
+    fact_histories::{Log, commit, commits, discovered, id, link, place, requested, sha},
     fake_store::{FakeStore, check_read},
     value::Row,
 };
@@ -110,14 +118,63 @@ fn what_no_ref_leads_to_is_marked_until_one_does_again() {
 }
 
 #[test]
+fn what_a_person_decided_is_kept_with_who_and_when() {
+    let mut log = log();
+    log.link(1, 5, link(1, 5, 0, 0));
+    let row = folded(&log).current(&DECISIONS).remove(0);
+    assert_eq!(row[..5], row!["ALPHA", 1_i64, id(2, 1), sha(5), "linked"]);
+    assert_eq!(row[5..11], row![1005_i64, 1000_i64, id(9, 2), "no key", Value::Null, false]);
+    assert_eq!(row[11..], row!["ann", Timestamp::from_seconds(2), 1_i64, 2_i64]);
+    log.link(1, 5, link(1, 5, 0, 1));
+    log.link(1, 5, link(1, 5, 0, 2));
+    let store = folded(&log);
+    let state = |position| store.at(&DECISIONS, position).remove(0)[4].clone();
+    assert_eq!([state(2), state(3), state(4)], ["linked", "unlinked", "as_found"].map(Value::from));
+    assert_eq!(store.current(&DECISIONS)[0][13], 3_i64.into(), "the version of the link");
+}
+
+#[test]
+fn a_decision_outlives_a_reset_and_forgetting() {
+    let mut log = log();
+    log.link(1, 5, link(1, 5, 0, 0));
+    let before = folded(&log).current(&DECISIONS);
+    log.append(id(3, 2), requested(id(2, 1), Cause::Reset));
+    log.append(id(2, 1), Fact::Repository(repository::Event::Forgotten {}));
+    assert_eq!(folded(&log).current(&DECISIONS), before);
+}
+
+#[test]
+fn rules_are_those_that_the_program_brings_along_until_a_person_changes_them() {
+    let rules = |log: &Log| folded(log).stored(&RULES).cloned().collect::<Vec<_>>();
+    let mut log = log();
+    let brought: Vec<Row> =
+        ProjectRules::brought_along().iter().map(|entry| row![1_i64, entry.to_string(), 0_i64]).collect();
+    assert_eq!(rules(&log), brought);
+    let changed = project_rules::Event::Changed {
+        known: ["SHOP".parse().expect("a project")].into(),
+        no_longer_known: BTreeSet::new(),
+        denied: ["SHOP-404".parse().expect("an issue")].into(),
+        no_longer_denied: ProjectRules::brought_along(),
+    };
+    log.append(ProjectRules::ID, Fact::ProjectRules(changed));
+    assert_eq!(rules(&log), [row![0_i64, "SHOP", 0_i64], row![1_i64, "SHOP", 404_i64]]);
+}
+
+#[test]
 fn reads_fit_their_tables() {
     let key = IssueKey { project: "KEY".into(), number: 7 };
     let cursor = CommitCursor { committed_at: Timestamp::from_seconds(7), number: 1, sha: sha(1) };
     check_read(&commits_of_issue(&key, None, None, 10));
     check_read(&commits_of_issue(&key, Some(9), Some(cursor), 10));
     check_read(&repositories_of_issue(&key, None));
-    check_read(&projects_of_repository(RepositoryId(id(2, 1)), 10));
-    check_read(&top_projects(10));
+    check_read(&commits_of_decided_issue(&key, Some(9), Some(cursor), true, 10));
+    check_read(&repositories_of_decided_issue(&key, None));
+    check_read(&link_of(&key, RepositoryId(id(2, 1)), sha(1)));
+    check_read(&rule_of(&key));
+    check_read(&keys_of_commit(1, sha(1), 10));
+    check_read(&commits_called(1, sha(1).into(), 10));
+    check_read(&projects_of_repository(RepositoryId(id(2, 1)), false, 10));
+    check_read(&top_projects(true, 10));
     check_read(&superseded_of_repository(1, Some(sha(1)), 10));
     check_read(&known_commit(1, sha(1)));
     check_read(&commits_of_repository(1, None, 10));

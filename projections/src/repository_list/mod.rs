@@ -67,7 +67,9 @@ impl View for RepositoryList {
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 
@@ -85,7 +87,9 @@ impl View for RepositoryList {
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 }

@@ -51,7 +51,12 @@ impl View for TokenList {
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         match &fact.fact {
             Fact::Access(_) => keys.want::<Token>(fact.stream.id),
-            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) => {}
+            Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::IndexBatch(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 
@@ -74,7 +79,12 @@ impl View for TokenList {
                 token.version = fact.sequence;
                 token.position = fact.position;
             }),
-            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) => {}
+            Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::IndexBatch(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => {}
         }
     }
 }

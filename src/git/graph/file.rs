@@ -10,7 +10,10 @@ use std::{
     path::Path,
 };
 
-use keytrail_domain::{index_run::batch::CommitSha, recorded::Position};
+use keytrail_domain::{
+    index_run::batch::{CommitName, CommitSha},
+    recorded::Position,
+};
 use sha2::{Digest, Sha256};
 
 use crate::git::{NewCommits, walk::Parent};
@@ -110,17 +113,39 @@ fn read_segment(file: &mut impl Read, left: u64, header: &[u8], loaded: &mut Loa
 
 /// Whether a name is in the file. What cannot be read is not there; digests are left to [`load`].
 pub(super) fn knows(path: &Path, number: Position, sha: CommitSha) -> bool {
-    File::open(path).and_then(|file| find(file, number, sha)).unwrap_or(false)
+    let mut found = false;
+    // What was found before it turned out that the rest cannot be read is found all the same.
+    let _ = File::open(path).and_then(|file| {
+        find(file, number, |names| {
+            found = names.contains(&sha.0);
+            found
+        })
+    });
+    found
 }
 
-fn find(file: File, number: Position, sha: CommitSha) -> io::Result<bool> {
+/// The names in the file that may be the one that is meant, at most `most`. What cannot be read is not there.
+pub(super) fn called(path: &Path, number: Position, name: &CommitName, most: usize) -> Vec<CommitSha> {
+    let mut found = Vec::new();
+    let _ = File::open(path).and_then(|file| {
+        find(file, number, |names| {
+            found.extend(names.iter().map(|name| CommitSha(*name)).filter(|sha| name.fits(sha)));
+            found.len() >= most
+        })
+    });
+    found.truncate(most);
+    found
+}
+
+/// Hands out the names in the file, some thousands at a time, until it was enough.
+fn find(file: File, number: Position, mut is_enough: impl FnMut(&[[u8; 20]]) -> bool) -> io::Result<()> {
     const NAMES_AT_ONCE: usize = 4_096;
     let length = file.metadata()?.len();
     let mut file = BufReader::with_capacity(NAMES_AT_ONCE * 20, file);
     let mut found = [0; HEADER_BYTES as usize];
     file.read_exact(&mut found)?;
     if found != header(number) {
-        return Ok(false);
+        return Ok(());
     }
     let mut at = HEADER_BYTES;
     let mut names = Vec::new();
@@ -132,8 +157,8 @@ fn find(file: File, number: Position, sha: CommitSha) -> io::Result<bool> {
         while left > 0 {
             names.resize(left.min(NAMES_AT_ONCE) * 20, 0);
             file.read_exact(&mut names)?;
-            if names.as_chunks::<20>().0.contains(&sha.0) {
-                return Ok(true);
+            if is_enough(names.as_chunks::<20>().0) {
+                return Ok(());
             }
             left -= names.len() / 20;
         }
@@ -141,7 +166,7 @@ fn find(file: File, number: Position, sha: CommitSha) -> io::Result<bool> {
         file.seek_relative(rest.cast_signed())?;
         at += 12 + u64::from(commits) * 20 + rest;
     }
-    Ok(false)
+    Ok(())
 }
 
 pub(super) fn u32_at(bytes: &[u8; 12], at: usize) -> u32 {

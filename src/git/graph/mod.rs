@@ -11,7 +11,10 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-use keytrail_domain::{index_run::batch::CommitSha, recorded::Position};
+use keytrail_domain::{
+    index_run::batch::{CommitName, CommitSha},
+    recorded::Position,
+};
 
 pub use self::superseded::Changes;
 use super::{GitError, NewCommits};
@@ -61,6 +64,12 @@ impl Graph {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The commits in the graph in this file that may be the one that is meant, at most `most` of them, in the order of
+    /// the file.
+    pub fn called(path: &Path, number: Position, name: &CommitName, most: usize) -> Vec<CommitSha> {
+        file::called(path, number, name, most)
     }
 
     fn from_rows(

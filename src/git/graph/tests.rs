@@ -76,6 +76,15 @@ fn what_was_appended_is_known_with_its_generation() {
         !Graph::knows(&made.path(), 3, CommitSha([7; 20])) && !Graph::knows(&made.path(), 4, made.cursors[0][0].sha)
     );
     assert!(!Graph::knows(&made.path().with_extension("absent"), 3, made.cursors[0][0].sha));
+    let one = made.cursors[0][0].sha;
+    let called = |digits: usize, most| {
+        let name = one.to_string()[..digits].parse().expect("a name");
+        Graph::called(&made.path(), 3, &name, most)
+    };
+    assert_eq!((called(40, 2), called(7, 2)), (vec![one], vec![one]));
+    let any = CommitName { low: CommitSha([0; 20]), high: CommitSha([0xff; 20]) };
+    assert_eq!(Graph::called(&made.path(), 3, &any, 3).len(), 3);
+    assert_eq!(Graph::called(&made.path(), 4, &any, 3), []);
     assert!(!graph.contains(CommitSha([7; 20])));
     assert!(made.files[1].starts_with(&made.files[0]), "a run is appended, and nothing is rewritten");
 }

@@ -29,7 +29,7 @@ pub use self::{
     order::NewCommits,
     progress::{Phase, Progress},
 };
-use super::{GitError, Graph, OpenedRepository, RefList};
+use super::{GitError, Graph, OpenedRepository, RefList, commit_object::Signature};
 
 /// What to walk, and how.
 pub struct WalkRequest<'a> {
@@ -86,6 +86,18 @@ pub struct Person {
     pub name: DisplayText,
     /// The address, in lower case.
     pub email: DisplayText,
+}
+
+impl Person {
+    /// Who put this name and address under a commit.
+    pub(super) fn of(
+        signature: &Signature<'_>,
+        encoding: Option<&[u8]>,
+        identify: &(dyn Fn(&[u8]) -> PersonId + Sync),
+    ) -> Self {
+        let email = signature.email.to_ascii_lowercase();
+        Self { id: identify(&email), name: signature.shown_name(encoding), email: DisplayText::clean_bytes(&email) }
+    }
 }
 
 /// A part of what was found, parents before children.

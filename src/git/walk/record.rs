@@ -19,7 +19,7 @@ use keytrail_domain::{
 use super::{Person, arena::Arena};
 use crate::git::{
     commit_object::{CommitObject, Signature},
-    message::{self, Scanned},
+    message::Scanned,
 };
 
 /// Places are below this; what is above names the reader.
@@ -153,13 +153,8 @@ impl Records {
         if let Some(number) = self.numbers.people.get(&key[..]) {
             return *number;
         }
-        let email = author.email.to_ascii_lowercase();
-        let person = Person {
-            id: identify(&email),
-            name: DisplayText::clean(&message::decode(bounded(author.name), encoding)),
-            email: DisplayText::clean_bytes(&email),
-        };
-        // Taken even when there is none left; nobody is added once it is spent.
+        let person = Person::of(author, encoding, identify);
+        // Taken even when there is none left: the record that names the person has its room.
         let size = key.len() + person.name.as_str().len() + person.email.as_str().len() + 128;
         self.room.take(size);
         let number = self.people.len() as u32;
@@ -202,11 +197,6 @@ impl Records {
         let author = self.people[person].id;
         (Commit { sha, author, authored_at, committed_at, subject, introduced_by, keys }, person, bounded)
     }
-}
-
-/// A name that is longer than this is cut before it is decoded.
-fn bounded(name: &[u8]) -> &[u8] {
-    &name[..name.len().min(4 * 1024)]
 }
 
 /// Small numbers for those near zero on either side.
@@ -260,6 +250,7 @@ fn read_bytes<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::git::message;
 
     #[test]
     fn numbers_are_read_back_as_they_were() {

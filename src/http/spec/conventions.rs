@@ -81,6 +81,9 @@ fn bound(parameter: &mut Parameter) {
             schema.pattern = Some("^[A-Za-z][A-Za-z0-9_]{1,254}-[1-9][0-9]{0,17}$".to_owned());
         }
         (ParameterIn::Path, "sha") => schema.pattern = Some("^[0-9A-Fa-f]{40}$".to_owned()),
+        (ParameterIn::Path | ParameterIn::Query, "commit") => {
+            schema.pattern = Some("^[0-9A-Fa-f]{7,40}$".to_owned());
+        }
         (ParameterIn::Header, "If-Match") => schema.pattern = Some(r#"^(\*|"[0-9]{1,18}")$"#.to_owned()),
         (ParameterIn::Header, "Idempotency-Key") => schema.pattern = Some("^[ -~]{1,200}$".to_owned()),
         _ => {}

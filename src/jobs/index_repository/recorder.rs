@@ -127,7 +127,12 @@ impl Recorder {
         self.last = self.last.max(event.position);
         match event.fact {
             Fact::IndexBatch(event) => Ok(Some(event)),
-            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::Access(_) => Ok(None),
+            Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_) => Ok(None),
         }
     }
 

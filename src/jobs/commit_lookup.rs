@@ -1,0 +1,104 @@
+//! Finds a commit by its name or the beginning of it, and reads it, for who asks about this one alone. Called by routes and
+//! by explanations; it fetches nothing, and tells of no commit that was not indexed unless it says so.
+
+use std::{sync::Arc, time::Duration};
+
+use keytrail_domain::{
+    index_run::batch::{CommitName, CommitSha},
+    ref_selection::RefSelection,
+};
+use keytrail_projections::{issue_commits, repository_list::Repository};
+
+use super::{DiffTrouble, Source, source_of};
+use crate::{
+    app::App,
+    git::{CommitText, Graph, Mirror, commit_text},
+    views::ViewError,
+};
+
+/// How long after its end a run may take to remember its commits.
+const RUN_ENDS: Duration = Duration::from_secs(2);
+
+/// Commits that share a beginning, of which a person is told.
+const MOST: usize = 5;
+
+/// Which commits of a repository a name stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Called {
+    /// No run has seen one.
+    None,
+    /// This one.
+    One(CommitSha),
+    /// These, and perhaps more.
+    Several(Vec<CommitSha>),
+}
+
+/// What is read of a commit at the place where its repository is read.
+#[derive(Clone, Debug)]
+pub struct LookedUp {
+    /// The commit, when it is there.
+    pub text: Option<CommitText>,
+    /// Which refs of the repository are looked at.
+    pub refs: RefSelection,
+}
+
+/// The commits of this repository that runs have seen and that the name may stand for.
+pub async fn commit_called(app: &Arc<App>, repository: &Repository, name: CommitName) -> Result<Called, ViewError> {
+    let called = seen(app, repository, name).await?;
+    if called != Called::None {
+        return Ok(called);
+    }
+    // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
+    let lock = app.jobs.graph_of(repository.id);
+    drop(tokio::time::timeout(RUN_ENDS, lock.lock()).await);
+    seen(app, repository, name).await
+}
+
+async fn seen(app: &Arc<App>, repository: &Repository, name: CommitName) -> Result<Called, ViewError> {
+    let (graph, number) = (app.caches.graph(repository.id), repository.number);
+    let app = app.clone();
+    let here = tokio::runtime::Handle::current();
+    // Both look at all of the repository: not on a thread that others wait for.
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut found = Graph::called(&graph, number, &name, MOST);
+        if found.len() < MOST && !(name.whole().is_some() && found.len() == 1) {
+            // Of a run that goes on, or on a node that did not index it, only those that name an issue are known.
+            found.extend(here.block_on(app.read(issue_commits::commits_called(number, name, MOST as u32)))?);
+        }
+        Ok::<_, ViewError>(found)
+    });
+    let mut found = looked.await.unwrap_or_else(|error| {
+        tracing::error!(%error, "looking for a commit failed");
+        Ok(Vec::new())
+    })?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(match found[..] {
+        [] => Called::None,
+        [one] => Called::One(one),
+        _ => Called::Several(found),
+    })
+}
+
+/// Reads a commit where its repository lies, or from its copy. The caller knows that it may be told of.
+pub async fn look_up(app: &Arc<App>, repository: &Repository, sha: CommitSha) -> Result<LookedUp, DiffTrouble> {
+    let found = source_of(app, repository).await?.ok_or(DiffTrouble::Forgotten)?;
+    let (source, refs) = (found.source, found.refs);
+    let (mirror, app) = (app.caches.mirror(repository.id), app.clone());
+    let read = move || {
+        let opened = match source {
+            Source::InPlace(connection) => connection.open()?,
+            Source::Copied(_) | Source::Remote(_) => match Mirror::recognised(&mirror) {
+                Some(mirror) => mirror.open()?,
+                None => return Ok(None),
+            },
+        };
+        let identify = |email: &[u8]| app.keys.people.person_id(email);
+        Ok::<_, DiffTrouble>(commit_text(&opened, sha, &identify)?)
+    };
+    let text = tokio::task::spawn_blocking(read).await.map_err(|error| {
+        tracing::error!(%error, "reading a commit failed");
+        DiffTrouble::Stopped
+    })??;
+    Ok(LookedUp { text, refs })
+}
