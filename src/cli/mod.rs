@@ -6,6 +6,7 @@ mod commit;
 mod doctor;
 mod error;
 mod events;
+mod follow;
 mod index;
 mod integration;
 mod issue;

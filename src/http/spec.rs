@@ -5,13 +5,13 @@ use actix_web::{App, HttpResponse, http::header::LOCATION, web};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
     path::{Operation, ParameterIn},
-    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     tag::TagBuilder,
 };
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{changed::Pending, error::Problem, routes};
+use super::{changed::Pending, error::Problem, routes, scopes::scope_of};
 
 /// What a bearer token is called in the description.
 const BEARER: &str = "bearer";
@@ -32,7 +32,9 @@ pub(super) fn frame() -> OpenApi {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("kt_")
-        .description(Some("An access token. Roles: viewer, auditor, admin; each may do what the one before may."))
+        .description(Some("An access token, or the signed token (JWT) of a service. Roles: viewer, auditor, admin; each may do what the \
+             one before may. A token that was made with scopes needs the scope of the operation, too: each operation \
+             names its role and its scope here.",))
         .build();
     let problem = <Problem<'_> as utoipa::PartialSchema>::schema();
     OpenApiBuilder::new()
@@ -64,7 +66,10 @@ pub fn spec() -> OpenApi {
     let (_, mut spec) = App::new().into_utoipa_app().openapi(frame()).configure(routes::routes).split_for_parts();
     for (path, item) in &mut spec.paths.paths {
         let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
-        operations.into_iter().flatten().for_each(|operation| add_common(path, operation));
+        for operation in operations.into_iter().flatten() {
+            add_common(path, operation);
+            add_scope(operation);
+        }
     }
     spec
 }
@@ -73,6 +78,17 @@ pub fn spec() -> OpenApi {
 pub fn json() -> String {
     // It is made of strings, numbers and lists, which can always be written.
     spec().to_pretty_json().unwrap_or_default()
+}
+
+/// The scope beside the role: what a token that has scopes needs.
+fn add_scope(operation: &mut Operation) {
+    let scope = operation.operation_id.as_deref().and_then(scope_of);
+    if let (Some(security), Some(scope)) = (&mut operation.security, scope) {
+        let role = security.iter().filter_map(|one| serde_json::to_value(one).ok());
+        let role = role.filter_map(|one| one[BEARER][0].as_str().map(str::to_owned)).next();
+        let needed = role.into_iter().chain([scope.as_str().to_owned()]);
+        *security = vec![SecurityRequirement::new(BEARER, needed)];
+    }
 }
 
 /// What is the same for all routes of a shape; no route repeats it.
@@ -99,6 +115,7 @@ fn add_common(path: &str, operation: &mut Operation) {
             body || key,
         ),
         ("428", "If-Match is needed.", condition),
+        ("429", "Too many requests were made. Retry-After says when to try again.", secured),
         ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
         ("507", "There is no space left on the server's disk.", condition || key),
     ];

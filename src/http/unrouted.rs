@@ -7,13 +7,18 @@ use actix_web::{
     http::{Method, header::ALLOW},
     web::{Data, Query},
 };
+use keytrail_domain::access::Scope;
 use serde_json::Value;
-use utoipa::openapi::{OpenApi, PathItem, path::ParameterIn};
+use utoipa::openapi::{
+    OpenApi, PathItem,
+    path::{Operation, ParameterIn},
+};
 use uuid::Uuid;
 
 use super::{
     Api,
     error::{ApiError, Code},
+    scopes::scope_of,
 };
 
 /// Every address of the description.
@@ -23,6 +28,8 @@ struct KnownAddress {
     path: ResourceDef,
     /// The methods it takes.
     methods: String,
+    /// What a token with scopes needs, by method.
+    scopes: Vec<(Method, Scope)>,
     /// The parameters of its query, each with what it takes.
     query: Vec<(String, Value)>,
 }
@@ -43,12 +50,31 @@ impl Known {
             let queried = all.filter(|one| matches!(one.parameter_in, ParameterIn::Query));
             queried.map(|one| (one.name.clone(), serde_json::to_value(&one.schema).unwrap_or_default())).collect()
         };
+        let scopes = |item: &PathItem| {
+            let all = [
+                (&item.get, Method::GET),
+                (&item.post, Method::POST),
+                (&item.put, Method::PUT),
+                (&item.delete, Method::DELETE),
+            ];
+            let scope = |operation: &Operation| operation.operation_id.as_deref().and_then(scope_of);
+            all.into_iter().filter_map(|(operation, method)| Some((method, scope(operation.as_ref()?)?))).collect()
+        };
         let known = |(path, item): (&String, &PathItem)| KnownAddress {
             path: ResourceDef::new(path.as_str()),
             methods: methods(item),
+            scopes: scopes(item),
             query: query(item),
         };
         Self(spec.paths.paths.iter().map(known).collect())
+    }
+
+    /// What a token with scopes needs for this request; nothing where no such token has a right.
+    pub(super) fn scope(&self, request: &HttpRequest) -> Option<Scope> {
+        // As the router matched it: no other form of the address counts.
+        let pattern = request.match_pattern()?;
+        let known = self.0.iter().find(|known| known.path.pattern() == Some(pattern.as_str()))?;
+        known.scopes.iter().find(|(method, _)| method == request.method()).map(|(_, scope)| *scope)
     }
 
     fn at(&self, path: &str) -> Option<&KnownAddress> {

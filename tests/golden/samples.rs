@@ -2,7 +2,7 @@
 //! never made again, so an example may change.
 
 use keytrail_domain::{
-    access::{self, Role},
+    access::{self, Role, Scope, Scopes},
     display_text::DisplayText,
     fact::Fact,
     id::{IntegrationId, RepositoryId, TokenId},
@@ -145,7 +145,13 @@ fn access_events() -> Vec<access::Event> {
     use access::Event::{TokenIssued, TokenRevoked};
     let expires_at = Timestamp::from_seconds(1_800_000_000);
     vec![
-        TokenIssued { name: text("nightly report"), role: Role::Auditor, expires_at, prefix: "kt_3fA9".into() },
+        TokenIssued {
+            name: text("nightly report"),
+            role: Role::Auditor,
+            scopes: Scopes::of([Scope::IssuesRead, Scope::EventsRead]),
+            expires_at,
+            prefix: "kt_3fA9".into(),
+        },
         TokenRevoked {},
     ]
 }
@@ -157,6 +163,7 @@ fn metadata(row: usize) -> Metadata {
         Actor::Token { id: TokenId(id(3)), name: "nightly \"report\"".into() },
         Actor::Local,
         Actor::server("index_on_discover"),
+        Actor::service("build"),
     ];
     let sources = [Source::Api, Source::Cli, Source::Job, Source::Console, Source::Webhook, Source::Import];
     let causes = [None, Some(Causation::Event(41)), Some(Causation::Delivery(id(4)))];

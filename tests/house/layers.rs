@@ -15,7 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("doctor", &["app", "git", "jobs", "store"]),
     ("git", &[]),
-    ("http", &["app", "clock", "doctor", "git", "ids", "jobs", "log", "secrets", "store", "views"]),
+    ("http", &["app", "clock", "config", "doctor", "git", "ids", "jobs", "log", "secrets", "store", "views"]),
     ("ids", &[]),
     ("jobs", &["app", "clock", "git", "ids", "log", "secrets", "store", "views"]),
     ("log", &["clock", "ids", "store"]),
