@@ -48,7 +48,7 @@ pub(super) async fn edge(
     }
     // With escapes resolved, as the router sees it.
     let path = request.match_info().as_str().to_owned();
-    let span = tracing::info_span!("request", request_id = %id, %method, path);
+    let span = tracing::info_span!("request", request_id = %id, method = known(&method), path = shown(&path));
     let api = request.app_data::<Data<Api>>().cloned();
     let api = api.ok_or_else(|| ApiError::internal(&"the routes were made without their server"))?;
     let origin = api.access.origins.of(request.headers());
@@ -116,6 +116,15 @@ fn is_probe(path: &str) -> bool {
 /// Which addresses nobody reaches without a token, whether there is a route or not.
 fn is_guarded(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/") || path == "/metrics"
+}
+
+/// An address as the log may hold it: a part that is a token in the wrong place, or could be one, is left out.
+fn shown(path: &str) -> String {
+    const LONGEST: usize = 48;
+    let parts = path.split('/').take(LONGEST);
+    let parts: Vec<_> =
+        parts.map(|part| if part.len() > LONGEST || part.contains("kt_") { "…" } else { part }).collect();
+    parts.join("/")
 }
 
 /// Methods that nobody routes are counted as one: a caller must not make up names of metrics.

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     Api,
     error::{ApiError, Code},
+    input::without_secrets,
     scopes::scope_of,
 };
 
@@ -96,9 +97,9 @@ pub(super) async fn unrouted(request: HttpRequest, api: Data<Api>) -> Result<Htt
     }
 }
 
-/// A part of the address does not have its form.
-pub(super) fn bad_path(error: &PathError) -> ApiError {
-    ApiError::new(Code::ParameterInvalid, format!("The address cannot be read: {error}. Ids are UUIDs."))
+/// A part of the address does not have its form. The parser repeats letters of it, which may be those of a secret.
+pub(super) fn bad_path(_: &PathError) -> ApiError {
+    ApiError::new(Code::ParameterInvalid, "A part of the address cannot be read. Ids are UUIDs, as answers give them.")
 }
 
 /// A query parameter is unknown or does not have its form. The parser repeats values, which may be secrets that stand in
@@ -110,7 +111,7 @@ pub(super) fn bad_query(error: &QueryPayloadError, request: &HttpRequest) -> Api
     };
     let names_only = ["unknown field", "missing field", "duplicate field"];
     if names_only.iter().any(|start| text.starts_with(start)) {
-        return ApiError::new(Code::QueryInvalid, format!("The query cannot be read: {text}."));
+        return ApiError::new(Code::QueryInvalid, format!("The query cannot be read: {}.", without_secrets(&text)));
     }
     let sent = Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner);
     let known = request.app_data::<Data<Api>>().and_then(|api| api.known.at(request.path()));

@@ -8,17 +8,19 @@ use serde_json::{Value, json};
 
 use crate::server::{Server, answer, looked_at, on_both_engines};
 
-struct Operation {
-    name: String,
-    method: Method,
-    path: String,
+pub(crate) struct Operation {
+    pub(crate) name: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
     /// The role it needs; nothing for those that are open to all.
-    role: Option<String>,
-    takes_body: bool,
+    pub(crate) role: Option<String>,
+    /// The scope it needs of a token that has scopes.
+    pub(crate) scope: Option<String>,
+    pub(crate) takes_body: bool,
 }
 
 /// Every operation, with an address that leads to nothing in particular.
-fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let spec: Value = serde_json::from_str(&keytrail::http::spec::json()).expect("a description");
     let mut all = Vec::new();
     for (path, item) in spec["paths"].as_object().expect("paths") {
@@ -36,6 +38,7 @@ fn operations() -> Vec<Operation> {
                 method: method.to_uppercase().parse().expect("a method"),
                 path,
                 role: operation.pointer("/security/0/bearer/0").and_then(Value::as_str).map(str::to_owned),
+                scope: operation.pointer("/security/0/bearer/1").and_then(Value::as_str).map(str::to_owned),
                 takes_body: operation.get("requestBody").is_some(),
             });
         }
@@ -44,7 +47,7 @@ fn operations() -> Vec<Operation> {
     all
 }
 
-async fn asked(server: &Server, operation: &Operation, token: Option<&str>) -> StatusCode {
+pub(crate) async fn asked(server: &Server, operation: &Operation, token: Option<&str>) -> StatusCode {
     let mut request = server.request(operation.method.clone(), &operation.path);
     if let Some(token) = token {
         request = request.bearer_auth(token);

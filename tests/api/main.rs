@@ -2,6 +2,8 @@
 //! ends with a look behind: no job is left, every view is live.
 
 mod access;
+mod access_secrecy;
+mod bad_input;
 mod bad_repositories;
 mod cancelled_runs;
 mod command_line;
@@ -9,6 +11,7 @@ mod command_line_places;
 mod commands;
 mod commit_changes;
 mod doctor;
+mod event_streams;
 mod folders;
 mod followed;
 mod full_database;
@@ -16,16 +19,20 @@ mod history;
 mod indexing;
 mod integrations;
 mod leases;
+mod limits;
 mod no_room;
 mod nodes;
+mod origins;
 mod places;
 mod refusals;
 mod remote_refusals;
 mod remotes;
 mod repository;
 mod resumed_runs;
+mod scopes;
 mod secrecy;
 mod server;
+mod services;
 mod the_server;
 mod tokens;
 mod troubles;

@@ -94,10 +94,12 @@ impl<K: Eq + Hash + Copy> Buckets<K> {
 
     /// Takes one out; what is left, or that there was none. Nothing without a limit.
     pub(super) fn take(&self, key: K, now: Instant) -> Result<Option<Budget>, Budget> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if self.per_minute == 0 {
+            // Who was here is known all the same.
+            known.put(key, Bucket { left: 0.0, at: now });
             return Ok(None);
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let left = self.filled(known.get(&key), now);
         if left < 1.0 {
             // Asking again does not put it off, and keeps it from being forgotten.
@@ -144,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn without_a_limit_nothing_is_counted() {
+    fn without_a_limit_nothing_is_counted_but_who_was_here_is_known() {
         let buckets = Buckets::new(0);
         for _ in 0..10 {
             assert_eq!(buckets.take(1, Instant::now()), Ok(None));
         }
-        assert!(!buckets.knows(&1) && buckets.look(&1, Instant::now()).is_none());
+        assert!(buckets.knows(&1) && !buckets.knows(&2) && buckets.look(&1, Instant::now()).is_none());
     }
 
     #[test]
