@@ -2,6 +2,7 @@
 //! the description. What is not in the table is closed to those tokens.
 
 use keytrail_domain::access::Scope;
+use utoipa::openapi::{path::Operation, security::SecurityRequirement};
 
 /// Every operation that needs a token stands here once.
 const TABLE: &[(Scope, &[&str])] = &[
@@ -37,6 +38,16 @@ const TABLE: &[(Scope, &[&str])] = &[
     (Scope::ServerRead, &["ListViews", "GetDoctor", "GetMetrics"]),
     (Scope::ServerWrite, &["RebuildView", "VerifyViews"]),
 ];
+
+/// Names the scope beside the role in the description of an operation.
+pub(super) fn describe(operation: &mut Operation) {
+    let scope = operation.operation_id.as_deref().and_then(scope_of);
+    let role = operation.security.iter().flatten().filter_map(|one| serde_json::to_value(one).ok());
+    let role = role.filter_map(|one| one["bearer"][0].as_str().map(str::to_owned)).next();
+    if let (Some(role), Some(scope)) = (role, scope) {
+        operation.security = Some(vec![SecurityRequirement::new("bearer", [role, scope.as_str().to_owned()])]);
+    }
+}
 
 /// The scope of an operation.
 pub(super) fn scope_of(operation: &str) -> Option<Scope> {

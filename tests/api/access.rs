@@ -60,7 +60,7 @@ pub(crate) async fn asked(server: &Server, operation: &Operation, token: Option<
     if response.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream") {
         return response.status();
     }
-    looked_at(response).await.status
+    looked_at(&operation.method, &operation.path, response).await.status
 }
 
 async fn no_operation_is_open_that_should_not_be(server: Server) {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     nodes::node,
     repository,
-    server::{Server, answer, looked_at, on_both_engines, soon},
+    server::{Server, answer, on_both_engines, soon},
 };
 
 /// An event that came.
@@ -37,7 +37,7 @@ impl Listener {
     async fn open(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.expect("an answer");
         if response.status() != StatusCode::OK {
-            panic!("{:?}", looked_at(response).await);
+            panic!("{}", response.text().await.expect("a body"));
         }
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -238,6 +238,11 @@ mod few_places {
     }
 
     async fn a_stream_without_a_place_is_refused_and_one_that_ended_leaves_its_own(server: Server) {
+        // Who only asks for the head takes no place.
+        for _ in 0..3 {
+            let head = server.local(Method::HEAD, "/api/v1/events/stream").send().await.expect("an answer");
+            assert_eq!(head.status(), StatusCode::OK);
+        }
         let one = Listener::open(stream(&server, "")).await;
         let _other = Listener::open(stream(&server, "")).await;
         let refused = answer(stream(&server, "")).await.refused(503, "busy");

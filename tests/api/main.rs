@@ -10,6 +10,7 @@ mod command_line;
 mod command_line_places;
 mod commands;
 mod commit_changes;
+mod description;
 mod doctor;
 mod event_streams;
 mod folders;
