@@ -16,7 +16,7 @@ use super::{
     auth::Auditor,
     error::{ApiError, Code},
     events::{Entry, event_type},
-    following::{Following, Next},
+    following::{Following, Next, cannot_begin},
     outlet::{End, Gone, Outlet},
 };
 
@@ -65,7 +65,7 @@ pub(super) async fn follow_events(
         until: None,
     };
     // What cannot be read now is refused as it would be anywhere else.
-    let first = catch_up(&api, &filter, sent, auditor.since).await?;
+    let first = catch_up(&api, &filter, sent, auditor.since).await.map_err(cannot_begin)?;
     let (outlet, response) = Outlet::open(&api)?;
     let listener = Listener { following: Following::new(api, (*auditor).clone()), filter, sent, outlet };
     actix_web::rt::spawn(listener.listen(first));

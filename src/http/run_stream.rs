@@ -11,7 +11,7 @@ use super::{
     Api,
     auth::Viewer,
     error::ApiError,
-    following::{Following, Next},
+    following::{Following, Next, cannot_begin},
     index_runs::{self, Shown},
     outlet::{End, Gone, Outlet},
 };
@@ -25,7 +25,7 @@ use super::{
 #[get("/api/v1/index-runs/{id}/stream")]
 pub(super) async fn watch_index_run(viewer: Viewer, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
     let id = IndexRunId(*id);
-    let first = index_runs::look(&api, id, None).await?;
+    let first = index_runs::look(&api, id, None).await.map_err(cannot_begin)?;
     let (outlet, response) = Outlet::open(&api)?;
     let following = Following::new(api, (*viewer).clone());
     actix_web::rt::spawn(watch(following, id, first, outlet));

@@ -12,7 +12,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
@@ -298,11 +298,11 @@ fn seconds(value: &Value) -> Option<i64> {
 }
 
 /// By which a changed file is known: when, how long, which.
-type Stamp = (SystemTime, u64, u64);
+type Stamp = (i64, i64, u64, u64);
 
 fn stamp(file: &Path) -> Option<Stamp> {
     let found = fs::metadata(file).ok()?;
-    Some((found.modified().ok()?, found.len(), found.ino()))
+    Some((found.mtime(), found.mtime_nsec(), found.len(), found.ino()))
 }
 
 fn load(fixed: &[crate::config::JwtKey], set: Option<&Path>) -> Result<Keys, BadServices> {
