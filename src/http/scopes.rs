@@ -2,7 +2,7 @@
 //! the description. What is not in the table is closed to those tokens.
 
 use keytrail_domain::access::Scope;
-use utoipa::openapi::{path::Operation, security::SecurityRequirement};
+use utoipa::openapi::{extensions::Extensions, path::Operation};
 
 /// Every operation that needs a token stands here once.
 const TABLE: &[(Scope, &[&str])] = &[
@@ -39,13 +39,11 @@ const TABLE: &[(Scope, &[&str])] = &[
     (Scope::ServerWrite, &["RebuildView", "VerifyViews"]),
 ];
 
-/// Names the scope beside the role in the description of an operation.
+/// Names the scope in the description of an operation, as `x-scope` beside the role.
 pub(super) fn describe(operation: &mut Operation) {
-    let scope = operation.operation_id.as_deref().and_then(scope_of);
-    let role = operation.security.iter().flatten().filter_map(|one| serde_json::to_value(one).ok());
-    let role = role.filter_map(|one| one["bearer"][0].as_str().map(str::to_owned)).next();
-    if let (Some(role), Some(scope)) = (role, scope) {
-        operation.security = Some(vec![SecurityRequirement::new("bearer", [role, scope.as_str().to_owned()])]);
+    if let Some(scope) = operation.operation_id.as_deref().and_then(scope_of) {
+        let named = Extensions::builder().add("x-scope", scope.as_str()).build();
+        operation.extensions.get_or_insert_default().merge(named);
     }
 }
 
@@ -76,7 +74,7 @@ mod tests {
             // Otherwise a token could be issued whose scope is good for nothing.
             let role: Role = role.parse().expect("a role");
             assert!(role.is_at_least(scope.least_role()), "{name} takes a {role}, {scope} does not");
-            assert_eq!(operation.pointer("/security/0/bearer/1").and_then(Value::as_str), Some(scope.as_str()));
+            assert_eq!(operation["x-scope"].as_str(), Some(scope.as_str()));
         }
         let all: Vec<_> = TABLE.iter().flat_map(|(_, operations)| *operations).map(|name| (*name).to_owned()).collect();
         assert_eq!(all.iter().cloned().collect::<BTreeSet<_>>(), operations);

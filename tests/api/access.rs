@@ -38,7 +38,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 method: method.to_uppercase().parse().expect("a method"),
                 path,
                 role: operation.pointer("/security/0/bearer/0").and_then(Value::as_str).map(str::to_owned),
-                scope: operation.pointer("/security/0/bearer/1").and_then(Value::as_str).map(str::to_owned),
+                scope: operation["x-scope"].as_str().map(str::to_owned),
                 takes_body: operation.get("requestBody").is_some(),
             });
         }

@@ -13,6 +13,8 @@ mod commit_changes;
 mod description;
 mod doctor;
 mod event_streams;
+mod examples;
+mod examples_tour;
 mod folders;
 mod followed;
 mod full_database;
