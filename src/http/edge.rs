@@ -20,7 +20,7 @@ use actix_web::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Api, auth, error::ApiError, limits::Budget, origins};
+use super::{Api, auth, error::ApiError, limits::Budget, origins, outlet::HeadOnly};
 use crate::ids;
 
 /// The request's id.
@@ -45,6 +45,7 @@ pub(super) async fn edge(
     // A route for GET answers HEAD, too; the protocol's layer leaves the body out.
     if method == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadOnly);
     }
     // With escapes resolved, as the router sees it.
     let path = request.match_info().as_str().to_owned();

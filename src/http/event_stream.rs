@@ -66,7 +66,7 @@ pub(super) async fn follow_events(
     };
     // What cannot be read now is refused as it would be anywhere else.
     let first = catch_up(&api, &filter, sent, auditor.since).await.map_err(cannot_begin)?;
-    let (outlet, response) = Outlet::open(&api)?;
+    let (outlet, response) = Outlet::open(&api, &request)?;
     let listener = Listener { following: Following::new(api, (*auditor).clone()), filter, sent, outlet };
     actix_web::rt::spawn(listener.listen(first));
     Ok(response)

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{HttpResponse, http::header::CACHE_CONTROL, web::Bytes};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Bytes};
 use futures::Stream;
 use serde::Serialize;
 use tokio::{
@@ -28,6 +28,9 @@ const WAITING: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// What a caller is told to wait before it comes again, in milliseconds.
 const COME_AGAIN: u32 = 2_000;
+
+/// Marks a request that is only for the head of the answer: a stream that nobody reads would hold its connection for ever.
+pub(super) struct HeadOnly;
 
 /// Why a stream ends, told as its last event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,17 +88,19 @@ impl Stream for Inlet {
 
 impl Outlet {
     /// A stream to one caller, when there is a place for it.
-    pub(super) fn open(api: &Api) -> Result<(Self, HttpResponse), ApiError> {
+    pub(super) fn open(api: &Api, request: &HttpRequest) -> Result<(Self, HttpResponse), ApiError> {
         let place = api.access.streams.clone().try_acquire_owned().map_err(|_| {
             ApiError::new(Code::Busy, "As many streams are open as this server keeps. Try again later.").retry_after(30)
         })?;
         let (outlet, inlet) = Self::pair(place, Pace { beat: BEAT, patience: PATIENCE });
         // Some proxies collect an answer before they hand it on, unless they are told not to.
-        let response = HttpResponse::Ok()
+        let mut response = HttpResponse::Ok();
+        response
             .content_type("text/event-stream")
             .insert_header((CACHE_CONTROL, "no-store"))
-            .insert_header(("x-accel-buffering", "no"))
-            .streaming(inlet);
+            .insert_header(("x-accel-buffering", "no"));
+        let head_only = request.extensions().contains::<HeadOnly>();
+        let response = if head_only { response.finish() } else { response.streaming(inlet) };
         Ok((outlet, response))
     }
 
