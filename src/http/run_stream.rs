@@ -1,7 +1,7 @@
 //! An index run as it goes on: what `GET /api/v1/index-runs/{id}` tells, each time that it has changed.
 
 use actix_web::{
-    HttpResponse, get,
+    HttpRequest, HttpResponse, get,
     web::{Data, Path},
 };
 use keytrail_domain::{id::IndexRunId, recorded::Position};
@@ -23,10 +23,15 @@ use super::{
     responses((status = 200, description = "How it stands, until it has ended. The last event, `end`, says why: `done`, \
         `token_invalid`, `stopping` or `store_unavailable`.", body = Shown, content_type = "text/event-stream")))]
 #[get("/api/v1/index-runs/{id}/stream")]
-pub(super) async fn watch_index_run(viewer: Viewer, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn watch_index_run(
+    viewer: Viewer,
+    api: Data<Api>,
+    request: HttpRequest,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
     let id = IndexRunId(*id);
     let first = index_runs::look(&api, id, None).await.map_err(cannot_begin)?;
-    let (outlet, response) = Outlet::open(&api)?;
+    let (outlet, response) = Outlet::open(&api, &request)?;
     let following = Following::new(api, (*viewer).clone());
     actix_web::rt::spawn(watch(following, id, first, outlet));
     Ok(response)
