@@ -17,7 +17,7 @@ use super::{
     error::{ApiError, Code},
     events::{Entry, event_type},
     following::{Following, Next, cannot_begin},
-    outlet::{End, Gone, Outlet},
+    outlet::{End, Gone, Outlet, head_only},
 };
 
 /// Where a listener was when it lost the stream.
@@ -66,7 +66,10 @@ pub(super) async fn follow_events(
     };
     // What cannot be read now is refused as it would be anywhere else.
     let first = catch_up(&api, &filter, sent, auditor.since).await.map_err(cannot_begin)?;
-    let (outlet, response) = Outlet::open(&api, &request)?;
+    if let Some(head) = head_only(&request) {
+        return Ok(head);
+    }
+    let (outlet, response) = Outlet::open(&api)?;
     let listener = Listener { following: Following::new(api, (*auditor).clone()), filter, sent, outlet };
     actix_web::rt::spawn(listener.listen(first));
     Ok(response)

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, http::header::CACHE_CONTROL, web::Bytes};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, http::header::CACHE_CONTROL, web::Bytes};
 use futures::Stream;
 use serde::Serialize;
 use tokio::{
@@ -31,6 +31,20 @@ const COME_AGAIN: u32 = 2_000;
 
 /// Marks a request that is only for the head of the answer: a stream that nobody reads would hold its connection for ever.
 pub(super) struct HeadOnly;
+
+/// The answer to a request that is only for the head of a stream. It takes no place.
+pub(super) fn head_only(request: &HttpRequest) -> Option<HttpResponse> {
+    request.extensions().contains::<HeadOnly>().then(|| head().finish())
+}
+
+fn head() -> HttpResponseBuilder {
+    let mut head = HttpResponse::Ok();
+    // Some proxies collect an answer before they hand it on, unless they are told not to.
+    head.content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"));
+    head
+}
 
 /// Why a stream ends, told as its last event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,19 +102,12 @@ impl Stream for Inlet {
 
 impl Outlet {
     /// A stream to one caller, when there is a place for it.
-    pub(super) fn open(api: &Api, request: &HttpRequest) -> Result<(Self, HttpResponse), ApiError> {
+    pub(super) fn open(api: &Api) -> Result<(Self, HttpResponse), ApiError> {
         let place = api.access.streams.clone().try_acquire_owned().map_err(|_| {
             ApiError::new(Code::Busy, "As many streams are open as this server keeps. Try again later.").retry_after(30)
         })?;
         let (outlet, inlet) = Self::pair(place, Pace { beat: BEAT, patience: PATIENCE });
-        // Some proxies collect an answer before they hand it on, unless they are told not to.
-        let mut response = HttpResponse::Ok();
-        response
-            .content_type("text/event-stream")
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .insert_header(("x-accel-buffering", "no"));
-        let head_only = request.extensions().contains::<HeadOnly>();
-        let response = if head_only { response.finish() } else { response.streaming(inlet) };
+        let response = head().streaming(inlet);
         Ok((outlet, response))
     }
 
@@ -125,6 +132,9 @@ impl Outlet {
 
     /// A sign of life, when there was none for a while. With an id, who comes again need not look at what was passed over.
     pub(super) async fn beat(&mut self, id: Option<&str>) -> Result<(), Gone> {
+        if self.sender.is_closed() {
+            return Err(Gone);
+        }
         if self.last.elapsed() < self.pace.beat {
             return Ok(());
         }

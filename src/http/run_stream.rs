@@ -13,7 +13,7 @@ use super::{
     error::ApiError,
     following::{Following, Next, cannot_begin},
     index_runs::{self, Shown},
-    outlet::{End, Gone, Outlet},
+    outlet::{End, Gone, Outlet, head_only},
 };
 
 /// An index run and how far it is, told again whenever that has changed, at most once a second while it works: Server-Sent
@@ -31,7 +31,10 @@ pub(super) async fn watch_index_run(
 ) -> Result<HttpResponse, ApiError> {
     let id = IndexRunId(*id);
     let first = index_runs::look(&api, id, None).await.map_err(cannot_begin)?;
-    let (outlet, response) = Outlet::open(&api, &request)?;
+    if let Some(head) = head_only(&request) {
+        return Ok(head);
+    }
+    let (outlet, response) = Outlet::open(&api)?;
     let following = Following::new(api, (*viewer).clone());
     actix_web::rt::spawn(watch(following, id, first, outlet));
     Ok(response)
@@ -54,7 +57,10 @@ async fn tell(following: &mut Following, id: IndexRunId, first: Shown, outlet: &
             Next::Tick => None,
             Next::Facts(page) => {
                 // Other repositories may be worked on, too.
-                let Some(fact) = page.iter().rev().find(|fact| fact.stream.id == id.0) else { continue };
+                let Some(fact) = page.iter().rev().find(|fact| fact.stream.id == id.0) else {
+                    outlet.beat(None).await?;
+                    continue;
+                };
                 Some(fact.position)
             }
         };
