@@ -19,7 +19,7 @@ use actix_web::{HttpResponse, web};
 use flags::Flags;
 use keytrail::{
     app::App,
-    http::{HttpSettings, LocalToken, serve_with},
+    http::{Access, HttpSettings, LocalToken, serve_with},
     secrets::Person,
 };
 use keytrail_domain::{display_text::DisplayText, person::PersonId};
@@ -119,7 +119,8 @@ async fn over_http(flags: &Flags, table: &Table, app: &Arc<App>, folder: &Path, 
     let address = format!("http://{}", listener.local_addr().expect("it listens"));
     let answer = web::Data::new(std::sync::OnceLock::<web::Bytes>::new());
     let constant = answer.clone();
-    let settings = HttpSettings { workers: 1, local_token: Some(local_token), metrics: None };
+    let settings =
+        HttpSettings { workers: 1, local_token: Some(local_token), metrics: None, access: Access::default() };
     let server = serve_with(app.clone(), settings, listener, move |services| {
         services.app_data(constant.clone()).route("/api/v1/constants/{key}/commits", web::get().to(always));
     })

@@ -1,6 +1,8 @@
 //! The configuration: defaults, then a TOML file, then the environment (`KEYTRAIL__SECTION__KEY`), then flags. The only
 //! place that reads the environment.
 
+mod access;
+
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -12,6 +14,8 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use self::access::{Access, ForwardedBy, Jwt, JwtAlgorithm, JwtKey};
+
 /// Everything that can be set. Unknown keys are errors.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +24,8 @@ pub struct Config {
     pub server: Server,
     /// Where things are kept.
     pub store: Store,
+    /// Who may come in, and how often.
+    pub access: Access,
     /// The root key.
     pub secrets: Secrets,
     /// What may be read of the server's own disk.

@@ -7,9 +7,14 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{self, Log, LogFormat};
 
+const REPEATS_ADDRESSES: &str = "actix_web::types=off";
+
 /// Starts log lines on standard error. Called once, by `main`; a filter that cannot be read counts as `info`.
 pub fn start_log(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // Whatever level is asked for: this part of the framework repeats addresses and queries as they were sent, and a
+    // token may stand there that belongs elsewhere.
+    let filter = filter.add_directive(REPEATS_ADDRESSES.parse().expect("it is a directive"));
     let pretty = match log.format {
         LogFormat::Json => false,
         LogFormat::Pretty => true,

@@ -16,6 +16,11 @@ pub enum Actor {
         /// Its name when it was used.
         name: String,
     },
+    /// A program that showed a signed token of an issuer that this server trusts.
+    Service {
+        /// `service:` and the token's subject: no other actor is called so by the server.
+        name: String,
+    },
     /// Somebody who can read the server's data folder, by the command line.
     Local,
     /// The server itself: a policy, a job, its set-up. The word says which.
@@ -31,10 +36,16 @@ impl Actor {
         Self::Server { part: part.to_owned() }
     }
 
+    /// The service with this subject.
+    pub fn service(subject: &str) -> Self {
+        Self::Service { name: format!("service:{subject}") }
+    }
+
     /// The stable word of the kind.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Token { .. } => "token",
+            Self::Service { .. } => "service",
             Self::Local => "local",
             Self::Server { .. } => "server",
         }
@@ -43,7 +54,7 @@ impl Actor {
     /// What a person is shown as the name.
     pub fn name(&self) -> &str {
         match self {
-            Self::Token { name, .. } => name,
+            Self::Token { name, .. } | Self::Service { name } => name,
             Self::Local => "local",
             Self::Server { part } => part,
         }

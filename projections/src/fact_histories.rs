@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use keytrail_domain::{
-    access::{self, Role},
+    access::{self, Role, Scope, Scopes},
     aggregate::Aggregate,
     commit_link::{self, LinkedCommit},
     display_text::DisplayText,
@@ -131,9 +131,10 @@ impl Log {
         let position = self.facts.len() as Position + 1;
         let metadata = Metadata {
             at: Timestamp::from_seconds(position),
-            actor: match position % 3 {
+            actor: match position % 4 {
                 0 => Actor::Local,
                 1 => Actor::server("index_on_discover"),
+                2 => Actor::service("build"),
                 _ => Actor::Token { id: TokenId(id(5, 1)), name: "ann".to_owned() },
             },
             source: Source::Api,
@@ -300,6 +301,7 @@ fn steps() -> impl Strategy<Value = Step> {
         (1..9_i64).prop_map(|n| access::Command::IssueToken {
             name: DisplayText::clean("laptop"),
             role: Role::Auditor,
+            scopes: (n % 2 == 0).then(|| Scopes::of([Scope::IssuesRead, Scope::EventsRead])).flatten(),
             expires_at: Timestamp::from_seconds(1000 + n),
             prefix: format!("kt_{n}"),
         }),

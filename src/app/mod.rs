@@ -5,7 +5,7 @@
 mod context;
 mod dispatch;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use keytrail_domain::recorded::Position;
 use keytrail_projections::{registry::VIEWS, view::Read};
@@ -98,6 +98,7 @@ impl App {
         });
         crate::reactors::start(&app, &node, &stop).await?;
         crate::jobs::start(&app, workers, &stop).await?;
+        tokio::spawn(app.clone().write_token_uses());
         Ok(app)
     }
 
@@ -112,6 +113,20 @@ impl App {
         self.views.read(read).await
     }
 
+    /// Writes down now and then which tokens were used.
+    async fn write_token_uses(self: Arc<Self>) {
+        const PAUSE: Duration = Duration::from_secs(60);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.stop.cancelled() => return,
+            }
+            if let Err(error) = self.tokens.write_uses().await {
+                tracing::warn!(%error, "when tokens were last used is not written yet");
+            }
+        }
+    }
+
     /// Becomes true when the server stops; long work looks at it.
     pub const fn stopping(&self) -> &CancellationToken {
         &self.stop
@@ -122,6 +137,8 @@ impl App {
         self.stop.cancel();
         self.jobs.stopped().await;
         self.views.stopped().await;
+        // Of no weight: a store that cannot take it now has told so elsewhere.
+        let _ = self.tokens.write_uses().await;
         self.log.stop();
         self.db.close().await;
     }

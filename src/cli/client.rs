@@ -19,7 +19,7 @@ use crate::{
     boot::{self, BootError, Endpoint},
     clock::Clock,
     config::Config,
-    http::{self, HttpSettings, LocalToken},
+    http::{self, Access, HttpSettings, LocalToken},
     ids,
     store::StoreError,
 };
@@ -106,7 +106,7 @@ impl Client {
         let listener = TcpListener::bind(address).map_err(listen)?;
         let url = format!("http://{}", listener.local_addr().map_err(listen)?);
         let (token, local) = LocalToken::random();
-        let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None };
+        let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None, access: Access::default() };
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
         let handle = server.handle();
         tokio::spawn(server);
@@ -167,6 +167,25 @@ impl Client {
     /// Reads a resource.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
         self.json(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// Opens a stream, behind the event with this id.
+    pub(super) async fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        last_event_id: Option<&str>,
+    ) -> Result<Response, CliError> {
+        if self.own.is_some() {
+            let detail =
+                "no server runs on this data folder, so nothing happens that could be followed; start the server";
+            return Err(CliError::Input(detail.into()));
+        }
+        let mut request = self.request(Method::GET, path).query(query);
+        if let Some(id) = last_event_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        self.answer(request).await
     }
 
     /// Reads a whole list, page after page, up to `most` items.
@@ -234,7 +253,7 @@ fn worth_another_try(status: StatusCode, headers: &HeaderMap) -> Option<Duration
     match status {
         StatusCode::ACCEPTED if problem => Some(seconds.unwrap_or(Duration::from_secs(1))),
         // A minute at most: some other program may stand between.
-        StatusCode::SERVICE_UNAVAILABLE => seconds.map(|pause| pause.min(STANDSTILL)),
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS => seconds.map(|pause| pause.min(STANDSTILL)),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use crate::{boot::BootError, config::ConfigError};
+use crate::{boot::BootError, config::ConfigError, http::BadAccess};
 
 /// Speaks to the person at the terminal.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum CliError {
     /// The server did not start.
     #[error(transparent)]
     Boot(#[from] BootError),
+    /// What is said of access.
+    #[error(transparent)]
+    Access(#[from] BadAccess),
     /// The server refused.
     #[error("{detail} ({code})")]
     Problem {
@@ -53,7 +56,7 @@ impl CliError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Failed(_) | Self::System { .. } => 1,
-            Self::Config(_) | Self::Input(_) => 2,
+            Self::Config(_) | Self::Access(_) | Self::Input(_) => 2,
             Self::Problem { status: 404, .. } => 3,
             Self::Problem { status: 500.., .. } | Self::NoAnswer { .. } | Self::Boot(_) => 5,
             Self::Problem { .. } => 4,

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     CliError,
     client::{Client, with_client},
+    follow::follow,
     output,
 };
 use crate::config::Config;
@@ -23,6 +24,9 @@ pub(super) struct Events {
     /// How many, the newest ones; all with 0
     #[arg(long, default_value_t = 50, conflicts_with = "stream")]
     last: usize,
+    /// Go on with what happens from now on
+    #[arg(long, conflicts_with_all = ["stream", "until"])]
+    follow: bool,
     /// Print JSON, one event a line
     #[arg(long)]
     json: bool,
@@ -44,22 +48,28 @@ impl Events {
         let most = if self.last == 0 { usize::MAX } else { self.last };
         let mut events: Vec<Value> = client.list("/api/v1/events", &query, most).await?;
         events.reverse();
-        for event in &events {
-            if self.json {
-                output::json(event)?;
-                continue;
-            }
-            let text = |member: &str| event[member].as_str().unwrap_or_default();
-            let cause = event["causation"].as_str().map(|cause| format!(", because of {cause}")).unwrap_or_default();
-            output::print(&format!(
-                "{:>6}  {}  {} ({})  {}{cause}",
-                event["position"].to_string(),
-                text("recorded_at").get(..19).unwrap_or_default(),
-                event["actor"]["name"].as_str().unwrap_or_default(),
-                text("source"),
-                text("summary"),
-            ));
+        events.iter().try_for_each(|event| self.tell(event))?;
+        if !self.follow {
+            return Ok(());
         }
+        let after = events.last().and_then(|event| event["position"].as_i64()).unwrap_or(0);
+        follow(client, "/api/v1/events/stream", &[("after", after.to_string())], |event| self.tell(event)).await
+    }
+
+    fn tell(&self, event: &Value) -> Result<(), CliError> {
+        if self.json {
+            return output::json(event);
+        }
+        let text = |member: &str| event[member].as_str().unwrap_or_default();
+        let cause = event["causation"].as_str().map(|cause| format!(", because of {cause}")).unwrap_or_default();
+        output::print(&format!(
+            "{:>6}  {}  {} ({})  {}{cause}",
+            event["position"].to_string(),
+            text("recorded_at").get(..19).unwrap_or_default(),
+            event["actor"]["name"].as_str().unwrap_or_default(),
+            text("source"),
+            text("summary"),
+        ));
         Ok(())
     }
 

@@ -7,6 +7,7 @@ mod doctor;
 mod error;
 mod events;
 mod explain;
+mod follow;
 mod index;
 mod integration;
 mod issue;

@@ -14,7 +14,7 @@ use crate::{
     boot::{self, BootError, Endpoint},
     clock::Clock,
     config::Config,
-    http::{self, HttpSettings, LocalToken},
+    http::{self, Access, HttpSettings, LocalToken},
     telemetry,
 };
 
@@ -40,12 +40,13 @@ impl Serve {
         let signals = Signals::listen()?;
         let address = config.server.listen;
         let listen = |source| BootError::Listen { address, source };
+        let access = Access::open(&config.access)?;
         // Before anything is opened: a second server on the same address ends here.
         let listener = TcpListener::bind(address).map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let app = boot::start(&config, Clock::System).await?;
         let (token, local) = LocalToken::random();
-        let settings = HttpSettings { workers: config.server.workers, local_token: Some(local), metrics };
+        let settings = HttpSettings { workers: config.server.workers, local_token: Some(local), metrics, access };
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
         let handle = server.handle();
         let serving = tokio::spawn(server);

@@ -22,6 +22,9 @@ pub(super) enum Token {
         /// admin, auditor or viewer
         #[arg(long, default_value = "viewer")]
         role: String,
+        /// Only a part of what the role allows, such as issues:read; can be given several times
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
         /// How many days it works
         #[arg(long, default_value_t = 90)]
         days: u32,
@@ -50,8 +53,11 @@ impl Token {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
-            Self::Issue { name, role, days, quiet } => {
-                let body = json!({ "name": name, "role": role, "expires_in_days": days });
+            Self::Issue { name, role, scopes, days, quiet } => {
+                let mut body = json!({ "name": name, "role": role, "expires_in_days": days });
+                if !scopes.is_empty() {
+                    body["scopes"] = scopes.into();
+                }
                 let issued: Value = client.post("/api/v1/tokens", &body).await?;
                 if issued["token"].is_null() {
                     let detail =
@@ -69,10 +75,15 @@ impl Token {
                 if json {
                     return all.iter().try_for_each(output::json);
                 }
-                let columns = ["id", "name", "role", "prefix", "expires_at", "revoked_at"];
-                let cell = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
+                let columns = ["id", "name", "role", "scopes", "prefix", "last_used_at", "expires_at", "revoked_at"];
+                let cell = |row: &Value, member: &str| match row[member].as_array() {
+                    Some(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+                    None => row[member].as_str().unwrap_or_default().to_owned(),
+                };
                 let rows: Vec<_> = all.iter().map(|row| columns.map(|member| cell(row, member)).to_vec()).collect();
-                output::table(&["id", "name", "role", "begins with", "expires at", "revoked at"], &rows);
+                let headings =
+                    ["id", "name", "role", "only for", "begins with", "last used at", "expires at", "revoked at"];
+                output::table(&headings, &rows);
                 Ok(())
             }
             Self::Revoke { id } => {

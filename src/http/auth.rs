@@ -1,18 +1,24 @@
 //! Who a caller is and what that allows. The edge finds out who; a route says what it needs by the type of an argument,
 //! so that a route without a check reads as one. No token is ever logged or answered.
 
-use std::future::{Ready, ready};
+use std::{
+    future::{Ready, ready},
+    net::IpAddr,
+};
 
 use actix_web::{
     FromRequest, HttpMessage, HttpRequest,
     dev::Payload,
     http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE},
+    web::Data,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
 use keytrail_domain::{
-    access::Role,
+    access::{Role, Scopes},
+    id::TokenId,
     metadata::{Actor, Source},
-    recorded::Sequence,
+    recorded::{Position, Sequence},
+    timestamp::Timestamp,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -21,6 +27,8 @@ use uuid::Uuid;
 use super::{
     Api,
     error::{ApiError, Code},
+    limits::{Budget, CallerKey},
+    services,
 };
 use crate::{app::Context, ids::random_bytes, log::Idempotency};
 
@@ -53,6 +61,12 @@ pub(super) struct Caller {
     pub(super) actor: Actor,
     /// What that allows.
     pub(super) role: Role,
+    /// The part of that; all of it when nothing is said.
+    pub(super) scopes: Option<Scopes>,
+    /// Until when; for ever when nothing is said.
+    pub(super) until: Option<Timestamp>,
+    /// Where the log stood when the caller was let in: what takes the right away comes after it.
+    pub(super) since: Position,
     /// Through which door.
     pub(super) source: Source,
     /// The request.
@@ -60,6 +74,14 @@ pub(super) struct Caller {
 }
 
 impl Caller {
+    /// The token that was shown, if it was one of ours.
+    pub(super) const fn token(&self) -> Option<TokenId> {
+        match &self.actor {
+            Actor::Token { id, .. } => Some(*id),
+            Actor::Service { .. } | Actor::Local | Actor::Server { .. } => None,
+        }
+    }
+
     /// Whether it is somebody on this machine who can read the data folder anyway.
     pub(super) const fn is_local(&self) -> bool {
         matches!(self.actor, Actor::Local)
@@ -78,19 +100,72 @@ impl Caller {
     }
 }
 
-/// Finds out who asks.
-pub(super) async fn caller(api: &Api, headers: &HeaderMap, request_id: Uuid) -> Result<Caller, ApiError> {
-    let token = bearer(headers)?;
-    if api.local_token.as_ref().is_some_and(|local| local.is(token)) {
-        return Ok(Caller { actor: Actor::Local, role: Role::Admin, source: Source::Cli, request_id });
+/// Finds out who asks, and counts it. The command line of this machine is not counted: who reads the data folder needs no
+/// server to take its time.
+pub(super) async fn caller(
+    api: &Api,
+    headers: &HeaderMap,
+    address: IpAddr,
+    request_id: Uuid,
+) -> Result<(Caller, Option<Budget>), ApiError> {
+    let since = api.app.log.feed().head().position;
+    let token = bearer(headers);
+    if let Ok(token) = token
+        && api.local_token.as_ref().is_some_and(|local| local.is(token))
+    {
+        let (actor, role) = (Actor::Local, Role::Admin);
+        let caller = Caller { actor, role, scopes: None, until: None, since, source: Source::Cli, request_id };
+        return Ok((caller, None));
     }
-    let Some(holder) = api.app.tokens.authenticate(token, api.app.clock.now()).await? else {
-        let detail = "It is unknown, has expired or was revoked. Ask an administrator for a new one.";
-        return Err(ApiError::new(Code::TokenInvalid, detail)
-            .header(WWW_AUTHENTICATE, "Bearer realm=\"keytrail\", error=\"invalid_token\""));
+    api.access.limits.address(address)?;
+    let known = match token {
+        Ok(token) => known(api, token, address, since, request_id).await,
+        Err(error) => Err(error),
+    };
+    match known {
+        Ok((caller, key)) => api.access.limits.caller(key).map(|budget| (caller, budget)),
+        Err(error) => {
+            if error.code() == Code::TokenInvalid {
+                tracing::info!(%address, "a token was refused");
+                metrics::counter!("keytrail_http_tokens_refused").increment(1);
+                api.access.limits.failed(address)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Who holds this token, of ours or of a service.
+async fn known(
+    api: &Api,
+    token: &str,
+    address: IpAddr,
+    since: Position,
+    request_id: Uuid,
+) -> Result<(Caller, CallerKey), ApiError> {
+    let refused = |detail: &'static str| {
+        ApiError::new(Code::TokenInvalid, detail)
+            .header(WWW_AUTHENTICATE, "Bearer realm=\"keytrail\", error=\"invalid_token\"")
+    };
+    let now = api.app.clock.now();
+    if let Some(services) = api.access.services.as_ref().filter(|_| services::has_the_form(token)) {
+        let service = services.authenticate(token, now).map_err(|reason| {
+            let (word, detail) = reason.told();
+            refused(detail).with("reason", word)
+        })?;
+        let key = CallerKey::service(&service.subject);
+        let (actor, until) = (Actor::service(&service.subject), Some(service.expires_at));
+        let role = service.role;
+        return Ok((Caller { actor, role, scopes: None, until, since, source: Source::Api, request_id }, key));
+    }
+    let key = CallerKey::token(token);
+    api.access.limits.may_try(address, key)?;
+    let Some(holder) = api.app.tokens.authenticate(token, now).await? else {
+        return Err(refused("It is unknown, has expired or was revoked. Ask an administrator for a new one."));
     };
     let actor = Actor::Token { id: holder.id, name: holder.name.as_str().to_owned() };
-    Ok(Caller { actor, role: holder.role, source: Source::Api, request_id })
+    let (role, scopes, until) = (holder.role, holder.scopes, Some(holder.expires_at));
+    Ok((Caller { actor, role, scopes, until, since, source: Source::Api, request_id }, key))
 }
 
 /// The token of the one `Authorization` header. The scheme's case does not count (RFC 9110).
@@ -115,23 +190,29 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
     }
 }
 
-const fn rank(role: Role) -> u8 {
-    match role {
-        Role::Viewer => 0,
-        Role::Auditor => 1,
-        Role::Admin => 2,
-    }
-}
-
 fn at_least(request: &HttpRequest, role: Role) -> Result<Caller, ApiError> {
     let extensions = request.extensions();
     // The edge lets nobody without a token come here; were it wrong about an address, this refuses.
     let caller = extensions.get::<Caller>().ok_or_else(|| {
         ApiError::new(Code::TokenMissing, "Send the header Authorization: Bearer kt_… with your access token.")
     })?;
-    if rank(caller.role) < rank(role) {
+    if !caller.role.is_at_least(role) {
         let detail = format!("Your token has the role {}; this needs {role}.", caller.role);
         return Err(ApiError::new(Code::RoleInsufficient, detail).with("role", caller.role.as_str()));
+    }
+    if let Some(scopes) = &caller.scopes {
+        let needed = request.app_data::<Data<Api>>().and_then(|api| api.known.scope(request));
+        match needed {
+            Some(needed) if scopes.contains(needed) => {}
+            Some(needed) => {
+                let detail = format!("Your token was made for {scopes}; this needs {needed}.");
+                return Err(ApiError::new(Code::ScopeInsufficient, detail).with("scope", needed.as_str()));
+            }
+            None => {
+                let detail = format!("Your token was made for {scopes}; this is for tokens without scopes.");
+                return Err(ApiError::new(Code::ScopeInsufficient, detail));
+            }
+        }
     }
     Ok(caller.clone())
 }

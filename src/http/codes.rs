@@ -41,10 +41,12 @@ codes! {
     IdempotencyKeyInvalid = 400 "idempotency_key_invalid": "The header Idempotency-Key cannot be used.",
     CursorInvalid = 400 "cursor_invalid": "This is no cursor of this server.",
     CursorExpired = 400 "cursor_expired": "The cursor has expired.",
+    EventIdInvalid = 400 "event_id_invalid": "This is no id of an event of this stream.",
     CursorOtherList = 400 "cursor_other_list": "The cursor belongs to another list or to other filters.",
     IssueKeyInvalid = 400 "issue_key_invalid": "This is not an issue key.",
     TokenMissing = 401 "token_missing": "An access token is needed.",
     TokenInvalid = 401 "token_invalid": "The access token is not accepted.",
+    ScopeInsufficient = 403 "scope_insufficient": "The access token was made for something else.",
     RoleInsufficient = 403 "role_insufficient": "The access token does not allow this.",
     RouteUnknown = 404 "route_unknown": "There is nothing at this address.",
     IntegrationUnknown = 404 "integration_unknown": "There is no such integration.",
@@ -109,9 +111,11 @@ codes! {
     ProjectRulesTooMany = 422 "project_rules_too_many": "There are too many projects.",
     TokenBadExpiry = 422 "token_bad_expiry": "A token expires within a year.",
     TokenBadName = 422 "token_bad_name": "A token needs a name.",
+    TokenBadScopes = 422 "token_bad_scopes": "A token has scopes that its role allows.",
     StreamNotShown = 422 "stream_not_shown": "This stream is not shown event by event.",
     IdempotencyKeyReused = 422 "idempotency_key_reused": "The idempotency key was used for another request.",
     IfMatchMissing = 428 "if_match_missing": "The header If-Match is needed.",
+    RateLimited = 429 "rate_limited": "Too many requests were made.",
     Internal = 500 "internal": "The server made a mistake.",
     RepositoryUnreadable = 502 "repository_unreadable": "The repository cannot be read.",
     Busy = 503 "busy": "The server has more to do than it can take.",
@@ -167,6 +171,7 @@ mod tests {
             &commit_link::Error::NotLinked,
             &project_rules::Error::Contradiction,
             &project_rules::Error::TooMany,
+            &access::Error::BadScopes,
         ];
         for refusal in refusals {
             assert!(Code::parse(refusal.code()).is_some(), "{}", refusal.code());

@@ -20,7 +20,7 @@ use actix_web::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Api, auth, error::ApiError};
+use super::{Api, auth, error::ApiError, limits::Budget, origins, outlet::HeadOnly};
 use crate::ids;
 
 /// The request's id.
@@ -45,15 +45,33 @@ pub(super) async fn edge(
     // A route for GET answers HEAD, too; the protocol's layer leaves the body out.
     if method == Method::HEAD {
         request.head_mut().method = Method::GET;
+        request.extensions_mut().insert(HeadOnly);
     }
     // With escapes resolved, as the router sees it.
     let path = request.match_info().as_str().to_owned();
-    let span = tracing::info_span!("request", request_id = %id, %method, path);
-    let answered = answer(request, next, &path, id).instrument(span.clone()).await;
+    let span = tracing::info_span!("request", request_id = %id, method = known(&method), path = shown(&path));
+    let api = request.app_data::<Data<Api>>().cloned();
+    let api = api.ok_or_else(|| ApiError::internal(&"the routes were made without their server"))?;
+    let origin = api.access.origins.of(request.headers());
+    let (answered, budget) = if origin.is_some() && origins::is_preflight(&method, request.headers()) {
+        // A browser asks this without a token.
+        (Ok(request.into_response(origins::preflight())), None)
+    } else {
+        answer(&api, request, next, &path, id).instrument(span.clone()).await
+    };
     let mut response = match answered {
         Ok(response) => in_our_shape(response, id),
         Err(error) => return Err(ApiError::of_status(error.as_response_error().status_code()).into()),
     };
+    if let Some(budget) = budget {
+        budget.tell(response.headers_mut());
+    }
+    if !api.access.origins.is_empty() {
+        origins::vary(response.headers_mut());
+    }
+    if let Some(origin) = origin {
+        origins::let_in(origin, response.headers_mut());
+    }
     let status = response.status();
     let route = response.request().match_pattern().unwrap_or_else(|| "none".to_owned());
     let elapsed = started.elapsed();
@@ -64,28 +82,50 @@ pub(super) async fn edge(
     Ok(response)
 }
 
+/// The answer, and what is left of the caller's requests.
 async fn answer(
+    api: &Api,
     request: ServiceRequest,
     next: Next<BoxBody>,
     path: &str,
     id: Uuid,
-) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    if is_guarded(path) {
-        let api = request.app_data::<Data<Api>>().cloned();
-        let api = api.ok_or_else(|| ApiError::internal(&"the routes were made without their server"))?;
-        match auth::caller(&api, request.headers(), id).await {
-            Ok(caller) => {
-                request.extensions_mut().insert(caller);
-            }
-            Err(error) => return Ok(request.error_response(error)),
-        }
+) -> (Result<ServiceResponse<BoxBody>, actix_web::Error>, Option<Budget>) {
+    let peer = request.peer_addr().map(|address| address.ip());
+    let address = api.access.proxies.caller(peer, request.headers());
+    let admitted = if is_guarded(path) {
+        let known = auth::caller(api, request.headers(), address, id).await;
+        known.map(|(caller, budget)| {
+            request.extensions_mut().insert(caller);
+            budget
+        })
+    } else if is_probe(path) {
+        Ok(None)
+    } else {
+        api.access.limits.address(address)
+    };
+    match admitted {
+        Ok(budget) => (next.call(request).await, budget),
+        Err(error) => (Ok(request.error_response(error)), None),
     }
-    next.call(request).await
+}
+
+/// Who looks after the server asks these often, and from one address.
+fn is_probe(path: &str) -> bool {
+    path == "/livez" || path == "/readyz"
 }
 
 /// Which addresses nobody reaches without a token, whether there is a route or not.
 fn is_guarded(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/") || path == "/metrics"
+}
+
+/// An address as the log may hold it: a part that is a token in the wrong place, or could be one, is left out.
+fn shown(path: &str) -> String {
+    const LONGEST: usize = 48;
+    let parts = path.split('/').take(LONGEST);
+    let parts: Vec<_> =
+        parts.map(|part| if part.len() > LONGEST || part.contains("kt_") { "…" } else { part }).collect();
+    parts.join("/")
 }
 
 /// Methods that nobody routes are counted as one: a caller must not make up names of metrics.

@@ -54,7 +54,7 @@ pub(super) struct Entry {
 /// Who wished something.
 #[derive(Serialize, ToSchema)]
 struct Actor {
-    /// `token`, `local` or `server`.
+    /// `token`, `service`, `local` or `server`.
     kind: String,
     /// Its name then.
     name: String,
@@ -63,7 +63,7 @@ struct Actor {
 }
 
 impl Entry {
-    fn of(row: AuditEntry) -> Self {
+    pub(super) fn of(row: AuditEntry) -> Self {
         Self {
             position: row.position,
             recorded_at: row.recorded_at,
@@ -78,6 +78,14 @@ impl Entry {
             causation: row.causation,
             request_id: row.request_id,
         }
+    }
+}
+
+/// Which types of events are meant by a name, or by a beginning that ends with a dot.
+pub(super) fn event_type(name: String) -> EventType {
+    match name.ends_with('.') {
+        true => EventType::StartingWith(name),
+        false => EventType::Exactly(name),
     }
 }
 
@@ -136,10 +144,7 @@ pub(super) async fn list_events(
     let limit = limit(query.limit)?;
     let mut filter = AuditFilter {
         stream: query.stream,
-        event_type: query.event_type.map(|name| match name.ends_with('.') {
-            true => EventType::StartingWith(name),
-            false => EventType::Exactly(name),
-        }),
+        event_type: query.event_type.map(event_type),
         actor_name: query.actor,
         after: query.after,
         until: query.until,

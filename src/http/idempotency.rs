@@ -62,7 +62,7 @@ impl IdempotencyKey {
         let key = self.key?;
         let who = match &caller.actor {
             Actor::Token { id, .. } => id.to_string(),
-            actor @ (Actor::Local | Actor::Server { .. }) => actor.name().to_owned(),
+            actor @ (Actor::Service { .. } | Actor::Local | Actor::Server { .. }) => actor.name().to_owned(),
         };
         let mut request = self.request;
         request.extend_from_slice(body);

@@ -9,7 +9,7 @@ use actix_web::{
 use keytrail_domain::{
     id::{IndexRunId, RepositoryId},
     index_run::{Cause, Command, IndexRun as Aggregate},
-    recorded::Sequence,
+    recorded::{Position, Sequence},
     timestamp::Timestamp,
 };
 use keytrail_projections::index_runs::{self, IndexRun as Row, RunState};
@@ -133,7 +133,8 @@ impl Shown {
         }
     }
 
-    const fn has_ended(&self) -> bool {
+    /// Whether nothing of it changes any more.
+    pub(super) const fn has_ended(&self) -> bool {
         !matches!(self.state, RunState::Requested | RunState::Running)
     }
 }
@@ -249,6 +250,16 @@ pub(super) async fn get_index_run(
             () = api.app.stopping().cancelled() => None,
         };
     }
+}
+
+/// The run as it is now, at `min_position` or beyond, with how far it is.
+pub(super) async fn look(api: &Api, id: IndexRunId, min_position: Option<Position>) -> Result<Shown, ApiError> {
+    let row = api.one(min_position, || index_runs::by_id(id), Code::IndexRunUnknown).await?;
+    let mut run = Shown::of(row);
+    if !run.has_ended() {
+        run.progress = progress(api, id).await?;
+    }
+    Ok(run)
 }
 
 async fn progress(api: &Api, id: IndexRunId) -> Result<Option<Progress>, ApiError> {

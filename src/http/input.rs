@@ -109,10 +109,19 @@ fn explain(error: &serde_json::Error) -> String {
         return format!("The value at {place} is not what this field takes; expected {expected}.");
     }
     if error.is_data() {
-        let what = text.split(" at line ").next().unwrap_or_default();
+        let what = without_secrets(text.split(" at line ").next().unwrap_or_default());
         return format!("The body has a wrong field at {place}: {what}.");
     }
     format!("The body is not JSON at {place}.")
+}
+
+/// The name of a field that is unknown is repeated, so that a typing error is found; not one that could be a secret.
+pub(super) fn without_secrets(text: &str) -> String {
+    const LONGEST: usize = 40;
+    match text.split('`').nth(1) {
+        Some(name) if name.len() > LONGEST || name.contains("kt_") => text.replacen(name, "…", 1),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -142,5 +151,10 @@ mod tests {
         assert!(explained(r#"{"name":"a","days":1,"nme":2}"#).contains("unknown field `nme`"));
         assert!(explained(r#"{"name":"a"}"#).contains("missing field `days`"));
         assert!(explained("{").contains("not JSON"));
+        let token = format!("kt_{}", "x".repeat(50));
+        for name in [token.as_str(), "kt_x", &"y".repeat(1_000)] {
+            let text = explained(&format!(r#"{{"name":"a","days":1,"{name}":2}}"#));
+            assert!(text.contains("unknown field `…`, expected") && !text.contains(name), "{text}");
+        }
     }
 }

@@ -3,8 +3,10 @@
 //! Started by `serve`; it calls `app` and decides nothing itself. A route is one function, described where it stands and
 //! listed once in `routes`.
 
+mod access;
 mod auth;
 mod changed;
+mod client_address;
 mod codes;
 mod commit_links;
 mod commits;
@@ -13,20 +15,28 @@ mod cursor;
 mod doctor;
 mod edge;
 mod error;
+mod event_stream;
 mod events;
 mod explain;
+mod following;
 mod health;
 mod idempotency;
 mod index_runs;
 mod input;
 mod integrations;
 mod issues;
+mod limits;
+mod origins;
+mod outlet;
 mod place;
 mod project_rules;
 mod projects;
 mod remedies;
 mod repositories;
 mod routes;
+mod run_stream;
+mod scopes;
+mod services;
 pub mod spec;
 mod streams;
 mod tokens;
@@ -46,8 +56,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use utoipa_actix_web::AppExt;
 
 pub use self::{
+    access::{Access, BadAccess},
     auth::LocalToken,
     error::{ApiError, Code},
+    services::BadServices,
     spec::spec,
 };
 use self::{cursor::Cursors, unrouted::Known};
@@ -61,6 +73,8 @@ pub struct HttpSettings {
     pub local_token: Option<LocalToken>,
     /// The metrics of this process.
     pub metrics: Option<PrometheusHandle>,
+    /// Who may come in besides, how often, and from where.
+    pub access: Access,
 }
 
 /// What every route reaches.
@@ -70,6 +84,7 @@ struct Api {
     metrics: Option<PrometheusHandle>,
     cursors: Cursors,
     known: Known,
+    access: Access,
 }
 
 /// Serves the API on `listener` until the returned server is told to stop. Signals are the caller's.
@@ -84,10 +99,10 @@ pub fn serve_with(
     listener: TcpListener,
     besides: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
-    let HttpSettings { workers, local_token, metrics } = settings;
+    let HttpSettings { workers, local_token, metrics, access } = settings;
     let cursors = Cursors::new(&app.keys);
     let known = Known::of(&spec());
-    let api = Data::new(Api { app, local_token, metrics, cursors, known });
+    let api = Data::new(Api { app, local_token, metrics, cursors, known, access });
     let server = HttpServer::new(move || {
         Routes::new()
             .into_utoipa_app()

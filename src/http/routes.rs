@@ -3,8 +3,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commit_links, commits, doctor, events, explain, health, index_runs, integrations, issues, project_rules, projects,
-    repositories, streams, tokens, views,
+    commit_links, commits, doctor, event_stream, events, explain, health, index_runs, integrations, issues,
+    project_rules, projects, repositories, run_stream, streams, tokens, views,
 };
 
 /// Registers and describes them.
@@ -43,8 +43,10 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(index_runs::list_index_runs)
         .service(index_runs::get_index_run)
         .service(index_runs::cancel_index)
+        .service(run_stream::watch_index_run)
         // The history
         .service(events::list_events)
+        .service(event_stream::follow_events)
         .service(streams::list_stream_events)
         // Access
         .service(tokens::list_tokens)

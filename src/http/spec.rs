@@ -18,7 +18,7 @@ use utoipa::openapi::{
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use super::{changed::Pending, error::Problem, routes};
+use super::{changed::Pending, error::Problem, routes, scopes};
 
 /// What a bearer token is called in the description.
 const BEARER: &str = "bearer";
@@ -39,7 +39,11 @@ pub(super) fn frame() -> OpenApi {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("kt_")
-        .description(Some("An access token. Roles: viewer, auditor, admin; each may do what the one before may."))
+        .description(Some(
+            "An access token, or the signed token (JWT) of a service. Roles: viewer, auditor, admin; each may do what \
+             the one before may. A token that was made with scopes needs the scope of the operation, too: each operation \
+             names it as `x-scope`.",
+        ))
         .build();
     let mut problem = <Problem<'_> as utoipa::PartialSchema>::schema();
     let mut behind = problem.clone();
@@ -94,6 +98,7 @@ pub fn spec() -> OpenApi {
     for (path, item) in &mut spec.paths.paths {
         for operation in operations(item) {
             conventions::add(path, operation);
+            scopes::describe(operation);
             examples.add(operation);
         }
     }

@@ -5,7 +5,7 @@ use actix_web::{
     web::{Data, Path, Query},
 };
 use keytrail_domain::{
-    access::{Access, Command, Role},
+    access::{Access, Command, Role, Scope, Scopes},
     display_text::DisplayText,
     id::TokenId,
     recorded::Sequence,
@@ -22,7 +22,7 @@ use super::{
     changed::{Telling, Versioned, tell},
     conditions::IfMatch,
     cursor::{List, Page, limit},
-    error::ApiError,
+    error::{ApiError, Code},
     idempotency::IdempotencyKey,
     input::Input,
     words,
@@ -43,6 +43,9 @@ pub(super) struct Shown {
     /// What its holder may do.
     #[schema(schema_with = words::role)]
     role: Role,
+    /// The part of that; all of it when nothing is said.
+    #[schema(schema_with = words::scopes)]
+    scopes: Option<Scopes>,
     /// Its first characters, by which a person recognises it.
     prefix: String,
     /// Whether it works, has expired or was revoked.
@@ -57,6 +60,9 @@ pub(super) struct Shown {
     /// When somebody stopped it.
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
+    /// When it was last used, to the minute; nothing when it never was.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
     /// Its version, which is its ETag, too.
     version: i64,
     /// The position of its last change.
@@ -83,11 +89,13 @@ impl Shown {
             id: row.id.0,
             name: row.name,
             role: row.role,
+            scopes: row.scopes,
             prefix: row.prefix,
             state,
             issued_at: row.issued_at,
             expires_at: row.expires_at,
             revoked_at: row.revoked_at,
+            last_used_at: None,
             version: row.version,
             position: row.position,
         }
@@ -109,6 +117,10 @@ pub(super) struct TokenToIssue {
     /// What its holder may do.
     #[schema(schema_with = words::role)]
     role: Role,
+    /// The part of that, each named by a resource and a verb; all of it when nothing is said.
+    #[schema(schema_with = words::scopes)]
+    #[serde(default)]
+    scopes: Option<Vec<Scope>>,
     /// In how many days it stops working: at most 366.
     #[schema(minimum = 1, maximum = 366)]
     expires_in_days: u32,
@@ -125,6 +137,19 @@ pub(super) struct Issued {
     token: Option<String>,
     /// How it is listed.
     item: Option<Shown>,
+}
+
+impl Api {
+    /// Says of each token when it was last used. That is kept beside the log.
+    async fn tell_last_uses(&self, tokens: &mut [Shown]) -> Result<(), ApiError> {
+        let ids = || tokens.iter().map(|token| token.id);
+        let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return Ok(()) };
+        let uses = self.app.tokens.last_uses(TokenId(first), TokenId(last)).await?;
+        for token in tokens {
+            token.last_used_at = uses.get(&TokenId(token.id)).copied();
+        }
+        Ok(())
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -149,7 +174,8 @@ pub(super) async fn list_tokens(_: Auditor, api: Data<Api>, query: Query<ListQue
     let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
     let rows = api.read(query.min_position, token_list::page(after, limit + 1)).await?;
-    let page = api.cursors.page(rows, limit, &list, now, |row| row.issued_position, |row| Shown::at(row, now))?;
+    let mut page = api.cursors.page(rows, limit, &list, now, |row| row.issued_position, |row| Shown::at(row, now))?;
+    api.tell_last_uses(&mut page.items).await?;
     page.answer()
 }
 
@@ -167,12 +193,28 @@ pub(super) async fn issue_token(
     const DAY: i64 = 24 * 3600 * 1_000_000;
     let now = api.app.clock.now();
     let context = admin.context(key.of(&api, &admin, "IssueToken", &body.bytes), None);
-    let TokenToIssue { name, role, expires_in_days } = body.value;
+    let TokenToIssue { name, role, scopes, expires_in_days } = body.value;
+    let scopes = match scopes.map(Scopes::of) {
+        None => None,
+        Some(Some(scopes)) => Some(scopes),
+        Some(None) => {
+            let detail =
+                "A token without any scope is good for nothing. Leave scopes out for all that the role allows.";
+            return Err(ApiError::new(Code::TokenBadScopes, detail));
+        }
+    };
+    // Otherwise whoever may issue tokens could do everything.
+    if let Some(own) = &admin.scopes
+        && !scopes.as_ref().is_some_and(|scopes| scopes.within(own))
+    {
+        let detail = format!("Your token was made for {own}; it issues tokens with these scopes or less.");
+        return Err(ApiError::new(Code::ScopeInsufficient, detail));
+    }
     let (id, new) = (TokenId(ids::new_id()), NewToken::random());
     let expires_at = now.plus_micros(i64::from(expires_in_days).saturating_mul(DAY));
     let name = DisplayText::clean(&name);
-    let companions = vec![new.issue_statement(id, &name, role, expires_at)];
-    let command = Command::IssueToken { name, role, expires_at, prefix: new.prefix.clone() };
+    let companions = vec![new.issue_statement(id, &name, role, scopes.as_ref(), expires_at)];
+    let command = Command::IssueToken { name, role, scopes, expires_at, prefix: new.prefix.clone() };
     let committed = api.app.dispatch::<Access>(id.0, command, context, companions).await?;
     let read = token_list::by_id(TokenId(committed.stream.id));
     let item = api.shown(&committed, read, |row| Shown::at(row, now)).await;

@@ -7,13 +7,19 @@ use actix_web::{
     http::{Method, header::ALLOW},
     web::{Data, Query},
 };
+use keytrail_domain::access::Scope;
 use serde_json::Value;
-use utoipa::openapi::{OpenApi, PathItem, path::ParameterIn};
+use utoipa::openapi::{
+    OpenApi, PathItem,
+    path::{Operation, ParameterIn},
+};
 use uuid::Uuid;
 
 use super::{
     Api,
     error::{ApiError, Code},
+    input::without_secrets,
+    scopes::scope_of,
 };
 
 /// Every address of the description.
@@ -23,6 +29,8 @@ struct KnownAddress {
     path: ResourceDef,
     /// The methods it takes.
     methods: String,
+    /// What a token with scopes needs, by method.
+    scopes: Vec<(Method, Scope)>,
     /// The parameters of its query, each with what it takes.
     query: Vec<(String, Value)>,
 }
@@ -43,12 +51,31 @@ impl Known {
             let queried = all.filter(|one| matches!(one.parameter_in, ParameterIn::Query));
             queried.map(|one| (one.name.clone(), serde_json::to_value(&one.schema).unwrap_or_default())).collect()
         };
+        let scopes = |item: &PathItem| {
+            let all = [
+                (&item.get, Method::GET),
+                (&item.post, Method::POST),
+                (&item.put, Method::PUT),
+                (&item.delete, Method::DELETE),
+            ];
+            let scope = |operation: &Operation| operation.operation_id.as_deref().and_then(scope_of);
+            all.into_iter().filter_map(|(operation, method)| Some((method, scope(operation.as_ref()?)?))).collect()
+        };
         let known = |(path, item): (&String, &PathItem)| KnownAddress {
             path: ResourceDef::new(path.as_str()),
             methods: methods(item),
+            scopes: scopes(item),
             query: query(item),
         };
         Self(spec.paths.paths.iter().map(known).collect())
+    }
+
+    /// What a token with scopes needs for this request; nothing where no such token has a right.
+    pub(super) fn scope(&self, request: &HttpRequest) -> Option<Scope> {
+        // As the router matched it: no other form of the address counts.
+        let pattern = request.match_pattern()?;
+        let known = self.0.iter().find(|known| known.path.pattern() == Some(pattern.as_str()))?;
+        known.scopes.iter().find(|(method, _)| method == request.method()).map(|(_, scope)| *scope)
     }
 
     fn at(&self, path: &str) -> Option<&KnownAddress> {
@@ -70,9 +97,9 @@ pub(super) async fn unrouted(request: HttpRequest, api: Data<Api>) -> Result<Htt
     }
 }
 
-/// A part of the address does not have its form.
-pub(super) fn bad_path(error: &PathError) -> ApiError {
-    ApiError::new(Code::ParameterInvalid, format!("The address cannot be read: {error}. Ids are UUIDs."))
+/// A part of the address does not have its form. The parser repeats letters of it, which may be those of a secret.
+pub(super) fn bad_path(_: &PathError) -> ApiError {
+    ApiError::new(Code::ParameterInvalid, "A part of the address cannot be read. Ids are UUIDs, as answers give them.")
 }
 
 /// A query parameter is unknown or does not have its form. The parser repeats values, which may be secrets that stand in
@@ -84,7 +111,7 @@ pub(super) fn bad_query(error: &QueryPayloadError, request: &HttpRequest) -> Api
     };
     let names_only = ["unknown field", "missing field", "duplicate field"];
     if names_only.iter().any(|start| text.starts_with(start)) {
-        return ApiError::new(Code::QueryInvalid, format!("The query cannot be read: {text}."));
+        return ApiError::new(Code::QueryInvalid, format!("The query cannot be read: {}.", without_secrets(&text)));
     }
     let sent = Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner);
     let known = request.app_data::<Data<Api>>().and_then(|api| api.known.at(request.path()));

@@ -1,11 +1,14 @@
 //! The closed lists of words, as the description of the API tells them.
 
-use keytrail_domain::access::Role;
+use keytrail_domain::access::{Role, Scope};
 use keytrail_projections::{
     Rule, index_runs::RunState, integration_list::IntegrationState, issue_commits::LinkState,
     repository_list::RepositoryState,
 };
-use utoipa::openapi::{ObjectBuilder, schema::Type};
+use utoipa::openapi::{
+    ObjectBuilder,
+    schema::{SchemaType, Type},
+};
 
 use crate::explain::{StepName, StepState};
 
@@ -66,6 +69,14 @@ pub(super) fn token_state() -> utoipa::openapi::Object {
 /// What a token allows.
 pub(super) fn role() -> utoipa::openapi::Object {
     list([Role::Admin, Role::Auditor, Role::Viewer].map(Role::as_str)).build()
+}
+
+/// What a token may be narrowed to.
+pub(super) fn scopes() -> utoipa::openapi::Array {
+    utoipa::openapi::ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(list(Scope::ALL.iter().map(|scope| scope.as_str())))
+        .build()
 }
 
 /// Why an index run was asked for.

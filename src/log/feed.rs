@@ -65,11 +65,17 @@ pub struct Feed {
     /// With the bytes of stored text in each.
     recent: RwLock<VecDeque<(Page, usize)>>,
     reading: Mutex<()>,
+    epoch: i64,
 }
 
 impl Feed {
-    pub(super) fn new(db: Arc<Db>, head: watch::Receiver<Head>) -> Self {
-        Self { db, head, recent: RwLock::default(), reading: Mutex::default() }
+    pub(super) fn new(db: Arc<Db>, head: watch::Receiver<Head>, epoch: i64) -> Self {
+        Self { db, head, recent: RwLock::default(), reading: Mutex::default(), epoch }
+    }
+
+    /// The log's epoch: positions of another one name other events.
+    pub const fn epoch(&self) -> i64 {
+        self.epoch
     }
 
     /// Where the log stands, as far as this node knows.

@@ -44,7 +44,7 @@ impl Log {
     pub async fn open(db: Arc<Db>, clock: Clock, on_fatal: OnFatal) -> Result<Self, StoreError> {
         let (head, epoch) = read_head(&db).await?;
         let (sender, receiver) = watch::channel(head);
-        let feed = Arc::new(Feed::new(db.clone(), receiver));
+        let feed = Arc::new(Feed::new(db.clone(), receiver, epoch));
         let (appender, writing) = Appender::start(db.clone(), clock, epoch, sender.clone(), on_fatal);
         let mut tasks = vec![writing];
         if matches!(&*db, Db::Postgres(_)) {

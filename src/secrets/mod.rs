@@ -20,6 +20,7 @@ mod secret;
 mod server_secrets;
 #[cfg(test)]
 mod tests;
+mod token_uses;
 mod tokens;
 mod vault;
 

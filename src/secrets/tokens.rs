@@ -1,8 +1,13 @@
 //! Access tokens: made, and known again by their hash. Nobody can read one back, we neither.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use keytrail_domain::{access::Role, display_text::DisplayText, id::TokenId, timestamp::Timestamp};
+use keytrail_domain::{
+    access::{Role, Scopes},
+    display_text::DisplayText,
+    id::TokenId,
+    timestamp::Timestamp,
+};
 use keytrail_projections::{
     row,
     value::{BadRow, Cells, Value},
@@ -11,7 +16,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::Secret;
+use super::{Secret, token_uses::TokenUses};
 use crate::{
     ids::random_bytes,
     store::{Area, Db, Statement, StoreError},
@@ -57,10 +62,18 @@ impl NewToken {
     }
 
     /// The statement that makes it work, a companion of the append of its event.
-    pub fn issue_statement(&self, id: TokenId, name: &DisplayText, role: Role, expires_at: Timestamp) -> Statement {
-        let sql =
-            "INSERT INTO access_tokens (token_id, token_hash, name, role, expires_at) VALUES ($1, $2, $3, $4, $5)";
-        Statement::new(sql, row![id.0, &self.hash[..], name.as_str(), role.as_str(), expires_at])
+    pub fn issue_statement(
+        &self,
+        id: TokenId,
+        name: &DisplayText,
+        role: Role,
+        scopes: Option<&Scopes>,
+        expires_at: Timestamp,
+    ) -> Statement {
+        let sql = "INSERT INTO access_tokens (token_id, token_hash, name, role, scopes, expires_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6)";
+        let scopes = scopes.map(Scopes::to_string);
+        Statement::new(sql, row![id.0, &self.hash[..], name.as_str(), role.as_str(), scopes, expires_at])
     }
 }
 
@@ -73,17 +86,22 @@ pub struct Authenticated {
     pub name: DisplayText,
     /// What its holder may do.
     pub role: Role,
+    /// The part of that; all of it when nothing is said.
+    pub scopes: Option<Scopes>,
+    /// When it stops working by itself.
+    pub expires_at: Timestamp,
 }
 
 /// The table of access tokens.
 pub struct Tokens {
     db: Arc<Db>,
+    uses: TokenUses,
 }
 
 impl Tokens {
     /// Of this database.
-    pub const fn new(db: Arc<Db>) -> Self {
-        Self { db }
+    pub fn new(db: Arc<Db>) -> Self {
+        Self { db, uses: TokenUses::default() }
     }
 
     /// The statement after which a token works no more, a companion of the append of its event.
@@ -99,20 +117,40 @@ impl Tokens {
             return Ok(None);
         }
         let hash = hash(token);
-        let sql =
-            "SELECT token_id, token_hash, name, role, expires_at, revoked_at FROM access_tokens WHERE token_hash = $1";
+        let sql = "SELECT token_id, token_hash, name, role, scopes, expires_at, revoked_at FROM access_tokens \
+                   WHERE token_hash = $1";
         let rows = self.db.read(Area::Log, sql, &[Value::from(&hash[..])]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let stored = Stored::of_row(row).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let same: bool = stored.hash.as_slice().ct_eq(&hash).into();
-        Ok((same && !stored.revoked && now < stored.expires_at).then_some(stored.who))
+        if !same || stored.revoked || now >= stored.who.expires_at {
+            return Ok(None);
+        }
+        self.uses.mark(stored.who.id, now);
+        Ok(Some(stored.who))
+    }
+
+    /// Whether the token with this id still works.
+    pub async fn works(&self, id: TokenId, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "SELECT token_id FROM access_tokens WHERE token_id = $1 AND revoked_at IS NULL AND expires_at > $2";
+        Ok(!self.db.read(Area::Log, sql, &row![id, now]).await?.is_empty())
+    }
+
+    /// Writes down which tokens were used since the last time, and when.
+    pub async fn write_uses(&self) -> Result<(), StoreError> {
+        self.uses.write(&self.db).await
+    }
+
+    /// When the tokens with ids from `first` to `last` were last used; those that never were are left out. Another
+    /// node's last minute is missing.
+    pub async fn last_uses(&self, first: TokenId, last: TokenId) -> Result<HashMap<TokenId, Timestamp>, StoreError> {
+        self.uses.between(&self.db, first, last).await
     }
 }
 
 struct Stored {
     who: Authenticated,
     hash: Vec<u8>,
-    expires_at: Timestamp,
     revoked: bool,
 }
 
@@ -122,8 +160,10 @@ impl Stored {
         let (id, hash) = (TokenId(cells.id()?), cells.bytes()?.to_vec());
         let name = DisplayText::clean(cells.text()?);
         let role = cells.text()?.parse().map_err(|_| BadRow)?;
-        let who = Authenticated { id, name, role };
-        Ok(Self { who, hash, expires_at: cells.time()?, revoked: cells.maybe_int()?.is_some() })
+        // A scope of a newer version must not become no scope at all.
+        let scopes = cells.maybe_text()?.map(str::parse).transpose().map_err(|_| BadRow)?;
+        let who = Authenticated { id, name, role, scopes, expires_at: cells.time()? };
+        Ok(Self { who, hash, revoked: cells.maybe_int()?.is_some() })
     }
 }
 

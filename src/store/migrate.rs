@@ -32,6 +32,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(Area::Log, "log_0002_truth"),
     migration!(Area::Log, "log_0003_poll_shards"),
     migration!(Area::Log, "log_0004_job_shards"),
+    migration!(Area::Log, "log_0005_token_scopes"),
     migration!(Area::Views, "views_0001_builds"),
 ];
 

@@ -6,19 +6,21 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-use crate::server::{Server, answer, on_both_engines};
+use crate::server::{Server, answer, looked_at, on_both_engines};
 
-struct Operation {
-    name: String,
-    method: Method,
-    path: String,
+pub(crate) struct Operation {
+    pub(crate) name: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
     /// The role it needs; nothing for those that are open to all.
-    role: Option<String>,
-    takes_body: bool,
+    pub(crate) role: Option<String>,
+    /// The scope it needs of a token that has scopes.
+    pub(crate) scope: Option<String>,
+    pub(crate) takes_body: bool,
 }
 
 /// Every operation, with an address that leads to nothing in particular.
-fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let spec: Value = serde_json::from_str(&keytrail::http::spec::json()).expect("a description");
     let mut all = Vec::new();
     for (path, item) in spec["paths"].as_object().expect("paths") {
@@ -37,6 +39,7 @@ fn operations() -> Vec<Operation> {
                 method: method.to_uppercase().parse().expect("a method"),
                 path,
                 role: operation.pointer("/security/0/bearer/0").and_then(Value::as_str).map(str::to_owned),
+                scope: operation["x-scope"].as_str().map(str::to_owned),
                 takes_body: operation.get("requestBody").is_some(),
             });
         }
@@ -45,7 +48,7 @@ fn operations() -> Vec<Operation> {
     all
 }
 
-async fn asked(server: &Server, operation: &Operation, token: Option<&str>) -> StatusCode {
+pub(crate) async fn asked(server: &Server, operation: &Operation, token: Option<&str>) -> StatusCode {
     let mut request = server.request(operation.method.clone(), &operation.path);
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -53,7 +56,12 @@ async fn asked(server: &Server, operation: &Operation, token: Option<&str>) -> S
     if operation.takes_body {
         request = request.json(&json!({}));
     }
-    answer(request).await.status
+    let response = request.send().await.expect("an answer");
+    // A stream that was let in does not end by itself.
+    if response.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream") {
+        return response.status();
+    }
+    looked_at(&operation.method, &operation.path, response).await.status
 }
 
 async fn no_operation_is_open_that_should_not_be(server: Server) {

@@ -7,7 +7,7 @@ use actix_web::dev::ServerHandle;
 use keytrail::{
     app::App,
     clock::Clock,
-    http::{self, HttpSettings, LocalToken},
+    http::{self, Access, HttpSettings, LocalToken},
     store::Area,
     views::Status,
 };
@@ -67,7 +67,7 @@ impl Stage {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (token, local) = LocalToken::random();
-        let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None };
+        let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None, access: Access::default() };
         let serving = http::serve(app.clone(), settings, listener).expect("it serves");
         let handle = serving.handle();
         tokio::spawn(serving);

@@ -92,7 +92,8 @@ async fn cancel(tour: &mut Tour, server: &Server, silent: &TcpListener) {
 
 /// What administrators and auditors do.
 async fn administer(tour: &mut Tour) {
-    let body = json!({ "name": "the build server", "role": "viewer", "expires_in_days": 90 });
+    let body =
+        json!({ "name": "the build server", "role": "viewer", "scopes": ["issues:read"], "expires_in_days": 90 });
     let token = tour.call("IssueToken", &[("Idempotency-Key", "build-server")], Some(body)).await;
     tour.call("ListTokens", &[("limit", "10")], None).await;
     tour.call("RevokeToken", &[("id", &token.id()), ("If-Match", "*")], None).await;

@@ -16,8 +16,8 @@ use keytrail::{
     app::App,
     boot,
     clock::Clock,
-    config::{Config, Git},
-    http::{self, HttpSettings, LocalToken},
+    config::{self, Config, Git},
+    http::{self, Access, HttpSettings, LocalToken},
     store::{Area, Db},
     views::Status,
 };
@@ -35,6 +35,14 @@ const BEGINNING: i64 = 1_795_240_800_000_000;
 
 /// Runs a case on each engine: `sqlite::name` and `postgres::name`.
 macro_rules! on_both_engines {
+    (access $access:ident; $($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { $crate::server::on_sqlite_letting_in(super::$access, super::$name); })+
+        }
+        mod postgres {
+            $(#[test] fn $name() { $crate::server::on_postgres_letting_in(super::$access, super::$name); })+
+        }
+    };
     ($settings:ident; $($name:ident),+ $(,)?) => {
         mod sqlite {
             $(#[test] fn $name() { $crate::server::on_sqlite_with($crate::server::$settings, super::$name); })+
@@ -81,18 +89,43 @@ pub(crate) fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) 
 }
 
 pub(crate) fn on_sqlite_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
-    runtime().block_on(serve(None, settings, case));
+    runtime().block_on(serve(None, settings, openly, case));
+}
+
+/// With these settings of access. They are given a folder, in which they may leave keys.
+pub(crate) fn on_sqlite_letting_in<F: Future<Output = ()>>(
+    access: fn(&mut config::Access, &Path),
+    case: impl FnOnce(Server) -> F,
+) {
+    runtime().block_on(serve(None, as_usual, access, case));
+}
+
+pub(crate) fn on_postgres_letting_in<F: Future<Output = ()>>(
+    access: fn(&mut config::Access, &Path),
+    case: impl FnOnce(Server) -> F,
+) {
+    runtime().block_on(async {
+        let database = database().await;
+        serve(Some(database.url()), as_usual, access, case).await;
+    });
 }
 
 pub(crate) fn on_postgres_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), settings, case).await;
+        serve(Some(database.url()), settings, openly, case).await;
     });
 }
 
 /// Only `https://`, and no address but those of the internet.
 pub(crate) const fn as_usual(_: &mut Git) {}
+
+/// A case asks as often as it likes.
+const fn openly(access: &mut config::Access, _: &Path) {
+    access.requests_per_minute = 0;
+    access.address_requests_per_minute = 0;
+    access.address_failures_per_minute = 0;
+}
 
 /// Git servers on this machine may be reached, over `http://` too.
 pub(crate) fn reaching_this_machine(git: &mut Git) {
@@ -105,6 +138,7 @@ pub(crate) fn reaching_this_machine(git: &mut Git) {
 async fn serve<F: Future<Output = ()>>(
     database_url: Option<String>,
     settings: fn(&mut Git),
+    access: fn(&mut config::Access, &Path),
     case: impl FnOnce(Server) -> F,
 ) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -118,6 +152,7 @@ async fn serve<F: Future<Output = ()>>(
     config.secrets.root_key_file = Some(path.join("root.key"));
     config.git.roots = vec![root.clone()];
     settings(&mut config.git);
+    access(&mut config.access, &elsewhere);
     if let Some(url) = database_url {
         keytrail::secrets::RootKey::random().write_new(&path.join("root.key")).expect("a root key");
         config.store.database_url = Some(url.into());
@@ -128,7 +163,8 @@ async fn serve<F: Future<Output = ()>>(
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     let (local_token, local) = LocalToken::random();
-    let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None };
+    let access = Access::open(&config.access).expect("the settings can be used");
+    let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None, access };
     let serving = http::serve(app.clone(), settings, listener).expect("it serves");
     let handle = serving.handle();
     tokio::spawn(serving);
@@ -238,6 +274,11 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
     let request = request.expect("a request");
     let (method, path) = (request.method().clone(), request.url().path().to_owned());
     let response = client.execute(request).await.expect("an answer");
+    looked_at(&method, &path, response).await
+}
+
+/// Looks at what every answer has.
+pub(crate) async fn looked_at(method: &Method, path: &str, response: reqwest::Response) -> Answer {
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.expect("a body");
     let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -251,7 +292,7 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
         assert!(body["title"].is_string() && body["type"].is_string(), "{text}");
     }
     let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok());
-    if let Some(why) = description::objection(&method, &path, status, kind, &body) {
+    if let Some(why) = description::objection(method, path, status, kind, &body) {
         panic!("{why}: {text}");
     }
     Answer { status, headers, body, text }

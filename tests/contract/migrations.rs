@@ -12,7 +12,14 @@ use keytrail::{
 
 use crate::engines::{by_hand, number, on_empty_postgres, on_empty_sqlite};
 
-const ALL: [&str; 4] = ["log_0001_events", "log_0002_truth", "log_0003_poll_shards", "views_0001_builds"];
+const ALL: [&str; 6] = [
+    "log_0001_events",
+    "log_0002_truth",
+    "log_0003_poll_shards",
+    "log_0004_job_shards",
+    "log_0005_token_scopes",
+    "views_0001_builds",
+];
 
 mod sqlite {
     use super::*;

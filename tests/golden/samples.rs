@@ -2,7 +2,7 @@
 //! never made again, so an example may change.
 
 use keytrail_domain::{
-    access::{self, Role},
+    access::{self, Role, Scope, Scopes},
     commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
@@ -146,7 +146,13 @@ fn access_events() -> Vec<access::Event> {
     use access::Event::{TokenIssued, TokenRevoked};
     let expires_at = Timestamp::from_seconds(1_800_000_000);
     vec![
-        TokenIssued { name: text("nightly report"), role: Role::Auditor, expires_at, prefix: "kt_3fA9".into() },
+        TokenIssued {
+            name: text("nightly report"),
+            role: Role::Auditor,
+            scopes: Scopes::of([Scope::IssuesRead, Scope::EventsRead]),
+            expires_at,
+            prefix: "kt_3fA9".into(),
+        },
         TokenRevoked {},
     ]
 }
@@ -187,6 +193,7 @@ fn metadata(row: usize) -> Metadata {
         Actor::Token { id: TokenId(id(3)), name: "nightly \"report\"".into() },
         Actor::Local,
         Actor::server("index_on_discover"),
+        Actor::service("build"),
     ];
     let sources = [Source::Api, Source::Cli, Source::Job, Source::Console, Source::Webhook, Source::Import];
     let causes = [None, Some(Causation::Event(41)), Some(Causation::Delivery(id(4)))];

@@ -16,7 +16,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("doctor", &["app", "git", "jobs", "store"]),
     ("explain", &["app", "git", "jobs", "views"]),
     ("git", &[]),
-    ("http", &["app", "clock", "doctor", "explain", "git", "ids", "jobs", "log", "secrets", "store", "views"]),
+    (
+        "http",
+        &["app", "clock", "config", "doctor", "explain", "git", "ids", "jobs", "log", "secrets", "store", "views"],
+    ),
     ("ids", &[]),
     ("jobs", &["app", "clock", "git", "ids", "log", "secrets", "store", "views"]),
     ("log", &["clock", "ids", "store"]),

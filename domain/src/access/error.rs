@@ -17,6 +17,9 @@ pub enum Error {
     /// A token without a name is not recognised when it must be revoked.
     #[error("a token needs a name of 1 to 100 characters")]
     BadName,
+    /// A scope that needs more than the role would never be of use.
+    #[error("a scope of this token needs a higher role than the token has")]
+    BadScopes,
 }
 
 impl Refusal for Error {
@@ -26,6 +29,7 @@ impl Refusal for Error {
             Self::Unknown => "token_unknown",
             Self::BadExpiry => "token_bad_expiry",
             Self::BadName => "token_bad_name",
+            Self::BadScopes => "token_bad_scopes",
         }
     }
 }

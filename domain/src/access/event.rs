@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{access::Role, display_text::DisplayText, stored_events, timestamp::Timestamp};
+use crate::{
+    access::{Role, Scopes},
+    display_text::DisplayText,
+    stored_events,
+    timestamp::Timestamp,
+};
 
 /// Stored events of the stream `access`; the stream's id is the token's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +19,9 @@ pub enum Event {
         name: DisplayText,
         /// What its holder may do.
         role: Role,
+        /// The part of that; all of it when nothing is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scopes: Option<Scopes>,
         /// When it stops working.
         expires_at: Timestamp,
         /// The first characters of the token, by which a person recognises it.

@@ -4,6 +4,7 @@ mod command;
 mod error;
 mod event;
 mod role;
+mod scope;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use self::{
     error::Error,
     event::Event,
     role::{NoSuchRole, Role},
+    scope::{NoSuchScope, Scope, Scopes},
 };
 use crate::{aggregate::Aggregate, event_sourced, stamped::Stamped, timestamp::Timestamp};
 
@@ -31,6 +33,9 @@ pub enum Access {
     Issued {
         /// What its holder may do.
         role: Role,
+        /// The part of that; all of it when nothing is said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scopes: Option<Scopes>,
         /// When it stops working.
         expires_at: Timestamp,
     },
@@ -46,14 +51,18 @@ impl Aggregate for Access {
 
     fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
         Ok(match (stamped.command, self) {
-            (Command::IssueToken { name, role, expires_at, prefix }, Self::Absent) => {
+            (Command::IssueToken { name, role, scopes, expires_at, prefix }, Self::Absent) => {
                 if !(1..=100).contains(&name.as_str().chars().count()) {
                     return Err(Error::BadName);
                 }
                 if expires_at <= stamped.at || expires_at > stamped.at.plus_micros(LONGEST_LIFE) {
                     return Err(Error::BadExpiry);
                 }
-                vec![Event::TokenIssued { name, role, expires_at, prefix }]
+                let beyond = |scope: Scope| !role.is_at_least(scope.least_role());
+                if scopes.as_ref().is_some_and(|scopes| scopes.iter().any(beyond)) {
+                    return Err(Error::BadScopes);
+                }
+                vec![Event::TokenIssued { name, role, scopes, expires_at, prefix }]
             }
             (Command::IssueToken { .. }, Self::Issued { .. } | Self::Revoked) => return Err(Error::AlreadyIssued),
             (Command::RevokeToken, Self::Issued { .. }) => vec![Event::TokenRevoked {}],
@@ -64,8 +73,8 @@ impl Aggregate for Access {
 
     fn evolve(&mut self, event: &Event) {
         match event {
-            Event::TokenIssued { role, expires_at, .. } => {
-                *self = Self::Issued { role: *role, expires_at: *expires_at };
+            Event::TokenIssued { role, scopes, expires_at, .. } => {
+                *self = Self::Issued { role: *role, scopes: scopes.clone(), expires_at: *expires_at };
             }
             Event::TokenRevoked {} => *self = Self::Revoked,
         }

@@ -25,6 +25,18 @@ impl Role {
             Self::Viewer => "viewer",
         }
     }
+
+    /// Whether it allows all that `other` allows.
+    pub const fn is_at_least(self, other: Self) -> bool {
+        const fn rank(role: Role) -> u8 {
+            match role {
+                Role::Viewer => 0,
+                Role::Auditor => 1,
+                Role::Admin => 2,
+            }
+        }
+        rank(self) >= rank(other)
+    }
 }
 
 impl fmt::Display for Role {

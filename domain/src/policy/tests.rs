@@ -111,6 +111,7 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     table.push((Fact::IndexBatch(batch::Event::CommitsSuperseded(set.clone())), None));
     table.push((Fact::IndexBatch(batch::Event::CommitsRestored(set)), None));
     let issued = access::Event::TokenIssued {
+        scopes: None,
         name: DisplayText::clean("ci"),
         role: Role::Viewer,
         expires_at: Timestamp::from_seconds(2_000_000),

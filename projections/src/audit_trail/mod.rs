@@ -5,16 +5,10 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-use keytrail_domain::{
-    fact::Fact,
-    metadata::{Actor, Causation},
-    recorded::Recorded,
-};
+use keytrail_domain::{fact::Fact, recorded::Recorded};
 
 pub use self::reads::{AuditEntry, AuditFilter, EventType, Order, page};
-use self::summary::summary;
 use crate::{
-    row,
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
 };
@@ -62,33 +56,6 @@ impl View for AuditTrail {
     fn keys(&self, _fact: &Recorded<Fact>, _keys: &mut Keys) {}
 
     fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
-        let metadata = &fact.metadata;
-        let actor_id = match &metadata.actor {
-            Actor::Token { id, .. } => Some(*id),
-            Actor::Local | Actor::Server { .. } => None,
-        };
-        let causation = metadata.causation.map(|causation| match causation {
-            Causation::Event(position) => format!("event {position}"),
-            Causation::Delivery(id) => format!("delivery {id}"),
-        });
-        rows.put_once(
-            &ENTRIES,
-            row![
-                fact.position,
-                fact.recorded_at,
-                metadata.at,
-                metadata.actor.kind(),
-                metadata.actor.name(),
-                actor_id,
-                metadata.source.as_str(),
-                fact.stream.aggregate_type,
-                fact.stream.id,
-                fact.sequence,
-                fact.fact.name(),
-                summary(&fact.fact),
-                causation,
-                metadata.request_id,
-            ],
-        );
+        rows.put_once(&ENTRIES, AuditEntry::of(fact).row());
     }
 }

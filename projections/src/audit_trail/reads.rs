@@ -1,17 +1,18 @@
 //! What can be asked of the audit trail.
 
 use keytrail_domain::{
+    fact::Fact,
     id::TokenId,
-    metadata::Source,
-    recorded::{Position, Sequence},
+    metadata::{Actor, Causation, Source},
+    recorded::{Position, Recorded, Sequence},
     timestamp::Timestamp,
 };
 use uuid::Uuid;
 
-use super::AuditTrail;
+use super::{AuditTrail, summary::summary};
 use crate::{
     row,
-    value::{BadRow, Cells, Value},
+    value::{BadRow, Cells, Row, Value},
     view::Read,
 };
 
@@ -24,7 +25,7 @@ pub struct AuditEntry {
     pub recorded_at: Timestamp,
     /// When the command was accepted.
     pub at: Timestamp,
-    /// `token`, `local` or `server`.
+    /// `token`, `service`, `local` or `server`.
     pub actor_kind: String,
     /// The name of who wished it.
     pub actor_name: String,
@@ -49,6 +50,52 @@ pub struct AuditEntry {
 }
 
 impl AuditEntry {
+    /// What the view says of a fact. Whoever follows the log tells it in the same words.
+    pub fn of(fact: &Recorded<Fact>) -> Self {
+        let metadata = &fact.metadata;
+        Self {
+            position: fact.position,
+            recorded_at: fact.recorded_at,
+            at: metadata.at,
+            actor_kind: metadata.actor.kind().to_owned(),
+            actor_name: metadata.actor.name().to_owned(),
+            actor_id: match &metadata.actor {
+                Actor::Token { id, .. } => Some(*id),
+                Actor::Service { .. } | Actor::Local | Actor::Server { .. } => None,
+            },
+            source: metadata.source,
+            stream_type: fact.stream.aggregate_type.to_owned(),
+            stream_id: fact.stream.id,
+            sequence: fact.sequence,
+            event_type: fact.fact.name().to_owned(),
+            summary: summary(&fact.fact),
+            causation: metadata.causation.map(|causation| match causation {
+                Causation::Event(position) => format!("event {position}"),
+                Causation::Delivery(id) => format!("delivery {id}"),
+            }),
+            request_id: metadata.request_id,
+        }
+    }
+
+    pub(super) fn row(self) -> Row {
+        row![
+            self.position,
+            self.recorded_at,
+            self.at,
+            self.actor_kind,
+            self.actor_name,
+            self.actor_id,
+            self.source.as_str(),
+            self.stream_type,
+            self.stream_id,
+            self.sequence,
+            self.event_type,
+            self.summary,
+            self.causation,
+            self.request_id,
+        ]
+    }
+
     fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
         Ok(Self {
             position: cells.int()?,
@@ -66,6 +113,22 @@ impl AuditEntry {
             causation: cells.maybe_text()?.map(str::to_owned),
             request_id: cells.maybe_id()?,
         })
+    }
+}
+
+impl AuditFilter {
+    /// Whether an entry is one of those that are asked for: the same as [`page`] reads.
+    pub fn takes(&self, entry: &AuditEntry) -> bool {
+        let typed = match &self.event_type {
+            None => true,
+            Some(EventType::Exactly(name)) => entry.event_type == *name,
+            Some(EventType::StartingWith(prefix)) => entry.event_type.starts_with(prefix.as_str()),
+        };
+        typed
+            && self.stream.is_none_or(|stream| entry.stream_id == stream)
+            && self.actor_name.as_ref().is_none_or(|name| entry.actor_name == *name)
+            && self.after.is_none_or(|after| entry.position > after)
+            && self.until.is_none_or(|until| entry.position <= until)
     }
 }
 

@@ -109,8 +109,9 @@ fn index_batch(event: &batch::Event) -> String {
 
 fn access(event: &access::Event) -> String {
     match event {
-        access::Event::TokenIssued { name, role, expires_at, prefix: _ } => {
-            format!("issued the token {name} with the role {role}, valid until {expires_at}")
+        access::Event::TokenIssued { name, role, scopes, expires_at, prefix: _ } => {
+            let only = scopes.as_ref().map(|scopes| format!(" for {scopes} only")).unwrap_or_default();
+            format!("issued the token {name} with the role {role}{only}, valid until {expires_at}")
         }
         access::Event::TokenRevoked {} => "revoked the token".to_owned(),
     }

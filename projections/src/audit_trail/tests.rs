@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 
 use keytrail_domain::{
-    access::{self, Role},
+    access::{self, Role, Scope, Scopes},
     commit_link,
     display_text::DisplayText,
     id::{RepositoryId, TokenId},
     index_run::{self, Cause, FailureCode},
     integration,
-    metadata::{Metadata, Source},
+    metadata::{Actor, Causation, Metadata, Source},
     project_rules, repository,
     timestamp::Timestamp,
 };
 
-use super::{summary::grouped, *};
+use super::{
+    summary::{grouped, summary},
+    *,
+};
 use crate::{
     fact_histories::{Log, commit, commits, completed, discovered, id, name, place, refs, requested, sha},
     fake_store::{FakeStore, check_columns, check_read},
@@ -77,10 +80,22 @@ fn every_event_is_a_sentence() {
             Fact::Access(access::Event::TokenIssued {
                 name: DisplayText::clean("laptop"),
                 role: Role::Admin,
+                scopes: None,
                 expires_at: expiry,
                 prefix: "kt_abc".to_owned(),
             }),
             "issued the token laptop with the role admin, valid until 1970-01-01T00:00:00.000000Z",
+        ),
+        (
+            Fact::Access(access::Event::TokenIssued {
+                name: DisplayText::clean("report"),
+                role: Role::Auditor,
+                scopes: Scopes::of([Scope::EventsRead, Scope::IssuesRead]),
+                expires_at: expiry,
+                prefix: "kt_abc".to_owned(),
+            }),
+            "issued the token report with the role auditor for issues:read events:read only, valid until \
+             1970-01-01T00:00:00.000000Z",
         ),
         (Fact::Access(access::Event::TokenRevoked {}), "revoked the token"),
         (

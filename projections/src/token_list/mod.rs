@@ -22,6 +22,7 @@ const TOKENS: Table = Table {
         ("token", Kind::Bytes),
         ("name", Kind::Text),
         ("role", Kind::Text),
+        ("scopes", Kind::MaybeText),
         ("prefix", Kind::Text),
         ("issued_at", Kind::Int),
         ("expires_at", Kind::Int),
@@ -41,7 +42,7 @@ impl View for TokenList {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -62,10 +63,11 @@ impl View for TokenList {
 
     fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
         match &fact.fact {
-            Fact::Access(Event::TokenIssued { name, role, expires_at, prefix }) => rows.save(&Token {
+            Fact::Access(Event::TokenIssued { name, role, scopes, expires_at, prefix }) => rows.save(&Token {
                 id: TokenId(fact.stream.id),
                 name: name.as_str().to_owned(),
                 role: *role,
+                scopes: scopes.clone(),
                 prefix: prefix.clone(),
                 issued_at: fact.metadata.at,
                 expires_at: *expires_at,

@@ -1,7 +1,7 @@
 //! What can be asked of the list of access tokens.
 
 use keytrail_domain::{
-    access::Role,
+    access::{Role, Scopes},
     id::TokenId,
     recorded::{Position, Sequence},
     timestamp::Timestamp,
@@ -24,6 +24,8 @@ pub struct Token {
     pub name: String,
     /// What its holder may do.
     pub role: Role,
+    /// The part of that; all of it when nothing is said.
+    pub scopes: Option<Scopes>,
     /// The first characters of the token.
     pub prefix: String,
     /// When it was made.
@@ -48,6 +50,7 @@ impl Stored for Token {
             id: TokenId(cells.id()?),
             name: cells.text()?.to_owned(),
             role: cells.word()?,
+            scopes: cells.maybe_text()?.map(str::parse).transpose().map_err(|_| BadRow)?,
             prefix: cells.text()?.to_owned(),
             issued_at: cells.time()?,
             expires_at: cells.time()?,
@@ -63,6 +66,7 @@ impl Stored for Token {
             self.id,
             self.name.as_str(),
             self.role.as_str(),
+            self.scopes.as_ref().map(Scopes::to_string),
             self.prefix.as_str(),
             self.issued_at,
             self.expires_at,
@@ -77,7 +81,7 @@ impl Stored for Token {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT token, name, role, prefix, issued_at, expires_at, revoked_at, issued_position, version, position ",
+            "SELECT token, name, role, scopes, prefix, issued_at, expires_at, revoked_at, issued_position, version, position ",
             "FROM token_list@ ",
             $rest
         )

@@ -1,6 +1,10 @@
 //! What happens to a token, as the list shows it.
 
-use keytrail_domain::{access::Role, display_text::DisplayText, timestamp::Timestamp};
+use keytrail_domain::{
+    access::{Role, Scope, Scopes},
+    display_text::DisplayText,
+    timestamp::Timestamp,
+};
 
 use super::*;
 use crate::{
@@ -21,6 +25,7 @@ fn issued() -> Event {
     Event::TokenIssued {
         name: DisplayText::clean("laptop"),
         role: Role::Auditor,
+        scopes: Scopes::of([Scope::EventsRead, Scope::IssuesRead]),
         expires_at: Timestamp::from_seconds(900),
         prefix: "kt_abc".to_owned(),
     }
@@ -32,6 +37,7 @@ fn an_issued_token_is_listed() {
         id: TokenId(id(4, 1)),
         name: "laptop".to_owned(),
         role: Role::Auditor,
+        scopes: Scopes::of([Scope::EventsRead, Scope::IssuesRead]),
         prefix: "kt_abc".to_owned(),
         issued_at: Timestamp::from_seconds(1),
         expires_at: Timestamp::from_seconds(900),

@@ -35,6 +35,7 @@ pub(super) fn add(path: &str, operation: &mut Operation) {
             body || key,
         ),
         ("428", "If-Match is needed.", condition),
+        ("429", "Too many requests were made. Retry-After says when to try again.", secured),
         ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
         ("507", "There is no space left on the server's disk.", condition || key),
     ];

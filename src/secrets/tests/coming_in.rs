@@ -18,8 +18,8 @@ pub(crate) mod suite {
         let (new, never) = (NewToken::random(), NewToken::random());
         let token = new.token.expose();
         assert_eq!(tokens.authenticate(token, NOW).await.expect("reads"), None, "not issued yet");
-        write(db, new.issue_statement(id, &name, Role::Auditor, end)).await;
-        let who = Some(Authenticated { id, name, role: Role::Auditor });
+        write(db, new.issue_statement(id, &name, Role::Auditor, None, end)).await;
+        let who = Some(Authenticated { id, name, role: Role::Auditor, scopes: None, expires_at: end });
         assert_eq!(tokens.authenticate(token, NOW).await.expect("reads"), who);
         assert_eq!(tokens.authenticate(token, end.plus_micros(-1)).await.expect("reads"), who);
         assert_eq!(tokens.authenticate(token, end).await.expect("reads"), None, "expired");

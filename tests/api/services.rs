@@ -1,0 +1,176 @@
+//! Services that come in with a signed token: which do, which do not, and what the log says of them.
+
+use std::{path::Path, sync::OnceLock};
+
+use keytrail::config::{Access, Jwt, JwtAlgorithm, JwtKey};
+use keytrail_test_support::issuer::{Signer, base64url};
+use reqwest::{Method, StatusCode, header::AUTHORIZATION};
+use serde_json::{Value, json};
+
+use crate::{
+    access::operations,
+    server::{Answer, Server, answer, on_both_engines},
+};
+
+/// The issuer of all cases: making a key takes a while.
+struct Issuer {
+    rsa: Signer,
+    ec: Signer,
+}
+
+fn issuer() -> &'static Issuer {
+    static ISSUER: OnceLock<Issuer> = OnceLock::new();
+    ISSUER.get_or_init(|| Issuer { rsa: Signer::rsa(), ec: Signer::ec() })
+}
+
+/// An issuer is trusted, with a key of each place.
+pub(crate) fn trusting(access: &mut Access, folder: &Path) {
+    let (file, set) = (folder.join("issuer.pem"), folder.join("jwks.json"));
+    std::fs::write(&file, issuer().rsa.file()).expect("a file");
+    std::fs::write(&set, json!({ "keys": [issuer().ec.jwk("e")] }).to_string()).expect("a file");
+    access.requests_per_minute = 0;
+    access.address_failures_per_minute = 0;
+    access.address_requests_per_minute = 0;
+    access.jwt = Some(Jwt {
+        issuer: "https://issuer.example".into(),
+        audience: "keytrail".into(),
+        role_claim: "role".into(),
+        roles: std::collections::BTreeMap::new(),
+        leeway_seconds: 60,
+        keys: vec![JwtKey { kid: Some("r".into()), algorithm: JwtAlgorithm::RS256, file }],
+        jwks_file: Some(set),
+    });
+}
+
+/// 2026-11-21T06:00:00Z, where the clock of a case stands.
+const NOW: i64 = 1_795_240_800;
+
+fn claims(role: &str) -> Value {
+    json!({ "iss": "https://issuer.example", "aud": "keytrail", "sub": "build", "role": role, "exp": NOW + 300 })
+}
+
+fn with(mut claims: Value, name: &str, value: Value) -> Value {
+    claims[name] = value;
+    claims
+}
+
+async fn ask(server: &Server, token: &str) -> Answer {
+    answer(server.request(Method::GET, "/api/v1/integrations").bearer_auth(token)).await
+}
+
+async fn a_service_does_what_its_role_allows_and_is_named_in_the_log(server: Server) {
+    let admin = issuer().rsa.token("r", &claims("admin"));
+    let body = json!({ "name": "ci", "role": "viewer", "expires_in_days": 3 });
+    let post = || {
+        let request = server.request(Method::POST, "/api/v1/tokens").bearer_auth(&admin);
+        answer(request.header("Idempotency-Key", "once").json(&body))
+    };
+    let issued = post().await.with(StatusCode::CREATED);
+    assert_eq!(post().await.id(), issued.id(), "sending it again does it once");
+    // The key of another service is another key.
+    let other = issuer().ec.token("e", &with(claims("admin"), "sub", json!("other")));
+    let request = server.request(Method::POST, "/api/v1/tokens").bearer_auth(&other);
+    let again = answer(request.header("Idempotency-Key", "once").json(&body)).await.with(StatusCode::CREATED);
+    assert_ne!(again.id(), issued.id());
+    let events = server.get("/api/v1/events?actor=service:build").await.with(StatusCode::OK);
+    assert_eq!(events.items().len(), 1);
+    assert_eq!(
+        events.items()[0]["actor"],
+        json!({ "kind": "service", "name": "service:build", "token": null }),
+        "{}",
+        events.text
+    );
+    let stream = server.get(&format!("/api/v1/streams/access/{}/events", issued.id())).await;
+    assert_eq!(stream.items()[0]["metadata"]["actor"], json!({ "kind": "service", "name": "service:build" }));
+    let viewer = issuer().ec.token("e", &claims("viewer"));
+    ask(&server, &viewer).await.with(StatusCode::OK);
+    let refused = answer(server.request(Method::GET, "/api/v1/events").bearer_auth(&viewer)).await;
+    refused.refused(403, "role_insufficient");
+    // Its time passes by the server's clock.
+    server.pass_days(1);
+    let expired = ask(&server, &viewer).await.refused(401, "token_invalid");
+    assert_eq!(expired.body["reason"], "expired");
+    assert!(expired.header("www-authenticate").contains("invalid_token"));
+}
+
+async fn no_forged_token_opens_any_operation(server: Server) {
+    let (rsa, ec) = (&issuer().rsa, &issuer().ec);
+    let good = rsa.token("r", &claims("admin"));
+    let parts: Vec<_> = good.split('.').collect();
+    let public = Signer::Hmac(rsa.file());
+    let forged = [
+        ("algorithm", format!("{}.{}.", base64url(r#"{"alg":"none","kid":"r"}"#), parts[1])),
+        ("algorithm", public.sign(&json!({ "alg": "HS256", "kid": "r" }), &claims("admin"))),
+        ("signature", public.sign(&json!({ "alg": "RS256", "kid": "r" }), &claims("admin"))),
+        ("signature", Signer::ec().token("e", &claims("admin"))),
+        ("signature", format!("{}.{}.{}", parts[0], base64url(claims("admin").to_string() + " "), parts[2])),
+        ("key_unknown", rsa.token("other", &claims("admin"))),
+        ("issuer", rsa.token("r", &with(claims("admin"), "iss", json!("https://other.example")))),
+        ("audience", rsa.token("r", &with(claims("admin"), "aud", json!("other")))),
+        ("expired", rsa.token("r", &with(claims("admin"), "exp", json!(NOW - 60)))),
+        ("expired", rsa.token("r", &with(claims("admin"), "exp", Value::Null))),
+        ("not_yet_valid", ec.token("e", &with(claims("admin"), "nbf", json!(NOW + 61)))),
+        ("role", ec.token("e", &claims("root"))),
+        ("subject", ec.token("e", &with(claims("admin"), "sub", Value::Null))),
+        ("malformed", ec.token("e", &with(claims("admin"), "filler", json!("x".repeat(9_000))))),
+        ("malformed", "a.b.c".to_owned()),
+    ];
+    for (reason, token) in &forged {
+        let refused = ask(&server, token).await.refused(401, "token_invalid");
+        assert_eq!(refused.body["reason"], *reason, "{token}");
+        assert!(!refused.text.contains(&token[..token.len().min(12)]), "{}", refused.text);
+    }
+    for operation in operations().iter().filter(|one| one.role.is_some()) {
+        for (_, token) in &forged[..3] {
+            let request = server.request(operation.method.clone(), &operation.path).bearer_auth(token);
+            answer(request).await.refused(401, "token_invalid");
+        }
+    }
+    ask(&server, &good).await.with(StatusCode::OK);
+}
+
+async fn a_token_of_one_kind_is_of_no_use_in_the_place_of_another(server: Server) {
+    let service = issuer().rsa.token("r", &claims("admin"));
+    let ours = server.token("admin").await;
+    server.token("viewer").await;
+    let cursor = server.get("/api/v1/tokens?limit=1").await.text_of("next");
+    // A cursor is signed, too, but lets nobody in.
+    assert_eq!(ask(&server, &cursor).await.refused(401, "token_invalid").body["reason"], "key_unknown");
+    for token in [&service, &ours] {
+        let path = format!("/api/v1/tokens?cursor={token}");
+        let refused = server.get(&path).await.refused(400, "cursor_invalid");
+        assert!(!refused.text.contains(token.as_str()), "{}", refused.text);
+        // Neither in the address nor in another header.
+        let path = format!("/api/v1/integrations?access_token={token}");
+        let refused = answer(server.request(Method::GET, &path)).await.refused(401, "token_missing");
+        assert!(!refused.text.contains(token.as_str()), "{}", refused.text);
+        for (name, value) in [("X-Api-Key", token.clone()), ("Cookie", format!("token={token}"))] {
+            answer(server.request(Method::GET, "/api/v1/integrations").header(name, value))
+                .await
+                .refused(401, "token_missing");
+        }
+        for scheme in ["Basic", "Token", "JWT"] {
+            let request = server.request(Method::GET, "/api/v1/integrations");
+            answer(request.header(AUTHORIZATION, format!("{scheme} {token}"))).await.refused(401, "token_invalid");
+        }
+    }
+    let other = server.get(&format!("/api/v1/events?cursor={cursor}")).await;
+    other.refused(400, "cursor_other_list");
+}
+
+on_both_engines!(access trusting;
+    a_service_does_what_its_role_allows_and_is_named_in_the_log,
+    no_forged_token_opens_any_operation,
+    a_token_of_one_kind_is_of_no_use_in_the_place_of_another,
+);
+
+mod without_an_issuer {
+    use super::*;
+
+    async fn nobody_comes_in_with_a_signed_token(server: Server) {
+        let refused = ask(&server, &issuer().rsa.token("r", &claims("admin"))).await.refused(401, "token_invalid");
+        assert_eq!(refused.body["reason"], Value::Null);
+    }
+
+    on_both_engines!(nobody_comes_in_with_a_signed_token);
+}
