@@ -6,7 +6,7 @@ use crate::{
     access,
     aggregate::{Aggregate, StoredEvent},
     claim::ClaimChange,
-    index_run, integration, repository,
+    index_run, integration, person, repository,
     upcast::{UPCASTERS, upcast},
 };
 
@@ -91,6 +91,8 @@ facts! {
     IndexBatch(index_run::batch::STREAM_TYPE, index_run::batch::Event),
     /// Of an access token.
     Access(access::Access::TYPE, access::Event),
+    /// Of a person.
+    Person(person::Person::TYPE, person::Event),
 }
 
 impl Fact {
@@ -102,6 +104,7 @@ impl Fact {
             Self::IndexRun(event) => index_run::IndexRun::claims(event),
             Self::IndexBatch(_) => Vec::new(),
             Self::Access(event) => access::Access::claims(event),
+            Self::Person(event) => person::Person::claims(event),
         }
     }
 

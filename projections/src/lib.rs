@@ -13,6 +13,7 @@ pub mod index_runs;
 pub mod integration_list;
 pub mod issue_branches;
 pub mod issue_commits;
+pub mod issue_search;
 mod numbered;
 pub mod registry;
 pub mod repository_list;

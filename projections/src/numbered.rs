@@ -55,7 +55,8 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
-        | Fact::Access(_) => {}
+        | Fact::Access(_)
+        | Fact::Person(_) => {}
     }
 }
 
@@ -84,6 +85,7 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
-        | Fact::Access(_) => {}
+        | Fact::Access(_)
+        | Fact::Person(_) => {}
     }
 }

@@ -11,6 +11,7 @@ use keytrail_domain::{
     index_run::{IndexRun, batch},
     integration::Integration,
     metadata::Metadata,
+    person::Person,
     recorded::{Position, Recorded, Sequence, StreamId},
     repository::Repository,
     timestamp::Timestamp,
@@ -138,6 +139,7 @@ struct State {
     repository: Repository,
     index_run: IndexRun,
     access: Access,
+    person: Person,
 }
 
 impl State {
@@ -147,6 +149,7 @@ impl State {
             Fact::Repository(event) => self.repository.evolve(event),
             Fact::IndexRun(event) => self.index_run.evolve(event),
             Fact::Access(event) => self.access.evolve(event),
+            Fact::Person(event) => self.person.evolve(event),
             Fact::IndexBatch(_) => {}
         }
     }
@@ -157,6 +160,7 @@ impl State {
             Fact::Repository(_) => serde_json::to_value(&self.repository).map(Some),
             Fact::IndexRun(_) => serde_json::to_value(&self.index_run).map(Some),
             Fact::Access(_) => serde_json::to_value(&self.access).map(Some),
+            Fact::Person(_) => serde_json::to_value(&self.person).map(Some),
             Fact::IndexBatch(_) => Ok(None),
         }
     }

@@ -16,6 +16,7 @@ use keytrail_domain::{
     fact::Fact,
     index_run::{IndexRun, batch::Event as Batch},
     integration::Integration,
+    person::Person,
     repository::Repository,
 };
 use keytrail_projections::value::{Cells, Row};
@@ -241,6 +242,7 @@ fn claims_of(fact: &Fact) -> Vec<ClaimChange> {
         Fact::Repository(event) => <Repository as Aggregate>::claims(event),
         Fact::IndexRun(event) => <IndexRun as Aggregate>::claims(event),
         Fact::Access(event) => <Access as Aggregate>::claims(event),
+        Fact::Person(event) => <Person as Aggregate>::claims(event),
         Fact::IndexBatch(_) => Vec::new(),
     }
 }

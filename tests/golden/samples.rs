@@ -13,7 +13,7 @@ use keytrail_domain::{
     integration::{self, IntegrationName, MirrorsAfter},
     issue_key::IssueKey,
     metadata::{Actor, Causation, Metadata, Source},
-    person::PersonId,
+    person::{self, PersonId},
     repository,
     service::Connection,
     timestamp::Timestamp,
@@ -184,5 +184,6 @@ pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let facts = facts.chain(index_run_events().into_iter().map(Fact::IndexRun));
     let facts = facts.chain(batches.into_iter().map(Fact::IndexBatch));
     let facts = facts.chain(access_events().into_iter().map(Fact::Access));
+    let facts = facts.chain([Fact::Person(person::Event::Forgotten {})]);
     facts.enumerate().map(|(row, fact)| (fact, metadata(row))).collect()
 }

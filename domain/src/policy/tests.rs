@@ -16,6 +16,7 @@ use crate::{
     },
     integration::{self, IntegrationName, MirrorsAfter},
     metadata::{Actor, Metadata, Source},
+    person,
     recorded::{Recorded, StreamId},
     repository,
     service::Connection,
@@ -114,6 +115,7 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     };
     table.push((Fact::Access(issued), None));
     table.push((Fact::Access(access::Event::TokenRevoked {}), None));
+    table.push((Fact::Person(person::Event::Forgotten {}), None));
     table
 }
 

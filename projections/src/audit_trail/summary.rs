@@ -7,7 +7,7 @@ use keytrail_domain::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
     },
-    integration, repository,
+    integration, person, repository,
     service::Connection,
 };
 
@@ -19,6 +19,7 @@ pub(super) fn summary(fact: &Fact) -> String {
         Fact::IndexRun(event) => index_run(event),
         Fact::IndexBatch(event) => index_batch(event),
         Fact::Access(event) => access(event),
+        Fact::Person(event) => person(event),
     }
 }
 
@@ -109,6 +110,12 @@ fn access(event: &access::Event) -> String {
             format!("issued the token {name} with the role {role}, valid until {expires_at}")
         }
         access::Event::TokenRevoked {} => "revoked the token".to_owned(),
+    }
+}
+
+fn person(event: &person::Event) -> String {
+    match event {
+        person::Event::Forgotten {} => "forgot who a person is".to_owned(),
     }
 }
 

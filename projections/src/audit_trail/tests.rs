@@ -7,7 +7,7 @@ use keytrail_domain::{
     index_run::{self, Cause, FailureCode},
     integration,
     metadata::{Metadata, Source},
-    repository,
+    person, repository,
     timestamp::Timestamp,
 };
 
@@ -80,6 +80,7 @@ fn every_event_is_a_sentence() {
             "issued the token laptop with the role admin, valid until 1970-01-01T00:00:00.000000Z",
         ),
         (Fact::Access(access::Event::TokenRevoked {}), "revoked the token"),
+        (Fact::Person(person::Event::Forgotten {}), "forgot who a person is"),
     ] {
         assert_eq!(summary(&fact), sentence);
     }

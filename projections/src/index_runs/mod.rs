@@ -75,7 +75,7 @@ impl View for IndexRuns {
         match &fact.fact {
             // The stream of a run's batches has the run's id.
             Fact::IndexRun(_) | Fact::IndexBatch(_) => keys.want::<IndexRun>(fact.stream.id),
-            Fact::Integration(_) | Fact::Repository(_) | Fact::Access(_) => {}
+            Fact::Integration(_) | Fact::Repository(_) | Fact::Access(_) | Fact::Person(_) => {}
         }
     }
 
@@ -83,7 +83,7 @@ impl View for IndexRuns {
         match &fact.fact {
             Fact::IndexRun(event) => fold_run(rows, fact, event),
             Fact::IndexBatch(event) => fold_batch(rows, fact, event),
-            Fact::Integration(_) | Fact::Repository(_) | Fact::Access(_) => {}
+            Fact::Integration(_) | Fact::Repository(_) | Fact::Access(_) | Fact::Person(_) => {}
         }
     }
 }

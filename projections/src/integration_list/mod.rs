@@ -55,14 +55,14 @@ impl View for IntegrationList {
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         match &fact.fact {
             Fact::Integration(_) => keys.want::<Integration>(fact.stream.id),
-            Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) | Fact::Access(_) => {}
+            Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) | Fact::Access(_) | Fact::Person(_) => {}
         }
     }
 
     fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
         match &fact.fact {
             Fact::Integration(event) => fold(rows, fact, event),
-            Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) | Fact::Access(_) => {}
+            Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) | Fact::Access(_) | Fact::Person(_) => {}
         }
     }
 }

@@ -57,7 +57,8 @@ impl View for IssueBranches {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -73,7 +74,8 @@ impl View for IssueBranches {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::Person(_) => {}
         }
     }
 }

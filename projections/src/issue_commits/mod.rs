@@ -6,6 +6,7 @@
 
 mod reads;
 mod schema;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -16,11 +17,14 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{
-    CommitCursor, IssueCommit, IssueRepository, ProjectCount, commits_of_issue, known_commit, projects_of_repository,
-    repositories_of_issue, superseded_of_repository, top_projects,
-};
 use self::schema::{COMMITS, REPOSITORIES, SUPERSEDED};
+pub use self::{
+    reads::{
+        CommitCursor, IssueCommit, ProjectCount, commits_of_issue, known_commit, projects_of_repository,
+        superseded_of_repository, top_projects,
+    },
+    shares::{IssueShare, commit_of_issue, first_of_issue, shares_of_issue},
+};
 use crate::{
     numbered, row,
     rows::{Keys, Rows},
@@ -57,7 +61,8 @@ impl View for IssueCommits {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -75,7 +80,8 @@ impl View for IssueCommits {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::Person(_) => {}
         }
     }
 }

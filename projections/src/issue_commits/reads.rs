@@ -89,39 +89,6 @@ impl IssueCommit {
     }
 }
 
-/// How much of an issue is in a repository.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IssueRepository {
-    /// The repository.
-    pub repository: RepositoryId,
-    /// What a person calls it.
-    pub name: String,
-    /// The integration that sees it.
-    pub integration: IntegrationId,
-    /// How many commits name the issue.
-    pub commits: u64,
-    /// To how many of them no ref leads any more.
-    pub superseded: u64,
-    /// When the first of them was committed.
-    pub first_at: Timestamp,
-    /// When the last of them was committed.
-    pub last_at: Timestamp,
-}
-
-impl IssueRepository {
-    fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
-        Ok(Self {
-            repository: RepositoryId(cells.id()?),
-            name: cells.text()?.to_owned(),
-            integration: IntegrationId(cells.id()?),
-            commits: cells.count()?,
-            superseded: cells.count()?,
-            first_at: Timestamp::from_seconds(cells.int()?),
-            last_at: Timestamp::from_seconds(cells.int()?),
-        })
-    }
-}
-
 /// How often a project is named.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectCount {
@@ -175,21 +142,6 @@ pub fn commits_of_issue(
         }
     };
     read(SQL, args, IssueCommit::read)
-}
-
-/// In which repositories an issue's commits are, with counts and times, in the order of the repositories' numbers.
-pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<IssueRepository> {
-    const SQL: &str = "\
-        SELECT r.repository, r.name, r.integration, COUNT(*), COUNT(s.sha), MIN(c.committed_at), MAX(c.committed_at) \
-        FROM issue_commits@ c CROSS JOIN issue_repositories@ r \
-        LEFT JOIN superseded_commits@ s ON s.repository_number = c.repository_number AND s.sha = c.sha \
-        AND s.from_position <= $3 AND (s.to_position IS NULL OR s.to_position > $3) \
-        WHERE c.project = $1 AND c.issue = $2 AND c.from_position <= $3 \
-        AND r.number = c.repository_number AND r.from_position <= $3 \
-        AND (r.to_position IS NULL OR r.to_position > $3) \
-        GROUP BY c.repository_number, r.repository, r.name, r.integration \
-        ORDER BY c.repository_number";
-    read(SQL, row![issue.project.clone(), issue.number, position(as_of)], IssueRepository::read)
 }
 
 /// The commits of the repository with this number that no ref leads to any more, in the order of their names, from after

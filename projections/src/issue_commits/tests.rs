@@ -115,7 +115,6 @@ fn reads_fit_their_tables() {
     let cursor = CommitCursor { committed_at: Timestamp::from_seconds(7), number: 1, sha: sha(1) };
     check_read(&commits_of_issue(&key, None, None, 10));
     check_read(&commits_of_issue(&key, Some(9), Some(cursor), 10));
-    check_read(&repositories_of_issue(&key, None));
     check_read(&projects_of_repository(RepositoryId(id(2, 1)), 10));
     check_read(&top_projects(10));
     check_read(&superseded_of_repository(1, Some(sha(1)), 10));

@@ -64,7 +64,8 @@ impl View for RepositoryList {
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -82,7 +83,8 @@ impl View for RepositoryList {
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::Person(_) => {}
         }
     }
 }

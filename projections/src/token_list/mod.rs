@@ -51,7 +51,7 @@ impl View for TokenList {
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         match &fact.fact {
             Fact::Access(_) => keys.want::<Token>(fact.stream.id),
-            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) => {}
+            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) | Fact::Person(_) => {}
         }
     }
 
@@ -74,7 +74,7 @@ impl View for TokenList {
                 token.version = fact.sequence;
                 token.position = fact.position;
             }),
-            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) => {}
+            Fact::Integration(_) | Fact::Repository(_) | Fact::IndexRun(_) | Fact::IndexBatch(_) | Fact::Person(_) => {}
         }
     }
 }

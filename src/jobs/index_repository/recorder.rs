@@ -96,7 +96,8 @@ impl Recorder {
                 | Fact::Integration(_)
                 | Fact::Repository(_)
                 | Fact::IndexRun(_)
-                | Fact::Access(_) => {}
+                | Fact::Access(_)
+                | Fact::Person(_) => {}
             }
         }
         Ok(recorded)

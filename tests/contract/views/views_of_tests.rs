@@ -197,7 +197,8 @@ impl View for Finds {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
-            | Fact::Access(_) => {}
+            | Fact::Access(_)
+            | Fact::Person(_) => {}
         }
     }
 }
