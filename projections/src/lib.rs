@@ -14,6 +14,7 @@ pub mod integration_list;
 pub mod issue_branches;
 pub mod issue_commits;
 pub mod issue_search;
+pub mod like;
 mod numbered;
 pub mod registry;
 pub mod repository_list;

@@ -1,8 +1,10 @@
 //! Takes a commit object apart. Called by the walk for every commit; as lenient as git itself, never panics, and
 //! allocates nothing but the list of parents.
 
-use keytrail_domain::index_run::batch::CommitSha;
+use keytrail_domain::{display_text::DisplayText, index_run::batch::CommitSha};
 use memchr::{memchr, memrchr};
+
+use super::message;
 
 /// The parts of a commit that are looked at, as they stand in the object.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -102,6 +104,13 @@ impl<'a> Signature<'a> {
         };
         let last = memrchr(b'>', rest).unwrap_or(close);
         Self { name, email: rest[..close].trim_ascii(), seconds: seconds(rest[last + 1..].trim_ascii_start()) }
+    }
+}
+
+impl Signature<'_> {
+    /// The name as text. One that is longer than 4 KiB is cut before it is decoded.
+    pub(super) fn shown_name(&self, encoding: Option<&[u8]>) -> DisplayText {
+        DisplayText::clean(&message::decode(&self.name[..self.name.len().min(4 * 1024)], encoding))
     }
 }
 

@@ -83,6 +83,12 @@ fn scan_text(text: &str) -> Scanned {
     scanned
 }
 
+/// The first paragraph of a message, as far as it is scanned.
+pub(super) fn subject(message: &[u8], encoding: Option<&[u8]>) -> DisplayText {
+    let text = decode(&message[..message.len().min(DECODED)], encoding);
+    DisplayText::clean(&text[..subject_end(&text)])
+}
+
 /// Where the first paragraph ends: blank lines before it are skipped, a line of blanks ends it. So does git's `%s`.
 fn subject_end(text: &str) -> usize {
     let mut at = 0;

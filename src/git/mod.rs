@@ -3,6 +3,7 @@
 //! Called by jobs; what reads is called on blocking threads. It knows nothing of ours but the domain, is the only place
 //! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
 
+mod commit_details;
 mod commit_object;
 pub mod diff;
 mod error;
@@ -19,8 +20,9 @@ pub mod transport;
 mod walk;
 
 pub use self::{
+    commit_details::{CommitDetails, Signed, commit_details},
     error::GitError,
-    graph::{Changes, Graph},
+    graph::{Changes, Descendants, Graph},
     mirror::Mirror,
     opened::OpenedRepository,
     refs::{MAX_REFS, Ref, RefList, RefsStamp, in_rank, list_refs, moved},

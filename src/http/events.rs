@@ -63,7 +63,7 @@ struct Actor {
 }
 
 impl Entry {
-    fn of(row: AuditEntry) -> Self {
+    pub(super) fn of(row: AuditEntry) -> Self {
         Self {
             position: row.position,
             recorded_at: row.recorded_at,

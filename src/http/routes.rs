@@ -3,7 +3,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commits, doctor, events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views,
+    commits, doctor, events, health, index_runs, integrations, issue_summary, issues, one_commit, people, projects,
+    repositories, search, streams, tokens, views,
 };
 
 /// Registers and describes them.
@@ -11,8 +12,9 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
         // Issues. First, as they are asked most: the router tries one route after the other.
         .service(issues::list_issue_commits)
-        .service(issues::get_issue)
+        .service(issue_summary::get_issue)
         .service(issues::list_issue_branches)
+        .service(search::search_issues)
         .service(projects::list_projects)
         // Integrations
         .service(integrations::list_integrations)
@@ -30,12 +32,20 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(repositories::fetch_repository)
         .service(repositories::request_index)
         .service(repositories::reset_index)
+        .service(one_commit::get_commit)
+        .service(one_commit::list_commit_refs)
         .service(commits::list_commit_files)
         .service(commits::get_commit_diff)
         // Index runs
         .service(index_runs::list_index_runs)
         .service(index_runs::get_index_run)
         .service(index_runs::cancel_index)
+        .service(index_runs::retry_index)
+        .service(index_runs::list_index_run_events)
+        // People
+        .service(people::list_people)
+        .service(people::get_person)
+        .service(people::forget_person)
         // The history
         .service(events::list_events)
         .service(streams::list_stream_events)

@@ -2,7 +2,9 @@
 
 use keytrail_domain::access::Role;
 use keytrail_projections::{
-    index_runs::RunState, integration_list::IntegrationState, repository_list::RepositoryState,
+    index_runs::RunState,
+    integration_list::IntegrationState,
+    repository_list::{RepositoryState, Sort},
 };
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
@@ -28,6 +30,11 @@ pub(super) fn finding_state() -> utoipa::openapi::Object {
 /// Where a repository is in its life.
 pub(super) fn repository_state() -> utoipa::openapi::Object {
     list(RepositoryState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// By what a list of repositories is ordered.
+pub(super) fn repository_sort() -> utoipa::openapi::Object {
+    list(Sort::ALL.iter().map(|word| word.as_str())).build()
 }
 
 /// Where an index run is in its life.

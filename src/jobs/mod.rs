@@ -9,6 +9,7 @@ mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
+mod one_commit;
 mod queue;
 mod repository_source;
 mod request_index;
@@ -24,16 +25,21 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use keytrail_domain::id::RepositoryId;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
 
 pub use self::{
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     git_settings::GitSettings,
     index_progress::ProgressNow,
+    one_commit::{RefsOfCommit, RefsTrouble, details_of, is_walked, refs_of_commit},
     queue::{NewJob, TakenJob, cancel},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
@@ -125,6 +131,9 @@ impl From<crate::views::ViewError> for JobError {
     }
 }
 
+/// How long after its end a run may take to remember its commits.
+const RUN_ENDS: Duration = Duration::from_secs(2);
+
 /// How often something is tried that may go away by itself, before it is given up.
 const MOST_TRIES: i64 = 8;
 
@@ -147,6 +156,8 @@ pub struct Jobs {
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Graphs that are loaded for who asks, at once: each takes 28 bytes a commit.
+    graph_loads: Semaphore,
     doubted: DoubtedMirrors,
     wanted: Mutex<Vec<RepositoryId>>,
     wanted_soon: Notify,
@@ -165,6 +176,7 @@ impl Jobs {
             wake: Notify::new(),
             running: Mutex::default(),
             graphs: Mutex::default(),
+            graph_loads: Semaphore::new(1),
             doubted: DoubtedMirrors::default(),
             wanted: Mutex::default(),
             wanted_soon: Notify::new(),

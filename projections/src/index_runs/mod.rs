@@ -15,7 +15,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{IndexRun, RunState, active, by_id, page};
+pub use self::reads::{Filter, IndexRun, Order, RunState, active, by_id, page};
 use crate::{
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},

@@ -23,7 +23,7 @@ pub use self::{
         CommitCursor, IssueCommit, ProjectCount, commits_of_issue, known_commit, projects_of_repository,
         superseded_of_repository, top_projects,
     },
-    shares::{IssueShare, commit_of_issue, first_of_issue, shares_of_issue},
+    shares::{IssueShare, commit_of_issue, first_of_issue, shares_of_issue, superseded_position},
 };
 use crate::{
     numbered, row,

@@ -90,6 +90,14 @@ pub fn commit_of_issue(issue: &IssueKey, at: CommitCursor) -> Read<IssueCommit> 
     commits_of_issue(issue, None, Some(next(at)), 1)
 }
 
+/// The position since which no ref leads to this commit of the repository with this number. No row while one does.
+pub fn superseded_position(number: Position, sha: CommitSha) -> Read<Position> {
+    const SQL: &str = "\
+        SELECT s.from_position FROM superseded_commits@ s \
+        WHERE s.repository_number = $1 AND s.sha = $2 AND s.to_position IS NULL";
+    Read { view: &IssueCommits, sql: SQL, args: row![number, sha], row: |cells| cells.int() }
+}
+
 /// The place after this one, in the order of places.
 fn next(mut at: CommitCursor) -> CommitCursor {
     for byte in at.sha.0.iter_mut().rev() {
@@ -125,5 +133,6 @@ mod tests {
         check_read(&shares_of_issue(&key, Some(9), 10));
         check_read(&first_of_issue(&key, None));
         check_read(&commit_of_issue(&key, at));
+        check_read(&superseded_position(1, CommitSha([1; 20])));
     }
 }

@@ -1,5 +1,6 @@
 //! The repositories, as lists and pages show them: where each is in its life, and what its index holds.
 
+mod listing;
 mod reads;
 mod schema;
 #[cfg(test)]
@@ -17,10 +18,11 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{
-    Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page,
-};
 use self::schema::{READINGS, REPOSITORIES, RUNS};
+pub use self::{
+    listing::{Filter, ListPlace, Sort, listing},
+    reads::{Indexing, Listed, Repository, RepositoryState, Trouble, by_id, indexing, page},
+};
 use crate::{
     row,
     rows::{Keys, Rows},

@@ -19,7 +19,7 @@ use keytrail_domain::{
 use super::Person;
 use crate::git::{
     commit_object::{CommitObject, Signature},
-    message::{self, Scanned},
+    message::Scanned,
 };
 
 /// Offsets are below this; what is above names the reader.
@@ -106,11 +106,8 @@ impl Records {
             return *number;
         }
         let email = author.email.to_ascii_lowercase();
-        let person = Person {
-            id: identify(&email),
-            name: DisplayText::clean(&message::decode(bounded(author.name), encoding)),
-            email: DisplayText::clean_bytes(&email),
-        };
+        let person =
+            Person { id: identify(&email), name: author.shown_name(encoding), email: DisplayText::clean_bytes(&email) };
         // Taken even when there is none left: the record that names the person has its room.
         let size = key.len() + person.name.as_str().len() + person.email.as_str().len() + 128;
         self.room.take(size);
@@ -145,11 +142,6 @@ impl Records {
         let commit = Commit { sha, author: person.id, authored_at, committed_at, subject, introduced_by, keys };
         (commit, person, bounded == 1)
     }
-}
-
-/// A name that is longer than this is cut before it is decoded.
-fn bounded(name: &[u8]) -> &[u8] {
-    &name[..name.len().min(4 * 1024)]
 }
 
 fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -6,7 +6,6 @@ use std::{
     collections::{BTreeSet, HashMap},
     path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use keytrail_domain::index_run::batch::CommitSha;
@@ -22,16 +21,13 @@ use crate::{
         object_cache::{self, ObjectCache},
         transport::{self, FetchLimits, FetchSource, ObjectsRequest},
     },
-    jobs::{Source, source_of},
+    jobs::{RUN_ENDS, Source, source_of},
 };
 
 /// Bytes of objects that are fetched at once.
 const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
 const MOST_FETCHES: usize = 24;
-
-/// How long after its end a run may take to remember its commits.
-const RUN_ENDS: Duration = Duration::from_secs(2);
 
 /// A question of the batch, and who waits for its answer.
 struct Question {
