@@ -30,10 +30,14 @@ use super::{
     error::{ApiError, Code},
     events::{Direction, Entry},
     idempotency::IdempotencyKey,
+    operations::OperationRef,
     repositories::{self, Failure},
     words,
 };
-use crate::jobs::{Kind, ProgressNow};
+use crate::{
+    app::OperationId,
+    jobs::{Kind, ProgressNow},
+};
 
 /// One pass of the indexer over what is new in a repository.
 #[derive(Serialize, ToSchema)]
@@ -65,6 +69,8 @@ pub(super) struct Shown {
     /// How far the work is; only while it is being done, and only when one run is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    /// The same run as an operation, such as all long work is.
+    operation: OperationRef,
     /// Its version, which is its ETag, too.
     version: i64,
     /// The position of the last event that changed anything of this.
@@ -128,6 +134,7 @@ impl Shown {
             },
             failure: row.failure.map(Failure::of),
             progress: None,
+            operation: OperationRef::of(&OperationId::IndexRun(row.id)),
             version: row.version,
             position: row.position,
         }

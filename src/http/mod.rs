@@ -21,6 +21,7 @@ mod integrations;
 mod issue_summary;
 mod issues;
 mod one_commit;
+mod operations;
 mod people;
 mod place;
 mod projects;

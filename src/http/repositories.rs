@@ -31,12 +31,16 @@ use super::{
     idempotency::IdempotencyKey,
     index_runs::Shown as ShownRun,
     integrations::OneQuery,
+    operations::OperationRef,
     people::fragment,
     place::Reading,
     remedies::remedy,
     words,
 };
-use crate::{app::DispatchError, ids};
+use crate::{
+    app::{DispatchError, OperationId},
+    ids,
+};
 
 /// A repository that an integration sees.
 #[derive(Serialize, ToSchema)]
@@ -73,6 +77,9 @@ pub(super) struct Shown {
     commits: u64,
     /// Of these, commits that name an issue, or seem to.
     keyed: u64,
+    /// The look to watch; only when one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<OperationRef>,
     /// Its version, which is its ETag, too.
     version: i64,
     /// The position of the last event that changed anything of this.
@@ -135,6 +142,7 @@ impl Shown {
             indexed_at: row.indexed_at,
             commits,
             keyed,
+            operation: None,
             version: row.version,
             position: row.position,
         }
@@ -360,9 +368,10 @@ pub(super) async fn request(
 pub(super) async fn fetch_repository(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
     let id = RepositoryId(*id);
     known(&api, id).await?;
-    api.app.jobs.look_now(id);
+    api.app.jobs.look_now(id, api.app.clock.now());
     let row = api.one(None, || repository_list::by_id(id), Code::RepositoryUnknown).await?;
-    Ok(HttpResponse::Accepted().json(Shown::of(row)))
+    let operation = Some(OperationRef::of(&OperationId::FetchRepository(id)));
+    Ok(HttpResponse::Accepted().json(Shown { operation, ..Shown::of(row) }))
 }
 
 /// Some integration sees it.

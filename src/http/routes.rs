@@ -3,8 +3,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commits, doctor, events, health, index_runs, integrations, issue_summary, issues, one_commit, people, projects,
-    repositories, search, streams, tokens, views,
+    commits, doctor, events, health, index_runs, integrations, issue_summary, issues, one_commit, operations, people,
+    projects, repositories, search, streams, tokens, views,
 };
 
 /// Registers and describes them.
@@ -42,6 +42,10 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(index_runs::cancel_index)
         .service(index_runs::retry_index)
         .service(index_runs::list_index_run_events)
+        // Operations
+        .service(operations::list_operations)
+        .service(operations::get_operation)
+        .service(operations::cancel_operation)
         // People
         .service(people::list_people)
         .service(people::get_person)

@@ -8,6 +8,8 @@ use keytrail_projections::{
 };
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
+use crate::app::OperationState;
+
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
@@ -35,6 +37,17 @@ pub(super) fn repository_state() -> utoipa::openapi::Object {
 /// By what a list of repositories is ordered.
 pub(super) fn repository_sort() -> utoipa::openapi::Object {
     list(Sort::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// What an operation does.
+pub(super) fn operation_kind() -> utoipa::openapi::Object {
+    let kinds = ["index_run", "fetch_repository", "discover_repositories", "forget_repositories", "rebuild_view"];
+    list(kinds.into_iter().chain(["verify_views"])).build()
+}
+
+/// Where an operation is in its life.
+pub(super) fn operation_state() -> utoipa::openapi::Object {
+    list(OperationState::ALL.map(OperationState::as_str)).build()
 }
 
 /// Where an index run is in its life.

@@ -9,6 +9,7 @@ mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
+mod looks;
 mod one_commit;
 mod queue;
 mod repository_source;
@@ -28,7 +29,7 @@ use std::{
     time::Duration,
 };
 
-use keytrail_domain::id::RepositoryId;
+use keytrail_domain::{id::RepositoryId, timestamp::Timestamp};
 use tokio::{
     sync::{Notify, Semaphore},
     task::JoinHandle,
@@ -39,13 +40,14 @@ pub use self::{
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     git_settings::GitSettings,
     index_progress::ProgressNow,
+    looks::{Look, LookOutcome},
     one_commit::{RefsOfCommit, RefsTrouble, details_of, is_walked, refs_of_commit},
-    queue::{NewJob, TakenJob, cancel},
+    queue::{NewJob, Standing as JobStanding, TakenJob, cancel},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
     upkeep::{Kept, Standing, Survey, standing_of},
 };
-use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors};
+use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
 use crate::store::{Db, StoreError};
 
 /// The kinds of jobs; one file each.
@@ -160,6 +162,7 @@ pub struct Jobs {
     graph_loads: Semaphore,
     doubted: DoubtedMirrors,
     wanted: Mutex<Vec<RepositoryId>>,
+    looks: Looks,
     wanted_soon: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     outdated: AtomicBool,
@@ -179,6 +182,7 @@ impl Jobs {
             graph_loads: Semaphore::new(1),
             doubted: DoubtedMirrors::default(),
             wanted: Mutex::default(),
+            looks: Looks::default(),
             wanted_soon: Notify::new(),
             tasks: Mutex::default(),
             outdated: AtomicBool::new(false),
@@ -202,9 +206,30 @@ impl Jobs {
     }
 
     /// The repository is looked at as soon as may be, on this node.
-    pub fn look_now(&self, repository: RepositoryId) {
+    pub fn look_now(&self, repository: RepositoryId, now: Timestamp) {
+        self.looks.ask(repository, now);
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
         self.wanted_soon.notify_one();
+    }
+
+    /// The latest look at a repository that somebody asked this node for.
+    pub fn look_at(&self, repository: RepositoryId) -> Option<Look> {
+        self.looks.of(repository)
+    }
+
+    /// The looks that somebody asked this node for.
+    pub fn looks(&self) -> Vec<(RepositoryId, Look)> {
+        self.looks.list()
+    }
+
+    /// How a job stands that has not been done; `None` when there is none.
+    pub async fn standing(&self, kind: Kind, key: &str) -> Result<Option<JobStanding>, StoreError> {
+        Ok(queue::standing(&self.db, kind, Some(key), 1).await?.pop())
+    }
+
+    /// The jobs of a kind that have not been done, by key; `most` at most.
+    pub async fn standings(&self, kind: Kind, most: u32) -> Result<Vec<JobStanding>, StoreError> {
+        queue::standing(&self.db, kind, None, most).await
     }
 
     /// The repositories that were wanted since the last time.

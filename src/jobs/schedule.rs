@@ -27,7 +27,7 @@ use self::{
     poll::{Polled, Remembered, poll},
     shards::PollShards,
 };
-use super::{JobError, discover_repositories::discover};
+use super::{JobError, discover_repositories::discover, looks::LookOutcome};
 use crate::app::App;
 
 /// How often timers are looked at.
@@ -112,9 +112,9 @@ impl Schedule {
                 tracing::warn!(?error, "repositories to look at cannot be listed; trying again");
             }
             for id in wanted {
-                // One that is not there is being indexed at the moment, or is not looked at.
-                if let Some(watched) = self.repositories.get_mut(&id) {
-                    (watched.wanted, watched.timer.due) = (true, Instant::now());
+                match self.repositories.get_mut(&id) {
+                    Some(watched) => (watched.wanted, watched.timer.due) = (true, Instant::now()),
+                    None => self.app.jobs.looks.end(id, LookOutcome::NotWatched, self.app.clock.now()),
                 }
             }
             self.begin();
@@ -230,8 +230,18 @@ impl Schedule {
             |outcome: &'static str| metrics::counter!("keytrail_polls_total", "outcome" => outcome).increment(1);
         match looked {
             Ok(Looked::Repository(id, remembered, polled)) => {
-                let Some(watched) = self.repositories.get_mut(&id) else { return };
+                let tell = |outcome| self.app.jobs.looks.end(id, outcome, self.app.clock.now());
+                let Some(watched) = self.repositories.get_mut(&id) else { return tell(LookOutcome::NotWatched) };
                 watched.remembered = remembered;
+                // Who asked meanwhile waits for the next one.
+                if !watched.wanted {
+                    tell(match &polled {
+                        Ok(Polled::Nothing) => LookOutcome::Nothing,
+                        Ok(Polled::Moved | Polled::Again | Polled::Busy) => LookOutcome::Run,
+                        Ok(Polled::Failed(_)) | Err(_) => LookOutcome::Failed,
+                        Ok(Polled::Gone) => LookOutcome::NotWatched,
+                    });
+                }
                 let (outcome, happened, at_least) = match polled {
                     Ok(Polled::Nothing) => ("nothing", false, Duration::ZERO),
                     Ok(Polled::Moved) => ("moved", true, Duration::ZERO),
@@ -267,6 +277,7 @@ impl Schedule {
             Err(error) => {
                 // Its timer stays busy until the lists are read again from nothing.
                 tracing::error!(%error, "a look at a repository ended with a fault of its own");
+                self.app.jobs.looks.give_up(self.app.clock.now());
                 self.repositories.clear();
                 self.folders.clear();
             }

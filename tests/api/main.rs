@@ -19,6 +19,7 @@ mod leases;
 mod no_room;
 mod nodes;
 mod one_commit;
+mod operations;
 mod people;
 mod places;
 mod refusals;

@@ -62,6 +62,7 @@ fn every_kind_of_job_has_its_file() {
             "commit_diff",
             "git_settings",
             "index_progress",
+            "looks",
             "one_commit",
             "queue",
             "repository_source",
