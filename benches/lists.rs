@@ -181,7 +181,8 @@ impl Asking {
         self.line(&work("a word of all and one of none"), |_| search("words=broker+nothing".to_owned())).await;
         let rows = app.read(keytrail_projections::issue_commits::commits_of_issue(&key(1), None, None, 1)).await;
         let subject = rows.expect("the view answers").pop().map(|row| row.subject).unwrap_or_default();
-        let rare = subject.split(' ').find(|word| word.chars().any(|digit| digit.is_ascii_digit()) && !word.contains('-'));
+        let rare =
+            subject.split(' ').find(|word| word.chars().any(|digit| digit.is_ascii_digit()) && !word.contains('-'));
         let rare = rare.unwrap_or("0").to_owned();
         self.line(&work("a rare word and two of all"), |_| search(format!("words=broker+wait+{rare}"))).await;
         self.line(&work("the summary of an issue"), |n| format!("/api/v1/issues/{}", key(n))).await;
@@ -225,14 +226,8 @@ async fn append_repositories(app: &Arc<App>, count: usize) {
             let after = if stream.aggregate_type == "repository" { repository_events } else { 0 };
             repository_events += i64::from(stream.aggregate_type == "repository");
             let events = facts.iter().map(event).collect();
-            let append = Append {
-                stream,
-                after,
-                events,
-                claims: Vec::new(),
-                idempotency: None,
-                companions: Vec::new(),
-            };
+            let append =
+                Append { stream, after, events, claims: Vec::new(), idempotency: None, companions: Vec::new() };
             app.log.appender().append(Lane::Bulk, append).await.expect("it is appended");
         }
     }));

@@ -144,6 +144,8 @@ impl App {
         kind: Kind,
         integration: IntegrationId,
     ) -> Result<Option<Operation>, OperationTrouble> {
+        let head = self.log.feed().head().position;
+        let reacted = crate::reactors::position(&self.db).await?;
         let job = self.jobs.standing(kind, &integration.to_string()).await?;
         if job.is_none() {
             // No job is left of what was done: it was done if there was a reason for it.
@@ -154,6 +156,10 @@ impl App {
             };
             if !was_asked {
                 return Ok(None);
+            }
+            if reacted < head {
+                // It may be about to be asked for.
+                return Ok(Some(Operation::new(id.clone(), OperationState::Waiting)));
             }
         }
         Ok(Some(Operation::of_job(id.clone(), job)))

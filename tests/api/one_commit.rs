@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     command_line::{done, failed, lines, text},
-    indexing::indexed,
+    indexing::{indexed, indexed_again},
     remotes::served,
     repository::{self, git},
     server::{Server, on_both_engines, soon},
@@ -98,11 +98,10 @@ async fn a_superseded_commit_says_so_and_no_ref_leads_to_it(server: Server) {
     let id = indexed(&server, "shop", &path).await["id"].as_str().expect("an id").to_owned();
     let gone = [name(&path, "main~1"), name(&path, "main")];
     git(&path, &["reset", "-q", "--hard", "HEAD~2"]);
-    let run = server.post(&format!("/api/v1/repositories/{id}/index-runs"), json!({})).await.with(StatusCode::ACCEPTED);
-    let ended = server.get(&format!("/api/v1/index-runs/{}?wait_ms=30000", run.id())).await;
+    let ended = indexed_again(&server, &id).await;
     for sha in gone {
         let at = format!("/api/v1/repositories/{id}/commits/{sha}");
-        let shown = server.get(&format!("{at}?min_position={}", ended.body["position"])).await.with(StatusCode::OK);
+        let shown = server.get(&format!("{at}?min_position={}", ended["position"])).await.with(StatusCode::OK);
         assert!(shown.body["superseded_position"].is_i64(), "{}", shown.text);
         assert_eq!(server.get(&format!("{at}/refs")).await.with(StatusCode::OK).body["total"], 0);
     }

@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::{
-    indexing::indexed,
+    indexing::{indexed, indexed_again},
     repository::{self, git},
     server::{Answer, Server, answer, on_both_engines},
 };
@@ -190,10 +190,8 @@ async fn superseded_commits_are_counted_apart(server: Server) {
     repository::with_commits(&path, &["SHOP-1 stays", "SHOP-1 goes"]);
     let id = indexed(&server, "shop", &path).await["id"].as_str().expect("an id").to_owned();
     git(&path, &["reset", "-q", "--hard", "HEAD~1"]);
-    let run = server.post(&format!("/api/v1/repositories/{id}/index-runs"), json!({})).await.with(StatusCode::ACCEPTED);
-    let ended = server.get(&format!("/api/v1/index-runs/{}?wait_ms=30000", run.id())).await;
-    assert_eq!(ended.body["state"], "completed", "{}", ended.text);
-    let at = format!("/api/v1/issues/SHOP-1?min_position={}", ended.body["position"]);
+    let ended = indexed_again(&server, &id).await;
+    let at = format!("/api/v1/issues/SHOP-1?min_position={}", ended["position"]);
     let issue = server.get(&at).await.with(StatusCode::OK);
     assert_eq!((&issue.body["commits"], &issue.body["superseded"]), (&json!(2), &json!(1)));
     assert_eq!(issue.body["repositories"][0]["superseded"], 1);

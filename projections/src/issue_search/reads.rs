@@ -127,7 +127,7 @@ macro_rules! select {
             "AND (CAST($7 AS TEXT) IS NULL OR CAST(i.issue AS TEXT) LIKE CAST($7 AS TEXT)) ",
             "AND NOT EXISTS (SELECT 1 FROM search_issues@ o CROSS JOIN search_repositories@ q ",
             "WHERE o.project = i.project AND o.issue = i.issue ",
-            "AND (o.last_at, o.repository_number) > (i.last_at, i.repository_number) ",
+            "AND (o.last_at > i.last_at OR (o.last_at = i.last_at AND o.repository_number > i.repository_number)) ",
             "AND q.number = o.repository_number AND q.to_position IS NULL) ",
             "AND ($8 = 0 OR EXISTS (SELECT 1 FROM search_commits@ n CROSS JOIN search_repositories@ q ",
             "WHERE n.sha >= $9 AND n.sha < $10 AND n.project = i.project AND n.issue = i.issue ",
@@ -148,6 +148,7 @@ macro_rules! select {
     };
 }
 
+// A stretch of an index, in its order.
 macro_rules! by_activity {
     ($from:literal) => {
         select!(
@@ -160,7 +161,27 @@ macro_rules! by_activity {
 macro_rules! by_key {
     ($from:literal) => {
         // The first marker has its type also where nothing is compared with it.
-        select!($from, "AND i.last_at <= $1 AND (i.project, i.issue) > ($2, $3) ORDER BY i.project, i.issue")
+        select!($from, "AND $1 IS NOT NULL AND (i.project, i.issue) > ($2, $3) ORDER BY i.project, i.issue")
+    };
+}
+
+// The same of what something leads to. The sum keeps SQLite from taking the comparison for a way to the rows: they are
+// looked up by the issue's key.
+macro_rules! of_these {
+    ($from:literal, $order:expr) => {
+        match $order {
+            Order::Activity => select!(
+                $from,
+                "AND i.project = c.project AND i.issue = c.issue \
+                 AND (i.last_at + 0, i.project, i.issue) < ($1, $2, $3) \
+                 ORDER BY i.last_at DESC, i.project DESC, i.issue DESC"
+            ),
+            Order::Key => select!(
+                $from,
+                "AND i.project = c.project AND i.issue = c.issue \
+                 AND $1 IS NOT NULL AND (i.project, i.issue) > ($2, $3) ORDER BY i.project, i.issue"
+            ),
+        }
     };
 }
 
@@ -184,13 +205,10 @@ pub fn search(wanted: &Wanted, through: Through, order: Order, after: Option<&Fo
         }
         (Through::All, Order::Activity) => by_activity!("search_issues@ i"),
         (Through::All, Order::Key) => by_key!("search_issues@ i"),
-        (Through::Sha, Order::Activity) => by_activity!(
+        (Through::Sha, order) => of_these!(
             "(SELECT DISTINCT project, issue FROM search_commits@ WHERE sha >= $9 AND sha < $10) c \
-             CROSS JOIN search_issues@ i ON i.project = c.project AND i.issue = c.issue"
-        ),
-        (Through::Sha, Order::Key) => by_key!(
-            "(SELECT DISTINCT project, issue FROM search_commits@ WHERE sha >= $9 AND sha < $10) c \
-             CROSS JOIN search_issues@ i ON i.project = c.project AND i.issue = c.issue"
+             CROSS JOIN search_issues@ i",
+            order
         ),
         (Through::Word(place), order) => {
             // The word that leads is the first.
@@ -198,26 +216,17 @@ pub fn search(wanted: &Wanted, through: Through, order: Order, after: Option<&Fo
             if place < MOST_WORDS {
                 args.swap(first, first + place);
             }
-            match order {
-                Order::Activity => by_activity!(
-                    "(SELECT DISTINCT project, issue FROM search_words@ WHERE word = CAST($11 AS TEXT)) c \
-                     CROSS JOIN search_issues@ i ON i.project = c.project AND i.issue = c.issue"
-                ),
-                Order::Key => by_key!(
-                    "(SELECT DISTINCT project, issue FROM search_words@ WHERE word = CAST($11 AS TEXT)) c \
-                     CROSS JOIN search_issues@ i ON i.project = c.project AND i.issue = c.issue"
-                ),
-            }
+            of_these!(
+                "(SELECT DISTINCT project, issue FROM search_words@ WHERE word = CAST($11 AS TEXT)) c \
+                 CROSS JOIN search_issues@ i",
+                order
+            )
         }
-        (Through::Authors, Order::Activity) => by_activity!(
+        (Through::Authors, order) => of_these!(
             "(SELECT DISTINCT project, issue FROM search_authors@ WHERE author IN \
              ($18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)) c \
-             CROSS JOIN search_issues@ i ON i.project = c.project AND i.issue = c.issue"
-        ),
-        (Through::Authors, Order::Key) => by_key!(
-            "(SELECT DISTINCT project, issue FROM search_authors@ WHERE author IN \
-             ($18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)) c \
-             CROSS JOIN search_issues@ i ON i.project = c.project AND i.issue = c.issue"
+             CROSS JOIN search_issues@ i",
+            order
         ),
     };
     read(sql, args, Found::read)
