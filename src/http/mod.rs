@@ -20,6 +20,7 @@ mod input;
 mod integrations;
 mod issue_summary;
 mod issues;
+mod list_place;
 mod one_commit;
 mod operations;
 mod people;

@@ -134,7 +134,9 @@ pub(super) struct RefsQuery {
 #[utoipa::path(tag = "repositories", operation_id = "GetCommit", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
         ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), OneQuery),
-    responses((status = 200, description = "It.", body = Commit)))]
+    responses((status = 200, description = "It.", body = Commit),
+        (status = 409, description = "No integration sees the repository any more."),
+        (status = 502, description = "The repository, or the copy of it, cannot be read.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}")]
 pub(super) async fn get_commit(
     _: Viewer,
@@ -197,7 +199,8 @@ pub(super) async fn get_commit(
 #[utoipa::path(tag = "repositories", operation_id = "ListCommitRefs", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
         ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), RefsQuery),
-    responses((status = 200, description = "The refs.", body = CommitRefs)))]
+    responses((status = 200, description = "The refs.", body = CommitRefs),
+        (status = 409, description = "No integration sees the repository any more.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}/refs")]
 pub(super) async fn list_commit_refs(
     _: Viewer,

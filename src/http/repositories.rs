@@ -7,14 +7,13 @@ use actix_web::{
 use keytrail_domain::{
     id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{Cause, Command, FailureCode, IndexRun as Run},
-    recorded::{Position, Sequence, StreamId},
+    recorded::{Sequence, StreamId},
     repository::Repository as Aggregate,
     timestamp::Timestamp,
 };
 use keytrail_projections::{
     index_runs, integration_list,
     repository_list::{self, Filter, ListPlace, Listed, RepositoryState, Sort},
-    value::Value,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -31,6 +30,7 @@ use super::{
     idempotency::IdempotencyKey,
     index_runs::Shown as ShownRun,
     integrations::OneQuery,
+    list_place::After,
     operations::OperationRef,
     people::fragment,
     place::Reading,
@@ -236,38 +236,6 @@ pub(super) async fn list_integration_repositories(
     api.one(min_position, read, Code::IntegrationUnknown).await?;
     let integration = Some(*id);
     list(&api, ListQuery { integration, state, trouble, name, sort, order, cursor, limit, min_position }).await
-}
-
-/// Where a page ended: what it is ordered by, and the place of the last row among all.
-#[derive(Clone, Serialize, Deserialize)]
-struct After(Key, Position);
-
-/// What a list is ordered by.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Key {
-    Number(i64),
-    Text(String),
-}
-
-impl After {
-    fn of(place: ListPlace) -> Self {
-        let key = match place.key {
-            Value::Int(number) => Key::Number(number),
-            Value::Text(text) => Key::Text(text.to_string()),
-            // No list is ordered by these.
-            Value::Null | Value::Bytes(_) => Key::Number(0),
-        };
-        Self(key, place.added_position)
-    }
-
-    fn place(self) -> ListPlace {
-        let key = match self.0 {
-            Key::Number(number) => number.into(),
-            Key::Text(text) => text.into(),
-        };
-        ListPlace { key, added_position: self.1 }
-    }
 }
 
 async fn list(api: &Api, query: ListQuery) -> Result<HttpResponse, ApiError> {

@@ -101,7 +101,8 @@ struct After(i64, String, u64);
 
 /// The issues of which all holds that is asked for; without anything, those with the latest commits.
 #[utoipa::path(tag = "issues", operation_id = "SearchIssues", security(("bearer" = ["viewer"])),
-    params(SearchQuery), responses((status = 200, description = "A page.", body = Page<Hit>)))]
+    params(SearchQuery), responses((status = 200, description = "A page.", body = Page<Hit>),
+        (status = 422, description = "The part of a name fits too many persons.")))]
 #[get("/api/v1/search")]
 pub(super) async fn search_issues(
     viewer: Viewer,

@@ -163,7 +163,8 @@ pub(super) struct VerifyQuery {
 /// again meanwhile begins no second one.
 #[utoipa::path(tag = "views", operation_id = "VerifyViews", security(("bearer" = ["admin"])), params(VerifyQuery),
     responses((status = 200, description = "What came of it, when that was waited for.", body = Verdicts),
-        (status = 202, description = "It goes on; the operation to watch.", body = Operation)))]
+        (status = 202, description = "It goes on; the operation to watch.", body = Operation),
+        (status = 409, description = "A view moved on each time it was compared.")))]
 #[post("/api/v1/views/verify")]
 pub(super) async fn verify_views(
     _: Admin,
