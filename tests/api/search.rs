@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     indexing::{indexed, indexed_again},
     repository::{self, git},
-    server::{Answer, Server, answer, on_both_engines},
+    server::{Answer, Server, answer, on_both_engines, soon},
 };
 
 /// Commits as this person, at this second.
@@ -107,7 +107,9 @@ async fn issues_are_found_by_keys_words_names_and_authors(server: Server) {
     let at = format!("/api/v1/integrations/{}", shop["integration"].as_str().expect("an id"));
     let removed = answer(server.local(reqwest::Method::DELETE, &at).header("If-Match", "*")).await;
     removed.with(StatusCode::OK);
-    server.look_behind().await;
+    let id = at.rsplit('/').next().expect("an id");
+    let forgetting = format!("/api/v1/operations/forget_repositories.{id}");
+    soon("its repository is forgotten", || async { server.get(&forgetting).await.body["state"] == "succeeded" }).await;
     assert_eq!(by_key("").await, "SHOP-2", "what a repository that is gone said is not found");
     assert_eq!(by_key("words=fix").await, "");
     assert_eq!(keys(&search(&server, &format!("sha={sha}")).await), [] as [&str; 0]);
