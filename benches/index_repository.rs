@@ -231,7 +231,10 @@ async fn whole(repository: &str, folder: &Path, started: Instant) -> String {
     say("added");
     let (mut phase, mut run) = (String::new(), None);
     loop {
-        let found = app.read(index_runs::page(None, None, None, 1)).await.unwrap_or_default();
+        let found = app
+            .read(index_runs::page(index_runs::Filter::default(), index_runs::Order::NewestFirst, None, 1))
+            .await
+            .unwrap_or_default();
         if let Some(found) = found.first() {
             if run.is_none() {
                 say("requested");

@@ -215,6 +215,14 @@ impl Reactor {
     }
 }
 
+/// How far the policies have read the log: what follows from events up to there is in the table of jobs, or was done.
+pub async fn position(db: &Db) -> Result<Position, StoreError> {
+    let sql = "SELECT position FROM reactor_checkpoints WHERE name = $1";
+    let rows = db.read(Area::Log, sql, &[Value::from(NAME)]).await?;
+    let Some(row) = rows.first() else { return Ok(0) };
+    Cells::of(row).int().map_err(|error| StoreError::Corrupt(error.to_string()))
+}
+
 /// What somebody asked for, or what came a moment ago, goes before the first index of what is old.
 const fn is_urgent(fact: &Fact) -> bool {
     matches!(fact, Fact::IndexRun(index_run::Event::Requested { cause: Cause::Asked | Cause::Moved, .. }))

@@ -6,7 +6,7 @@ use crate::{
     access,
     aggregate::{Aggregate, StoredEvent},
     claim::ClaimChange,
-    commit_link, index_run, integration, project_rules, repository,
+    commit_link, index_run, integration, person, project_rules, repository,
     upcast::{UPCASTERS, upcast},
 };
 
@@ -95,6 +95,8 @@ facts! {
     ProjectRules(project_rules::ProjectRules::TYPE, project_rules::Event),
     /// Of what persons decided about a commit and issues.
     CommitLink(commit_link::CommitLink::TYPE, commit_link::Event),
+    /// Of a person.
+    Person(person::Person::TYPE, person::Event),
 }
 
 impl Fact {
@@ -108,6 +110,7 @@ impl Fact {
             Self::Access(event) => access::Access::claims(event),
             Self::ProjectRules(event) => project_rules::ProjectRules::claims(event),
             Self::CommitLink(event) => commit_link::CommitLink::claims(event),
+            Self::Person(event) => person::Person::claims(event),
         }
     }
 

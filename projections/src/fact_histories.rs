@@ -17,7 +17,7 @@ use keytrail_domain::{
     integration::{self, IntegrationName},
     issue_key::{IssueKey, Letters, scan},
     metadata::{Actor, Causation, Metadata, Source},
-    person::PersonId,
+    person::{self, PersonId},
     project_rules,
     recorded::{Position, Recorded, StreamId},
     repository,
@@ -216,6 +216,7 @@ const fn stream_type(fact: &Fact) -> &'static str {
         Fact::Access(_) => access::Access::TYPE,
         Fact::ProjectRules(_) => project_rules::ProjectRules::TYPE,
         Fact::CommitLink(_) => commit_link::CommitLink::TYPE,
+        Fact::Person(_) => person::Person::TYPE,
     }
 }
 
@@ -226,6 +227,7 @@ enum Step {
     Repository(u64, repository::Command),
     Run(u64, index_run::Command),
     Token(u64, access::Command),
+    Forget(u64),
     /// Of a repository in a run: commits, under the present or a stale number.
     Commits(u64, u64, bool, Vec<(u8, usize)>),
     /// Of a repository in a run: refs with where they point, 0 for nowhere.
@@ -317,6 +319,7 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => (0..3_u64, repository).prop_map(|(n, command)| Step::Repository(n, command)),
         4 => (0..5_u64, run).prop_map(|(n, command)| Step::Run(n, command)),
         1 => (0..2_u64, token).prop_map(|(n, command)| Step::Token(n, command)),
+        1 => (0..3_u64).prop_map(Step::Forget),
         3 => (0..3_u64, 0..5_u64, any::<bool>(), prop::collection::vec((0..9_u8, 0..SUBJECTS.len()), 0..4))
             .prop_map(|(of, run, stale, commits)| Step::Commits(of, run, stale, commits)),
         4 => (0..3_u64, 0..5_u64, prop::collection::vec((0..REFS.len(), 0..4_u8), 0..4))
@@ -372,6 +375,12 @@ impl Log {
                 command,
             ),
             Step::Link(of, n, command) => self.link(of, n, command),
+            Step::Forget(n) => self.decide::<person::Person>(
+                id(9, n),
+                |fact| if let Fact::Person(event) = fact { Some(event) } else { None },
+                Fact::Person,
+                person::Command::Forget,
+            ),
             Step::Commits(of, run, stale, found) => {
                 let repository = id(2, of);
                 let number = if stale { 1 } else { self.number(repository) };

@@ -13,6 +13,8 @@ pub mod index_runs;
 pub mod integration_list;
 pub mod issue_branches;
 pub mod issue_commits;
+pub mod issue_search;
+pub mod like;
 mod numbered;
 pub mod registry;
 pub mod repository_list;

@@ -57,7 +57,8 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::IndexBatch(_)
         | Fact::Access(_)
         | Fact::ProjectRules(_)
-        | Fact::CommitLink(_) => {}
+        | Fact::CommitLink(_)
+        | Fact::Person(_) => {}
     }
 }
 
@@ -88,6 +89,7 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::IndexBatch(_)
         | Fact::Access(_)
         | Fact::ProjectRules(_)
-        | Fact::CommitLink(_) => {}
+        | Fact::CommitLink(_)
+        | Fact::Person(_) => {}
     }
 }

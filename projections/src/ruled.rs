@@ -115,7 +115,8 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::IndexRun(_)
         | Fact::IndexBatch(_)
         | Fact::Access(_)
-        | Fact::CommitLink(_) => {}
+        | Fact::CommitLink(_)
+        | Fact::Person(_) => {}
     }
 }
 
@@ -136,6 +137,7 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::IndexRun(_)
         | Fact::IndexBatch(_)
         | Fact::Access(_)
-        | Fact::CommitLink(_) => {}
+        | Fact::CommitLink(_)
+        | Fact::Person(_) => {}
     }
 }

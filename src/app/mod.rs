@@ -4,6 +4,10 @@
 
 mod context;
 mod dispatch;
+mod operation;
+mod operation_id;
+mod operations;
+mod verifications;
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,8 +15,15 @@ use keytrail_domain::recorded::Position;
 use keytrail_projections::{registry::VIEWS, view::Read};
 use tokio_util::sync::CancellationToken;
 
-use self::dispatch::Gates;
-pub use self::{context::Context, dispatch::DispatchError};
+pub use self::{
+    context::Context,
+    dispatch::DispatchError,
+    operation::{Operation, OperationProgress, OperationResult, OperationState},
+    operation_id::{NoSuchOperation, OperationId},
+    operations::OperationTrouble,
+    verifications::{Verification, VerificationEnd},
+};
+use self::{dispatch::Gates, verifications::Verifications};
 use crate::{
     clock::Clock,
     jobs::{Caches, GitSettings, Jobs},
@@ -68,6 +79,7 @@ pub struct App {
     pub caches: Caches,
     streams: Streams,
     gates: Gates,
+    verifications: Verifications,
     stop: CancellationToken,
 }
 
@@ -94,6 +106,7 @@ impl App {
             caches,
             streams,
             gates: Gates::default(),
+            verifications: Verifications::default(),
             stop: stop.clone(),
         });
         crate::reactors::start(&app, &node, &stop).await?;

@@ -14,6 +14,22 @@ use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Commit {
+    /// Who made it and when, and which issues it names
+    Show {
+        #[command(flatten)]
+        commit: Named,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The branches, tags and other refs that lead to it
+    Refs {
+        #[command(flatten)]
+        commit: Named,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// The files that a commit changed
     Files {
         #[command(flatten)]
@@ -38,14 +54,21 @@ pub(super) enum Commit {
     },
 }
 
+/// Which commit.
+#[derive(Debug, Args)]
+pub(super) struct Named {
+    /// Its name, 40 hexadecimal digits
+    sha: String,
+    /// The id of the repository; the first that knows the commit when it is not said
+    #[arg(long, value_name = "ID")]
+    repository: Option<uuid::Uuid>,
+}
+
 /// Which commit, and against what.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// Its name, 40 hexadecimal digits
-    sha: String,
-    /// The id of the repository; needed when there are several
-    #[arg(long, value_name = "ID")]
-    repository: Option<uuid::Uuid>,
+    #[command(flatten)]
+    commit: Named,
     /// Compare a merge with this parent instead of the first
     #[arg(long, value_name = "NUMBER")]
     parent: Option<usize>,
@@ -59,6 +82,14 @@ impl Commit {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
+            Self::Show { commit, json } => {
+                let found: Value = commit.ask(client, "", &[]).await?;
+                if json { output::json(&found) } else { show(&found) }
+            }
+            Self::Refs { commit, json } => {
+                let found: Value = commit.ask(client, "/refs", &[("limit", "500".to_owned())]).await?;
+                if json { output::json(&found) } else { show_refs(&found) }
+            }
             Self::Files { commit, json } => {
                 let found = commit.ask(client, "files", None).await?;
                 if json { output::json(&found) } else { show_files(&found) }
@@ -78,21 +109,28 @@ impl Commit {
 
 impl Which {
     async fn ask(&self, client: &Client, what: &str, path: Option<String>) -> Result<Value, CliError> {
+        let parent = self.parent.map(|parent| ("parent", parent.to_string()));
+        let query: Vec<_> = parent.into_iter().chain(path.map(|path| ("path", path))).collect();
+        self.commit.ask(client, &format!("/{what}"), &query).await
+    }
+}
+
+impl Named {
+    async fn ask(&self, client: &Client, rest: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
         // Part of a path: only what can be a name goes there.
         if self.sha.len() != 40 || !self.sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(CliError::Input(format!("{:?} is no name of a commit: 40 hexadecimal digits", self.sha)));
         }
-        let parent = self.parent.map(|parent| ("parent", parent.to_string()));
-        let query: Vec<_> = parent.into_iter().chain(path.map(|path| ("path", path))).collect();
-        let at = |id: &str| format!("/api/v1/repositories/{id}/commits/{}/{what}", self.sha);
+        let at = |id: &str| format!("/api/v1/repositories/{id}/commits/{}{rest}", self.sha);
         if let Some(id) = self.repository {
-            return client.get(&at(&id.to_string()), &query).await;
+            return client.get(&at(&id.to_string()), query).await;
         }
         // Which one it is in is not said by its name: the first that knows it.
         let all: Vec<Value> = client.list("/api/v1/repositories", &[], usize::MAX).await?;
         for id in all.iter().filter_map(|repository| repository["id"].as_str()) {
-            match client.get(&at(id), &query).await {
-                Err(CliError::Problem { code, .. }) if code == "commit_unknown" => {}
+            match client.get(&at(id), query).await {
+                Err(CliError::Problem { code, .. })
+                    if ["commit_unknown", "repository_forgotten"].contains(&code.as_str()) => {}
                 found => return found,
             }
         }
@@ -106,6 +144,49 @@ fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 
 fn members<'a>(value: &'a Value, member: &str) -> &'a [Value] {
     value[member].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn show(found: &Value) -> Result<(), CliError> {
+    let who = |person: &Value| person["name"].as_str().unwrap_or("(unknown)").to_owned();
+    output::print(&format!("{} in {}", text(found, "sha"), text(&found["repository"], "name")));
+    output::print(&format!("  {}", text(found, "subject")));
+    output::print(&format!("  written by {} at {}", who(&found["author"]), text(found, "authored_at")));
+    if found["committer"].is_object() {
+        output::print(&format!("  committed by {} at {}", who(&found["committer"]), text(found, "committed_at")));
+    }
+    members(found, "parents").iter().filter_map(Value::as_str).for_each(|sha| output::print(&format!("  after {sha}")));
+    if !found["superseded_position"].is_null() {
+        output::print("  superseded: a branch was rewritten or deleted, and no ref leads to it any more");
+    }
+    let issues = members(found, "issues");
+    if issues.is_empty() {
+        output::print("  names no issue");
+    }
+    for issue in issues {
+        let places: Vec<_> = members(issue, "places").iter().filter_map(Value::as_str).collect();
+        match places.is_empty() {
+            true => output::print(&format!("  is linked to {} by hand", text(issue, "key"))),
+            false => output::print(&format!("  names {} in its {}", text(issue, "key"), places.join(" and its "))),
+        }
+    }
+    Ok(())
+}
+
+fn show_refs(found: &Value) -> Result<(), CliError> {
+    let refs = members(found, "items");
+    refs.iter().for_each(|item| output::print(text(item, "name")));
+    let total = found["total"].as_u64().unwrap_or_default();
+    if total > refs.len() as u64 {
+        output::print(&format!("… {} more", output::grouped(total - refs.len() as u64)));
+    }
+    if total == 0 {
+        output::print("no ref that a run has looked at leads to it");
+    }
+    let undecided = found["undecided"].as_u64().unwrap_or_default();
+    if undecided > 0 {
+        output::print(&format!("not known of {} that no run has looked at yet", output::count(undecided, "ref")));
+    }
+    Ok(())
 }
 
 fn show_files(found: &Value) -> Result<(), CliError> {

@@ -13,10 +13,12 @@ mod integration;
 mod issue;
 mod migrate;
 mod output;
+mod person;
 mod place;
 mod project;
 mod repository;
 mod run;
+mod search;
 mod serve;
 mod token;
 mod vault;
@@ -65,7 +67,9 @@ enum Command {
     /// Ask which commits and branches belong to an issue
     #[command(subcommand)]
     Issue(issue::Issue),
-    /// What a commit changed
+    /// Issues by their keys, the words of commits, names of commits, authors
+    Search(search::Search),
+    /// One commit: its issues, the refs that lead to it, what it changed
     #[command(subcommand)]
     Commit(commit::Commit),
     /// Why an issue shows a commit, or does not
@@ -84,6 +88,9 @@ enum Command {
     /// Index runs
     #[command(subcommand)]
     Run(run::Run),
+    /// Those whom commits name as authors
+    #[command(subcommand)]
+    Person(person::Person),
     /// Access tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -138,6 +145,7 @@ impl Cli {
                 Command::Serve(command) => command.run(config).await,
                 Command::Index(command) => command.run(&config).await,
                 Command::Issue(command) => command.run(&config).await,
+                Command::Search(command) => command.run(&config).await,
                 Command::Commit(command) => command.run(&config).await,
                 Command::Explain(command) => command.run(&config).await,
                 Command::Project(command) => command.run(&config).await,
@@ -145,6 +153,7 @@ impl Cli {
                 Command::Integration(command) => command.run(&config).await,
                 Command::Repository(command) => command.run(&config).await,
                 Command::Run(command) => command.run(&config).await,
+                Command::Person(command) => command.run(&config).await,
                 Command::Token(command) => command.run(&config).await,
                 Command::Views(command) => command.run(&config).await,
                 Command::Doctor(command) => command.run(&config).await,

@@ -28,6 +28,19 @@ pub(super) enum Run {
         /// Its id
         id: uuid::Uuid,
     },
+    /// What a run did, as it happened
+    Log {
+        /// Its id
+        id: uuid::Uuid,
+        /// Print JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Ask again for what failed or was cancelled
+    Retry {
+        /// Its id
+        id: uuid::Uuid,
+    },
     /// Stop a run
     Cancel {
         /// Its id
@@ -62,6 +75,19 @@ impl Run {
                 Ok(())
             }
             Self::Show { id } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
+            Self::Log { id, json } => {
+                let all: Vec<Value> = client.list(&format!("{}/events", at(&id)), &[], usize::MAX).await?;
+                if json {
+                    return all.iter().try_for_each(output::json);
+                }
+                for row in &all {
+                    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                    let (when, who) = (text(&row["recorded_at"]), text(&row["actor"]["name"]));
+                    output::print(&format!("{when}  {who} {}", text(&row["summary"])));
+                }
+                Ok(())
+            }
+            Self::Retry { id } => output::json(&client.post::<Value>(&format!("{}/retry", at(&id)), &json!({})).await?),
             Self::Cancel { id } => {
                 output::json(&client.post::<Value>(&format!("{}/cancel", at(&id)), &json!({})).await?)
             }

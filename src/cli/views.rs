@@ -59,7 +59,7 @@ impl Views {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Verify { json } => {
-                let page: Page<Value> = client.post("/api/v1/views/verify", &json!({})).await?;
+                let page: Page<Value> = client.post("/api/v1/views/verify?wait=true", &json!({})).await?;
                 let mut same = true;
                 for verdict in &page.items {
                     let ok = verdict["same"].as_bool() == Some(true);

@@ -1,4 +1,4 @@
-//! Index runs: watched and cancelled.
+//! Index runs: watched, cancelled, asked for again; and what each of them did, told.
 
 use std::time::Duration;
 
@@ -12,7 +12,10 @@ use keytrail_domain::{
     recorded::{Position, Sequence},
     timestamp::Timestamp,
 };
-use keytrail_projections::index_runs::{self, IndexRun as Row, RunState};
+use keytrail_projections::{
+    audit_trail::{self, AuditFilter, Order as Told},
+    index_runs::{self, Filter, IndexRun as Row, Order, RunState},
+};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::{IntoParams, ToSchema};
@@ -20,16 +23,21 @@ use uuid::Uuid;
 
 use super::{
     Api,
-    auth::{Admin, Viewer},
+    auth::{Admin, Auditor, Viewer},
     changed::{Telling, Versioned, tell_one},
     conditions::IfMatch,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
+    events::{Direction, Entry},
     idempotency::IdempotencyKey,
-    repositories::Failure,
+    operations::OperationRef,
+    repositories::{self, Failure},
     words,
 };
-use crate::jobs::{Kind, ProgressNow};
+use crate::{
+    app::OperationId,
+    jobs::{Kind, ProgressNow},
+};
 
 /// One pass of the indexer over what is new in a repository.
 #[derive(Serialize, ToSchema)]
@@ -61,6 +69,8 @@ pub(super) struct Shown {
     /// How far the work is; only while it is being done, and only when one run is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    /// The same run as an operation, such as all long work is.
+    operation: OperationRef,
     /// Its version, which is its ETag, too.
     version: i64,
     /// The position of the last event that changed anything of this.
@@ -128,6 +138,7 @@ impl Shown {
             },
             failure: row.failure.map(Failure::of),
             progress: None,
+            operation: OperationRef::of(&OperationId::IndexRun(row.id)),
             version: row.version,
             position: row.position,
         }
@@ -170,6 +181,12 @@ pub(super) struct ListQuery {
     /// Only those in this state.
     #[param(schema_with = words::run_state)]
     state: Option<RunState>,
+    /// Only those that were asked for because of this.
+    #[param(schema_with = words::cause)]
+    cause: Option<Cause>,
+    /// `desc`: newest first, as long as nothing is said; `asc`: as they were asked for.
+    #[param(inline)]
+    order: Option<Direction>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
@@ -194,7 +211,7 @@ const LONGEST_WAIT: u64 = 30_000;
 /// Events may come by the hundred; a watcher looks again only so often.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Index runs, newest first.
+/// Index runs, newest first when nothing else is asked for.
 #[utoipa::path(tag = "index-runs", operation_id = "ListIndexRuns", security(("bearer" = ["viewer"])),
     params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
 #[get("/api/v1/index-runs")]
@@ -204,11 +221,16 @@ pub(super) async fn list_index_runs(
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
-    let filters = (query.repository, query.state);
+    let order = match query.order.unwrap_or_default() {
+        Direction::Desc => Order::NewestFirst,
+        Direction::Asc => Order::OldestFirst,
+    };
+    let filter = Filter { repository: query.repository.map(RepositoryId), state: query.state, cause: query.cause };
+    let filters = (filter, order);
     let list = List::new("index-runs", &filters);
-    let before = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
-    let read = index_runs::page(query.repository.map(RepositoryId), query.state, before, limit + 1);
+    let read = index_runs::page(filter, order, after, limit + 1);
     let rows = api.read(query.min_position, read).await?;
     let page = api.cursors.page(rows, limit, &list, now, |row| row.requested_position, Shown::of)?;
     page.answer()
@@ -284,4 +306,58 @@ pub(super) async fn cancel_index(
     let context = admin.context(key.of(&api, &admin, "CancelIndex", &[]), if_match.version());
     let committed = api.app.dispatch::<Aggregate>(*id, Command::Cancel, context, Vec::new()).await?;
     Ok(api.changed(committed, Telling::changed(), index_runs::by_id(IndexRunId(*id)), Shown::of).await)
+}
+
+/// Asks for what failed or was cancelled again. The answer names the new run.
+#[utoipa::path(tag = "index-runs", operation_id = "RetryIndex", security(("bearer" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
+    responses((status = 202, description = "The run to watch; only `id` and `position` when the view does not show it yet.", body = Shown)))]
+#[post("/api/v1/index-runs/{id}/retry")]
+pub(super) async fn retry_index(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let run = api.one(None, || index_runs::by_id(IndexRunId(*id)), Code::IndexRunUnknown).await?;
+    if !matches!(run.state, RunState::Failed | RunState::Cancelled) {
+        let detail = format!("It is {}. Ask its repository for a new run, or wait for this one.", run.state);
+        return Err(ApiError::new(Code::IndexRunNotFailed, detail).with("state", run.state.as_str()));
+    }
+    // What a reset threw away stays away: its number is that of what is looked at now.
+    repositories::request(&api, &admin, "RetryIndex", run.repository, Cause::Asked, key).await
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
+}
+
+/// What a run did, as it happened: who asked for it, when it began, what it recorded, how it ended.
+#[utoipa::path(tag = "index-runs", operation_id = "ListIndexRunEvents", security(("bearer" = ["auditor"])),
+    params(EventsQuery), responses((status = 200, description = "A page.", body = Page<Entry>)))]
+#[get("/api/v1/index-runs/{id}/events")]
+pub(super) async fn list_index_run_events(
+    _: Auditor,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<EventsQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let now = api.app.clock.now();
+    api.one(query.min_position, || index_runs::by_id(IndexRunId(*id)), Code::IndexRunUnknown).await?;
+    let list = List::new("index-run-events", &*id);
+    let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
+    // The stream of a run and that of what it found have the same id.
+    let filter = AuditFilter { stream: Some(*id), after, ..AuditFilter::default() };
+    let read = audit_trail::page(&filter, Told::OldestFirst, limit + 1);
+    let rows = api.read(query.min_position, read).await?;
+    api.cursors.page(rows, limit, &list, now, |row| row.position, Entry::of)?.answer()
 }

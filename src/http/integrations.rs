@@ -355,7 +355,7 @@ async fn look_again(api: &Api, id: IntegrationId, connection: &Connection) {
         return;
     }
     match api.app.read(repository_list::page(Some(id), None, None, 100)).await {
-        Ok(rows) => rows.iter().for_each(|row| api.app.jobs.look_now(row.repository.id)),
+        Ok(rows) => rows.iter().for_each(|row| api.app.jobs.look_now(row.repository.id, api.app.clock.now())),
         Err(error) => tracing::debug!(%error, "a changed connection is looked at with the next poll"),
     }
 }

@@ -1,4 +1,4 @@
-//! What is known of an issue: its commits and branches. One indexed read each; no aggregate is asked.
+//! The commits and the branches of an issue, page by page. One indexed read each; no aggregate is asked.
 
 use std::sync::Arc;
 
@@ -13,9 +13,8 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 use keytrail_projections::{
-    Rule,
     issue_branches::{self, BranchCursor, IssueBranch},
-    issue_commits::{self, CommitCursor, IssueCommit, IssueRepository, LinkState},
+    issue_commits::{self, CommitCursor, IssueCommit, LinkState},
 };
 use serde::{Deserialize, Serialize, Serializer};
 use utoipa::{IntoParams, ToSchema};
@@ -27,63 +26,18 @@ use super::{
     commit_links::Decision,
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
-    words,
 };
 use crate::secrets::Person;
 
-/// What is known of an issue.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Issue {
-    /// In upper case.
-    #[schema(example = "KAFKA-1234")]
-    key: String,
-    /// Whether the rules leave it out, as they do with UTF-8: then nothing is shown of it.
-    denied: bool,
-    /// What the rules say of it.
-    #[schema(schema_with = words::rule)]
-    rule: Rule,
-    /// Commits that name it, over all repositories.
-    commits: u64,
-    /// To how many of them no ref leads any more.
-    superseded: u64,
-    /// Branches whose name carries it; 500 stands for 500 or more.
-    branches: u64,
-    /// When the first of the commits was committed.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    first_commit_at: Option<Timestamp>,
-    /// When the last of the commits was committed.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    last_commit_at: Option<Timestamp>,
-    /// In which repositories the commits are.
-    repositories: Vec<InRepository>,
-}
-
-/// An issue's commits in one repository.
-#[derive(Serialize, ToSchema)]
-struct InRepository {
-    /// The repository.
-    repository: RepositoryName,
-    /// Commits that name the issue.
-    commits: u64,
-    /// To how many of them no ref leads any more.
-    superseded: u64,
-    /// When the first of them was committed.
-    #[schema(value_type = String, format = DateTime)]
-    first_commit_at: Timestamp,
-    /// When the last of them was committed.
-    #[schema(value_type = String, format = DateTime)]
-    last_commit_at: Timestamp,
-}
-
 /// A repository by its names.
 #[derive(Serialize, ToSchema)]
-struct RepositoryName {
+pub(super) struct RepositoryName {
     /// Which.
-    id: Uuid,
+    pub(super) id: Uuid,
     /// What a person calls it.
-    name: String,
+    pub(super) name: String,
     /// The integration that sees it.
-    integration: Uuid,
+    pub(super) integration: Uuid,
 }
 
 /// A commit that names the issue.
@@ -126,13 +80,13 @@ pub(super) struct ShownCommit {
 
 /// Who wrote a commit.
 #[derive(Serialize, ToSchema)]
-struct Author {
+pub(super) struct Author {
     /// Which person; the same in all repositories.
-    id: Uuid,
+    pub(super) id: Uuid,
     /// As the latest source spells it; nothing when the person was forgotten.
     #[serde(serialize_with = "name_of")]
     #[schema(value_type = Option<String>)]
-    name: Option<Arc<Person>>,
+    pub(super) name: Option<Arc<Person>>,
 }
 
 /// A branch whose name carries the issue's key.
@@ -151,16 +105,6 @@ pub(super) struct ShownBranch {
     position: i64,
     /// The position since which it names this commit.
     moved_position: i64,
-}
-
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct IssueQuery {
-    /// As it was known at this position.
-    as_of: Option<i64>,
-    /// The answer is at least as new as this position.
-    min_position: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -200,52 +144,6 @@ struct AfterCommit(i64, Position, String);
 /// Where a page of branches ended.
 #[derive(Clone, Serialize, Deserialize)]
 struct AfterBranch(Position, String);
-
-/// The most branches that a summary counts.
-const COUNTED_BRANCHES: u32 = 500;
-
-/// A summary of what is known of an issue. Of one that nothing names, all counts are zero.
-#[utoipa::path(tag = "issues", operation_id = "GetIssue", security(("bearer" = ["viewer"])),
-    params(("key" = String, Path, description = "Such as KAFKA-1234, in any case."), IssueQuery),
-    responses((status = 200, description = "The summary.", body = Issue)))]
-#[get("/api/v1/issues/{key}")]
-pub(super) async fn get_issue(
-    _: Viewer,
-    api: Data<Api>,
-    key: Path<String>,
-    query: Query<IssueQuery>,
-) -> Result<HttpResponse, ApiError> {
-    let key = issue_key(&key)?;
-    let read = issue_commits::repositories_of_issue(&key, query.as_of);
-    let mut repositories = api.read(query.min_position, read).await?;
-    if repositories.is_empty() {
-        repositories = api.read(None, issue_commits::repositories_of_decided_issue(&key, query.as_of)).await?;
-    }
-    let read = issue_branches::branches_of_issue(&key, query.as_of, None, COUNTED_BRANCHES);
-    let branches = api.read(query.min_position, read).await?;
-    let rule = api.read(None, issue_commits::rule_of(&key)).await?.pop().unwrap_or(Rule::Counts);
-    Ok(HttpResponse::Ok().json(Issue {
-        key: key.to_string(),
-        denied: rule != Rule::Counts,
-        rule,
-        commits: repositories.iter().map(|row| row.commits).sum(),
-        superseded: repositories.iter().map(|row| row.superseded).sum(),
-        branches: branches.len() as u64,
-        first_commit_at: repositories.iter().map(|row| row.first_at).min(),
-        last_commit_at: repositories.iter().map(|row| row.last_at).max(),
-        repositories: repositories.into_iter().map(in_repository).collect(),
-    }))
-}
-
-fn in_repository(row: IssueRepository) -> InRepository {
-    InRepository {
-        repository: RepositoryName { id: row.repository.0, name: row.name, integration: row.integration.0 },
-        commits: row.commits,
-        superseded: row.superseded,
-        first_commit_at: row.first_at,
-        last_commit_at: row.last_at,
-    }
-}
 
 /// The commits that name an issue or were linked to it, newest first; those that no ref leads to any more say so.
 #[utoipa::path(tag = "issues", operation_id = "ListIssueCommits", security(("bearer" = ["viewer"])),

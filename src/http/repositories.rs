@@ -13,7 +13,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::{
     index_runs, integration_list,
-    repository_list::{self, Filter, Listed, RepositoryState},
+    repository_list::{self, Filter, ListPlace, Listed, RepositoryState, Sort},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -26,14 +26,21 @@ use super::{
     conditions::unknown,
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
+    events::Direction,
     idempotency::IdempotencyKey,
     index_runs::Shown as ShownRun,
     integrations::OneQuery,
+    list_place::After,
+    operations::OperationRef,
+    people::fragment,
     place::Reading,
     remedies::remedy,
     words,
 };
-use crate::{app::DispatchError, ids};
+use crate::{
+    app::{DispatchError, OperationId},
+    ids,
+};
 
 /// A repository that an integration sees.
 #[derive(Serialize, ToSchema)]
@@ -70,6 +77,9 @@ pub(super) struct Shown {
     commits: u64,
     /// Of these, commits that name an issue, or seem to.
     keyed: u64,
+    /// The look to watch; only when one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<OperationRef>,
     /// Its version, which is its ETag, too.
     version: i64,
     /// The position of the last event that changed anything of this.
@@ -132,6 +142,7 @@ impl Shown {
             indexed_at: row.indexed_at,
             commits,
             keyed,
+            operation: None,
             version: row.version,
             position: row.position,
         }
@@ -155,6 +166,15 @@ pub(super) struct ListQuery {
     state: Option<RepositoryState>,
     /// Only those that looking at fails (`true`), or only the others.
     trouble: Option<bool>,
+    /// Only those whose name has this in it: 1 to 100 characters; the case of ASCII letters does not count.
+    name: Option<String>,
+    /// `added`: as they were discovered; `name`; `state`; `indexed`: when a run last completed; `activity`: when anything
+    /// of them last changed.
+    #[param(schema_with = words::repository_sort)]
+    sort: Option<Sort>,
+    /// `asc`, as long as nothing is said, or `desc`.
+    #[param(inline)]
+    order: Option<Direction>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
@@ -172,6 +192,15 @@ pub(super) struct OfIntegrationQuery {
     state: Option<RepositoryState>,
     /// Only those that looking at fails (`true`), or only the others.
     trouble: Option<bool>,
+    /// Only those whose name has this in it: 1 to 100 characters; the case of ASCII letters does not count.
+    name: Option<String>,
+    /// `added`: as they were discovered; `name`; `state`; `indexed`: when a run last completed; `activity`: when anything
+    /// of them last changed.
+    #[param(schema_with = words::repository_sort)]
+    sort: Option<Sort>,
+    /// `asc`, as long as nothing is said, or `desc`.
+    #[param(inline)]
+    order: Option<Direction>,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
@@ -180,7 +209,7 @@ pub(super) struct OfIntegrationQuery {
     min_position: Option<i64>,
 }
 
-/// Repositories in the order in which they were discovered, forgotten ones too.
+/// Repositories, forgotten ones too; in the order in which they were discovered when no other is asked for.
 #[utoipa::path(tag = "repositories", operation_id = "ListRepositories", security(("bearer" = ["viewer"])),
     params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
 #[get("/api/v1/repositories")]
@@ -202,24 +231,31 @@ pub(super) async fn list_integration_repositories(
     id: Path<Uuid>,
     query: Query<OfIntegrationQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let OfIntegrationQuery { state, trouble, cursor, limit, min_position } = query.into_inner();
+    let OfIntegrationQuery { state, trouble, name, sort, order, cursor, limit, min_position } = query.into_inner();
     let read = || integration_list::by_id(IntegrationId(*id));
     api.one(min_position, read, Code::IntegrationUnknown).await?;
-    list(&api, ListQuery { integration: Some(*id), state, trouble, cursor, limit, min_position }).await
+    let integration = Some(*id);
+    list(&api, ListQuery { integration, state, trouble, name, sort, order, cursor, limit, min_position }).await
 }
 
 async fn list(api: &Api, query: ListQuery) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
-    let filters = (query.integration, query.state, query.trouble);
+    let (sort, is_descending) = (query.sort.unwrap_or(Sort::Added), query.order == Some(Direction::Desc));
+    let filter = Filter {
+        integration: query.integration.map(IntegrationId),
+        state: query.state,
+        trouble: query.trouble,
+        name: fragment(query.name)?,
+    };
+    let filters = (&filter, sort, is_descending);
     let list = List::new("repositories", &filters);
-    let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let after: Option<After> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
-    let filter =
-        Filter { integration: query.integration.map(IntegrationId), state: query.state, trouble: query.trouble };
-    let read = repository_list::filtered(filter, after, limit + 1);
+    let after = after.map(After::place);
+    let read = repository_list::listing(&filter, sort, is_descending, after.as_ref(), limit + 1);
     let rows = api.read(query.min_position, read).await?;
-    let page = api.cursors.page(rows, limit, &list, now, |row| row.repository.added_position, Shown::of)?;
-    page.answer()
+    let after = |row: &Listed| After::of(ListPlace::of(sort, &row.repository));
+    api.cursors.page(rows, limit, &list, now, after, Shown::of)?.answer()
 }
 
 /// One repository.
@@ -248,7 +284,7 @@ pub(super) async fn request_index(
     id: Path<Uuid>,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    request(&api, &admin, RepositoryId(*id), Cause::Asked, key).await
+    request(&api, &admin, "RequestIndex", RepositoryId(*id), Cause::Asked, key).await
 }
 
 /// Indexes the repository from its beginning; what was found before counts no more.
@@ -262,17 +298,18 @@ pub(super) async fn reset_index(
     id: Path<Uuid>,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    request(&api, &admin, RepositoryId(*id), Cause::Reset, key).await
+    request(&api, &admin, "ResetIndex", RepositoryId(*id), Cause::Reset, key).await
 }
 
-async fn request(
+/// Asks for a run in the name of an operation.
+pub(super) async fn request(
     api: &Api,
     admin: &Admin,
+    operation: &str,
     repository: RepositoryId,
     cause: Cause,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let operation = if cause == Cause::Reset { "ResetIndex" } else { "RequestIndex" };
     let context = admin.context(key.of(api, admin, operation, &[]), None);
     let committed = match api.remembered(&context).await? {
         Some(committed) => committed,
@@ -298,9 +335,10 @@ async fn request(
 pub(super) async fn fetch_repository(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
     let id = RepositoryId(*id);
     known(&api, id).await?;
-    api.app.jobs.look_now(id);
+    api.app.jobs.look_now(id, api.app.clock.now());
     let row = api.one(None, || repository_list::by_id(id), Code::RepositoryUnknown).await?;
-    Ok(HttpResponse::Accepted().json(Shown::of(row)))
+    let operation = Some(OperationRef::of(&OperationId::FetchRepository(id)));
+    Ok(HttpResponse::Accepted().json(Shown { operation, ..Shown::of(row) }))
 }
 
 /// Some integration sees it.

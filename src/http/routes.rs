@@ -3,8 +3,9 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commit_links, commits, doctor, event_stream, events, explain, health, index_runs, integrations, issues,
-    project_rules, projects, repositories, run_stream, streams, tokens, views,
+    commit_links, commits, doctor, event_stream, events, explain, health, index_runs, integrations, issue_summary,
+    issues, one_commit, operations, people, project_rules, projects, repositories, run_stream, search, streams, tokens,
+    views,
 };
 
 /// Registers and describes them.
@@ -12,12 +13,13 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
     config
         // Issues. First, as they are asked most: the router tries one route after the other.
         .service(issues::list_issue_commits)
-        .service(issues::get_issue)
+        .service(issue_summary::get_issue)
         .service(issues::list_issue_branches)
         .service(commit_links::link_commit)
         .service(commit_links::unlink_commit)
         .service(commit_links::restore_commit_link)
         .service(explain::explain_commit)
+        .service(search::search_issues)
         .service(projects::list_projects)
         .service(project_rules::get_project_rules)
         .service(project_rules::set_project_rules)
@@ -37,6 +39,8 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(repositories::fetch_repository)
         .service(repositories::request_index)
         .service(repositories::reset_index)
+        .service(one_commit::get_commit)
+        .service(one_commit::list_commit_refs)
         .service(commits::list_commit_files)
         .service(commits::get_commit_diff)
         // Index runs
@@ -44,6 +48,16 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(index_runs::get_index_run)
         .service(index_runs::cancel_index)
         .service(run_stream::watch_index_run)
+        .service(index_runs::retry_index)
+        .service(index_runs::list_index_run_events)
+        // Operations
+        .service(operations::list_operations)
+        .service(operations::get_operation)
+        .service(operations::cancel_operation)
+        // People
+        .service(people::list_people)
+        .service(people::get_person)
+        .service(people::forget_person)
         // The history
         .service(events::list_events)
         .service(event_stream::follow_events)

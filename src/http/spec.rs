@@ -23,11 +23,13 @@ use super::{changed::Pending, error::Problem, routes, scopes};
 /// What a bearer token is called in the description.
 const BEARER: &str = "bearer";
 
-const TAGS: [(&str, &str); 8] = [
+const TAGS: [(&str, &str); 10] = [
     ("integrations", "Connections to git repositories."),
     ("repositories", "What integrations see, and the requests to index it."),
     ("index-runs", "Passes of the indexer."),
     ("issues", "Commits and branches by issue."),
+    ("operations", "Long work: watched, stopped."),
+    ("people", "Whom commits name as authors: found, forgotten."),
     ("history", "The log: every event, and the state after it."),
     ("tokens", "Who may come in."),
     ("views", "What is shown: how it stands, rebuilt, verified."),

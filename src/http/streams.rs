@@ -12,6 +12,7 @@ use keytrail_domain::{
     index_run::{IndexRun, batch},
     integration::Integration,
     metadata::Metadata,
+    person::Person,
     project_rules::ProjectRules,
     recorded::{Position, Recorded, Sequence, StreamId},
     repository::Repository,
@@ -143,6 +144,7 @@ struct State {
     access: Access,
     project_rules: ProjectRules,
     commit_link: CommitLink,
+    person: Person,
 }
 
 impl State {
@@ -154,6 +156,7 @@ impl State {
             Fact::Access(event) => self.access.evolve(event),
             Fact::ProjectRules(event) => self.project_rules.evolve(event),
             Fact::CommitLink(event) => self.commit_link.evolve(event),
+            Fact::Person(event) => self.person.evolve(event),
             Fact::IndexBatch(_) => {}
         }
     }
@@ -166,6 +169,7 @@ impl State {
             Fact::Access(_) => serde_json::to_value(&self.access).map(Some),
             Fact::ProjectRules(_) => serde_json::to_value(&self.project_rules).map(Some),
             Fact::CommitLink(_) => serde_json::to_value(&self.commit_link).map(Some),
+            Fact::Person(_) => serde_json::to_value(&self.person).map(Some),
             Fact::IndexBatch(_) => Ok(None),
         }
     }

@@ -2,18 +2,24 @@
 
 use actix_web::{
     HttpResponse, get, post,
-    web::{Data, Path},
+    web::{Data, Path, Query},
 };
 use keytrail_domain::recorded::Position;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     Api,
     auth::{Admin, Auditor},
     error::{ApiError, Code, sentence},
+    operations::{self, Operation, OperationRef},
 };
-use crate::views::{Status, Verdict, VerifyError, ViewState};
+use crate::{
+    app::OperationId,
+    log::FeedError,
+    store::StoreError,
+    views::{Status, Verdict, VerifyError, ViewState},
+};
 
 /// The views.
 #[derive(Serialize, ToSchema)]
@@ -22,6 +28,9 @@ pub(super) struct Views {
     head: i64,
     /// By name.
     items: Vec<Shown>,
+    /// The build to watch; only when one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<OperationRef>,
 }
 
 /// How a view stands.
@@ -97,14 +106,14 @@ struct OneTable {
 }
 
 impl OneVerdict {
-    fn of(verdict: Verdict) -> Self {
+    fn of(verdict: &Verdict) -> Self {
         Self {
             view: verdict.view,
             same: verdict.same(),
             position: verdict.position,
             tables: verdict
                 .tables
-                .into_iter()
+                .iter()
                 .map(|table| OneTable {
                     table: table.table,
                     rows: table.rows,
@@ -118,7 +127,8 @@ impl OneVerdict {
 
 fn states(api: &Api) -> Views {
     let head = api.app.log.feed().head().position;
-    Views { head, items: api.app.views.states().into_iter().map(|state| Shown::of(state, head)).collect() }
+    let items = api.app.views.states().into_iter().map(|state| Shown::of(state, head)).collect();
+    Views { head, items, operation: None }
 }
 
 /// How the views stand.
@@ -134,29 +144,66 @@ pub(super) async fn list_views(_: Auditor, api: Data<Api>) -> Result<HttpRespons
     responses((status = 202, description = "It is being built; GET /api/v1/views tells how far it is.", body = Views)))]
 #[post("/api/v1/views/{name}/rebuild")]
 pub(super) async fn rebuild_view(_: Admin, api: Data<Api>, name: Path<String>) -> Result<HttpResponse, ApiError> {
-    if !api.app.views.rebuild(&name).await? {
-        let names: Vec<_> = api.app.views.states().into_iter().map(|(name, ..)| name).collect();
-        return Err(ApiError::new(Code::ViewUnknown, format!("The views are {}.", names.join(", "))));
-    }
-    Ok(HttpResponse::Accepted().json(states(&api)))
+    let Some(number) = api.app.views.rebuild(&name).await? else {
+        return Err(ApiError::new(Code::ViewUnknown, format!("The views are {}.", api.app.views.names().join(", "))));
+    };
+    let operation = OperationRef::of(&OperationId::RebuildView(name.into_inner(), number));
+    Ok(HttpResponse::Accepted().json(Views { operation: Some(operation), ..states(&api) }))
 }
 
-/// Folds every view anew and compares it, row by row, with the one that is read. Takes as long as building them.
-#[utoipa::path(tag = "views", operation_id = "VerifyViews", security(("bearer" = ["admin"])),
-    responses((status = 200, description = "What came of it.", body = Verdicts)))]
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct VerifyQuery {
+    /// `true`: the answer comes when it is done, and says what came of it.
+    wait: Option<bool>,
+}
+
+/// Folds every view anew and compares it, row by row, with the one that is read. Takes as long as building them; asking
+/// again meanwhile begins no second one.
+#[utoipa::path(tag = "views", operation_id = "VerifyViews", security(("bearer" = ["admin"])), params(VerifyQuery),
+    responses((status = 200, description = "What came of it, when that was waited for.", body = Verdicts),
+        (status = 202, description = "It goes on; the operation to watch.", body = Operation),
+        (status = 409, description = "A view moved on each time it was compared.")))]
 #[post("/api/v1/views/verify")]
-pub(super) async fn verify_views(_: Admin, api: Data<Api>) -> Result<HttpResponse, ApiError> {
-    let verdicts = api.app.views.verify().await.map_err(unverified)?;
-    let same = verdicts.iter().all(Verdict::same);
-    Ok(HttpResponse::Ok().json(Verdicts { same, items: verdicts.into_iter().map(OneVerdict::of).collect() }))
+pub(super) async fn verify_views(
+    _: Admin,
+    api: Data<Api>,
+    query: Query<VerifyQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let verification = api.app.verify_views();
+    if query.wait != Some(true) {
+        let id = OperationId::VerifyViews(verification.id);
+        return operations::begun(&api, &id).await;
+    }
+    let end = verification.end().await.map(|end| end.verdicts);
+    let verdicts = end.unwrap_or_else(|| Err(VerifyError::Cancelled.into())).map_err(|error| unverified(&error))?;
+    Ok(HttpResponse::Ok().json(Verdicts::of(&verdicts)))
 }
 
-fn unverified(error: VerifyError) -> ApiError {
+impl Verdicts {
+    pub(super) fn of(verdicts: &[Verdict]) -> Self {
+        Self { same: verdicts.iter().all(Verdict::same), items: verdicts.iter().map(OneVerdict::of).collect() }
+    }
+}
+
+fn unverified(error: &VerifyError) -> ApiError {
     match error {
         VerifyError::NotLive(_) => ApiError::new(Code::ViewBuilding, sentence(&error.to_string())).retry_after(5),
         VerifyError::Moving(_) => ApiError::new(Code::ViewMoving, sentence(&error.to_string())),
-        VerifyError::Feed(error) => error.into(),
-        VerifyError::Store(error) => error.into(),
-        error @ VerifyError::Fold(_) => ApiError::internal(&error),
+        VerifyError::Cancelled => {
+            ApiError::new(Code::Busy, "The verification was cancelled. Ask for a new one.").retry_after(1)
+        }
+        VerifyError::Feed(error) if error.is_of_the_future() => ApiError::new(
+            Code::ViewOutdated,
+            "A newer version of keytrail wrote to this log; start that version or a later one. Nothing is skipped.",
+        ),
+        VerifyError::Store(StoreError::Full) => StoreError::Full.into(),
+        VerifyError::Store(StoreError::Unavailable(_) | StoreError::Fenced)
+        | VerifyError::Feed(FeedError::Store(StoreError::Unavailable(_) | StoreError::Fenced)) => {
+            let detail = "The database did not answer while the views were compared. Ask again in a moment.";
+            ApiError::new(Code::StoreUnavailable, detail).retry_after(2)
+        }
+        error @ (VerifyError::Fold(_) | VerifyError::Feed(_) | VerifyError::Store(_)) => ApiError::internal(error),
     }
 }

@@ -2,8 +2,11 @@
 
 use keytrail_domain::access::{Role, Scope};
 use keytrail_projections::{
-    Rule, index_runs::RunState, integration_list::IntegrationState, issue_commits::LinkState,
-    repository_list::RepositoryState,
+    Rule,
+    index_runs::RunState,
+    integration_list::IntegrationState,
+    issue_commits::LinkState,
+    repository_list::{RepositoryState, Sort},
 };
 use utoipa::openapi::{
     ObjectBuilder,
@@ -11,6 +14,8 @@ use utoipa::openapi::{
 };
 
 use crate::explain::{StepName, StepState};
+
+use crate::app::OperationState;
 
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
@@ -34,6 +39,22 @@ pub(super) fn finding_state() -> utoipa::openapi::Object {
 /// Where a repository is in its life.
 pub(super) fn repository_state() -> utoipa::openapi::Object {
     list(RepositoryState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// By what a list of repositories is ordered.
+pub(super) fn repository_sort() -> utoipa::openapi::Object {
+    list(Sort::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// What an operation does.
+pub(super) fn operation_kind() -> utoipa::openapi::Object {
+    let kinds = ["index_run", "fetch_repository", "discover_repositories", "forget_repositories", "rebuild_view"];
+    list(kinds.into_iter().chain(["verify_views"])).build()
+}
+
+/// Where an operation is in its life.
+pub(super) fn operation_state() -> utoipa::openapi::Object {
+    list(OperationState::ALL.map(OperationState::as_str)).build()
 }
 
 /// Where an index run is in its life.

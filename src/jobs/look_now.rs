@@ -8,7 +8,7 @@ use crate::app::App;
 
 pub(super) fn look_now(app: &App, job: &TakenJob) -> Result<(), JobError> {
     if let Ok(repository) = job.key.parse::<RepositoryId>() {
-        app.jobs.look_now(repository);
+        app.jobs.look_now(repository, app.clock.now());
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ mod git_settings;
 mod index_progress;
 mod index_repository;
 mod look_now;
+mod looks;
+mod one_commit;
 mod queue;
 mod repository_source;
 mod request_index;
@@ -32,8 +34,11 @@ use std::{
     time::Duration,
 };
 
-use keytrail_domain::{id::RepositoryId, index_run::FailureCode};
-use tokio::{sync::Notify, task::JoinHandle};
+use keytrail_domain::{id::RepositoryId, index_run::FailureCode, timestamp::Timestamp};
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::JoinHandle,
+};
 
 pub use self::{
     caches::Caches,
@@ -41,12 +46,14 @@ pub use self::{
     commit_lookup::{Called, LookedUp, commit_called, look_up},
     git_settings::GitSettings,
     index_progress::ProgressNow,
-    queue::{NewJob, TakenJob, cancel},
+    looks::{Look, LookOutcome},
+    one_commit::{RefsOfCommit, RefsTrouble, details_of, is_walked, refs_of_commit},
+    queue::{NewJob, Standing as JobStanding, TakenJob, cancel},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
     upkeep::{Kept, Standing, Survey, standing_of},
 };
-use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors};
+use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
 use crate::{
     git::GitError,
     store::{Db, StoreError},
@@ -157,6 +164,9 @@ impl From<crate::views::ViewError> for JobError {
     }
 }
 
+/// How long after its end a run may take to remember its commits.
+const RUN_ENDS: Duration = Duration::from_secs(2);
+
 /// How often something is tried that may go away by itself, before it is given up.
 const MOST_TRIES: i64 = 8;
 
@@ -179,8 +189,11 @@ pub struct Jobs {
     wake: Notify,
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
+    /// Graphs that are loaded for who asks, at once: each takes 28 bytes a commit.
+    graph_loads: Semaphore,
     doubted: DoubtedMirrors,
     wanted: Mutex<Vec<RepositoryId>>,
+    looks: Looks,
     wanted_soon: Notify,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     outdated: AtomicBool,
@@ -197,8 +210,10 @@ impl Jobs {
             wake: Notify::new(),
             running: Mutex::default(),
             graphs: Mutex::default(),
+            graph_loads: Semaphore::new(1),
             doubted: DoubtedMirrors::default(),
             wanted: Mutex::default(),
+            looks: Looks::default(),
             wanted_soon: Notify::new(),
             tasks: Mutex::default(),
             outdated: AtomicBool::new(false),
@@ -222,7 +237,8 @@ impl Jobs {
     }
 
     /// The repository is looked at as soon as may be, by the node that looks after it.
-    pub fn look_now(&self, repository: RepositoryId) {
+    pub fn look_now(&self, repository: RepositoryId, now: Timestamp) {
+        self.looks.ask(repository, now);
         self.look_later(repository);
         self.wanted_soon.notify_one();
     }
@@ -230,6 +246,26 @@ impl Jobs {
     /// The repository is looked at when the schedule comes by again.
     fn look_later(&self, repository: RepositoryId) {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).push(repository);
+    }
+
+    /// The latest look at a repository that somebody asked this node for.
+    pub fn look_at(&self, repository: RepositoryId) -> Option<Look> {
+        self.looks.of(repository)
+    }
+
+    /// The looks that somebody asked this node for.
+    pub fn looks(&self) -> Vec<(RepositoryId, Look)> {
+        self.looks.list()
+    }
+
+    /// How a job stands that has not been done; `None` when there is none.
+    pub async fn standing(&self, kind: Kind, key: &str) -> Result<Option<JobStanding>, StoreError> {
+        Ok(queue::standing(&self.db, kind, Some(key), 1).await?.pop())
+    }
+
+    /// The jobs of a kind that have not been done, by key; `most` at most.
+    pub async fn standings(&self, kind: Kind, most: u32) -> Result<Vec<JobStanding>, StoreError> {
+        queue::standing(&self.db, kind, None, most).await
     }
 
     /// The repositories that were wanted since the last time.

@@ -195,6 +195,37 @@ impl TakenJob {
     }
 }
 
+/// A job that has not been done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// To what.
+    pub key: String,
+    /// Whether a worker does it now, or did when it was last heard of.
+    pub is_running: bool,
+    /// Why it could not be done the last time; it is tried again.
+    pub last_error: Option<String>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
+/// The jobs of a kind that have not been done, in the order of keys; only the one with this key when one is given.
+pub(super) async fn standing(db: &Db, kind: Kind, key: Option<&str>, most: u32) -> Result<Vec<Standing>, StoreError> {
+    let sql = "SELECT key, state, last_error, created_at FROM jobs \
+               WHERE kind = $1 AND (CAST($2 AS TEXT) IS NULL OR key = CAST($2 AS TEXT)) ORDER BY key LIMIT $3";
+    let rows = db.read(Area::Log, sql, &[kind.as_str().into(), key.into(), most.into()]).await?;
+    let read = |row: &Row| {
+        let mut cells = Cells::of(row);
+        Ok(Standing {
+            key: cells.text()?.to_owned(),
+            is_running: cells.text()? == "running",
+            last_error: cells.maybe_text()?.map(str::to_owned),
+            created_at: cells.time()?,
+        })
+    };
+    let read = |row: &Row| read(row).map_err(|error: BadRow| StoreError::Corrupt(error.to_string()));
+    rows.iter().map(read).collect()
+}
+
 /// How far a job is, as its worker last wrote.
 pub(super) async fn progress(db: &Db, kind: Kind, key: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT progress FROM jobs WHERE kind = $1 AND key = $2";

@@ -30,7 +30,7 @@ use self::{
     poll::{Polled, Remembered, poll},
     watch_list::{WatchList, Watched},
 };
-use super::{JobError, Kind, NewJob, discover_repositories::discover, shards::PollShards};
+use super::{JobError, Kind, NewJob, discover_repositories::discover, looks::LookOutcome, shards::PollShards};
 use crate::{app::App, store::Area};
 
 /// How often timers are looked at, and whether anything changed.
@@ -90,7 +90,9 @@ impl Schedule {
             if self.app.jobs.is_outdated() {
                 // What it would say may be wrong by now. The parts go to other nodes when their leases end.
                 self.list.clear();
-                self.app.jobs.take_wanted();
+                for id in self.app.jobs.take_wanted() {
+                    self.tell(id, LookOutcome::NotWatched);
+                }
             } else {
                 if renewed.is_none_or(|at| at.elapsed() >= RENEW) {
                     let (db, node) = (&self.app.db, &self.app.jobs.node);
@@ -137,18 +139,29 @@ impl Schedule {
         for id in self.app.jobs.take_wanted() {
             if self.shards.has(&self.app.db, id) {
                 self.want(id);
-            } else if let Err(error) = self.pass_on(id).await {
-                tracing::warn!(repository = %id, ?error, "another node could not be told to look at a repository");
-                self.app.jobs.look_later(id);
+            } else {
+                match self.pass_on(id).await {
+                    Ok(()) => self.tell(id, LookOutcome::PassedOn),
+                    Err(error) => {
+                        tracing::warn!(repository = %id, ?error, "another node could not be told to look at a repository");
+                        self.app.jobs.look_later(id);
+                    }
+                }
             }
         }
     }
 
     /// Looks soon. One that is not there is being indexed at the moment, or is not looked at.
     fn want(&mut self, id: RepositoryId) {
-        if let Some(watched) = self.list.repositories.get_mut(&id) {
-            (watched.wanted, watched.timer.due) = (true, Instant::now());
+        match self.list.repositories.get_mut(&id) {
+            Some(watched) => (watched.wanted, watched.timer.due) = (true, Instant::now()),
+            None => self.tell(id, LookOutcome::NotWatched),
         }
+    }
+
+    /// Tells who asked this node for a look what came of it.
+    fn tell(&self, id: RepositoryId, outcome: LookOutcome) {
+        self.app.jobs.looks.end(id, outcome, self.app.clock.now());
     }
 
     /// Tells the node that looks after this repository, by a job that only that one takes.
@@ -212,8 +225,20 @@ impl Schedule {
             |outcome: &'static str| metrics::counter!("keytrail_polls_total", "outcome" => outcome).increment(1);
         match looked.map(|(_, looked)| looked) {
             Ok(Looked::Repository(id, remembered, polled)) => {
-                let Some(watched) = self.list.repositories.get_mut(&id) else { return };
+                let Some(watched) = self.list.repositories.get_mut(&id) else {
+                    return self.tell(id, LookOutcome::NotWatched);
+                };
                 watched.remembered = remembered;
+                // Who asked meanwhile waits for the next one.
+                if !watched.wanted {
+                    let outcome = match &polled {
+                        Ok(Polled::Nothing) => LookOutcome::Nothing,
+                        Ok(Polled::Moved | Polled::Again | Polled::Busy) => LookOutcome::Run,
+                        Ok(Polled::Failed(_)) | Err(_) => LookOutcome::Failed,
+                        Ok(Polled::Gone) => LookOutcome::NotWatched,
+                    };
+                    self.app.jobs.looks.end(id, outcome, self.app.clock.now());
+                }
                 let (outcome, happened, at_least) = match polled {
                     Ok(Polled::Nothing) => ("nothing", false, Duration::ZERO),
                     Ok(Polled::Moved) => ("moved", true, Duration::ZERO),
@@ -249,6 +274,9 @@ impl Schedule {
             Err(error) => {
                 tracing::error!(?at, %error, "a look ended with a fault of its own; it is tried again later");
                 count("fault");
+                if let Some(At::Repository(id)) = at {
+                    self.tell(id, LookOutcome::Failed);
+                }
                 let timer = match at {
                     Some(At::Repository(id)) => self.list.repositories.get_mut(&id).map(|watched| &mut watched.timer),
                     Some(At::Folder(id)) => self.list.folders.get_mut(&id).map(|(_, timer)| timer),

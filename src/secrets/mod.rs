@@ -11,6 +11,7 @@ mod keyed_hash;
 mod owner;
 mod people;
 mod people_key;
+mod people_list;
 mod rekey;
 mod reseal;
 mod root_key;
@@ -32,6 +33,7 @@ pub use self::{
     owner::Owner,
     people::{People, Person},
     people_key::PeopleKey,
+    people_list::{ListedPerson, PeopleCursor, PeopleFilter},
     rekey::rotate_root_key,
     reseal::Resealing,
     root_key::{RootKey, RootKeyPlace},

@@ -9,10 +9,11 @@ use hashbrown::HashMap;
 use keytrail_domain::{display_text::DisplayText, person::PersonId, timestamp::Timestamp};
 use keytrail_projections::{
     row,
-    value::{Cells, Row, Value},
+    value::{BadRow, Cells, Row, Value},
     view::Kind,
 };
 
+use super::ListedPerson;
 use crate::store::{Area, Db, Statement, StoreError};
 
 /// What is known of a person.
@@ -26,7 +27,7 @@ pub struct Person {
 
 /// The table of persons.
 pub struct People {
-    db: Arc<Db>,
+    pub(super) db: Arc<Db>,
     /// Who was looked up lately, where this process alone writes the table. Over PostgreSQL another node may forget a
     /// person at any time, so nothing is kept.
     lately: Option<Mutex<Lately>>,
@@ -53,9 +54,10 @@ impl Lately {
 }
 
 /// A row that is there.
-struct Known {
-    person: Person,
-    forgotten: bool,
+pub(super) struct Known {
+    /// Both empty when it was forgotten.
+    pub(super) person: Person,
+    pub(super) forgotten_at: Option<Timestamp>,
 }
 
 impl People {
@@ -83,7 +85,7 @@ impl People {
         // other out. Once each: PostgreSQL refuses to change a row twice in one statement.
         let mut people: BTreeMap<PersonId, Person> = people.into_iter().collect();
         for (id, known) in self.rows(people.keys().copied()).await? {
-            if known.forgotten || people.get(&id) == Some(&known.person) {
+            if known.forgotten_at.is_some() || people.get(&id) == Some(&known.person) {
                 people.remove(&id);
             }
         }
@@ -119,7 +121,7 @@ impl People {
             return Ok(found);
         }
         let rows = self.rows(asked.iter().copied()).await?;
-        let rows = rows.into_iter().filter(|(_, known)| !known.forgotten);
+        let rows = rows.into_iter().filter(|(_, known)| known.forgotten_at.is_none());
         let rows: HashMap<_, _> = rows.map(|(id, known)| (id, Arc::new(known.person))).collect();
         if let Some(mut lately) = self.lately()
             && lately.changes == changes
@@ -133,19 +135,28 @@ impl People {
         Ok(found)
     }
 
-    /// The statement that forgets a person: name and address go, and what stays keeps them from coming back.
-    fn forget_statement(person: PersonId, at: Timestamp) -> Statement {
+    /// The statement that forgets a person, known or not: name and address go, and what stays keeps them from coming
+    /// back. For an append with the event that says so; [`People::forgotten`] comes after it.
+    pub fn forget_statement(person: PersonId, at: Timestamp) -> Statement {
         let sql = "INSERT INTO people (person_id, name, email, forgotten_at) VALUES ($1, NULL, NULL, $2) \
                    ON CONFLICT (person_id) DO UPDATE SET name = NULL, email = NULL, \
                    forgotten_at = COALESCE(people.forgotten_at, excluded.forgotten_at)";
         Statement::new(sql, row![person.0, at])
     }
 
-    /// Forgets a person, known or not.
-    pub async fn forget(&self, person: PersonId, at: Timestamp) -> Result<(), StoreError> {
-        self.db.write(Area::Log, vec![Self::forget_statement(person, at)]).await?;
+    /// To be said when the statement is on disk and before anybody hears of it.
+    pub fn forgotten(&self, person: PersonId) {
         self.changed([person]);
-        Ok(())
+    }
+
+    /// Whether somebody asked that this person be forgotten.
+    pub async fn is_forgotten(&self, person: PersonId) -> Result<bool, StoreError> {
+        Ok(self.rows([person]).await?.into_iter().any(|(_, known)| known.forgotten_at.is_some()))
+    }
+
+    /// What the table has of this person, who may have been forgotten.
+    pub async fn listed(&self, person: PersonId) -> Result<Option<ListedPerson>, StoreError> {
+        Ok(self.rows([person]).await?.pop().map(ListedPerson::of))
     }
 
     async fn rows(&self, ids: impl IntoIterator<Item = PersonId>) -> Result<Vec<(PersonId, Known)>, StoreError> {
@@ -200,11 +211,11 @@ fn question(ids: &[PersonId]) -> (&'static str, Row) {
     (sql, args)
 }
 
-fn known(row: &Row) -> Result<(PersonId, Known), keytrail_projections::value::BadRow> {
+pub(super) fn known(row: &Row) -> Result<(PersonId, Known), BadRow> {
     let mut cells = Cells::of(row);
     let id = PersonId(cells.id()?);
     // They were cleaned when they came in; cleaning again changes nothing.
     let name = DisplayText::clean(cells.maybe_text()?.unwrap_or_default());
     let email = DisplayText::clean(cells.maybe_text()?.unwrap_or_default());
-    Ok((id, Known { person: Person { name, email }, forgotten: cells.maybe_int()?.is_some() }))
+    Ok((id, Known { person: Person { name, email }, forgotten_at: cells.maybe_time()? }))
 }

@@ -19,7 +19,10 @@ use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub use self::verify::{TableVerdict, Verdict, VerifyError};
-use self::{build::Build, projector::Projector};
+use self::{
+    build::{Build, BuildStatus},
+    projector::Projector,
+};
 use crate::{
     clock::Clock,
     log::Feed,
@@ -56,6 +59,19 @@ pub struct ViewState {
     pub building: Option<Position>,
     /// What went wrong, for an administrator.
     pub error: Option<String>,
+}
+
+/// How one build of a view stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BuildState {
+    /// It is being folded, and has come to this position.
+    Building(Position),
+    /// It is what readers see.
+    Live,
+    /// It was; a later one has taken its place.
+    Replaced,
+    /// Its fold failed; what went wrong, for an administrator.
+    Faulted(String),
 }
 
 /// Why a view could not be read.
@@ -225,21 +241,63 @@ impl Views {
         text
     }
 
-    /// Asks for a new build of a view; it is made beside the live one and takes its place. `false` when there is no
-    /// such view.
-    pub async fn rebuild(&self, view: &str) -> Result<bool, StoreError> {
-        let Some(projector) = self.each.get(view) else { return Ok(false) };
+    /// Asks for a new build of a view; it is made beside the live one and takes its place. Its number; `None` when there
+    /// is no such view.
+    pub async fn rebuild(&self, view: &str) -> Result<Option<i64>, StoreError> {
+        let Some(projector) = self.each.get(view) else { return Ok(None) };
         let builds = build::builds(&self.db, view).await?;
         let version = projector.view.version();
         let waiting = |build: &Build| {
             build.version == version && build.status == build::BuildStatus::Building && build.error.is_none()
         };
-        if !builds.iter().any(waiting) {
-            let number = builds.first().map_or(1, |build| build.number + 1);
-            build::begin(&self.db, projector.view, number, None).await?;
-        }
+        let number = match builds.iter().find(|build| waiting(build)) {
+            Some(build) => build.number,
+            None => {
+                let number = builds.first().map_or(1, |build| build.number + 1);
+                build::begin(&self.db, projector.view, number, None).await?;
+                number
+            }
+        };
         projector.wake.notify_one();
-        Ok(true)
+        Ok(Some(number))
+    }
+
+    /// How a build of a view stands; `None` when there never was one with this number.
+    pub async fn build_of(&self, view: &str, number: i64) -> Result<Option<BuildState>, StoreError> {
+        let Some(projector) = self.each.get(view).filter(|_| number > 0) else { return Ok(None) };
+        let builds = build::builds(&self.db, projector.view.name()).await?;
+        let newest = builds.iter().map(|build| build.number).max().unwrap_or(0);
+        let Some(build) = builds.into_iter().find(|build| build.number == number) else {
+            // Its tables were taken away, since a later one took its place.
+            return Ok((number < newest).then_some(BuildState::Replaced));
+        };
+        Ok(Some(match build.status {
+            BuildStatus::Building | BuildStatus::Faulted if build.error.is_some() => {
+                BuildState::Faulted(build.error.unwrap_or_default())
+            }
+            BuildStatus::Building => BuildState::Building(build.position),
+            BuildStatus::Live => BuildState::Live,
+            BuildStatus::Faulted => BuildState::Faulted(String::new()),
+            BuildStatus::Retired => BuildState::Replaced,
+        }))
+    }
+
+    /// The builds that are being made: view and number.
+    pub async fn under_construction(&self) -> Result<Vec<(&'static str, i64)>, StoreError> {
+        let mut found = Vec::new();
+        for name in self.names() {
+            let builds = build::builds(&self.db, name).await?;
+            let builds = builds.iter().filter(|build| build.status == BuildStatus::Building);
+            found.extend(builds.map(|build| (name, build.number)));
+        }
+        Ok(found)
+    }
+
+    /// The names of the views, in their order.
+    pub fn names(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.each.keys().copied().collect();
+        names.sort_unstable();
+        names
     }
 
     /// Waits until the projectors have ended; the stop token tells them to.

@@ -7,6 +7,7 @@ use std::{
 
 use keytrail_domain::recorded::Position;
 use keytrail_projections::{value::Cells, view::Table};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Status, Views,
@@ -63,6 +64,9 @@ pub enum VerifyError {
     /// The rebuilt one could not be folded.
     #[error("the view could not be folded anew: {0}")]
     Fold(String),
+    /// Nobody wants it any more.
+    #[error("the verification was cancelled")]
+    Cancelled,
     /// The log could not be read.
     #[error(transparent)]
     Feed(#[from] FeedError),
@@ -97,16 +101,15 @@ impl Drop for Scratch<'_> {
 impl Views {
     /// Compares each view; the live ones stand still only for the last step of their own comparison.
     pub async fn verify(&self) -> Result<Vec<Verdict>, VerifyError> {
-        let mut verdicts = Vec::new();
-        let mut names: Vec<_> = self.each.keys().copied().collect();
-        names.sort_unstable();
-        for name in names {
-            verdicts.push(self.verify_one(name).await?);
+        let (mut verdicts, never) = (Vec::new(), CancellationToken::new());
+        for name in self.names() {
+            verdicts.push(self.verify_one(name, &never).await?);
         }
         Ok(verdicts)
     }
 
-    async fn verify_one(&self, name: &'static str) -> Result<Verdict, VerifyError> {
+    /// Compares one view, until it is not wanted any more.
+    pub async fn verify_one(&self, name: &'static str, cancel: &CancellationToken) -> Result<Verdict, VerifyError> {
         let projector = self.each.get(name).ok_or(VerifyError::NotLive(name))?;
         let live = {
             let state = projector.state.borrow();
@@ -119,6 +122,7 @@ impl Views {
         let verdict = tokio::select! {
             verdict = self.compare(name, live, number) => verdict,
             lost = self.keep_scratch(name, number) => Err(lost.into()),
+            () = cancel.cancelled() => Err(VerifyError::Cancelled),
         };
         build::discard(&self.db, projector.view, number).await?;
         verdict

@@ -24,6 +24,21 @@ pub(crate) async fn indexed(server: &Server, name: &str, path: &std::path::Path)
     server.get(&at).await.with(StatusCode::OK).body
 }
 
+/// Asks for one more run until one was asked for after what is there now, and waits for it. The run as it is shown.
+pub(crate) async fn indexed_again(server: &Server, repository: &str) -> Value {
+    loop {
+        let asked = server.post(&format!("/api/v1/repositories/{repository}/index-runs"), json!({})).await;
+        if asked.status == StatusCode::ACCEPTED {
+            let run = ended(server, &asked.id()).await;
+            assert_eq!(run.body["state"], "completed", "{}", run.text);
+            return run.body;
+        }
+        // The schedule was faster.
+        let active = asked.refused(409, "index_run_active");
+        ended(server, active.body["index_run"].as_str().expect("the run")).await;
+    }
+}
+
 /// Waits until a run has ended, as a client does.
 async fn ended(server: &Server, run: &str) -> Answer {
     server.get(&format!("/api/v1/index-runs/{run}?wait_ms=30000")).await.with(StatusCode::OK)

@@ -36,7 +36,7 @@ async fn views_are_listed_rebuilt_and_verified(server: Server) {
         server.get("/api/v1/views").await.items().iter().all(|view| view["building"].is_null() && view["lag"] == 0)
     })
     .await;
-    let verified = server.post("/api/v1/views/verify", json!({})).await.with(StatusCode::OK);
+    let verified = server.post("/api/v1/views/verify?wait=true", json!({})).await.with(StatusCode::OK);
     assert_eq!(verified.body["same"], true, "{}", verified.text);
     assert_eq!(server.get("/api/v1/issues/SHOP-1").await.body["commits"], 1);
     server.post("/api/v1/views/nothing/rebuild", json!({})).await.refused(404, "view_unknown");

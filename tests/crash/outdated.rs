@@ -48,7 +48,7 @@ async fn meet_the_future(home: &Home, url: Option<&str>) {
         let removed = client.delete(&format!("/api/v1/integrations/{}", added.id())).await.expect("the server runs");
         assert!(removed.is_done(), "{}", removed.body);
         told(&client, future).await;
-        let verify = client.post("/api/v1/views/verify", None, &json!({})).await.expect("the server runs");
+        let verify = client.post("/api/v1/views/verify?wait=true", None, &json!({})).await.expect("the server runs");
         assert_eq!(verify.status, 503, "{}", verify.body);
         let (_, status) = server.terminate().await;
         assert!(status.success(), "{status}");

@@ -180,8 +180,10 @@ pub(crate) async fn settled(client: &Client) {
 pub(crate) async fn verified(client: &Client) {
     // Another node moves a view now and then: then it is compared once more.
     let answer = until("a comparison of the views", async || {
-        let answer =
-            client.post("/api/v1/views/verify", None, &json!({})).await.map_err(|error| format!("{error:?}"))?;
+        let answer = client
+            .post("/api/v1/views/verify?wait=true", None, &json!({}))
+            .await
+            .map_err(|error| format!("{error:?}"))?;
         if answer.status == 200 { Ok(answer) } else { Err(format!("{} {}", answer.status, answer.body)) }
     })
     .await;

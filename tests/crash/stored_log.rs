@@ -17,6 +17,7 @@ use keytrail_domain::{
     fact::Fact,
     index_run::{IndexRun, batch::Event as Batch},
     integration::Integration,
+    person::Person,
     project_rules::ProjectRules,
     repository::Repository,
 };
@@ -245,6 +246,7 @@ fn claims_of(fact: &Fact) -> Vec<ClaimChange> {
         Fact::Access(event) => <Access as Aggregate>::claims(event),
         Fact::ProjectRules(event) => <ProjectRules as Aggregate>::claims(event),
         Fact::CommitLink(event) => <CommitLink as Aggregate>::claims(event),
+        Fact::Person(event) => <Person as Aggregate>::claims(event),
         Fact::IndexBatch(_) => Vec::new(),
     }
 }

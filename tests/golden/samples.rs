@@ -14,7 +14,7 @@ use keytrail_domain::{
     integration::{self, IntegrationName, MirrorsAfter},
     issue_key::IssueKey,
     metadata::{Actor, Causation, Metadata, Source},
-    person::PersonId,
+    person::{self, PersonId},
     project_rules, repository,
     service::Connection,
     timestamp::Timestamp,
@@ -223,5 +223,6 @@ pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let facts = facts.chain(access_events().into_iter().map(Fact::Access));
     let facts = facts.chain(project_rules_events().into_iter().map(Fact::ProjectRules));
     let facts = facts.chain(commit_link_events().into_iter().map(Fact::CommitLink));
+    let facts = facts.chain([Fact::Person(person::Event::Forgotten {})]);
     facts.enumerate().map(|(row, fact)| (fact, metadata(row))).collect()
 }

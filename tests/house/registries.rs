@@ -63,6 +63,8 @@ fn every_kind_of_job_has_its_file() {
             "commit_lookup",
             "git_settings",
             "index_progress",
+            "looks",
+            "one_commit",
             "queue",
             "repository_source",
             "runner",

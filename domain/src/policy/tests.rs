@@ -18,7 +18,7 @@ use crate::{
     integration::{self, IntegrationName, MirrorsAfter},
     issue_key::IssueKey,
     metadata::{Actor, Metadata, Source},
-    person::PersonId,
+    person::{self, PersonId},
     project_rules,
     recorded::{Recorded, StreamId},
     repository,
@@ -128,6 +128,7 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     };
     table.push((Fact::ProjectRules(changed), None));
     table.extend(links().map(|event| (Fact::CommitLink(event), None)));
+    table.push((Fact::Person(person::Event::Forgotten {}), None));
     table
 }
 

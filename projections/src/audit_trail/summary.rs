@@ -9,7 +9,7 @@ use keytrail_domain::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
     },
-    integration, project_rules, repository,
+    integration, person, project_rules, repository,
     service::Connection,
 };
 
@@ -23,6 +23,7 @@ pub(super) fn summary(fact: &Fact) -> String {
         Fact::Access(event) => access(event),
         Fact::ProjectRules(event) => project_rules(event),
         Fact::CommitLink(event) => commit_link(event),
+        Fact::Person(event) => person(event),
     }
 }
 
@@ -149,6 +150,12 @@ fn commit_link(event: &commit_link::Event) -> String {
         commit_link::Event::Restored { sha, issue, repository } => {
             format!("took back what was decided about the commit {sha} of repository {repository} and {issue}")
         }
+    }
+}
+
+fn person(event: &person::Event) -> String {
+    match event {
+        person::Event::Forgotten {} => "forgot who a person is".to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use keytrail_domain::{
     index_run::{self, Cause, FailureCode},
     integration,
     metadata::{Actor, Causation, Metadata, Source},
-    project_rules, repository,
+    person, project_rules, repository,
     timestamp::Timestamp,
 };
 
@@ -117,6 +117,7 @@ fn every_event_is_a_sentence() {
             "unlinked the commit 0101010101010101010101010101010101010101 of repository \
              00000000-0000-0002-0000-000000000001 from SHOP-1",
         ),
+        (Fact::Person(person::Event::Forgotten {}), "forgot who a person is"),
     ] {
         assert_eq!(summary(&fact), sentence);
     }

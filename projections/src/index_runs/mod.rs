@@ -15,7 +15,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::reads::{IndexRun, RunState, active, by_id, page};
+pub use self::reads::{Filter, IndexRun, Order, RunState, active, by_id, page};
 use crate::{
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
@@ -80,7 +80,8 @@ impl View for IndexRuns {
             | Fact::Repository(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -92,7 +93,8 @@ impl View for IndexRuns {
             | Fact::Repository(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 }

@@ -126,11 +126,12 @@ impl Stored for IndexRun {
 }
 
 macro_rules! select {
-    ($rest:literal) => {
+    ($leading:literal, $rest:literal) => {
         concat!(
             "SELECT run, repository, state, cause, requested_at, started_at, ended_at, number, commits, keyed, ",
             "key_count, ref_count, bounded, lost_refs, failure_code, failure_text, batches, walked, requested_position, version, ",
-            "position FROM index_runs@ ",
+            "position FROM index_runs@ WHERE ",
+            $leading,
             $rest
         )
     };
@@ -142,37 +143,66 @@ fn read(sql: &'static str, args: Row) -> Read<IndexRun> {
 
 /// The run with this id. At most one row.
 pub fn by_id(id: IndexRunId) -> Read<IndexRun> {
-    read(select!("WHERE run = $1"), row![id])
+    read(select!("", "run = $1"), row![id])
 }
 
 /// The run of this repository that has not ended. At most one row.
 pub fn active(repository: RepositoryId) -> Read<IndexRun> {
     read(
-        select!("WHERE repository = $1 AND state IN ('requested', 'running') ORDER BY requested_position DESC LIMIT 1"),
+        select!("repository = $1 AND ", "state IN ('requested', 'running') ORDER BY requested_position DESC LIMIT 1"),
         row![repository],
     )
 }
 
-/// Runs, newest first, from before `before` (a `requested_position`) on; with `repository` or `state`, only those.
-pub fn page(
-    repository: Option<RepositoryId>,
-    state: Option<RunState>,
-    before: Option<Position>,
-    limit: u32,
-) -> Read<IndexRun> {
+/// Which runs of a list; all of what is given must hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this repository.
+    pub repository: Option<RepositoryId>,
+    /// In this state.
+    pub state: Option<RunState>,
+    /// Asked for because of this.
+    pub cause: Option<Cause>,
+}
+
+/// In which order of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As people look for what happened.
+    NewestFirst,
+    /// As they were asked for.
+    OldestFirst,
+}
+
+macro_rules! in_order {
+    ($leading:literal, $newest:expr) => {
+        if $newest {
+            select!($leading, "requested_position < $1 ORDER BY requested_position DESC LIMIT $2")
+        } else {
+            select!($leading, "requested_position > $1 ORDER BY requested_position LIMIT $2")
+        }
+    };
+}
+
+/// Runs from after `after` (a `requested_position`) on.
+pub fn page(filter: Filter, order: Order, after: Option<Position>, limit: u32) -> Read<IndexRun> {
+    let is_newest = order == Order::NewestFirst;
+    let start = if is_newest { Position::MAX } else { 0 };
+    let cause = filter.cause.map(|cause| Value::word(&cause));
+    let mut args = row![after.unwrap_or(start), limit, cause];
     // A text for each index that leads to few rows.
-    let mut args = row![before.unwrap_or(Position::MAX), limit];
-    let sql = match (repository, state) {
-        (None, None) => select!("WHERE requested_position < $1 ORDER BY requested_position DESC LIMIT $2"),
+    let sql = match (filter.repository, filter.state) {
+        (None, None) => in_order!("(CAST($3 AS TEXT) IS NULL OR cause = CAST($3 AS TEXT)) AND ", is_newest),
         (None, Some(state)) => {
             args.push(state.into());
-            select!("WHERE state = $3 AND requested_position < $1 ORDER BY requested_position DESC LIMIT $2")
+            in_order!("state = $4 AND (CAST($3 AS TEXT) IS NULL OR cause = CAST($3 AS TEXT)) AND ", is_newest)
         }
-        (Some(repository), _) => {
+        (Some(repository), state) => {
             args.extend(row![state, repository]);
-            select!(
-                "WHERE repository = $4 AND (CAST($3 AS TEXT) IS NULL OR state = CAST($3 AS TEXT)) \
-                 AND requested_position < $1 ORDER BY requested_position DESC LIMIT $2"
+            in_order!(
+                "repository = $5 AND (CAST($4 AS TEXT) IS NULL OR state = CAST($4 AS TEXT)) \
+                 AND (CAST($3 AS TEXT) IS NULL OR cause = CAST($3 AS TEXT)) AND ",
+                is_newest
             )
         }
     };

@@ -101,14 +101,13 @@ fn batches_of_an_unknown_run_show_nothing() {
 #[test]
 fn reads_fit_their_table() {
     let repository = RepositoryId(id(2, 1));
-    for read in [
-        by_id(IndexRunId(id(3, 1))),
-        active(repository),
-        page(None, None, None, 10),
-        page(Some(repository), None, Some(5), 10),
-        page(None, Some(RunState::Running), Some(5), 10),
-        page(Some(repository), Some(RunState::Running), Some(5), 10),
-    ] {
+    let mut reads = vec![by_id(IndexRunId(id(3, 1))), active(repository)];
+    for (repository, state) in [(None, None), (Some(repository), None), (None, Some(RunState::Running))] {
+        let filter = Filter { repository, state, cause: Some(Cause::Asked) };
+        reads.push(page(filter, Order::NewestFirst, None, 10));
+        reads.push(page(filter, Order::OldestFirst, Some(5), 10));
+    }
+    for read in reads {
         check_read(&read);
         check_columns(&read, &RUNS, "");
     }

@@ -60,7 +60,8 @@ impl View for IntegrationList {
             | Fact::IndexBatch(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -72,7 +73,8 @@ impl View for IntegrationList {
             | Fact::IndexBatch(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 }

@@ -61,7 +61,8 @@ impl View for IssueBranches {
             | Fact::IndexRun(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -80,7 +81,8 @@ impl View for IssueBranches {
             | Fact::IndexRun(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 }

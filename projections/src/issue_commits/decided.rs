@@ -12,7 +12,8 @@ use keytrail_domain::{
 
 use super::{
     IssueCommits, LinkState,
-    reads::{CommitCursor, IssueCommit, IssueRepository, page_args},
+    reads::{CommitCursor, IssueCommit, page_args, position},
+    shares::{IssueShare, next},
 };
 use crate::{
     row,
@@ -149,23 +150,46 @@ pub fn commits_of_decided_issue(
     read(SQL, args, row)
 }
 
-/// [`super::repositories_of_issue`] of an issue with decisions.
-pub fn repositories_of_decided_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<IssueRepository> {
+/// [`super::commit_of_issue`] of an issue with decisions.
+pub fn commit_of_decided_issue(issue: &IssueKey, at: CommitCursor) -> Read<IssueCommit> {
+    commits_of_decided_issue(issue, None, Some(next(at)), false, 1)
+}
+
+/// When, where and by whom what is shown of an issue with decisions was committed.
+macro_rules! shown {
+    () => {
+        concat!(
+            "(SELECT r.number AS number, r.repository AS repository, r.name AS name, r.integration AS integration, ",
+            "c.author AS author, s.sha AS superseded, c.committed_at AS committed_at, c.sha AS sha ",
+            found!(),
+            counts!("issue_rules"),
+            "AND (d.state IS NULL OR d.state = 'linked') UNION ALL ",
+            "SELECT r.number, r.repository, r.name, r.integration, d.author, s.sha, d.committed_at, d.sha ",
+            added!(),
+            counts!("issue_rules"),
+            ") "
+        )
+    };
+}
+
+/// [`super::shares_of_issue`] of an issue with decisions.
+pub fn shares_of_decided_issue(issue: &IssueKey, as_of: Option<Position>, most: u32) -> Read<IssueShare> {
     const SQL: &str = concat!(
-        "SELECT t.repository, t.name, t.integration, COUNT(*), COUNT(t.superseded), MIN(t.committed_at), ",
-        "MAX(t.committed_at) FROM (",
-        "SELECT r.number AS number, r.repository AS repository, r.name AS name, r.integration AS integration, ",
-        "s.sha AS superseded, c.committed_at AS committed_at ",
-        found!(),
-        counts!("issue_rules"),
-        "AND (d.state IS NULL OR d.state = 'linked') UNION ALL ",
-        "SELECT r.number, r.repository, r.name, r.integration, s.sha, d.committed_at ",
-        added!(),
-        counts!("issue_rules"),
-        ") t GROUP BY t.number, t.repository, t.name, t.integration ORDER BY t.number"
+        "SELECT t.repository, t.name, t.integration, t.author, COUNT(*), COUNT(t.superseded), MIN(t.committed_at), ",
+        "MAX(t.committed_at) FROM (SELECT * FROM ",
+        shown!(),
+        "u ORDER BY u.committed_at DESC, u.number DESC, u.sha DESC LIMIT $4) t ",
+        "GROUP BY t.number, t.repository, t.name, t.integration, t.author ORDER BY t.number, t.author"
     );
-    let args = row![issue.project.clone(), issue.number, as_of.unwrap_or(Position::MAX)];
-    read(SQL, args, IssueRepository::read)
+    let args = row![issue.project.clone(), issue.number, position(as_of), most];
+    read(SQL, args, IssueShare::read)
+}
+
+/// [`super::first_of_issue`] of an issue with decisions.
+pub fn first_of_decided_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<Timestamp> {
+    const SQL: &str = concat!("SELECT t.committed_at FROM ", shown!(), "t ORDER BY t.committed_at LIMIT 1");
+    let args = row![issue.project.clone(), issue.number, position(as_of)];
+    read(SQL, args, |cells| cells.int().map(Timestamp::from_seconds))
 }
 
 /// How a commit of a repository and an issue stand to each other now. No row when no integration sees the repository.

@@ -10,6 +10,7 @@ mod decisions;
 mod reads;
 mod recorded;
 mod schema;
+mod shares;
 #[cfg(test)]
 mod tests;
 
@@ -22,14 +23,17 @@ use keytrail_domain::{
 
 use self::schema::{COMMITS, DECISIONS, REPOSITORIES, RULES, SUPERSEDED};
 pub use self::{
-    decided::{Link, LinkDecision, commits_of_decided_issue, link_of, repositories_of_decided_issue, rule_of},
+    decided::{
+        Link, LinkDecision, commit_of_decided_issue, commits_of_decided_issue, first_of_decided_issue, link_of,
+        rule_of, shares_of_decided_issue,
+    },
     decisions::LinkState,
     reads::{
-        CommitCursor, IssueCommit, IssueRepository, NamingCommit, ProjectCount, commits_of_issue,
-        commits_of_repository, known_commit, projects_of_repository, repositories_of_issue, superseded_of_repository,
-        top_projects,
+        CommitCursor, IssueCommit, NamingCommit, ProjectCount, commits_of_issue, commits_of_repository, known_commit,
+        projects_of_repository, superseded_of_repository, top_projects,
     },
     recorded::{RecordedKey, commits_called, keys_of_commit},
+    shares::{IssueShare, commit_of_issue, first_of_issue, shares_of_issue, superseded_position},
 };
 use crate::{
     numbered, row,
@@ -70,7 +74,8 @@ impl View for IssueCommits {
             | Fact::Repository(_)
             | Fact::IndexRun(_)
             | Fact::Access(_)
-            | Fact::ProjectRules(_) => {}
+            | Fact::ProjectRules(_)
+            | Fact::Person(_) => {}
             Fact::CommitLink(event) => decisions::keys(event, keys),
         }
     }
@@ -91,7 +96,8 @@ impl View for IssueCommits {
             | Fact::Repository(_)
             | Fact::IndexRun(_)
             | Fact::Access(_)
-            | Fact::ProjectRules(_) => {}
+            | Fact::ProjectRules(_)
+            | Fact::Person(_) => {}
             Fact::CommitLink(event) => decisions::fold(rows, fact, event),
         }
     }

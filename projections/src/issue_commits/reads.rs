@@ -94,39 +94,6 @@ impl IssueCommit {
     }
 }
 
-/// How much of an issue is in a repository.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IssueRepository {
-    /// The repository.
-    pub repository: RepositoryId,
-    /// What a person calls it.
-    pub name: String,
-    /// The integration that sees it.
-    pub integration: IntegrationId,
-    /// How many commits name the issue.
-    pub commits: u64,
-    /// To how many of them no ref leads any more.
-    pub superseded: u64,
-    /// When the first of them was committed.
-    pub first_at: Timestamp,
-    /// When the last of them was committed.
-    pub last_at: Timestamp,
-}
-
-impl IssueRepository {
-    pub(super) fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
-        Ok(Self {
-            repository: RepositoryId(cells.id()?),
-            name: cells.text()?.to_owned(),
-            integration: IntegrationId(cells.id()?),
-            commits: cells.count()?,
-            superseded: cells.count()?,
-            first_at: Timestamp::from_seconds(cells.int()?),
-            last_at: Timestamp::from_seconds(cells.int()?),
-        })
-    }
-}
-
 /// How often a project is named.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProjectCount {
@@ -171,7 +138,9 @@ macro_rules! plain {
     };
 }
 
-fn position(as_of: Option<Position>) -> Position {
+pub(super) use plain;
+
+pub(super) fn position(as_of: Option<Position>) -> Position {
     // Nothing ended at a position that was not reached: the last one is now.
     as_of.unwrap_or(Position::MAX)
 }
@@ -205,17 +174,6 @@ pub(super) fn page_args(issue: &IssueKey, as_of: Option<Position>, after: Option
             row![project, number, as_of, committed_at.seconds(), repository, sha, limit]
         }
     }
-}
-
-/// In which repositories an issue's commits are, with counts and times, in the order of the repositories' numbers. None when
-/// the rules leave the issue out, and none when persons decided anything: ask [`super::repositories_of_decided_issue`] then.
-pub fn repositories_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<IssueRepository> {
-    const SQL: &str = concat!(
-        "SELECT r.repository, r.name, r.integration, COUNT(*), COUNT(s.sha), MIN(c.committed_at), MAX(c.committed_at) ",
-        plain!(),
-        "GROUP BY c.repository_number, r.repository, r.name, r.integration ORDER BY c.repository_number"
-    );
-    read(SQL, row![issue.project.clone(), issue.number, position(as_of)], IssueRepository::read)
 }
 
 /// The commits of the repository with this number that no ref leads to any more, in the order of their names, from after

@@ -166,9 +166,9 @@ fn reads_fit_their_tables() {
     let cursor = CommitCursor { committed_at: Timestamp::from_seconds(7), number: 1, sha: sha(1) };
     check_read(&commits_of_issue(&key, None, None, 10));
     check_read(&commits_of_issue(&key, Some(9), Some(cursor), 10));
-    check_read(&repositories_of_issue(&key, None));
     check_read(&commits_of_decided_issue(&key, Some(9), Some(cursor), true, 10));
-    check_read(&repositories_of_decided_issue(&key, None));
+    check_read(&shares_of_decided_issue(&key, None, 10));
+    check_read(&first_of_decided_issue(&key, None));
     check_read(&link_of(&key, RepositoryId(id(2, 1)), sha(1)));
     check_read(&rule_of(&key));
     check_read(&keys_of_commit(1, sha(1), 10));

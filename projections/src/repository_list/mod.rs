@@ -1,6 +1,7 @@
 //! The repositories, as lists and pages show them: where each is in its life, and what its index holds.
 
 mod briefs;
+mod listing;
 mod reads;
 mod schema;
 #[cfg(test)]
@@ -19,11 +20,12 @@ use keytrail_domain::{
 };
 
 pub use self::briefs::{Brief, briefs_changed, briefs_of};
-pub use self::reads::{
-    Filter, Indexing, Listed, Repository, RepositoryState, Trouble, by_id, filtered, indexing, page,
-};
 
 use self::schema::{READINGS, REPOSITORIES, RUNS};
+pub use self::{
+    listing::{Filter, ListPlace, Sort, listing},
+    reads::{Indexing, Listed, Repository, RepositoryState, Trouble, by_id, indexing, page},
+};
 use crate::{
     row,
     rows::{Keys, Rows},
@@ -69,7 +71,8 @@ impl View for RepositoryList {
             | Fact::IndexBatch(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -89,7 +92,8 @@ impl View for RepositoryList {
             | Fact::IndexBatch(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 }

@@ -159,8 +159,9 @@ impl Stored for Repository {
     }
 }
 
+/// `$from` is the table, or some of its rows.
 macro_rules! select {
-    ($rest:literal) => {
+    ($from:expr, $rest:expr) => {
         concat!(
             "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, ",
             "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.indexed_position, r.counted_from, r.trouble_code, r.trouble_text, r.trouble_since, ",
@@ -170,13 +171,17 @@ macro_rules! select {
             "(SELECT CAST(COALESCE(SUM(u.keyed), 0) AS BIGINT) FROM repository_list_runs@ u ",
             "WHERE u.repository = r.repository AND u.number = r.number AND u.completed_position >= r.counted_from), ",
             "COALESCE((SELECT i.mirrored FROM repository_list_readings@ i WHERE i.integration = r.integration), 0) ",
-            "FROM repository_list@ r ",
+            "FROM ",
+            $from,
+            " r ",
             $rest
         )
     };
 }
+pub(super) use select;
 
-fn read(sql: &'static str, args: Row) -> Read<Listed> {
+/// A read of whole rows.
+pub(super) fn listed(sql: &'static str, args: Row) -> Read<Listed> {
     let row = |cells: &mut Cells<'_>| {
         Ok(Listed {
             repository: Repository::read(cells)?,
@@ -190,18 +195,7 @@ fn read(sql: &'static str, args: Row) -> Read<Listed> {
 
 /// The repository with this id, forgotten or not. At most one row.
 pub fn by_id(id: RepositoryId) -> Read<Listed> {
-    read(select!("WHERE r.repository = $1"), row![id])
-}
-
-/// Which repositories of a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// Only those that this integration sees.
-    pub integration: Option<IntegrationId>,
-    /// Only those in this state.
-    pub state: Option<RepositoryState>,
-    /// Only those that looking at fails, or only the others.
-    pub trouble: Option<bool>,
+    listed(select!("repository_list@", "WHERE r.repository = $1"), row![id])
 }
 
 /// Repositories in the order in which they were discovered, from after `after` (an `added_position`) on; with
@@ -212,31 +206,24 @@ pub fn page(
     after: Option<Position>,
     limit: u32,
 ) -> Read<Listed> {
-    filtered(Filter { integration, state, trouble: None }, after, limit)
-}
-
-/// Repositories in the order in which they were discovered, from after `after` (an `added_position`) on.
-pub fn filtered(filter: Filter, after: Option<Position>, limit: u32) -> Read<Listed> {
-    let mut args = row![after.unwrap_or(0), filter.state, filter.trouble, limit];
-    let Some(integration) = filter.integration else {
-        return read(
+    let mut args = row![after.unwrap_or(0), state, limit];
+    let Some(integration) = integration else {
+        return listed(
             select!(
+                "repository_list@",
                 "WHERE r.added_position > $1 AND (CAST($2 AS TEXT) IS NULL OR r.state = CAST($2 AS TEXT)) \
-                 AND (CAST($3 AS BIGINT) IS NULL \
-                 OR CASE WHEN r.trouble_code IS NULL THEN 0 ELSE 1 END = CAST($3 AS BIGINT)) \
-                 ORDER BY r.added_position LIMIT $4"
+                 ORDER BY r.added_position LIMIT $3"
             ),
             args,
         );
     };
     args.push(integration.into());
-    read(
+    listed(
         select!(
-            "WHERE r.integration = $5 AND r.added_position > $1 \
+            "repository_list@",
+            "WHERE r.integration = $4 AND r.added_position > $1 \
              AND (CAST($2 AS TEXT) IS NULL OR r.state = CAST($2 AS TEXT)) \
-             AND (CAST($3 AS BIGINT) IS NULL \
-             OR CASE WHEN r.trouble_code IS NULL THEN 0 ELSE 1 END = CAST($3 AS BIGINT)) \
-             ORDER BY r.added_position LIMIT $4"
+             ORDER BY r.added_position LIMIT $3"
         ),
         args,
     )

@@ -167,13 +167,19 @@ fn who_comes_back_has_a_new_number_and_the_old_place() {
 
 #[test]
 fn reads_fit_their_tables() {
-    for read in [
+    let mut reads = vec![
         by_id(RepositoryId(id(2, 1))),
         page(None, None, None, 10),
         page(None, Some(RepositoryState::Failed), Some(3), 10),
         page(Some(IntegrationId(id(1, 1))), Some(RepositoryState::Failed), Some(3), 10),
-        filtered(Filter { trouble: Some(true), ..Filter::default() }, None, 10),
-    ] {
+    ];
+    for sort in Sort::ALL {
+        let place = ListPlace::of(*sort, &Given::discovered().then());
+        let filter = Filter { trouble: Some(true), name: Some("a".into()), ..Filter::default() };
+        reads.push(listing(&filter, *sort, false, None, 10));
+        reads.push(listing(&filter, *sort, true, Some(&place), 10));
+    }
+    for read in reads {
         check_read(&read);
         check_columns(&read, &REPOSITORIES, "r.");
     }

@@ -57,7 +57,8 @@ impl View for TokenList {
             | Fact::IndexRun(_)
             | Fact::IndexBatch(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 
@@ -86,7 +87,8 @@ impl View for TokenList {
             | Fact::IndexRun(_)
             | Fact::IndexBatch(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! It is a cache beside the log: losing it costs a longer walk, and the same facts found again.
 
+mod descendants;
 mod file;
 mod parents;
 mod superseded;
@@ -16,7 +17,7 @@ use keytrail_domain::{
     recorded::Position,
 };
 
-pub use self::superseded::Changes;
+pub use self::{descendants::Descendants, superseded::Changes};
 use super::{GitError, NewCommits};
 
 /// The known commits of a repository: 28 bytes each in memory, 28 and 4 for each parent beyond the first on disk.

@@ -6,7 +6,6 @@ use std::{
     collections::{BTreeSet, HashMap},
     path::Path,
     sync::Arc,
-    time::Duration,
 };
 
 use keytrail_domain::index_run::batch::CommitSha;
@@ -25,7 +24,7 @@ use crate::{
         object_cache,
         transport::FetchError,
     },
-    jobs::{Source, shards},
+    jobs::{RUN_ENDS, Source, shards},
 };
 
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
@@ -33,9 +32,6 @@ const MOST_FETCHES: usize = 24;
 
 /// A commit and those it is compared with.
 const WITH_PARENTS: u8 = 2;
-
-/// How long after its end a run may take to remember its commits.
-const RUN_ENDS: Duration = Duration::from_secs(2);
 
 /// A question of the batch, and who waits for its answer.
 struct Question {

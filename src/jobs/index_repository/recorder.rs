@@ -132,7 +132,8 @@ impl Recorder {
             | Fact::IndexRun(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => Ok(None),
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => Ok(None),
         }
     }
 

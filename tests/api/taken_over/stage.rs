@@ -141,7 +141,10 @@ pub(super) async fn told(app: &App) -> (u64, u64, Vec<CommitSha>, Vec<Vec<(Commi
 }
 
 pub(super) async fn counts(app: &App) -> Vec<Counts> {
-    let runs = app.read(index_runs::page(None, None, None, 100)).await.unwrap_or_default();
+    let runs = app
+        .read(index_runs::page(index_runs::Filter::default(), index_runs::Order::NewestFirst, None, 100))
+        .await
+        .unwrap_or_default();
     runs.into_iter().map(|run| run.counts).collect()
 }
 

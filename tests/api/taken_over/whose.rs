@@ -37,7 +37,8 @@ async fn each_repository_is_one_nodes() {
     }
     // Whoever is asked, the one that looks after it looks.
     for (number, id) in ids.iter().enumerate() {
-        nodes[number / 2 % 2].jobs.look_now(*id);
+        let node = &nodes[number / 2 % 2];
+        node.jobs.look_now(*id, node.clock.now());
     }
     soon("all are looked at", || all_are(2)).await;
     assert!(ids.iter().all(one_has), "no node did another's");

@@ -199,7 +199,8 @@ impl View for Finds {
             | Fact::IndexRun(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::CommitLink(_) => {}
+            | Fact::CommitLink(_)
+            | Fact::Person(_) => {}
         }
     }
 }

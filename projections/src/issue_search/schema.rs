@@ -1,0 +1,68 @@
+//! The tables of the search.
+
+use crate::{
+    numbered, ruled,
+    view::{History, Kind, Table},
+};
+
+/// Which repository has which number.
+pub(super) const REPOSITORIES: Table = numbered::table("search_repositories");
+
+/// One row for each issue and repository: from when to when its commits name the issue, in seconds.
+pub(super) const ISSUES: Table = Table {
+    name: "search_issues",
+    columns: &[
+        ("project", Kind::Text),
+        ("issue", Kind::Int),
+        ("repository_number", Kind::Int),
+        ("first_at", Kind::Int),
+        ("last_at", Kind::Int),
+    ],
+    key: 3,
+    history: History::None,
+    indexes: &[
+        &["last_at", "project", "issue", "repository_number"],
+        &["project", "last_at", "issue", "repository_number"],
+    ],
+};
+
+/// From the name of a commit to the issues that it names, and to its row of `issue_commits`.
+pub(super) const COMMITS: Table = Table {
+    name: "search_commits",
+    columns: &[
+        ("sha", Kind::Bytes),
+        ("repository_number", Kind::Int),
+        ("project", Kind::Text),
+        ("issue", Kind::Int),
+        ("committed_at", Kind::Int),
+    ],
+    key: 4,
+    history: History::None,
+    indexes: &[],
+};
+
+/// Who wrote a commit that names an issue.
+pub(super) const AUTHORS: Table = Table {
+    name: "search_authors",
+    columns: &[
+        ("author", Kind::Bytes),
+        ("project", Kind::Text),
+        ("issue", Kind::Int),
+        ("repository_number", Kind::Int),
+    ],
+    key: 4,
+    history: History::None,
+    indexes: &[],
+};
+
+/// The words of the subjects of commits that name an issue.
+pub(super) const WORDS: Table = Table {
+    name: "search_words",
+    columns: &[("word", Kind::Text), ("project", Kind::Text), ("issue", Kind::Int), ("repository_number", Kind::Int)],
+    key: 4,
+    history: History::None,
+    indexes: &[],
+};
+
+/// Which issues count.
+pub(super) const RULES: Table = ruled::table("search_rules");

@@ -1,0 +1,99 @@
+//! By what an operation is named: its kind, and the id of what is worked on. Made and read by whoever tells of long work.
+
+use std::{fmt, str::FromStr};
+
+use keytrail_domain::id::{IndexRunId, IntegrationId, RepositoryId};
+use uuid::Uuid;
+
+/// Which operation. As text `index_run.ID`, `rebuild_view.NAME.NUMBER` and so on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OperationId {
+    /// An index run.
+    IndexRun(IndexRunId),
+    /// The latest look at a repository that somebody asked for, on the node that was asked.
+    FetchRepository(RepositoryId),
+    /// Looking which repositories an integration sees.
+    DiscoverRepositories(IntegrationId),
+    /// Forgetting the repositories of an integration.
+    ForgetRepositories(IntegrationId),
+    /// A build of a view, by its number.
+    RebuildView(String, i64),
+    /// A verification of the views, on the node that was asked.
+    VerifyViews(Uuid),
+}
+
+/// The text names no operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an operation is named by its kind, a dot and an id")]
+pub struct NoSuchOperation;
+
+impl OperationId {
+    /// The stable word of its kind.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::IndexRun(_) => "index_run",
+            Self::FetchRepository(_) => "fetch_repository",
+            Self::DiscoverRepositories(_) => "discover_repositories",
+            Self::ForgetRepositories(_) => "forget_repositories",
+            Self::RebuildView(..) => "rebuild_view",
+            Self::VerifyViews(_) => "verify_views",
+        }
+    }
+}
+
+impl fmt::Display for OperationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind();
+        match self {
+            Self::IndexRun(id) => write!(f, "{kind}.{id}"),
+            Self::FetchRepository(id) => write!(f, "{kind}.{id}"),
+            Self::DiscoverRepositories(id) | Self::ForgetRepositories(id) => write!(f, "{kind}.{id}"),
+            Self::RebuildView(view, number) => write!(f, "{kind}.{view}.{number}"),
+            Self::VerifyViews(id) => write!(f, "{kind}.{id}"),
+        }
+    }
+}
+
+impl FromStr for OperationId {
+    type Err = NoSuchOperation;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchOperation> {
+        let (kind, rest) = text.split_once('.').ok_or(NoSuchOperation)?;
+        let id = || rest.parse::<Uuid>().map_err(|_| NoSuchOperation);
+        Ok(match kind {
+            "index_run" => Self::IndexRun(IndexRunId(id()?)),
+            "fetch_repository" => Self::FetchRepository(RepositoryId(id()?)),
+            "discover_repositories" => Self::DiscoverRepositories(IntegrationId(id()?)),
+            "forget_repositories" => Self::ForgetRepositories(IntegrationId(id()?)),
+            "rebuild_view" => {
+                let (view, number) = rest.split_once('.').ok_or(NoSuchOperation)?;
+                Self::RebuildView(view.to_owned(), number.parse().map_err(|_| NoSuchOperation)?)
+            }
+            "verify_views" => Self::VerifyViews(id()?),
+            _ => return Err(NoSuchOperation),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_is_found_again_by_its_name() {
+        let id = Uuid::from_u128(7);
+        for operation in [
+            OperationId::IndexRun(IndexRunId(id)),
+            OperationId::FetchRepository(RepositoryId(id)),
+            OperationId::DiscoverRepositories(IntegrationId(id)),
+            OperationId::ForgetRepositories(IntegrationId(id)),
+            OperationId::RebuildView("issue_commits".into(), 7),
+            OperationId::VerifyViews(id),
+        ] {
+            assert_eq!(operation.to_string().parse(), Ok(operation));
+        }
+        for bad in ["", "index_run", "index_run.7", "rebuild_view.x", "rebuild_view.x.y", "other.1", "."] {
+            assert_eq!(bad.parse::<OperationId>(), Err(NoSuchOperation), "{bad}");
+        }
+    }
+}

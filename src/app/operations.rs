@@ -1,0 +1,186 @@
+//! Which operations there are and how each stands: index runs, looks at repositories, discovering and forgetting them,
+//! builds of views, verifications. Nothing is stored for it: what each part knows of its work is told in the same words.
+//! Called by routes and by whoever streams how far something is.
+
+use keytrail_domain::{
+    id::{IntegrationId, RepositoryId},
+    integration::Integration,
+    recorded::StreamId,
+};
+use keytrail_projections::{
+    index_runs::{self, IndexRun},
+    repository_list,
+};
+
+use super::{App, DispatchError, Operation, OperationId, OperationProgress, OperationResult, OperationState};
+use crate::{
+    jobs::{Kind, Look, LookOutcome, ProgressNow},
+    store::StoreError,
+    views::{BuildState, ViewError},
+};
+
+/// Why an operation cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationTrouble {
+    /// A view cannot be read.
+    #[error(transparent)]
+    View(#[from] ViewError),
+    /// The store did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A stream cannot be read.
+    #[error(transparent)]
+    Stream(#[from] DispatchError),
+}
+
+/// Operations of each kind, beside index runs, that a list has at most.
+const MOST: u32 = 200;
+
+impl App {
+    /// An operation as it stands now; `None` when there is no such operation.
+    pub async fn operation(&self, id: &OperationId) -> Result<Option<Operation>, OperationTrouble> {
+        Ok(match id {
+            OperationId::IndexRun(run) => match self.read(index_runs::by_id(*run)).await?.pop() {
+                Some(run) => Some(self.with_progress(&run).await?),
+                None => None,
+            },
+            OperationId::FetchRepository(repository) => match self.jobs.look_at(*repository) {
+                Some(look) => Some(self.operation_of_look(*repository, look).await?),
+                None => None,
+            },
+            OperationId::DiscoverRepositories(integration) => {
+                self.operation_of_job(id, Kind::DiscoverRepositories, *integration).await?
+            }
+            OperationId::ForgetRepositories(integration) => {
+                self.operation_of_job(id, Kind::ForgetRepositories, *integration).await?
+            }
+            OperationId::RebuildView(view, number) => {
+                self.views.build_of(view, *number).await?.map(|state| self.operation_of_build(id.clone(), state))
+            }
+            OperationId::VerifyViews(verification) => {
+                let found = self.verification(*verification);
+                found.map(|found| Operation::of_verification(&found, self.clock.now()))
+            }
+        })
+    }
+
+    /// Operations beside index runs: those under way, and the looks and verifications of this node that have ended.
+    pub async fn operations_beside_runs(&self) -> Result<Vec<Operation>, OperationTrouble> {
+        let now = self.clock.now();
+        let mut found: Vec<_> =
+            self.verifications().iter().map(|known| Operation::of_verification(known, now)).collect();
+        for (view, number) in self.views.under_construction().await? {
+            let id = OperationId::RebuildView(view.to_owned(), number);
+            found.extend(self.operation(&id).await?);
+        }
+        for (kind, id) in [
+            (Kind::DiscoverRepositories, OperationId::DiscoverRepositories as fn(IntegrationId) -> OperationId),
+            (Kind::ForgetRepositories, OperationId::ForgetRepositories),
+        ] {
+            for job in self.jobs.standings(kind, MOST).await? {
+                let Ok(integration) = job.key.parse() else { continue };
+                found.push(Operation::of_job(id(IntegrationId(integration)), Some(job)));
+            }
+        }
+        for (repository, look) in self.jobs.looks().into_iter().take(MOST as usize) {
+            found.push(self.operation_of_look(repository, look).await?);
+        }
+        Ok(found)
+    }
+
+    async fn with_progress(&self, run: &IndexRun) -> Result<Operation, StoreError> {
+        let mut found = Operation::of_run(run);
+        if found.state == OperationState::Running {
+            let text = self.jobs.progress(Kind::IndexRepository, &run.id.to_string()).await?;
+            // What a worker of another version wrote may have another shape: then nothing is known.
+            let now = text.and_then(|text| serde_json::from_str::<ProgressNow>(&text).ok());
+            found.progress = now.map(|now| {
+                let (done, total, unit) = match now.phase.as_str() {
+                    "fetching" => (now.objects, now.objects_total, "objects"),
+                    _ if now.total > 0 => (now.recorded, now.total, "commits"),
+                    _ => (now.commits, 0, "commits"),
+                };
+                OperationProgress { phase: now.phase, done, total, unit, eta_seconds: now.eta_seconds }
+            });
+        }
+        Ok(found)
+    }
+
+    async fn operation_of_look(&self, repository: RepositoryId, look: Look) -> Result<Operation, ViewError> {
+        let id = OperationId::FetchRepository(repository);
+        let Some((at, outcome)) = look.ended else {
+            return Ok(Operation { asked_at: Some(look.asked_at), ..Operation::new(id, OperationState::Running) });
+        };
+        let state = match outcome {
+            LookOutcome::Nothing | LookOutcome::Run | LookOutcome::PassedOn => OperationState::Succeeded,
+            LookOutcome::Failed | LookOutcome::NotWatched => OperationState::Failed,
+        };
+        let mut found = Operation { asked_at: Some(look.asked_at), ended_at: Some(at), ..Operation::new(id, state) };
+        let row = match outcome {
+            LookOutcome::Nothing | LookOutcome::PassedOn => None,
+            LookOutcome::Run | LookOutcome::Failed | LookOutcome::NotWatched => {
+                self.read(repository_list::by_id(repository)).await?.pop().map(|listed| listed.repository)
+            }
+        };
+        match outcome {
+            LookOutcome::Nothing => found.result = Some(OperationResult::NothingNew),
+            // What comes of it is known there; a run shows in the repository's row.
+            LookOutcome::PassedOn => {}
+            LookOutcome::Run => found.result = row.and_then(|row| row.last_run).map(OperationResult::IndexRun),
+            LookOutcome::Failed => {
+                let trouble = row.and_then(|row| row.trouble).map(|trouble| trouble.text);
+                let text = trouble.unwrap_or_else(|| "it could not be looked at; it is tried again by itself".into());
+                found.problem = Some((String::new(), text));
+            }
+            LookOutcome::NotWatched => {
+                let text = "it is not looked at: its integration is paused or gone, or it cannot be indexed";
+                found.problem = Some((String::new(), text.to_owned()));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn operation_of_job(
+        &self,
+        id: &OperationId,
+        kind: Kind,
+        integration: IntegrationId,
+    ) -> Result<Option<Operation>, OperationTrouble> {
+        let head = self.log.feed().head().position;
+        let reacted = crate::reactors::position(&self.db).await?;
+        let job = self.jobs.standing(kind, &integration.to_string()).await?;
+        if job.is_none() {
+            // No job is left of what was done: it was done if there was a reason for it.
+            let (state, _) = self.load::<Integration>(StreamId::new("integration", integration.0)).await?;
+            let was_asked = match kind {
+                Kind::ForgetRepositories => matches!(state, Integration::Removed { .. }),
+                _ => !matches!(state, Integration::Absent),
+            };
+            if !was_asked {
+                return Ok(None);
+            }
+            if reacted < head {
+                // It may be about to be asked for.
+                return Ok(Some(Operation::new(id.clone(), OperationState::Waiting)));
+            }
+        }
+        Ok(Some(Operation::of_job(id.clone(), job)))
+    }
+
+    fn operation_of_build(&self, id: OperationId, state: BuildState) -> Operation {
+        match state {
+            BuildState::Building(position) => {
+                let total = self.log.feed().head().position.max(position).unsigned_abs();
+                let done = position.unsigned_abs();
+                let phase = "folding".to_owned();
+                let progress = OperationProgress { phase, done, total, unit: "events", eta_seconds: None };
+                Operation { progress: Some(progress), ..Operation::new(id, OperationState::Running) }
+            }
+            BuildState::Live | BuildState::Replaced => Operation::new(id, OperationState::Succeeded),
+            BuildState::Faulted(error) => {
+                let problem = Some((String::new(), error));
+                Operation { problem, ..Operation::new(id, OperationState::Failed) }
+            }
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Long work, whatever it is: which is under way, how far it is, what came of it, and how it is stopped.
+
+use actix_web::{
+    HttpResponse, get,
+    http::header::LOCATION,
+    post,
+    web::{Data, Path, Query},
+};
+use keytrail_domain::{
+    index_run::{Command, IndexRun as Run},
+    recorded::Position,
+    timestamp::Timestamp,
+};
+use keytrail_projections::index_runs::{self, Filter, Order, RunState};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    Api,
+    auth::{Admin, Auditor},
+    conditions::unknown,
+    cursor::{List, Page, limit},
+    error::{ApiError, Code, sentence},
+    idempotency::IdempotencyKey,
+    views::Verdicts,
+    words,
+};
+use crate::app::{self, OperationId, OperationResult, OperationState, OperationTrouble};
+
+/// Where an operation is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct OperationRef {
+    /// Which.
+    #[schema(example = "index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
+    id: String,
+    /// Where it is watched.
+    href: String,
+}
+
+impl OperationRef {
+    pub(super) fn of(id: &OperationId) -> Self {
+        let id = id.to_string();
+        Self { href: format!("/api/v1/operations/{id}"), id }
+    }
+}
+
+/// Long work.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Operation {
+    /// Which: its kind, and the id of what is worked on.
+    #[schema(example = "index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
+    id: String,
+    /// What is done.
+    #[schema(schema_with = words::operation_kind)]
+    kind: &'static str,
+    /// Where it is in its life.
+    #[schema(schema_with = words::operation_state)]
+    state: &'static str,
+    /// When it was asked for, where that is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    requested_at: Option<Timestamp>,
+    /// When the work began, where that is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    /// When it ended, where that is known.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    ended_at: Option<Timestamp>,
+    /// How far it is; only while it goes on, and of index runs only when one operation is asked for.
+    progress: Option<Progress>,
+    /// Why it failed; while it goes on, why it is tried again.
+    problem: Option<OperationProblem>,
+    /// The index run that it led to or is; nothing when there is none.
+    index_run: Option<String>,
+    /// What came of a verification.
+    verdicts: Option<Verdicts>,
+    /// Whether it can be stopped.
+    cancellable: bool,
+}
+
+/// How far an operation is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OperationProgress)]
+struct Progress {
+    /// What is being done, in a word.
+    phase: String,
+    /// How much was done.
+    done: u64,
+    /// How much there is; 0 until that is known.
+    total: u64,
+    /// Of what: `commits`, `objects`, `events` or `views`.
+    unit: &'static str,
+    /// Seconds that it takes from now on, if it goes on as fast; nothing while that would be a guess.
+    eta_seconds: Option<u64>,
+}
+
+/// Why an operation failed.
+#[derive(Serialize, ToSchema)]
+struct OperationProblem {
+    /// For machines, where there is one.
+    code: Option<String>,
+    /// For people: what happened.
+    detail: String,
+}
+
+impl Operation {
+    fn of(operation: app::Operation) -> Self {
+        let cancellable = operation.can_be_cancelled();
+        let mut shown = Self {
+            id: operation.id.to_string(),
+            kind: operation.id.kind(),
+            state: operation.state.as_str(),
+            requested_at: operation.asked_at,
+            started_at: operation.began_at,
+            ended_at: operation.ended_at,
+            progress: operation.progress.map(|now| Progress {
+                phase: now.phase,
+                done: now.done,
+                total: now.total,
+                unit: now.unit,
+                eta_seconds: now.eta_seconds,
+            }),
+            problem: operation.problem.map(|(code, text)| OperationProblem {
+                code: (!code.is_empty()).then_some(code),
+                detail: sentence(&text),
+            }),
+            index_run: None,
+            verdicts: None,
+            cancellable,
+        };
+        match operation.result {
+            Some(OperationResult::IndexRun(run)) => shown.index_run = Some(format!("/api/v1/index-runs/{run}")),
+            Some(OperationResult::Verdicts(verdicts)) => shown.verdicts = Some(Verdicts::of(&verdicts)),
+            Some(OperationResult::NothingNew) | None => {}
+        }
+        shown
+    }
+}
+
+impl From<OperationTrouble> for ApiError {
+    fn from(trouble: OperationTrouble) -> Self {
+        match trouble {
+            OperationTrouble::View(error) => error.into(),
+            OperationTrouble::Store(error) => error.into(),
+            OperationTrouble::Stream(error) => error.into(),
+        }
+    }
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct OperationsQuery {
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Index runs of a page: 1 to 500, 50 when nothing is said. The others are all on the first page.
+    limit: Option<u32>,
+}
+
+/// The long work that is under way, and what this node remembers of looks and verifications that ended. Index runs come
+/// last, those that were asked for first before the others; those that ended are in the list of runs.
+#[utoipa::path(tag = "operations", operation_id = "ListOperations", security(("bearer" = ["auditor"])),
+    params(OperationsQuery), responses((status = 200, description = "A page.", body = Page<Operation>)))]
+#[get("/api/v1/operations")]
+pub(super) async fn list_operations(
+    _: Auditor,
+    api: Data<Api>,
+    query: Query<OperationsQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let now = api.app.clock.now();
+    let list = List::new("operations", &());
+    let after: Option<(bool, Position)> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
+    let mut items = Vec::new();
+    if after.is_none() {
+        items.extend(api.app.operations_beside_runs().await?.into_iter().map(Operation::of));
+    }
+    // Those that are being done are few; those that wait may be thousands.
+    let mut runs = Vec::new();
+    let is_waiting = after.is_some_and(|(is_waiting, _)| is_waiting);
+    for state in [RunState::Running, RunState::Requested] {
+        let waiting = state == RunState::Requested;
+        if is_waiting && !waiting {
+            continue;
+        }
+        let from = after.filter(|(phase, _)| *phase == waiting).map(|(_, position)| position);
+        let wanted = limit + 1 - (runs.len() as u32).min(limit + 1);
+        let filter = Filter { state: Some(state), ..Filter::default() };
+        let read = index_runs::page(filter, Order::OldestFirst, from, wanted);
+        runs.extend(api.app.read(read).await?.into_iter().map(|run| (waiting, run)));
+    }
+    let after = |(waiting, run): &(bool, index_runs::IndexRun)| (*waiting, run.requested_position);
+    let page =
+        api.cursors.page(runs, limit, &list, now, after, |(_, run)| Operation::of(app::Operation::of_run(&run)))?;
+    items.extend(page.items);
+    Page { items, next: page.next }.answer()
+}
+
+/// One operation as it stands now.
+#[utoipa::path(tag = "operations", operation_id = "GetOperation", security(("bearer" = ["auditor"])),
+    params(("id" = String, Path, description = "As an answer names it, such as index_run.ID.")),
+    responses((status = 200, description = "It.", body = Operation)))]
+#[get("/api/v1/operations/{id}")]
+pub(super) async fn get_operation(_: Auditor, api: Data<Api>, id: Path<String>) -> Result<HttpResponse, ApiError> {
+    let found = found(&api, &parsed(&id)?).await?;
+    Ok(HttpResponse::Ok().json(Operation::of(found)))
+}
+
+/// Stops an index run or a verification. What was recorded so far stays.
+#[utoipa::path(tag = "operations", operation_id = "CancelOperation", security(("bearer" = ["admin"])),
+    params(("id" = String, Path, description = "As an answer names it, such as index_run.ID."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
+    responses((status = 202, description = "It will stop soon, or has.", body = Operation)))]
+#[post("/api/v1/operations/{id}/cancel")]
+pub(super) async fn cancel_operation(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<String>,
+    key: IdempotencyKey,
+) -> Result<HttpResponse, ApiError> {
+    let id = parsed(&id)?;
+    let operation = found(&api, &id).await?;
+    match &id {
+        OperationId::IndexRun(run) => {
+            let context = admin.context(key.of(&api, &admin, "CancelOperation", &[]), None);
+            let committed = api.app.dispatch::<Run>(run.0, Command::Cancel, context, Vec::new()).await?;
+            let _shown = api.shown(&committed, index_runs::by_id(*run), |_| ()).await;
+        }
+        OperationId::VerifyViews(verification) if operation.can_be_cancelled() => {
+            if let Some(verification) = api.app.verification(*verification) {
+                verification.cancel();
+            }
+        }
+        // Saying it twice changes nothing.
+        OperationId::VerifyViews(_) if operation.state == OperationState::Cancelled => {}
+        OperationId::VerifyViews(_)
+        | OperationId::FetchRepository(_)
+        | OperationId::DiscoverRepositories(_)
+        | OperationId::ForgetRepositories(_)
+        | OperationId::RebuildView(..) => {
+            let detail = format!("It is {}, and ends by itself.", operation.state.as_str());
+            return Err(ApiError::new(Code::OperationNotCancellable, detail).with("state", operation.state.as_str()));
+        }
+    }
+    begun(&api, &id).await
+}
+
+/// The answer that work goes on, with where to watch it.
+pub(super) async fn begun(api: &Api, id: &OperationId) -> Result<HttpResponse, ApiError> {
+    let found = found(api, id).await?;
+    let at = (LOCATION, OperationRef::of(id).href);
+    Ok(HttpResponse::Accepted().insert_header(at).json(Operation::of(found)))
+}
+
+fn parsed(id: &str) -> Result<OperationId, ApiError> {
+    id.parse().map_err(|_| unknown(Code::OperationUnknown))
+}
+
+async fn found(api: &Api, id: &OperationId) -> Result<app::Operation, ApiError> {
+    api.app.operation(id).await?.ok_or_else(|| unknown(Code::OperationUnknown))
+}
