@@ -13,6 +13,7 @@ use keytrail_domain::{
     access::Role,
     metadata::{Actor, Source},
     recorded::Sequence,
+    trace_parent::TraceParent,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -57,6 +58,8 @@ pub(super) struct Caller {
     pub(super) source: Source,
     /// The request.
     pub(super) request_id: Uuid,
+    /// The trace that it belongs to.
+    pub(super) trace: Option<TraceParent>,
 }
 
 impl Caller {
@@ -71,6 +74,7 @@ impl Caller {
             actor: self.actor.clone(),
             source: self.source,
             request_id: Some(self.request_id),
+            trace: self.trace,
             causation: None,
             idempotency,
             if_match,
@@ -82,7 +86,7 @@ impl Caller {
 pub(super) async fn caller(api: &Api, headers: &HeaderMap, request_id: Uuid) -> Result<Caller, ApiError> {
     let token = bearer(headers)?;
     if api.local_token.as_ref().is_some_and(|local| local.is(token)) {
-        return Ok(Caller { actor: Actor::Local, role: Role::Admin, source: Source::Cli, request_id });
+        return Ok(Caller { actor: Actor::Local, role: Role::Admin, source: Source::Cli, request_id, trace: None });
     }
     let Some(holder) = api.app.tokens.authenticate(token, api.app.clock.now()).await? else {
         let detail = "It is unknown, has expired or was revoked. Ask an administrator for a new one.";
@@ -90,7 +94,7 @@ pub(super) async fn caller(api: &Api, headers: &HeaderMap, request_id: Uuid) -> 
             .header(WWW_AUTHENTICATE, "Bearer realm=\"keytrail\", error=\"invalid_token\""));
     };
     let actor = Actor::Token { id: holder.id, name: holder.name.as_str().to_owned() };
-    Ok(Caller { actor, role: holder.role, source: Source::Api, request_id })
+    Ok(Caller { actor, role: holder.role, source: Source::Api, request_id, trace: None })
 }
 
 /// The token of the one `Authorization` header. The scheme's case does not count (RFC 9110).

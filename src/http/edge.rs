@@ -9,10 +9,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{
-            self, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
-            X_CONTENT_TYPE_OPTIONS,
-        },
+        header::{self, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
     web::Data,
@@ -20,11 +17,12 @@ use actix_web::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Api, auth, error::ApiError};
-use crate::ids;
-
-/// The request's id.
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use super::{
+    Api,
+    auth::{self, Caller},
+    correlation::{Correlation, X_REQUEST_ID},
+    error::ApiError,
+};
 
 /// What an API answer may load: nothing.
 const CSP_API: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -39,7 +37,7 @@ pub(super) async fn edge(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let id = ids::new_id();
+    let Correlation { id, trace } = Correlation::of(request.headers());
     let started = Instant::now();
     let method = request.method().clone();
     // A route for GET answers HEAD, too; the protocol's layer leaves the body out.
@@ -48,8 +46,11 @@ pub(super) async fn edge(
     }
     // With escapes resolved, as the router sees it.
     let path = request.match_info().as_str().to_owned();
-    let span = tracing::info_span!("request", request_id = %id, %method, path);
-    let answered = answer(request, next, &path, id).instrument(span.clone()).await;
+    let span = tracing::info_span!("request", request_id = %id, trace_id = tracing::field::Empty, %method, path);
+    if let Some(trace) = trace {
+        span.record("trace_id", trace.trace_id());
+    }
+    let answered = answer(request, next, &path, Correlation { id, trace }).instrument(span.clone()).await;
     let mut response = match answered {
         Ok(response) => in_our_shape(response, id),
         Err(error) => return Err(ApiError::of_status(error.as_response_error().status_code()).into()),
@@ -68,14 +69,14 @@ async fn answer(
     request: ServiceRequest,
     next: Next<BoxBody>,
     path: &str,
-    id: Uuid,
+    Correlation { id, trace }: Correlation,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     if is_guarded(path) {
         let api = request.app_data::<Data<Api>>().cloned();
         let api = api.ok_or_else(|| ApiError::internal(&"the routes were made without their server"))?;
         match auth::caller(&api, request.headers(), id).await {
             Ok(caller) => {
-                request.extensions_mut().insert(caller);
+                request.extensions_mut().insert(Caller { trace, ..caller });
             }
             Err(error) => return Ok(request.error_response(error)),
         }

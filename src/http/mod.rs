@@ -8,6 +8,7 @@ mod changed;
 mod codes;
 mod commits;
 mod conditions;
+mod correlation;
 mod cursor;
 mod doctor;
 mod edge;

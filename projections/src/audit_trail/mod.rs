@@ -40,6 +40,7 @@ const ENTRIES: Table = Table {
         ("summary", Kind::Text),
         ("causation", Kind::MaybeText),
         ("request_id", Kind::MaybeBytes),
+        ("trace", Kind::MaybeText),
     ],
     key: 1,
     history: History::None,
@@ -52,7 +53,7 @@ impl View for AuditTrail {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -88,6 +89,7 @@ impl View for AuditTrail {
                 summary(&fact.fact),
                 causation,
                 metadata.request_id,
+                metadata.trace.map(|trace| trace.to_string()),
             ],
         );
     }
