@@ -109,7 +109,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
     let git = git_settings(&config.git).await?;
     let (node, workers) = (node(config), config.jobs.workers);
-    let parts = Parts { db, clock, node, vault, keys, caches, git, workers, on_fatal };
+    let config = Arc::new(config.clone());
+    let parts = Parts { db, clock, node, vault, keys, caches, git, workers, config, on_fatal };
     Ok(App::start(parts).await?)
 }
 

@@ -46,6 +46,14 @@ pub async fn start(app: &Arc<App>, node: &str, stop: &CancellationToken) -> Resu
     Ok(())
 }
 
+/// How far the policies have come, asked of the store.
+pub async fn position(db: &Db) -> Result<Position, StoreError> {
+    let sql = "SELECT position FROM reactor_checkpoints WHERE name = $1";
+    let rows = db.read(Area::Log, sql, &[Value::from(NAME)]).await?;
+    let missing = || StoreError::Corrupt("the policies have no checkpoint".into());
+    rows.first().and_then(|row| Cells::of(row).int().ok()).ok_or_else(missing)
+}
+
 /// Why it does not react any more.
 enum Ended {
     /// It may go on later, or another node does.

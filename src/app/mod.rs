@@ -15,6 +15,7 @@ use self::dispatch::Gates;
 pub use self::{context::Context, dispatch::DispatchError};
 use crate::{
     clock::Clock,
+    config::Config,
     jobs::{Caches, GitSettings, Jobs},
     log::{Log, OnFatal, streams::Streams},
     secrets::{People, ServerSecrets, Tokens, Vault},
@@ -40,6 +41,8 @@ pub struct Parts {
     pub git: GitSettings,
     /// How many jobs run at once on this node.
     pub workers: usize,
+    /// What it was started with.
+    pub config: Arc<Config>,
     /// What to do when the process must not go on.
     pub on_fatal: OnFatal,
 }
@@ -66,6 +69,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Where caches of repositories are kept.
     pub caches: Caches,
+    /// What it was started with: for who shows or examines it, nobody decides by it here.
+    pub config: Arc<Config>,
     streams: Streams,
     gates: Gates,
     stop: CancellationToken,
@@ -74,7 +79,7 @@ pub struct App {
 impl App {
     /// Starts it: from here on views follow the log, policies react, and jobs are done.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { db, clock, node, vault, keys, caches, git, workers, on_fatal } = parts;
+        let Parts { db, clock, node, vault, keys, caches, git, workers, config, on_fatal } = parts;
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
@@ -92,6 +97,7 @@ impl App {
             people,
             tokens,
             caches,
+            config,
             streams,
             gates: Gates::default(),
             stop: stop.clone(),
@@ -110,6 +116,16 @@ impl App {
     pub async fn read_at_least<T>(&self, position: Position, read: Read<T>) -> Result<Vec<T>, ViewError> {
         self.views.wait_for(read.view.name(), position).await?;
         self.views.read(read).await
+    }
+
+    /// For how many seconds the first event after `position` has waited to be followed; nothing when there is none. By this
+    /// node's clock.
+    pub async fn lag_seconds(&self, position: Position) -> Result<Option<i64>, StoreError> {
+        if position >= self.log.feed().head().position {
+            return Ok(None);
+        }
+        let recorded = self.log.recorded_after(position).await?;
+        Ok(recorded.map(|recorded| (self.clock.now().seconds() - recorded.seconds()).max(0)))
     }
 
     /// Becomes true when the server stops; long work looks at it.

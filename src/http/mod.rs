@@ -20,6 +20,7 @@ mod index_runs;
 mod input;
 mod integrations;
 mod issues;
+mod metrics;
 mod place;
 mod projects;
 mod remedies;

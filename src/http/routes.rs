@@ -3,7 +3,7 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commits, doctor, events, health, index_runs, integrations, issues, projects, repositories, streams, tokens, views,
+    commits, doctor, events, health, index_runs, integrations, issues, metrics, projects, repositories, streams, tokens, views,
 };
 
 /// Registers and describes them.
@@ -48,7 +48,8 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(views::rebuild_view)
         .service(views::verify_views)
         .service(doctor::get_doctor)
+        .service(doctor::get_support)
         .service(health::get_liveness)
         .service(health::get_readiness)
-        .service(health::get_metrics);
+        .service(metrics::get_metrics);
 }

@@ -6,6 +6,8 @@ use keytrail_projections::{
 };
 use utoipa::openapi::{ObjectBuilder, schema::Type};
 
+use crate::doctor::Subject;
+
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
@@ -23,6 +25,11 @@ pub(super) fn mirrors_after() -> utoipa::openapi::Object {
 /// How bad it is what was found.
 pub(super) fn finding_state() -> utoipa::openapi::Object {
     list(["ok", "warn", "fail"]).build()
+}
+
+/// What a check is about.
+pub(super) fn finding_subject() -> utoipa::openapi::Object {
+    list(Subject::ALL.map(Subject::as_str)).build()
 }
 
 /// Where a repository is in its life.

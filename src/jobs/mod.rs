@@ -2,6 +2,7 @@
 //!
 //! Enqueued by the reactors. Jobs dispatch commands and read views through `app`; they own `git`.
 
+mod backlog;
 mod caches;
 mod commit_diff;
 mod discover_repositories;
@@ -30,6 +31,7 @@ use keytrail_domain::id::RepositoryId;
 use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
+    backlog::{Backlog, STATES, backlog, nodes, put_back, runs_without_job},
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     git_settings::GitSettings,
