@@ -299,8 +299,9 @@ pub fn misspelt_variables() -> Vec<(String, String)> {
 }
 
 fn variables() -> impl Iterator<Item = (String, String)> {
-    let mut all: Vec<_> =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let mut all: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     all.sort();
     all.into_iter()
 }

@@ -187,11 +187,14 @@ mod tests {
 
     #[test]
     fn a_variable_that_lacks_an_underscore_is_told() {
-        let names = ["KEYTRAIL_STORE_FOLDER", "KEYTRAIL__STORE__FOLDER", "KEYTRAIL_TEST_POSTGRES", "keytrail_log_level"];
+        let names =
+            ["KEYTRAIL_STORE_FOLDER", "KEYTRAIL__STORE__FOLDER", "KEYTRAIL_TEST_POSTGRES", "keytrail_log_level"];
         let found = misspelt(names.into_iter().map(str::to_owned));
         let pair = |is: &str, meant: &str| (is.to_owned(), meant.to_owned());
-        let expected =
-            [pair("KEYTRAIL_STORE_FOLDER", "KEYTRAIL__STORE__FOLDER"), pair("keytrail_log_level", "KEYTRAIL__LOG__LEVEL")];
+        let expected = [
+            pair("KEYTRAIL_STORE_FOLDER", "KEYTRAIL__STORE__FOLDER"),
+            pair("keytrail_log_level", "KEYTRAIL__LOG__LEVEL"),
+        ];
         assert_eq!(found, expected);
     }
 }

@@ -14,7 +14,11 @@ const TOLD: usize = 20;
 pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let told = app.log.check_claims(MOST).await.map_err(|error| JobError::Later(error.to_string()))?;
     let of = if told.is_whole { "all" } else { "the newest" };
-    let read = format!("by {of} {} events that can say so, {} things exist only once", grouped(told.events), grouped(told.held));
+    let read = format!(
+        "by {of} {} events that can say so, {} things exist only once",
+        grouped(told.events),
+        grouped(told.held)
+    );
     Ok(vec![if told.differences.is_empty() {
         Finding::ok(ID, format!("{read}, and the table of claims agrees"))
     } else {

@@ -94,7 +94,9 @@ fn judged(kind: u64, is_embedded: bool) -> Finding {
             Finding::ok(FILE_SYSTEM, format!("the data folder is on {name}; it holds caches only"))
         }
         (Some((_, name)), true) => {
-            let sentence = format!("the data folder is on {name}, where locks and syncs of the embedded store cannot be relied on");
+            let sentence = format!(
+                "the data folder is on {name}, where locks and syncs of the embedded store cannot be relied on"
+            );
             Finding::fail(FILE_SYSTEM, sentence, "move it to a disk of this machine, or use PostgreSQL")
         }
     }
@@ -112,7 +114,8 @@ fn endpoint(folder: &Path) -> Finding {
         }
         Ok(found) if found.permissions().mode() & 0o077 != 0 => {
             let mode = found.permissions().mode() & 0o7777;
-            let sentence = format!("{} can be read by others (mode {mode:04o}), and its token may do everything", path.display());
+            let sentence =
+                format!("{} can be read by others (mode {mode:04o}), and its token may do everything", path.display());
             Finding::fail(ENDPOINT, sentence, "chmod 600 it, and restart the server, which makes a new token")
         }
         Ok(_) => Finding::ok(ENDPOINT, "only the server's user can read how the command line comes in"),

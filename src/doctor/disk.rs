@@ -27,11 +27,7 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
             return vec![Finding::fail(CACHES, sentence, "look at the disk")];
         }
     };
-    vec![
-        of_caches(caches.0, config.git.free_bytes),
-        of_data(data.0),
-        of_files(caches.1.f_files, caches.1.f_favail),
-    ]
+    vec![of_caches(caches.0, config.git.free_bytes), of_data(data.0), of_files(caches.1.f_files, caches.1.f_favail)]
 }
 
 /// The folder, or the one above it that is there.
@@ -91,11 +87,10 @@ mod tests {
         assert!(of_caches(1_234_567_890, 0).sentence.contains("1,235 MB"));
         let states = [DATA_FLOOR - 1, DATA_FLOOR, 2 * DATA_FLOOR].map(|free| of_data(free).state);
         assert_eq!(states, [State::Fail, State::Warn, State::Ok]);
-        assert_eq!([(0, 0), (9, 9), (20_000, 10_000)].map(|(all, free)| of_files(all, free).state), [
-            State::Ok,
-            State::Fail,
-            State::Ok
-        ]);
+        assert_eq!(
+            [(0, 0), (9, 9), (20_000, 10_000)].map(|(all, free)| of_files(all, free).state),
+            [State::Ok, State::Fail, State::Ok]
+        );
     }
 
     #[test]

@@ -45,8 +45,13 @@ fn queue(all: &[Backlog]) -> Finding {
     }
     let sentence = format!("{} jobs wait and {running} are being done", grouped(u64::try_from(waiting).unwrap_or(0)));
     if oldest.1 > LONG_SECONDS {
-        let sentence = format!("{sentence}; the oldest that waits ({}) was asked for {} ago", oldest.0, duration(oldest.1));
-        return Finding::warn(QUEUE, sentence, "raise jobs.workers, or wait: a first index of many repositories takes its time");
+        let sentence =
+            format!("{sentence}; the oldest that waits ({}) was asked for {} ago", oldest.0, duration(oldest.1));
+        return Finding::warn(
+            QUEUE,
+            sentence,
+            "raise jobs.workers, or wait: a first index of many repositories takes its time",
+        );
     }
     Finding::ok(QUEUE, sentence)
 }
@@ -58,7 +63,13 @@ mod tests {
 
     #[test]
     fn a_job_that_waits_for_long_is_told() {
-        let some = |state, oldest_seconds| Backlog { kind: "request_index", state, count: 2, oldest_seconds, most_attempts: 1 };
+        let some = |state, oldest_seconds| Backlog {
+            kind: "request_index",
+            state,
+            count: 2,
+            oldest_seconds,
+            most_attempts: 1,
+        };
         assert_eq!(queue(&[some("waiting", 10), some("running", 9_000)]).state, State::Ok);
         let late = queue(&[some("waiting", 9_000)]);
         assert!(late.state == State::Warn && late.sentence.contains("2 hours"), "{late:?}");

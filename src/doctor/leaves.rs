@@ -17,7 +17,8 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         Finding::ok(LEAVES, format!("the newest {checked} events are what was appended: each has its leaf"))
     } else {
         let which: Vec<_> = found.wrong.iter().map(ToString::to_string).collect();
-        let sentence = format!("of the newest {checked} events these were changed after they were appended: {}", some(&which));
+        let sentence =
+            format!("of the newest {checked} events these were changed after they were appended: {}", some(&which));
         Finding::fail(LEAVES, sentence, "stop the server, find out who writes to the store, and put a backup back")
     };
     let guards = if app.log.is_guarded().await? {

@@ -18,7 +18,10 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     let seconds = |seconds: u64| duration(i64::try_from(seconds).unwrap_or(i64::MAX));
     let mut odd = Vec::new();
     if git.silence_seconds < SHORT_SILENCE {
-        odd.push(format!("git.silence_seconds gives a remote {} before it counts as silent", seconds(git.silence_seconds)));
+        odd.push(format!(
+            "git.silence_seconds gives a remote {} before it counts as silent",
+            seconds(git.silence_seconds)
+        ));
     }
     if git.longest_poll_seconds > LONG_POLL {
         odd.push(format!("git.longest_poll_seconds looks only every {}", seconds(git.longest_poll_seconds)));
@@ -40,6 +43,10 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     vec![if odd.is_empty() {
         Finding::ok(ID, "limits of time and size are within what is usual")
     } else {
-        Finding::warn(ID, odd.join("; "), "look at the settings that are named; `keytrail config show --origin` says where each is set")
+        Finding::warn(
+            ID,
+            odd.join("; "),
+            "look at the settings that are named; `keytrail config show --origin` says where each is set",
+        )
     }]
 }

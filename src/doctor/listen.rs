@@ -13,7 +13,8 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
     vec![if address.ip().is_loopback() {
         Finding::ok(LISTEN, format!("{address} is reached from this machine only"))
     } else {
-        let sentence = format!("{address} is reached from other machines, and there is no TLS: tokens can be read on the way");
+        let sentence =
+            format!("{address} is reached from other machines, and there is no TLS: tokens can be read on the way");
         let remedy = "listen on 127.0.0.1 and put a reverse proxy with TLS before it (server.listen); where there is one on \
                       another machine, let nobody else reach this port";
         Finding::warn(LISTEN, sentence, remedy)
@@ -27,7 +28,9 @@ pub(super) fn port(config: &Config) -> Finding {
         Ok(_) => Finding::ok(PORT, format!("{address} is free")),
         Err(error) => {
             let remedy = match error.kind() {
-                io::ErrorKind::AddrInUse => "stop the program that has it (`ss -ltnp` names it), or choose another: server.listen",
+                io::ErrorKind::AddrInUse => {
+                    "stop the program that has it (`ss -ltnp` names it), or choose another: server.listen"
+                }
                 io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: choose another (server.listen)",
                 _ => "choose an address of this machine: server.listen",
             };

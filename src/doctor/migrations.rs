@@ -16,11 +16,17 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         Ok(pending) if pending.is_empty() => Finding::ok(ID, "the tables are those of this version"),
         Ok(pending) => {
             let sentence = format!("these migrations did not run: {}", pending.join(", "));
-            Finding::fail(ID, sentence, "restart the server, which runs them; `keytrail migrate --dry-run` says what would run")
+            Finding::fail(
+                ID,
+                sentence,
+                "restart the server, which runs them; `keytrail migrate --dry-run` says what would run",
+            )
         }
-        Err(error @ (MigrateError::Newer { .. } | MigrateError::Changed { .. })) => {
-            Finding::fail(ID, error.to_string(), "run the version of keytrail that belongs to this store, on every node")
-        }
+        Err(error @ (MigrateError::Newer { .. } | MigrateError::Changed { .. })) => Finding::fail(
+            ID,
+            error.to_string(),
+            "run the version of keytrail that belongs to this store, on every node",
+        ),
         Err(MigrateError::Store(error)) => return Err(error.into()),
     }])
 }

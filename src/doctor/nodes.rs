@@ -29,7 +29,8 @@ fn clock(ahead: i64) -> Finding {
     }
     let side = if ahead > 0 { "ahead of" } else { "behind" };
     let sentence = format!("this node's clock is {} {side} the database's", duration(ahead.abs()));
-    let remedy = "set both by the same time servers (NTP): times in the log and the ends of tokens follow the nodes' clocks";
+    let remedy =
+        "set both by the same time servers (NTP): times in the log and the ends of tokens follow the nodes' clocks";
     Finding::warn(CLOCK, sentence, remedy)
 }
 

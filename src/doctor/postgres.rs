@@ -41,7 +41,11 @@ fn findings(facts: &PostgresFacts, ours: i64, nodes: i64) -> Vec<Finding> {
     let collation = if facts.is_collation_changed {
         let sentence = "the collation of the database has another version than when it was made; columns of ours compare \
                         bytewise and do not depend on it";
-        Finding::warn(COLLATION, sentence, "ALTER DATABASE … REFRESH COLLATION VERSION, once whatever else is in it was reindexed")
+        Finding::warn(
+            COLLATION,
+            sentence,
+            "ALTER DATABASE … REFRESH COLLATION VERSION, once whatever else is in it was reindexed",
+        )
     } else {
         Finding::ok(COLLATION, "the collation of the database is the one that it was made with")
     };

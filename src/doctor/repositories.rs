@@ -36,6 +36,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     } else {
         let sentence = format!("{} of {all} repositories are in trouble", troubled.len());
         troubled.truncate(TOLD);
-        Finding::warn(ID, sentence, "do what each sentence says; `keytrail repository list --trouble` has all of them").of(troubled)
+        Finding::warn(ID, sentence, "do what each sentence says; `keytrail repository list --trouble` has all of them")
+            .of(troubled)
     }])
 }

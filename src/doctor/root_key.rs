@@ -14,7 +14,10 @@ pub(super) fn check(config: &Config) -> Vec<Finding> {
         return vec![Finding::fail(ID, error.to_string(), "name its file: secrets.root_key_file, or --root-key-file")];
     };
     vec![match RootKey::read(path, &config.store.folder) {
-        Ok(_) => Finding::ok(ID, format!("{} is a root key, readable by its owner only, outside the data folder", path.display())),
+        Ok(_) => Finding::ok(
+            ID,
+            format!("{} is a root key, readable by its owner only, outside the data folder", path.display()),
+        ),
         Err(SecretsError::RootKeyMissing { .. })
             if config.store.database_url.is_none() && !config.store.folder.join("log.db").exists() =>
         {

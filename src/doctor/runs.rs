@@ -22,8 +22,10 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let stuck = if stuck.is_empty() {
         Finding::ok(STUCK, "somebody works for every index run that goes on")
     } else {
-        let sentence = format!("nobody works for {} index runs, and their repositories are not indexed meanwhile", stuck.len());
-        Finding::fail(STUCK, sentence, "`keytrail run cancel ID` each of them, then `keytrail repository index`").of(stuck)
+        let sentence =
+            format!("nobody works for {} index runs, and their repositories are not indexed meanwhile", stuck.len());
+        Finding::fail(STUCK, sentence, "`keytrail run cancel ID` each of them, then `keytrail repository index`")
+            .of(stuck)
     };
     let newest = app.read(index_runs::page(None, None, None, NEWEST)).await?;
     let failed: Vec<_> = newest

@@ -17,7 +17,8 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     Ok(vec![if found.damaged.is_empty() {
         Finding::ok(ID, format!("{tried} open with this root key"))
     } else {
-        let sentence = format!("of {tried} {} do not open: the rows were changed, or moved from elsewhere", found.damaged.len());
+        let sentence =
+            format!("of {tried} {} do not open: the rows were changed, or moved from elsewhere", found.damaged.len());
         let remedy = "give the integrations that are named their password again (`keytrail integration move`), or put a \
                       backup back";
         Finding::fail(ID, sentence, remedy).of(found.damaged.into_iter().take(TOLD).collect())

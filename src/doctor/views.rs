@@ -34,7 +34,8 @@ fn standing(states: &[(&'static str, u32, ViewState)]) -> Finding {
         states.iter().filter(|(.., state)| state.status == status).map(|(name, ..)| *name).collect()
     };
     let (faulted, outdated, building) = (with(Status::Faulted), with(Status::Outdated), with(Status::Building));
-    let errors = states.iter().filter_map(|(name, _, state)| Some(format!("{name}: {}", state.error.as_ref()?))).collect();
+    let errors =
+        states.iter().filter_map(|(name, _, state)| Some(format!("{name}: {}", state.error.as_ref()?))).collect();
     let finding = if !faulted.is_empty() {
         let remedy = "report it; when a version that can fold the event is there: `keytrail views rebuild NAME`";
         Finding::fail(VIEWS, format!("a fold failed, and these stand still: {}", faulted.join(", ")), remedy)

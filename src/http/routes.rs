@@ -3,7 +3,8 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commits, doctor, events, health, index_runs, integrations, issues, metrics, projects, repositories, streams, tokens, views,
+    commits, doctor, events, health, index_runs, integrations, issues, metrics, projects, repositories, streams,
+    tokens, views,
 };
 
 /// Registers and describes them.

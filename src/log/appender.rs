@@ -199,7 +199,9 @@ impl Writer {
                     }
                     moved
                 });
-                for event_type in types.iter().zip(&written.outcomes).filter(|(_, one)| is_new(one)).flat_map(|(all, _)| all) {
+                for event_type in
+                    types.iter().zip(&written.outcomes).filter(|(_, one)| is_new(one)).flat_map(|(all, _)| all)
+                {
                     metrics::counter!("keytrail_events_appended_total", "type" => *event_type).increment(1);
                 }
                 if matches!(&*self.db, Db::Postgres(_)) {

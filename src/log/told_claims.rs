@@ -83,8 +83,7 @@ impl Log {
         let (mut id, mut sequence, mut events) = ("g".to_owned(), 0, 0);
         let mut seen: BTreeSet<Claim> = BTreeSet::new();
         loop {
-            let args =
-                vec![Value::from(stream_type), Value::from(id.as_str()), Value::Int(sequence), Value::Int(PAGE)];
+            let args = vec![Value::from(stream_type), Value::from(id.as_str()), Value::Int(sequence), Value::Int(PAGE)];
             let page = self.db.read_long(Area::Log, sql.to_owned(), args).await?;
             if page.is_empty() {
                 return Ok((events, None));
@@ -118,7 +117,8 @@ impl Log {
     }
 
     async fn stored_claims(&self) -> Result<Held, StoreError> {
-        let sql = "SELECT scope, claim_key, aggregate_type, aggregate_id FROM claims ORDER BY scope, claim_key LIMIT $1";
+        let sql =
+            "SELECT scope, claim_key, aggregate_type, aggregate_id FROM claims ORDER BY scope, claim_key LIMIT $1";
         let rows = self.db.read_long(Area::Log, sql.to_owned(), vec![Value::Int(MOST_CLAIMS)]).await?;
         let read = |row: &Row| -> Result<_, BadRow> {
             let mut cells = Cells::of(row);

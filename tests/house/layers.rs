@@ -10,7 +10,7 @@ use super::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["clock", "config", "ids", "jobs", "log", "reactors", "secrets", "store", "views"]),
     ("boot", &["app", "clock", "config", "git", "ids", "jobs", "log", "secrets", "store"]),
-    ("cli", &["app", "boot", "clock", "config", "http", "ids", "secrets", "store", "telemetry"]),
+    ("cli", &["app", "boot", "clock", "config", "doctor", "http", "ids", "secrets", "store", "telemetry"]),
     ("clock", &[]),
     ("config", &[]),
     ("doctor", &["app", "config", "git", "jobs", "process", "reactors", "secrets", "store", "views"]),
