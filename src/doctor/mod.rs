@@ -36,12 +36,15 @@ use futures::future::BoxFuture;
 pub use self::finding::{Finding, State, Subject};
 use crate::{app::App, config::Config, jobs::JobError};
 
+/// What a check of a server finds, sooner or later.
+type Found<'a> = BoxFuture<'a, Result<Vec<Finding>, JobError>>;
+
 /// What a check looks at.
 enum Look {
     /// The configuration and the machine: it can be made whether a server runs or not. It may block.
     Around(fn(&Config) -> Vec<Finding>),
     /// A running server.
-    Inside(for<'a> fn(&'a Arc<App>) -> BoxFuture<'a, Result<Vec<Finding>, JobError>>),
+    Inside(for<'a> fn(&'a Arc<App>) -> Found<'a>),
 }
 
 use Look::{Around, Inside};

@@ -63,7 +63,7 @@ impl Db {
                 let sql = "SELECT name::text, setting FROM pg_settings \
                            WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name";
                 let rows = postgres.read(sql, &[]).await?;
-                rows.iter().map(|row| of_postgres(row)).collect::<Result<_, _>>().map_err(corrupt)
+                rows.iter().map(of_postgres).collect::<Result<_, _>>().map_err(corrupt)
             }
         }
     }
