@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CliError, client::Client, output, support_archive::Archive};
 use crate::{
-    boot::{self, BootError},
+    boot::{self, BootError, Endpoint},
     config::{self, Config, ConfigError},
     doctor::{self, Subject},
     store::{
@@ -63,7 +63,10 @@ impl Doctor {
         }
         let mut archive = Archive::new(config);
         let findings = match Client::running(config).await {
-            Some(client) => examine(&client, self.bundle.is_some().then_some(&mut archive)).await?,
+            Some(client) => {
+                let process = Endpoint::find(&config.store.folder).map(|endpoint| endpoint.pid);
+                examine(&client, self.bundle.is_some().then_some(&mut archive), process).await?
+            }
             None => self.without_server(config, &mut archive).await?,
         };
         if let Some(file) = &self.bundle {
@@ -102,7 +105,7 @@ impl Doctor {
         };
         match started {
             Ok(client) => {
-                let inside = examine(&client, self.bundle.is_some().then_some(archive)).await;
+                let inside = examine(&client, self.bundle.is_some().then_some(archive), None).await;
                 client.close().await;
                 let port = around.into_iter().filter(|found| found.id == "port");
                 let mut findings: Vec<_> = inside?.into_iter().chain(port).collect();
@@ -150,10 +153,14 @@ impl Doctor {
     }
 }
 
-async fn examine(client: &Client, archive: Option<&mut Archive>) -> Result<Vec<Finding>, CliError> {
+async fn examine(
+    client: &Client,
+    archive: Option<&mut Archive>,
+    process: Option<u32>,
+) -> Result<Vec<Finding>, CliError> {
     let examined: Examined = client.get("/api/v1/doctor", &[]).await?;
     if let Some(archive) = archive {
-        archive.server(client).await;
+        archive.server(client, process).await;
     }
     Ok(examined.items)
 }

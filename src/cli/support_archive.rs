@@ -12,10 +12,7 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::{Map, Value, json};
 
 use super::{CliError, client::Client, doctor::Finding};
-use crate::{
-    boot::Endpoint,
-    config::{Config, for_others, home_folder},
-};
+use crate::config::{Config, for_others, home_folder};
 
 /// What a reader finds first.
 const README: &str = "A support archive of Keytrail.\n\n\
@@ -52,7 +49,6 @@ const KEPT: &[&str] = &[
 pub(super) struct Archive {
     files: Vec<(&'static str, String)>,
     places: Vec<(String, &'static str)>,
-    endpoint: Option<Endpoint>,
 }
 
 impl Archive {
@@ -62,7 +58,7 @@ impl Archive {
         places.extend(config.secrets.root_key_file.as_deref().map(|path| (text(path), "(root key file)")));
         places.extend(home_folder().filter(|home| home.components().count() > 1).map(|home| (text(&home), "~")));
         let files = vec![("README.txt", README.to_owned()), ("configuration.json", pretty(&json!(for_others(config))))];
-        Self { files, places, endpoint: Endpoint::find(&config.store.folder) }
+        Self { files, places }
     }
 
     /// That nothing is at the place.
@@ -74,8 +70,9 @@ impl Archive {
         Ok(())
     }
 
-    /// What a server tells, its metrics and the end of its log. What cannot be had is said instead.
-    pub(super) async fn server(&mut self, client: &Client) {
+    /// What a server tells, its metrics and the end of its log; `process` is its id if it is not of this command. What cannot
+    /// be had is said instead.
+    pub(super) async fn server(&mut self, client: &Client, process: Option<u32>) {
         let told: Result<Value, _> = client.get("/api/v1/doctor/support", &[]).await;
         let told = told.map(|mut told| {
             for finding in told["findings"].as_array_mut().into_iter().flatten() {
@@ -92,7 +89,7 @@ impl Archive {
         let metrics = metrics
             .unwrap_or_else(|_| "there are none: no server ran, and one of this command counts nothing\n".to_owned());
         self.files.push(("metrics.txt", metrics));
-        self.files.push(("log.jsonl", self.log()));
+        self.files.push(("log.jsonl", self.log(process)));
     }
 
     /// What was found, without the things that it names.
@@ -130,11 +127,11 @@ impl Archive {
     }
 
     /// The last lines of the log of the server that runs, if they go to a file.
-    fn log(&self) -> String {
+    fn log(&self, process: Option<u32>) -> String {
         let not_there =
             |why: &str| format!("{}\n", json!({ "message": format!("there are no log lines here: {why}") }));
-        let Some(endpoint) = &self.endpoint else { return not_there("no server runs") };
-        let path = PathBuf::from(format!("/proc/{}/fd/2", endpoint.pid));
+        let Some(process) = process else { return not_there("no server runs") };
+        let path = PathBuf::from(format!("/proc/{process}/fd/2"));
         let is_file = fs::metadata(&path).is_ok_and(|found| found.is_file());
         if !is_file {
             return not_there("the server does not write them to a file; look at its journal or its terminal");

@@ -212,12 +212,12 @@ fn a_view_that_does_not_follow_is_found() {
         let LeaseClock { now, .. } = server.app.db.lease_clock(0, server.app.clock.now());
         let taken = format!(
             "UPDATE view_builds SET owner = 'nobody', epoch = epoch + 1, lease_until = {now} + 15000000 \
-             WHERE view = 'token_list'"
+             WHERE view = 'issue_branches'"
         );
         sql(&server, Area::Views, &taken).await;
         server.token("viewer").await;
         server.pass_days(1);
-        assert!(says(&server, "views_lag", "fail").await.contains("token_list"));
+        assert!(says(&server, "views_lag", "fail").await.contains("issue_branches"));
         soon("the lease has ended and it follows again", || async {
             found(&examined(&server).await, "views_lag")["state"] == "ok"
         })

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keytrail::telemetry::METRICS;
+use keytrail::{jobs::Kind, telemetry::METRICS};
 use keytrail_test_support::{
     postgres,
     server::{Client, Home, Options, Server},
@@ -68,9 +68,10 @@ async fn worked(server: &Server) -> String {
     soon("nothing waits", || async {
         let text = metrics(&client).await;
         let kinds = text.lines().filter(|line| line.starts_with("keytrail_jobs{"));
-        kinds.clone().count() == 8 && kinds.clone().all(|line| line.ends_with(" 0"))
+        kinds.clone().count() == 2 * Kind::ALL.len() && kinds.clone().all(|line| line.ends_with(" 0"))
     })
     .await;
+    soon("repositories were looked at", || async { metrics(&client).await.contains("keytrail_polls_total{") }).await;
     metrics(&client).await
 }
 
@@ -94,12 +95,8 @@ async fn look(server: Server, engine: &str) {
         assert!(value(&text, &format!("keytrail_view_rows_written_total{{view=\"{view}\"}}")) > 0.0);
     }
     assert_eq!(value(&text, "keytrail_events_appended_total{type=\"index_run.completed\"}"), 2.0);
-    assert_eq!(value(&text, "keytrail_events_appended_total{type=\"index_run.failed\"}"), 1.0);
-    assert!(
-        text.contains("keytrail_index_run_failures_total{code=\"not_found\"} 1")
-            || text.contains("keytrail_index_run_failures_total{code="),
-        "{text}"
-    );
+    assert!(value(&text, "keytrail_events_appended_total{type=\"index_run.failed\"}") >= 1.0);
+    assert!(text.contains("keytrail_index_run_failures_total{code=\""), "{text}");
     assert!(value(&text, "keytrail_git_objects_read_total{by=\"walk\"}") >= 3.0);
     assert!(value(&text, "keytrail_fetched_bytes_total") > 0.0);
     assert!(value(&text, "keytrail_store_commits_total{area=\"log\"}") > 3.0);
@@ -109,7 +106,8 @@ async fn look(server: Server, engine: &str) {
 }
 
 fn home(database_url: Option<String>) -> Home {
-    let env = vec![("KEYTRAIL__GIT__FREE_BYTES".to_owned(), "0".to_owned())];
+    let env = [("KEYTRAIL__GIT__FREE_BYTES", "0"), ("KEYTRAIL__GIT__SHORTEST_POLL_SECONDS", "1")];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
     Home::new(env!("CARGO_BIN_EXE_keytrail"), Options { database_url, env, ..Options::default() })
 }
 
