@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     repository,
-    server::{Server, answer, on_both_engines, reaching_this_machine, soon},
+    server::{Server, answer, on_both_engines, soon},
 };
 
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

@@ -1,7 +1,7 @@
 //! What the doctor finds around a server: its configuration, its machine, its port; and where no server can start, what it
 //! says all the same. With the real program.
 
-use std::{net::TcpListener, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{net::TcpListener, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use keytrail_test_support::{
     postgres,

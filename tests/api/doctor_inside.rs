@@ -173,7 +173,7 @@ async fn a_secret_that_was_changed_and_settings_that_were_are_found(server: Serv
 }
 
 async fn permissions_that_were_widened_are_found(server: Server) {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::PermissionsExt;
     let mode = |path: &std::path::Path, mode| {
         std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("it is ours");
     };

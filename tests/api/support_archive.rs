@@ -1,7 +1,7 @@
 //! `keytrail doctor --bundle`: what is in it, and what is not. Whatever names somebody or something is planted everywhere,
 //! and searched for.
 
-use std::{collections::BTreeMap, io::Read as _, os::unix::fs::PermissionsExt as _, path::Path};
+use std::{collections::BTreeMap, io::Read as _, os::unix::fs::PermissionsExt, path::Path};
 
 use keytrail_test_support::{
     postgres,
