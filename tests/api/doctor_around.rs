@@ -51,14 +51,14 @@ async fn settings_that_hardly_anybody_means_are_found() {
         ("KEYTRAIL_STORE_FOLDER", "/x"),
         ("KEYTRAIL__GIT__SILENCE_SECONDS", "1"),
         ("KEYTRAIL__GIT__FREE_BYTES", "0"),
-        ("KEYTRAIL__JOBS__WORKERS", "500"),
+        ("KEYTRAIL__SERVER__WORKERS", "500"),
         ("KEYTRAIL__SERVER__LISTEN", &address),
     ]);
     let (code, findings) = doctor(&odd).await;
     assert_eq!(code, Some(1), "the port is taken");
     assert!(says(&findings, "environment", "warn").contains("KEYTRAIL__STORE__FOLDER"));
     let limits = says(&findings, "limits", "warn");
-    for key in ["git.silence_seconds", "git.free_bytes", "jobs.workers"] {
+    for key in ["git.silence_seconds", "git.free_bytes", "server.workers"] {
         assert!(limits.contains(key), "{limits}");
     }
     assert!(says(&findings, "listen", "warn").contains("there is no TLS"));
