@@ -21,7 +21,7 @@ use flags::Flags;
 use keytrail::git::{
     Bounds, Graph, MAX_REFS, Mirror, Progress, Ref, RefList, RefsStamp, WalkRequest, Walked, list_refs, moved,
     remote::{AddressMode, AddressPolicy, Limits, Remote, Trust, list_remote_refs},
-    transport::{Connection, FetchLimits, FetchProgress, FetchRequest, FetchSource, GitProgram, WantedRef, fetch},
+    transport::{FetchLimits, FetchProgress, FetchRequest, FetchSource, GitProgram, LocalRepository, WantedRef, fetch},
     walk,
 };
 use keytrail_domain::{person::PersonId, ref_selection::RefSelection, remote_url::RemoteUrl};
@@ -88,6 +88,7 @@ impl Stage {
                 wanted: &wanted,
                 program: Some(&program),
                 limits: FetchLimits { free_bytes: 0, ..FetchLimits::default() },
+                beside: 0,
                 progress: &FetchProgress::default(),
                 cancel: &AtomicBool::new(false),
             };
@@ -201,7 +202,7 @@ impl Stage {
 
     /// A run as the job does it, without what it records.
     fn run(&self, graph: &Path) -> (RefList, Graph, Walked) {
-        let opened = Connection::InPlace(self.served.path.clone()).open().expect("a repository");
+        let opened = LocalRepository::InPlace(self.served.path.clone()).open().expect("a repository");
         let known = Graph::load(graph, 1);
         let refs = list_refs(&opened, &known, &RefSelection::default(), MAX_REFS).expect("refs");
         let walked = walk_from(&opened, &refs, &known);
@@ -214,7 +215,7 @@ impl Stage {
         let main = self.head();
         let tip = self.served.git_line(&["rev-parse", &main]).expect("a tip").trim().to_owned();
         let new = self.served.commit(&main, "BENCH-1 one more", &[&tip]).expect("a commit");
-        let opened = Connection::InPlace(self.served.path.clone()).open().expect("a repository");
+        let opened = LocalRepository::InPlace(self.served.path.clone()).open().expect("a repository");
         let refs = list_refs(&opened, &Graph::load(&graph, 1), &RefSelection::default(), MAX_REFS).expect("refs");
         let (mut ours, mut theirs, mut objects) = (Vec::new(), Vec::new(), 0);
         for _ in 0..rounds.max(3) {

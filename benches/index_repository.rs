@@ -1,7 +1,8 @@
 //! A whole index run as a process of its own (a data folder made, every event durable, every view caught up) beside
 //! `git log` into a file. Also bytes in the log per commit, and memory.
 //!
-//! `cargo bench --bench index_repository -- --repository PATH [--rounds 5] [--program PATH/keytrail]`. Without
+//! `cargo bench --bench index_repository -- --repository PATH [--against PATH] [--rounds 5] [--program PATH/keytrail]`.
+//! With `--against` both are measured in each round, and what a commit of the second costs beside one of the first. Without
 //! `--program` the child is this file again, which does in process what `keytrail index PATH` does.
 
 #[path = "measure/flags.rs"]
@@ -40,49 +41,83 @@ fn main() {
         return;
     };
     let (rounds, place) = (flags.or("rounds", 5), tempfile::tempdir().expect("a temporary folder"));
-    let (mut git, mut ours, mut anonymous, mut resident) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut last = None;
+    let mut measured: Vec<_> = [Some(repository), flags.get("against")].into_iter().flatten().map(Rounds::of).collect();
     for round in 0..=rounds {
-        let log = git_log(repository, place.path());
-        let folder = place.path().join("server");
-        let run = index(&flags, repository, &folder);
-        // The first round warms the caches of both.
-        if round > 0 {
-            git.push(seconds(log));
-            ours.push(seconds(run.took));
-            anonymous.push(run.anonymous);
-            resident.push(run.resident);
+        for rounds in &mut measured {
+            let log = git_log(rounds.repository, place.path());
+            let folder = place.path().join("server");
+            let run = index(&flags, rounds.repository, &folder);
+            // The first round warms the caches of both.
+            if round > 0 {
+                rounds.git.push(seconds(log));
+                rounds.ours.push(seconds(run.took));
+                rounds.anonymous.push(run.anonymous);
+                rounds.resident.push(run.resident);
+            }
+            rounds.stored = Some(stored(&folder));
+            fs::remove_dir_all(&folder).expect("what was made can be removed");
         }
-        last = Some(stored(&folder));
-        fs::remove_dir_all(&folder).expect("what was made can be removed");
     }
-    let stored = last.expect("there was a round");
     let table = Table::new();
-    let (git, ours) = (median(git), median(ours));
-    let rate = stored.commits / ours;
-    table.line(
-        &format!("full index, whole process ({:.0} commits, {:.0} commits/s)", stored.commits, rate),
-        &format!("{ours:.3} s"),
-        &format!("git log into a file {git:.3} s"),
-        &format!("{:.2}", ours / git),
-        "<= 1.5",
-    );
-    table.line(
-        "bytes of events per commit with a key",
-        &format!("{:.0} B ({:.0} commits)", stored.bytes / stored.keyed, stored.keyed),
-        &format!("log.db grows by {:.0} B", stored.file / stored.keyed),
-        "",
-        "<= 200 B",
-    );
-    let bound = 64.0 + stored.commits * 64.0 / f64::from(1 << 20);
-    let (anonymous, resident) = (median(anonymous), median(resident));
-    table.line(
-        "memory of its own at most (RssAnon)",
-        &format!("{anonymous:.0} MB"),
-        &format!("VmHWM, mapped packs included: {resident:.0} MB"),
-        &format!("{:.2}", anonymous / bound),
-        &format!("<= 64 MB + 64 B a commit = {bound:.0} MB"),
-    );
+    let each: Vec<f64> = measured.iter().map(|rounds| rounds.say(&table)).collect();
+    if let [small, large] = each[..] {
+        table.line(
+            "a commit of the second repository",
+            &format!("{:.2} µs", large * 1e6),
+            &format!("a commit of the first {:.2} µs", small * 1e6),
+            &format!("{:.2}", large / small),
+            "<= 1.2",
+        );
+    }
+}
+
+/// What was measured of one repository.
+struct Rounds<'a> {
+    repository: &'a str,
+    git: Vec<f64>,
+    ours: Vec<f64>,
+    anonymous: Vec<f64>,
+    resident: Vec<f64>,
+    stored: Option<Stored>,
+}
+
+impl<'a> Rounds<'a> {
+    fn of(repository: &'a str) -> Self {
+        let (git, ours, anonymous, resident) = Default::default();
+        Self { repository, git, ours, anonymous, resident, stored: None }
+    }
+
+    /// Prints it; the seconds that a commit took.
+    fn say(&self, table: &Table) -> f64 {
+        let stored = self.stored.as_ref().expect("there was a round");
+        eprintln!("{}", self.repository);
+        let (git, ours) = (median(self.git.clone()), median(self.ours.clone()));
+        let rate = stored.commits / ours;
+        table.line(
+            &format!("full index, whole process ({:.0} commits, {:.0} commits/s)", stored.commits, rate),
+            &format!("{ours:.3} s"),
+            &format!("git log into a file {git:.3} s"),
+            &format!("{:.2}", ours / git),
+            "<= 1.5",
+        );
+        table.line(
+            "bytes of events per commit with a key",
+            &format!("{:.0} B ({:.0} commits)", stored.bytes / stored.keyed, stored.keyed),
+            &format!("log.db grows by {:.0} B", stored.file / stored.keyed),
+            "",
+            "<= 200 B",
+        );
+        let bound = 64.0 + stored.commits * 64.0 / f64::from(1 << 20);
+        let (anonymous, resident) = (median(self.anonymous.clone()), median(self.resident.clone()));
+        table.line(
+            "memory of its own at most (RssAnon)",
+            &format!("{anonymous:.0} MB"),
+            &format!("VmHWM, mapped packs included: {resident:.0} MB"),
+            &format!("{:.2}", anonymous / bound),
+            &format!("<= 64 MB + 64 B a commit = {bound:.0} MB"),
+        );
+        ours / stored.commits
+    }
 }
 
 fn git_log(repository: &str, place: &Path) -> Duration {
@@ -219,7 +254,9 @@ async fn whole(repository: &str, folder: &Path, started: Instant) -> String {
     say("completed");
     let head = app.log.feed().head().position;
     for (view, ..) in app.views.states() {
-        app.views.wait_for(view, head).await.expect("views catch up");
+        while let Err(error) = app.views.wait_for(view, head).await {
+            assert!(matches!(error, keytrail::views::ViewError::Behind { .. }), "{error}");
+        }
     }
     say("views");
     app.stop().await;

@@ -19,7 +19,7 @@ use crate::{
     config::{self, Config},
     git::{
         remote::{AddressMode, AddressPolicy, Network},
-        transport::{FetchLimits, GitProgram},
+        transport::{FetchLimits, GitProgram, Verdict},
     },
     jobs::{Caches, GitSettings},
     log::OnFatal,
@@ -114,6 +114,9 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     Ok(App::start(parts).await?)
 }
 
+/// Less memory than this is none for the git program.
+const LEAST_MEMORY: u64 = 64 << 20;
+
 fn bad(key: &'static str, value: &str, what: &dyn std::fmt::Display) -> BootError {
     BootError::Setting { key, text: format!("{value:?}: {what}") }
 }
@@ -127,6 +130,14 @@ pub fn setting_mistakes(git: &config::Git) -> Vec<BootError> {
     if git.shortest_poll_seconds == 0 || git.shortest_poll_seconds > git.longest_poll_seconds {
         let what = "it is at least 1, and not more than git.longest_poll_seconds";
         mistakes.push(bad("git.shortest_poll_seconds", &git.shortest_poll_seconds.to_string(), &what));
+    }
+    if git.memory_bytes < LEAST_MEMORY {
+        let what = format!("git itself needs {LEAST_MEMORY} bytes");
+        mistakes.push(bad("git.memory_bytes", &git.memory_bytes.to_string(), &what));
+    }
+    if git.program_trusted && git.program.is_none() {
+        let what = "it vouches for one program: name that as git.program";
+        mistakes.push(bad("git.program_trusted", "true", &what));
     }
     mistakes
 }
@@ -145,9 +156,13 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
         Some(program) => vec![program.clone()],
         None => config::program_folders().into_iter().map(|folder| folder.join("git")).collect(),
     };
-    let program = GitProgram::find(&candidates).await;
+    let mut program = GitProgram::find(&candidates).await;
+    if git.program_trusted {
+        program = program.map(GitProgram::vouched);
+    }
     match &program {
-        Some(program) if program.is_good() => tracing::info!("{}", program.sentence()),
+        Some(program) if program.verdict == Verdict::Good => tracing::info!("{}", program.sentence()),
+        Some(program) if program.is_good() => tracing::warn!("{}", program.sentence()),
         Some(program) => tracing::warn!("{}; repositories are fetched whole, in this process", program.sentence()),
         None => tracing::warn!("there is no git program; repositories are fetched whole, in this process"),
     }
@@ -163,7 +178,9 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
             silence: seconds(git.silence_seconds),
             quota_bytes: git.quota_bytes,
             free_bytes: git.free_bytes,
+            memory_bytes: git.memory_bytes,
         },
+        listing: seconds(git.listing_seconds.max(1)),
         diff_cache_bytes: git.diff_cache_bytes,
         shortest_poll: seconds(git.shortest_poll_seconds),
         longest_poll: seconds(git.longest_poll_seconds),

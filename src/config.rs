@@ -114,6 +114,9 @@ pub struct Git {
     /// The git program; the first good one along `PATH` when nothing is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub program: Option<PathBuf>,
+    /// Whether the program named by `program` may be used though its version has known weaknesses, because a
+    /// distribution mended it under its old number.
+    pub program_trusted: bool,
     /// Whether addresses of private networks may be reached: all of them. Otherwise those in `hosts` and `networks`.
     pub allow_private: bool,
     /// Hosts that may be reached whatever their addresses are, this machine and link-local ones too.
@@ -124,14 +127,19 @@ pub struct Git {
     pub allow_http: bool,
     /// Whether `git://` may be used: there is nothing that proves who answers.
     pub allow_git_protocol: bool,
-    /// Bytes that one repository's copy may have.
+    /// Bytes that one repository's copy may have, with what was fetched beside it for diffs.
     pub quota_bytes: u64,
+    /// Bytes of memory that it may take to put together what a remote sent: of each process of the git program, or in
+    /// this one.
+    pub memory_bytes: u64,
     /// Bytes that fetches leave free on the disk of the data folder.
     pub free_bytes: u64,
     /// Bytes of folders and files that are kept because somebody looked at what a commit changed.
     pub diff_cache_bytes: u64,
     /// Seconds without any progress after which a remote counts as silent.
     pub silence_seconds: u64,
+    /// Seconds that listing a remote's refs may take in all, however steadily they come.
+    pub listing_seconds: u64,
     /// Seconds between two looks at a busy repository.
     pub shortest_poll_seconds: u64,
     /// Seconds between two looks at a repository where nothing happens.
@@ -145,15 +153,18 @@ impl Default for Git {
         Self {
             roots: Vec::new(),
             program: None,
+            program_trusted: false,
             allow_private: false,
             hosts: Vec::new(),
             networks: Vec::new(),
             allow_http: false,
             allow_git_protocol: false,
             quota_bytes: 20_000_000_000,
+            memory_bytes: 2_147_483_648,
             free_bytes: 1_000_000_000,
             diff_cache_bytes: 536_870_912,
             silence_seconds: 120,
+            listing_seconds: 900,
             shortest_poll_seconds: 60,
             longest_poll_seconds: 3_600,
             upkeep_seconds: 3_600,

@@ -1,8 +1,8 @@
 //! What may exist only once over all aggregates, as a pure function of events.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
+
+use crate::hex::lower_hex;
 
 #[cfg(test)]
 mod tests;
@@ -46,12 +46,7 @@ impl Claim {
         if key.len() <= Self::MAX_BYTES {
             return Self { scope, key };
         }
-        let hash = Sha256::digest(key.as_bytes());
-        let digits = hash.iter().fold(String::with_capacity(64), |mut digits, byte| {
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
-        Self { scope, key: format!("sha256:{digits}") }
+        Self { scope, key: format!("sha256:{}", lower_hex(&Sha256::digest(key.as_bytes()))) }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod es;
 pub mod fact;
 pub mod git_remote;
 pub mod given;
+pub mod hex;
 #[cfg(test)]
 mod histories;
 pub mod id;

@@ -28,6 +28,13 @@ pub enum Value {
     Bytes(Arc<[u8]>),
 }
 
+impl Value {
+    /// The bytes of a text; 0 of what is none.
+    pub fn text_bytes(&self) -> usize {
+        if let Self::Text(text) = self { text.len() } else { 0 }
+    }
+}
+
 /// A cell as it lies in a row, or still with the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cell<'a> {

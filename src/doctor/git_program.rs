@@ -1,7 +1,7 @@
 //! Which git program there is, and by which way repositories are fetched. It asks the program for its version, nothing
 //! else.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::sync::Arc;
 
 use super::Finding;
 use crate::{
@@ -25,7 +25,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
 
 /// `now` is what the known program says at this moment: `None` within when it does not run any more.
 fn findings(known: Option<&GitProgram>, now: Option<Option<&GitProgram>>) -> Vec<Finding> {
-    let install = format!("install a git without known weaknesses ({}), and restart the server", good_versions());
+    let install = format!("install {}, and restart the server", Verdict::good_versions());
     let program = match (known, now.flatten()) {
         (None, _) => Finding::warn(PROGRAM, "no git program was found".to_owned(), install),
         (Some(known), None) => {
@@ -35,6 +35,13 @@ fn findings(known: Option<&GitProgram>, now: Option<Option<&GitProgram>>) -> Vec
         (Some(known), Some(now)) if known.version != now.version => {
             let sentence = format!("{}; at the start of the server it was git {}", now.sentence(), known.version);
             Finding::warn(PROGRAM, sentence, "restart the server, which then judges the new version")
+        }
+        (Some(known), Some(_)) if matches!(known.verdict, Verdict::Vouched { .. }) => {
+            let remedy = format!(
+                "make sure that the distribution mends what is found in git, or install {}",
+                Verdict::good_versions()
+            );
+            Finding::warn(PROGRAM, known.sentence(), remedy)
         }
         (Some(known), Some(_)) if known.is_good() => Finding::ok(PROGRAM, known.sentence()),
         (Some(known), Some(_)) => Finding::warn(PROGRAM, known.sentence(), install),
@@ -52,17 +59,6 @@ fn findings(known: Option<&GitProgram>, now: Option<Option<&GitProgram>>) -> Vec
         }
     };
     vec![program, transport]
-}
-
-/// `2.43.7 or a later 2.43, …, 2.50.1 or newer`
-fn good_versions() -> String {
-    let mut text = String::new();
-    let [lines @ .., newest] = Verdict::FIXED;
-    for line in lines {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{line} or a later {}.{}, ", line.0, line.1);
-    }
-    text + &format!("{newest} or newer")
 }
 
 #[cfg(test)]
@@ -88,6 +84,18 @@ mod tests {
             assert!(one.sentence.contains(&bad.version.to_string()), "{}", one.sentence);
             assert!(one.remedy.as_ref().is_some_and(|remedy| remedy.contains("2.47.3 or a later 2.47")));
         }
+    }
+
+    #[test]
+    fn a_program_that_an_administrator_vouches_for_is_used_and_warned_of() {
+        let mended = program(GitVersion(2, 39, 5)).vouched();
+        let [one, way] = &findings(Some(&mended), Some(Some(&program(GitVersion(2, 39, 5)))))[..] else {
+            panic!("two findings")
+        };
+        assert_eq!((one.state, way.state), (State::Warn, State::Ok));
+        assert!(one.sentence.contains("git.program_trusted"), "{}", one.sentence);
+        let old = program(GitVersion(2, 30, 2)).vouched();
+        assert!(!old.is_good(), "what it cannot do, no word mends");
     }
 
     #[test]

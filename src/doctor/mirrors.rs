@@ -22,11 +22,12 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     for (id, found) in survey.repositories {
         leftovers += u64::from(found.half_made);
         let Some(mirror) = found.mirror else { continue };
-        let path = mirror.path().to_owned();
+        let (path, objects) = (mirror.path().to_owned(), found.objects);
         let measured = blocking(move || {
             // One that is being deleted at this moment has nothing any more.
             let neglect = Neglect::of(&mirror).map_or(0, |neglect| neglect.leftovers);
-            mirror.bytes().map(|bytes| (bytes, neglect)).map_err(|error| error.to_string())
+            let beside = objects.map_or(0, |objects| objects.bytes().unwrap_or(0));
+            mirror.bytes().map(|bytes| (bytes + beside, neglect)).map_err(|error| error.to_string())
         });
         let (size, neglected) = measured.await?;
         (count, bytes) = (count + 1, bytes + size);
@@ -43,10 +44,12 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let folder = app.caches.mirrors();
     let sum = format!("{} holds {} of repositories, {} in all", folder.display(), copies(count), megabytes(bytes));
     let mut findings = vec![if large.is_empty() {
-        Finding::ok("mirrors", format!("{sum}; one fetch may bring {} (git.quota_bytes)", megabytes(quota)))
+        Finding::ok("mirrors", format!("{sum}; each may have {} (git.quota_bytes)", megabytes(quota)))
     } else {
         let sentence = format!("{sum}; larger than git.quota_bytes ({}): {}", megabytes(quota), some(&large));
-        Finding::warn("mirrors", sentence, "raise the quota, or leave these repositories out")
+        let remedy = "raise the quota, or leave refs or repositories out; until then they are served, and nothing more is \
+                      fetched into them";
+        Finding::warn("mirrors", sentence, remedy)
     }];
     findings.push(if kept.is_empty() {
         Finding::ok("mirrors_kept", "no copy is kept of an integration that was removed".to_owned())

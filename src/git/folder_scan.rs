@@ -16,7 +16,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use keytrail_domain::display_text::DisplayText;
+use keytrail_domain::{display_text::DisplayText, service::Connection};
 
 use self::candidate::{Kind, kind, name, state};
 pub use self::scanned::{Cut, FoundRepository, FoundState, Refusal, Refused, Scanned};
@@ -30,9 +30,9 @@ use super::{GitError, transport::look};
 pub struct ScanDepth(u8);
 
 impl ScanDepth {
-    /// 1 to 5; nothing else is a depth.
+    /// 1 to [`Connection::MOST_DEPTH`]; nothing else is a depth.
     pub fn new(depth: u8) -> Option<Self> {
-        (1..=5).contains(&depth).then_some(Self(depth))
+        (1..=Connection::MOST_DEPTH).contains(&depth).then_some(Self(depth))
     }
 
     /// As a number.

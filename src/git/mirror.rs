@@ -6,6 +6,7 @@
 
 mod kept;
 mod memory;
+mod packs;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +19,8 @@ use std::{
 
 use keytrail_domain::index_run::batch::CommitSha;
 
-pub(super) use self::memory::Memory;
 pub use self::memory::{Filter, TransportKind};
+pub(super) use self::{memory::Memory, packs::Pack};
 use super::{GitError, OpenedRepository, transport::FetchError};
 
 /// What a mirror's folder holds from its first moment on.
@@ -106,11 +107,13 @@ impl Mirror {
             let mut sum = 0;
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
-                sum += match entry.metadata() {
-                    Ok(found) if found.is_dir() => below(&entry.path())?,
-                    Ok(found) => found.len(),
+                let found = match entry.metadata() {
+                    Ok(found) if found.is_dir() => below(&entry.path()),
+                    other => other.map(|found| found.len()),
+                };
+                sum += match found {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-                    Err(error) => return Err(error),
+                    other => other?,
                 };
             }
             Ok(sum)
@@ -190,6 +193,22 @@ impl Mirror {
         self.path.join("objects/pack")
     }
 
+    /// Where packs lie that were not found complete yet, in a folder for each fetch.
+    pub(super) fn incoming(&self) -> PathBuf {
+        self.path.join("incoming")
+    }
+
+    /// Packs that are whole, each with its bytes.
+    pub(super) fn whole_packs(&self) -> Result<BTreeSet<Pack>, GitError> {
+        packs::whole(&self.packs()).map_err(|error| self.failed("listing the mirror's packs", error))
+    }
+
+    /// Removes every pack that is not among these. Only under the lock, before a ref leads to one of them.
+    pub(super) fn remove_packs_but(&self, kept: &BTreeSet<Pack>, _lock: &MirrorLock) -> Result<(), GitError> {
+        self.whole_packs()?.difference(kept).for_each(|(path, _)| packs::remove(path));
+        Ok(())
+    }
+
     /// Removes what fetches that were killed left. Only under the lock.
     pub(super) fn remove_leftovers(&self, _lock: &MirrorLock) -> Result<u64, GitError> {
         let leftovers = self.leftovers()?;
@@ -214,6 +233,9 @@ impl Mirror {
             if torn || name.ends_with(b".keep") || name.ends_with(b".lock") {
                 leftovers.push(entry.path());
             }
+        }
+        if self.incoming().exists() {
+            leftovers.push(self.incoming());
         }
         // A server of files only gives objects one by one; nothing here relies on them.
         for entry in fs::read_dir(self.path.join("objects")).map_err(looking)? {

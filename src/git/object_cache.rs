@@ -52,14 +52,15 @@ impl ObjectCache {
 }
 
 /// Deletes caches below `folder`, the one that was used longest ago first, until they have at most `most` bytes together.
-/// How many bytes went. Nobody may read or fill one of them meanwhile.
-pub fn keep_room(folder: &Path, most: u64) -> Result<u64, GitError> {
+/// How many bytes went. `alone` gives what is held while one is deleted, or nothing when somebody uses it: then it stays.
+pub fn keep_room<G>(folder: &Path, most: u64, mut alone: impl FnMut(&Path) -> Option<G>) -> Result<u64, GitError> {
     let (mut sum, caches) = measured(folder)?;
     let mut gone = 0;
     for (_, bytes, cache) in caches {
         if sum <= most {
             break;
         }
+        let Some(_alone) = alone(cache.path()) else { continue };
         cache.delete()?;
         sum -= bytes;
         gone += bytes;

@@ -47,14 +47,9 @@ impl OpenedRepository {
         &self.path
     }
 
-    /// The full name of the default branch, such as `refs/heads/main`; it need not have a commit yet. `None` when
-    /// HEAD names no branch.
-    pub fn default_branch(&self) -> Option<String> {
-        self.default_branch.as_ref().map(|name| String::from_utf8_lossy(name).into_owned())
-    }
-
-    /// The same, byte for byte.
-    pub(super) fn default_branch_bytes(&self) -> Option<&[u8]> {
+    /// The full name of the default branch, such as `refs/heads/main`, byte for byte; it need not have a commit yet.
+    /// `None` when HEAD names no branch.
+    pub(super) fn default_branch(&self) -> Option<&[u8]> {
         self.default_branch.as_deref()
     }
 

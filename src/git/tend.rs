@@ -1,12 +1,12 @@
 //! Keeps a mirror in order: few packs, a commit-graph, nothing torn, few tips. Called by jobs now and then. It drops no
-//! object, asks no server, and needs the git program.
+//! object, asks no server, and does most of it by the git program.
 
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::BTreeSet,
-    fs, io,
+    io,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -16,7 +16,7 @@ use super::{
     GitError, Mirror,
     mirror::MirrorLock,
     transport::{
-        FetchError, FetchLimits, GitProgram, WantedRef, check_free,
+        FetchLimits, GitProgram, WantedRef, check_free,
         git_program::{
             invocation::Invocation,
             running::{self, Unended, Watch},
@@ -53,37 +53,34 @@ impl Neglect {
     /// How things stand in this mirror. It only looks.
     pub fn of(mirror: &Mirror) -> Result<Self, GitError> {
         let leftovers = mirror.leftovers()?.len();
-        Ok(Self { leftovers, many_packs: packs(mirror)? > PACKS_LEFT_ALONE })
+        Ok(Self { leftovers, many_packs: mirror.whole_packs()?.len() > PACKS_LEFT_ALONE })
     }
 }
 
-/// Tends a mirror. `current` are the refs as they were listed last: their tips are kept in any case.
+/// Tends a mirror; without a good program it removes leftovers and does nothing else. `current` are the refs as they were listed last: their tips are kept in any case.
 ///
-/// `room` bytes stay free on its disk, beside what putting packs together takes for a while.
+/// Free bytes stay on its disk as the limits say, beside what putting packs together takes for a while.
 pub async fn tend(
     mirror: &Mirror,
     current: &[WantedRef],
     program: Option<&GitProgram>,
-    room: u64,
+    limits: &FetchLimits,
     cancel: &AtomicBool,
 ) -> Result<Tended, GitError> {
     let lock = mirror.lock()?;
     let mut tended = Tended { leftovers: mirror.remove_leftovers(&lock)?, ..Tended::default() };
-    let program = match program {
-        None => return Err(FetchError::GitMissing.into()),
-        Some(program) if !program.is_good() => {
-            return Err(FetchError::GitTooOld { sentence: program.sentence() }.into());
-        }
-        Some(program) => program,
+    let Some(program) = program.filter(|program| program.is_good()) else {
+        tended.packs_before = mirror.whole_packs()?.len();
+        return Ok(Tended { packs_after: tended.packs_before, ..tended });
     };
-    let tending = Tending { mirror, program, cancel, _lock: lock };
+    let tending = Tending { mirror, program, memory: limits.memory_bytes, cancel, _lock: lock };
     tended.tips = tending.drop_contained_tips(current).await?;
-    tended.packs_before = packs(mirror)?;
+    tended.packs_before = mirror.whole_packs()?.len();
     if tended.packs_before > PACKS_LEFT_ALONE {
-        check_free(mirror.path(), &FetchLimits { free_bytes: room + mirror.bytes()?, ..FetchLimits::default() })?;
+        check_free(mirror.path(), limits.free_bytes.saturating_add(mirror.bytes()?))?;
         tending.repack().await?;
     }
-    tended.packs_after = packs(mirror)?;
+    tended.packs_after = mirror.whole_packs()?.len();
     tending.git("writing the commit-graph", Invocation::new(["commit-graph", "write", "--reachable"])).await?;
     Ok(tended)
 }
@@ -91,6 +88,7 @@ pub async fn tend(
 struct Tending<'a> {
     mirror: &'a Mirror,
     program: &'a GitProgram,
+    memory: u64,
     cancel: &'a AtomicBool,
     _lock: MirrorLock,
 }
@@ -99,10 +97,8 @@ impl Tending<'_> {
     /// Everything into one pack, what no tip leads to as well. Packs of a partial clone stay marked as such: git puts
     /// them together apart from others. (`--geometric` did not keep the mark before git 2.53.)
     async fn repack(&self) -> Result<(), GitError> {
-        let invocation = Invocation::new(["repack", "-a", "-d", "--keep-unreachable", "-q"])
-            .config("repack.writeBitmaps", "false")
-            .config("pack.threads", "1")
-            .config("pack.windowMemory", "64m");
+        let invocation =
+            Invocation::new(["repack", "-a", "-d", "--keep-unreachable", "-q"]).config("repack.writeBitmaps", "false");
         self.git("putting the packs of the mirror together", invocation).await.map(drop)
     }
 
@@ -133,7 +129,7 @@ impl Tending<'_> {
     }
 
     async fn git(&self, doing: &str, invocation: Invocation) -> Result<Vec<u8>, GitError> {
-        let invocation = invocation.on(self.mirror.path());
+        let invocation = invocation.on(self.mirror.path()).within(self.memory);
         match running::run(&self.program.path, &invocation, &mut UntilCancelled(self.cancel)).await {
             Ok(ending) if ending.success => Ok(ending.stdout),
             Ok(_) => Err(GitError::transient(doing, io::Error::other("the git program failed"))),
@@ -141,14 +137,6 @@ impl Tending<'_> {
             Err(Unended::Stopped(Cancelled)) => Err(GitError::Cancelled),
         }
     }
-}
-
-fn packs(mirror: &Mirror) -> Result<usize, GitError> {
-    let folder = mirror.packs();
-    let entries =
-        fs::read_dir(&folder).map_err(|error| GitError::of_path(&folder, "listing the mirror's packs", error))?;
-    let is_pack = |entry: &fs::DirEntry| entry.path().extension().is_some_and(|extension| extension == "pack");
-    Ok(entries.flatten().filter(is_pack).count())
 }
 
 struct UntilCancelled<'a>(&'a AtomicBool);

@@ -149,7 +149,8 @@ struct DiffLine {
 #[into_params(parameter_in = Query)]
 pub(super) struct FilesQuery {
     /// The parent to compare with: 1, which is taken when nothing is said, 2 and so on of a merge.
-    parent: Option<usize>,
+    #[param(minimum = 1, maximum = 65535)]
+    parent: Option<u16>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -157,7 +158,8 @@ pub(super) struct FilesQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct DiffQuery {
     /// The parent to compare with: 1, which is taken when nothing is said, 2 and so on of a merge.
-    parent: Option<usize>,
+    #[param(minimum = 1, maximum = 65535)]
+    parent: Option<u16>,
     /// One file only, by its path as the list of files shows it.
     path: Option<String>,
 }
@@ -214,7 +216,7 @@ async fn changes(
     api: &Api,
     id: Uuid,
     sha: &str,
-    parent: Option<usize>,
+    parent: Option<u16>,
     part: Part,
 ) -> Result<std::sync::Arc<CommitChanges>, ApiError> {
     let commit: CommitSha = sha
@@ -225,7 +227,9 @@ async fn changes(
     if repository.state == RepositoryState::Forgotten {
         return Err(problem(DiffTrouble::Forgotten));
     }
-    commit_changes(&api.app, &repository, Asked { commit, parent, part }).await.map_err(problem)
+    commit_changes(&api.app, &repository, Asked { commit, parent: parent.map(usize::from), part })
+        .await
+        .map_err(problem)
 }
 
 fn problem(trouble: DiffTrouble) -> ApiError {

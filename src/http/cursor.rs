@@ -5,7 +5,7 @@ use std::fmt::Debug;
 
 use actix_web::{HttpResponse, http::header::ContentType};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use keytrail_domain::timestamp::Timestamp;
+use keytrail_domain::{hex::lower_hex, timestamp::Timestamp};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -51,7 +51,7 @@ impl<'a> List<'a> {
     fn digest(&self) -> String {
         let Self(name, filters) = self;
         let hash = Sha256::digest(format!("{name}\n{filters:?}"));
-        hash[..12].iter().map(|byte| format!("{byte:02x}")).collect()
+        lower_hex(&hash[..12])
     }
 }
 

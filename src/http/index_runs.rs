@@ -180,6 +180,7 @@ pub(super) struct WatchQuery {
     /// The answer is at least as new as this position.
     min_position: Option<i64>,
     /// Waits so many milliseconds, at most 30000, for the run to end.
+    #[param(maximum = 30_000)]
     wait_ms: Option<u64>,
 }
 

@@ -10,7 +10,11 @@ use actix_web::{
     web::{Bytes, BytesMut},
 };
 use futures::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
+use serde_json::{Value, value::RawValue};
 
 use super::error::{ApiError, Code};
 
@@ -45,6 +49,21 @@ impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
             Ok(Self { value, bytes })
         })
     }
+}
+
+/// Reads what has one of several forms, and parts that have, which the word `kind` tells apart. Serde takes the number of
+/// a form for its word, too; the description knows words alone.
+pub(super) fn told_by_word<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let sent = Box::<RawValue>::deserialize(deserializer)?;
+    let value = serde_json::from_str::<Value>(sent.get()).map_err(D::Error::custom)?;
+    if is_told_by_number(&value) {
+        return Err(D::Error::custom("invalid type: integer, expected a word as `kind`"));
+    }
+    serde_json::from_str(sent.get()).map_err(D::Error::custom)
+}
+
+fn is_told_by_number(value: &Value) -> bool {
+    value.as_object().is_some_and(|members| value["kind"].is_number() || members.values().any(is_told_by_number))
 }
 
 fn check_headers(request: &HttpRequest) -> Result<(), ApiError> {

@@ -32,7 +32,7 @@ use super::{
     cursor::{List, Page, limit},
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
-    input::Input,
+    input::{Input, told_by_word},
     place::{self, Asked, Checked, Place},
     words,
 };
@@ -54,6 +54,7 @@ pub(super) struct NewIntegration {
     #[schema(example = "shop")]
     name: String,
     /// Where its repositories are.
+    #[serde(deserialize_with = "told_by_word")]
     connection: Place,
 }
 
@@ -70,6 +71,7 @@ pub(super) struct NewName {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewConnection {
     /// Of the same kind as before.
+    #[serde(deserialize_with = "told_by_word")]
     connection: Place,
 }
 

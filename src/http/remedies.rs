@@ -24,10 +24,10 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         }
         Code::TooManyRefs => "The server looks again by itself. Delete branches and tags that nobody needs.",
         Code::GitMissing => {
-            "The server goes on once it was started again with git. Install git 2.43.7 or later, or name it as `program` in [git]."
+            "The server goes on once it was started again with git. Install a version without known weaknesses (`keytrail doctor` lists them), or name it as `program` in [git]."
         }
         Code::GitTooOld => {
-            "The server goes on once it was started again with a good git. Update git, or name another one as `program` in [git]."
+            "The server goes on once it was started again with a good git. Install a version without known weaknesses (`keytrail doctor` lists them), or name one as `program` in [git]; `program_trusted` there vouches for one that its distribution mended."
         }
         Code::MirrorNeedsGit => {
             "The server goes on once it was started again with git. Install git again, or have the index reset."
@@ -42,10 +42,13 @@ pub(super) const fn remedy(code: Code) -> &'static str {
             "The server tries again by itself. Make room on the disk of the data folder, or lower `free_bytes` in [git]."
         }
         Code::QuotaExceeded => {
-            "The server tries again by itself, and stops at the same bound. Raise `quota_bytes` in [git], or leave refs out."
+            "The server tries again by itself, and stops at the same bound; what was indexed is served on. Raise `quota_bytes` in [git], or leave refs out and reset the index, which makes the copy anew."
         }
         Code::CorruptPack => {
             "The server tries again by itself. When it stays, check the repository on its server with `git fsck`."
+        }
+        Code::PackNeedsMemory => {
+            "The server tries again by itself, and stops at the same bound; what was indexed is served on. Raise `memory_bytes` in [git] if the repository is meant to be like that."
         }
         Code::FetchBrokeOff => "The server tries again by itself. When it stays, look into the git server's own log.",
         Code::RefsMoved => "The server tries again by itself. Nothing to do.",
@@ -102,6 +105,9 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         Code::RemoteSilent => {
             "The server tries again by itself. Check whether the git server is overloaded, or a firewall swallows packets."
         }
+        Code::RemoteSlow => {
+            "The server looks again by itself. Check the way to the git server, or raise `listing_seconds` in [git]."
+        }
         Code::AddressDenied => {
             "The server looks again by itself. List the host in `hosts` or its network in `networks` in [git], if it may be reached."
         }
@@ -119,5 +125,25 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         }
         Code::AnswerTooLarge => "The server looks again by itself. Delete branches and tags that nobody needs.",
         Code::Internal => "The server tries again by itself. When it stays, look into the server's log for the reason.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_on_the_page_of_errors() {
+        let page = include_str!("../../docs/errors.md");
+        let (_, section) = page.split_once("## Codes of runs and repositories\n").expect("the page has this part");
+        // Who reads an unknown word is told the known ones.
+        let unknown = serde_json::from_str::<Code>("\"unknown\"").expect_err("no code").to_string();
+        let mut known: Vec<&str> = unknown.split('`').skip(1).step_by(2).filter(|word| *word != "unknown").collect();
+        let in_backticks = section.split_once("- The repository").expect("a list").1.split('`').skip(1).step_by(2);
+        let mut told: Vec<&str> = in_backticks.collect();
+        known.sort_unstable();
+        told.sort_unstable();
+        assert!(known.len() > 40);
+        assert_eq!(told, known);
     }
 }

@@ -1,15 +1,17 @@
 //! The description of the API: what the routes say of themselves, framed. Committed as openapi/v1.json, served at
 //! /openapi.json, shown at /docs/.
 
-mod common;
+mod conventions;
 mod examples;
 mod pages;
+mod variants;
 
 use actix_web::{App, HttpResponse, http::header::LOCATION, web};
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Schema, ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Schema,
+    ServerBuilder,
     path::{Operation, PathItem},
-    schema::AdditionalProperties,
+    schema::{AdditionalProperties, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     tag::TagBuilder,
 };
@@ -40,8 +42,21 @@ pub(super) fn frame() -> OpenApi {
         .description(Some("An access token. Roles: viewer, auditor, admin; each may do what the one before may."))
         .build();
     let mut problem = <Problem<'_> as utoipa::PartialSchema>::schema();
-    if let RefOr::T(Schema::Object(problem)) = &mut problem {
+    let mut behind = problem.clone();
+    if let (RefOr::T(Schema::Object(problem)), RefOr::T(Schema::Object(behind))) = (&mut problem, &mut behind) {
         problem.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
+        // Closed, so that programs can tell it from what was asked for.
+        behind.description = Some("The view has not come to the position that was asked for.".to_owned());
+        let members = [
+            ("view", Type::String, "Which."),
+            ("position", Type::Integer, "Where it stands."),
+            ("min_position", Type::Integer, "What was asked for."),
+        ];
+        for (name, kind, description) in members {
+            let schema = ObjectBuilder::new().schema_type(kind).description(Some(description)).build();
+            behind.properties.insert(name.to_owned(), schema.into());
+            behind.required.push(name.to_owned());
+        }
     }
     OpenApiBuilder::new()
         .info(
@@ -62,6 +77,7 @@ pub(super) fn frame() -> OpenApi {
         .components(Some(
             ComponentsBuilder::new()
                 .security_scheme(BEARER, SecurityScheme::Http(bearer))
+                .schema("Behind", behind)
                 .schema("Problem", problem)
                 .schema("Pending", <Pending as utoipa::PartialSchema>::schema())
                 .build(),
@@ -73,10 +89,11 @@ pub(super) fn frame() -> OpenApi {
 pub fn spec() -> OpenApi {
     let (_, mut spec) = App::new().into_utoipa_app().openapi(frame()).configure(routes::routes).split_for_parts();
     pages::refer(&mut spec);
+    variants::close(&mut spec, &["Place", "Trust"]);
     let examples = examples::recorded();
     for (path, item) in &mut spec.paths.paths {
         for operation in operations(item) {
-            common::add(path, operation);
+            conventions::add(path, operation);
             examples.add(operation);
         }
     }

@@ -5,6 +5,8 @@
 //! for trees and one for files to the server, however many they are. Answers are remembered, within bytes.
 
 mod batch;
+mod place;
+mod places;
 mod results;
 mod trouble;
 
@@ -18,20 +20,20 @@ use keytrail_domain::{id::RepositoryId, index_run::batch::CommitSha, recorded::P
 use keytrail_projections::repository_list::Repository;
 use tokio::{
     runtime::Handle,
-    sync::{OwnedSemaphorePermit, RwLock, RwLockWriteGuard, Semaphore, oneshot},
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot},
 };
 
-use self::results::Results;
 pub use self::trouble::DiffTrouble;
+use self::{places::Places, results::Results};
 use crate::{
     app::App,
     git::diff::{ChangedFiles, DiffBounds, FileHunks},
 };
 
 /// Requests of all repositories that wait at once; who comes then is told to come again.
-const MOST_WAITING: usize = 256;
-/// Repositories that are read or fetched from at once.
-const AT_ONCE: usize = 2;
+const MOST_WAITING: usize = 1024;
+/// How many of these may wait for one repository, so that one whose server is silent leaves room for others.
+const OF_ONE_REPOSITORY: usize = 128;
 /// Requests of one batch.
 const BATCH: usize = 64;
 /// Bytes of answers that are remembered.
@@ -86,12 +88,12 @@ pub struct CommitDiffs {
     runtime: Handle,
     bounds: DiffBounds,
     waiting: Arc<Semaphore>,
-    at_once: Semaphore,
+    places: Places,
     results: Mutex<Results>,
     /// Those that wait for a repository that is busy. It is busy as long as it is here.
     flights: Mutex<HashMap<RepositoryId, Vec<Ask>>>,
-    /// Held by who reads or fills caches of files; alone, by who deletes some.
-    caches: RwLock<()>,
+    /// One for each repository, held by who reads or fills its copy and its cache of files, or deletes one of them.
+    uses: Mutex<HashMap<RepositoryId, Arc<AsyncMutex<()>>>>,
 }
 
 impl Asked {
@@ -111,16 +113,20 @@ impl CommitDiffs {
             runtime: Handle::current(),
             bounds: DiffBounds::default(),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
-            at_once: Semaphore::new(AT_ONCE),
+            places: Places::new(),
             results: Mutex::new(Results::new(REMEMBERED_BYTES)),
             flights: Mutex::default(),
-            caches: RwLock::default(),
+            uses: Mutex::default(),
         }
     }
 
-    /// Held by who deletes what diffs read; `None` while some are made.
-    pub(super) fn try_alone(&self) -> Option<RwLockWriteGuard<'_, ()>> {
-        self.caches.try_write().ok()
+    /// Held by who deletes what diffs read of this repository; `None` while some are made.
+    pub(super) fn try_alone(&self, repository: RepositoryId) -> Option<OwnedMutexGuard<()>> {
+        self.use_of(repository).try_lock_owned().ok()
+    }
+
+    fn use_of(&self, repository: RepositoryId) -> Arc<AsyncMutex<()>> {
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
     }
 
     fn results(&self) -> MutexGuard<'_, Results> {
@@ -132,11 +138,18 @@ impl CommitDiffs {
     }
 
     /// Queues up; whether nobody works on this repository yet.
-    fn join(&self, ask: Ask) -> bool {
+    fn join(&self, ask: Ask) -> Result<bool, DiffTrouble> {
         let mut flights = self.flights();
         let is_first = !flights.contains_key(&ask.key.0);
-        flights.entry(ask.key.0).or_default().push(ask);
-        is_first
+        let waiting = flights.entry(ask.key.0).or_default();
+        if waiting.len() >= OF_ONE_REPOSITORY {
+            waiting.retain(|ask| !ask.tell.is_closed());
+        }
+        if waiting.len() >= OF_ONE_REPOSITORY {
+            return Err(DiffTrouble::Busy);
+        }
+        waiting.push(ask);
+        Ok(is_first)
     }
 
     /// The next batch; without one the repository is no longer busy.
@@ -169,7 +182,7 @@ pub async fn commit_changes(app: &Arc<App>, repository: &Repository, asked: Aske
     }
     let place = diffs.waiting.clone().try_acquire_owned().map_err(|_| DiffTrouble::Busy)?;
     let (tell, told) = oneshot::channel();
-    if diffs.join(Ask { key, tell, _place: place }) {
+    if diffs.join(Ask { key, tell, _place: place })? {
         diffs.runtime.spawn(fly(app.clone(), repository.clone()));
     }
     // Nobody tells when the server stops, or made a mistake that its log has.
@@ -194,13 +207,9 @@ async fn fly(app: Arc<App>, repository: Repository) {
     let diffs = &app.jobs.diffs;
     let mut flight = Flight { diffs, repository: repository.id, has_landed: false };
     while let Some(asks) = diffs.next(repository.id) {
-        let work = async {
-            let Ok(_place) = diffs.at_once.acquire().await else { return };
-            batch::answer(&app, &repository, asks).await;
-        };
         tokio::select! {
             () = app.stopping().cancelled() => return,
-            () = work => {}
+            () = batch::answer(&app, &repository, asks) => {}
         }
     }
     flight.has_landed = true;

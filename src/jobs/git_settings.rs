@@ -18,8 +18,10 @@ pub struct GitSettings {
     pub addresses: Arc<AddressPolicy>,
     /// The git program, good or not; `None` when there is none.
     pub program: Option<GitProgram>,
-    /// What is too much in a fetch.
+    /// What is too much in a fetch, and of a copy.
     pub limits: FetchLimits,
+    /// How long listing a remote's refs may take in all.
+    pub listing: Duration,
     /// Bytes of folders and files that are kept on this node because somebody looked at what a commit changed.
     pub diff_cache_bytes: u64,
     /// Between two looks at a busy repository.

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, Mirror, OpenedRepository, RefList, WalkRequest, WalkedBatch},
+    git::{self, GitError, Graph, Mirror, OpenedRepository, RefList, WalkRequest, WalkedBatch, transport::FetchError},
     secrets::Person,
 };
 
@@ -144,7 +144,7 @@ impl Indexing {
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
         let looked = look(&self.running.cancel, source, graph).await?;
         metrics::counter!("keytrail_git_objects_read_total", "by" => "refs").increment(looked.refs.objects_read);
-        let before = self.recorder.refs_before().await?;
+        let before = self.before().await?;
         let mut tips = self.tips(&looked.refs, &recorded).await?;
         if self.recorder.is_reset() && recorded.refs == 0 && recorded.commits.is_none() {
             // Whoever resets wants nothing of what was.
@@ -224,7 +224,19 @@ impl Indexing {
             jobs.doubted.renewed(repository);
             tracing::warn!(%repository, "the copy of a repository lacked something, and is fetched anew");
         }
-        looked.fetch(tips, &folder, &jobs.git, &self.progress.fetching, &running.cancel).await
+        let objects = self.app.caches.objects_of(repository);
+        let kept = Mirror::recognised(&objects);
+        let beside = blocking(move || kept.map_or(Ok(0), |kept| kept.bytes())).await?;
+        let fetched = looked.fetch(tips, (&folder, beside), &jobs.git, &self.progress.fetching, &running.cancel).await;
+        let is_full = matches!(&fetched, Err(Failure::Git(GitError::Fetch(FetchError::QuotaExceeded { .. }))));
+        if is_full
+            && let Some(objects) = Mirror::recognised(&objects)
+            && let Some(_alone) = jobs.diffs.try_alone(repository)
+        {
+            // What was fetched for diffs gives way; the next try has its room.
+            blocking(move || objects.delete()).await?;
+        }
+        fetched
     }
 
     /// Records what moved since the refs were recorded last; how many did.

@@ -1,6 +1,8 @@
-//! Work that takes time: a table of jobs, workers that do them, and one file per kind of job.
+//! Work that takes time: a table of jobs, workers that do them, and one file per kind of job. Beside them what is no job:
+//! timers that look at repositories, the upkeep of the caches, and what commits changed, for who waits.
 //!
-//! Enqueued by the reactors. Jobs dispatch commands and read views through `app`; they own `git`.
+//! Jobs are enqueued by the reactors. All of it dispatches commands and reads views through `app`, and is what calls
+//! `git`, beside the doctor and the checks of the API.
 
 mod backlog;
 mod caches;

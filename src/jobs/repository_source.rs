@@ -28,9 +28,9 @@ use crate::{
 /// Where a repository is read from.
 pub enum Source {
     /// Where it lies.
-    InPlace(transport::Connection),
+    InPlace(transport::LocalRepository),
     /// A copy of what lies on this machine.
-    Copied(transport::Connection),
+    Copied(transport::LocalRepository),
     /// A copy of what a server has.
     Remote(Box<Remote>),
 }
@@ -60,7 +60,7 @@ pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<Repo
         return Ok(None);
     }
     let refs = connection.refs().clone();
-    let local = || transport::Connection::local(repository.location.clone().into(), &app.jobs.git.roots);
+    let local = || transport::LocalRepository::local(repository.location.clone().into(), &app.jobs.git.roots);
     let source = match connection {
         Connection::Path { reading, .. } | Connection::Folder { reading, .. } => match reading {
             Reading::InPlace => Source::InPlace(local()),
@@ -90,7 +90,7 @@ async fn opened(app: &App, id: IntegrationId, remote: GitRemote) -> Result<Remot
         },
         proxy,
         addresses: Arc::clone(&settings.addresses),
-        limits: Limits { silence: settings.limits.silence, ..Limits::default() },
+        limits: Limits { silence: settings.limits.silence, listing: settings.listing, ..Limits::default() },
     })
 }
 

@@ -13,7 +13,7 @@ use keytrail_domain::{
     service::{Connection, Reading},
 };
 use keytrail_projections::value::{Row, Value};
-use keytrail_test_support::repositories::Repository;
+use keytrail_test_support::repositories::{Repository, Shape, generate};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::{
     clock::Clock,
     config::Config,
     ids,
-    store::{Area, Statement},
+    store::{Area, Db, Statement},
 };
 
 /// A server with one repository that is indexed, in a folder of its own.
@@ -48,14 +48,7 @@ impl Stage {
         let repository = Repository::init(&path.join("shop.git"), &["--bare"]).expect("a repository");
         let tip = repository.commit("refs/heads/main", "SHOP-1 one", &[]).expect("a commit");
         let app = start(&path).await;
-        let path = repository.path.to_str().expect("UTF-8").to_owned();
-        let connection = Connection::Path { path, reading, refs: RefSelection::default() };
-        let integration = IntegrationId(ids::new_id());
-        let id = RepositoryId::of(integration, &connection.natural_key());
-        let command = integration::Command::Add { name: IntegrationName::parse("shop").expect("a name"), connection };
-        app.dispatch::<Integration>(integration.0, command, Context::server("case", 0), Vec::new())
-            .await
-            .expect("it is added");
+        let (integration, id) = add(&app, "shop", &repository, reading).await;
         let stage = Self { app, repository, id, integration, tip, _folder: folder };
         stage
             .until("the first run is complete", || async {
@@ -119,6 +112,18 @@ impl Stage {
     }
 }
 
+async fn add(app: &App, name: &str, repository: &Repository, reading: Reading) -> (IntegrationId, RepositoryId) {
+    let path = repository.path.to_str().expect("UTF-8").to_owned();
+    let connection = Connection::Path { path, reading, refs: RefSelection::default() };
+    let integration = IntegrationId(ids::new_id());
+    let id = RepositoryId::of(integration, &connection.natural_key());
+    let command = integration::Command::Add { name: IntegrationName::parse(name).expect("a name"), connection };
+    app.dispatch::<Integration>(integration.0, command, Context::server("case", 0), Vec::new())
+        .await
+        .expect("it is added");
+    (integration, id)
+}
+
 async fn start(folder: &Path) -> Arc<App> {
     let mut config = Config::default();
     config.store.folder = folder.join("data");
@@ -156,6 +161,35 @@ async fn what_may_go_away_is_tried_again_and_fails_the_run_in_the_end() {
     stage.until("it failed", || async { stage.state(run).await == IndexRun::Failed }).await;
     let failed = stage.rows("SELECT payload FROM events WHERE event_type = 'index_run.failed'").await;
     assert!(matches!(&failed[0][0], Value::Text(text) if text.contains("mirror_busy")), "{failed:?}");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_ends_without_waiting_for_the_views_to_fold_what_it_found() {
+    let stage = Stage::set().await;
+    let path = stage.repository.path.with_file_name("many.git");
+    let many = generate(&path, &Shape { commits: 5_000, ..Shape::default() }).expect("a repository");
+    add(&stage.app, "many", &many, Reading::InPlace).await;
+    let events = |event_type: &str| format!("SELECT 1 FROM events WHERE event_type = 'index_{event_type}'");
+    let until_two = async |what: &str| {
+        let sql = events(what);
+        stage.until(what, || async { stage.rows(&sql).await.len() == 2 }).await;
+    };
+    until_two("batch.refs_moved").await;
+    // From here on no view moves.
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let db = stage.app.db.clone();
+    let views = tokio::spawn(async move {
+        let Db::Sqlite(lite) = &*db else { panic!("the embedded engine is the default") };
+        let wait = move |_: &mut _| {
+            let _ = held.recv();
+            Ok(())
+        };
+        lite.write_with(Area::Views, wait).await
+    });
+    until_two("run.completed").await;
+    drop(release);
+    views.await.expect("no panic").expect("it is written");
     stage.app.stop().await;
 }
 

@@ -43,6 +43,7 @@ struct Round {
     deleted: u64,
     tended: u64,
     mirrors: u64,
+    over_quota: u64,
     bytes: u64,
 }
 
@@ -61,7 +62,8 @@ impl Upkeep {
                 continue;
             }
             match self.round().await {
-                Ok(Round { deleted, tended, mirrors, bytes }) => {
+                Ok(Round { deleted, tended, mirrors, over_quota, bytes }) => {
+                    metrics::gauge!("keytrail_mirrors_over_quota").set(over_quota as f64);
                     metrics::gauge!("keytrail_mirrors").set(mirrors as f64);
                     metrics::gauge!("keytrail_mirror_bytes").set(bytes as f64);
                     if deleted + tended > 0 {
@@ -109,7 +111,7 @@ impl Upkeep {
             && (kept.mirror.is_some() || kept.objects.is_some())
         {
             // What somebody looks at at this moment is there until the next round.
-            let Some(_alone) = self.app.jobs.diffs.try_alone() else { return self.count(kept.mirror, round).await };
+            let Some(_alone) = self.app.jobs.diffs.try_alone(id) else { return self.count(kept.mirror, round).await };
             return self.delete(id, kept, standing, round).await;
         }
         let Some(mirror) = kept.mirror else { return Ok(()) };
@@ -118,7 +120,35 @@ impl Upkeep {
         {
             round.tended += 1;
         }
+        if matches!(standing, Standing::Needed { .. }) && self.is_over_quota(id, &mirror, kept.objects).await? {
+            round.over_quota += 1;
+        }
         self.count(Some(mirror), round).await
+    }
+
+    /// Whether a copy has more bytes than it may, also without what was fetched for diffs, which goes first. It is served
+    /// on; the next fetch into it is refused with the reason.
+    async fn is_over_quota(
+        &self,
+        id: RepositoryId,
+        mirror: &Mirror,
+        objects: Option<Mirror>,
+    ) -> Result<bool, JobError> {
+        let (quota, mirror, beside) = (self.app.jobs.git.limits.quota_bytes, mirror.clone(), objects.clone());
+        let (own, beside) = blocking(move || Ok((mirror.bytes()?, beside.map_or(Ok(0), |kept| kept.bytes())?))).await?;
+        if own.saturating_add(beside) > quota
+            && let Some(objects) = objects
+            && let Some(_alone) = self.app.jobs.diffs.try_alone(id)
+        {
+            blocking(move || objects.delete()).await?;
+        }
+        if own > quota {
+            tracing::warn!(
+                repository = %id, bytes = own, quota,
+                "the copy of a repository has more bytes than git.quota_bytes; it is served, and nothing more is fetched into it"
+            );
+        }
+        Ok(own > quota)
     }
 
     /// Deletes a copy that nothing reads, with what was fetched beside it.
@@ -170,7 +200,7 @@ impl Upkeep {
             .map(|found| WantedRef { name: found.name.as_bytes().to_vec(), target: found.commit })
             .collect();
         let (began, cancel) = (Instant::now(), AtomicBool::new(false));
-        let tending = git::tend(mirror, &current, program, settings.limits.free_bytes, &cancel);
+        let tending = git::tend(mirror, &current, program, &settings.limits, &cancel);
         tokio::pin!(tending);
         let tended = tokio::select! {
             tended = &mut tending => tended,
@@ -181,8 +211,6 @@ impl Upkeep {
         };
         let (outcome, done) = match &tended {
             Ok(_) => ("done", true),
-            // Without a program only leftovers are removed, and those came first.
-            Err(GitError::Fetch(git::transport::FetchError::GitMissing)) => ("done", true),
             Err(GitError::Cancelled) => ("stopped", false),
             Err(_) => ("failed", false),
         };
@@ -191,7 +219,6 @@ impl Upkeep {
         match tended {
             Ok(tended) => tracing::info!(repository = %id, ?tended, "the copy of a repository was tended"),
             Err(GitError::Cancelled) => {}
-            Err(error) if done => tracing::debug!(repository = %id, %error, "only leftovers were removed"),
             Err(error) => tracing::warn!(repository = %id, %error, "the copy of a repository could not be tended"),
         }
         Ok(done)

@@ -19,15 +19,17 @@ use tokio::sync::{Mutex, watch};
 use super::append::Head;
 use crate::store::{Area, Db, StoreError, sqlite};
 
-/// A page holds at most about this many bytes of stored text, and at least one event.
-const PAGE_BYTES: usize = 4 << 20;
+/// A page holds at most about this many bytes of stored text, and at least one event. Decoded and folded it takes ten
+/// times as much, on whichever threads that happens.
+const PAGE_BYTES: usize = 2 << 20;
 /// And at most this many events.
 const PAGE_EVENTS: usize = 5_000;
 /// The bytes of a page of a rebuild: a big view's rows lie all over its tables, and the more are written at once, the
 /// fewer times each place is.
 const PAGE_BYTES_APART: usize = 16 << 20;
-/// Decoded pages that are kept for followers a little behind.
+/// Decoded pages that are kept for followers a little behind: at most so many, and of full ones the last alone.
 const KEPT_PAGES: usize = 3;
+const KEPT_BYTES: usize = PAGE_BYTES;
 
 /// Facts one after the other.
 pub type Page = Arc<[Recorded<Fact>]>;
@@ -60,7 +62,8 @@ impl FeedError {
 pub struct Feed {
     db: Arc<Db>,
     head: watch::Receiver<Head>,
-    recent: RwLock<VecDeque<Page>>,
+    /// With the bytes of stored text in each.
+    recent: RwLock<VecDeque<(Page, usize)>>,
     reading: Mutex<()>,
 }
 
@@ -98,11 +101,14 @@ impl Feed {
         if let Some(page) = self.cached(after) {
             return Ok(page);
         }
-        let page = read_page(&self.db, after, PAGE_BYTES).await?;
+        let (page, bytes) = read_page(&self.db, after, PAGE_BYTES).await?;
         if !page.is_empty() {
             let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-            recent.push_back(page.clone());
-            if recent.len() > KEPT_PAGES {
+            recent.push_back((page.clone(), bytes));
+            let too_much = |recent: &VecDeque<(Page, usize)>| {
+                recent.len() > KEPT_PAGES || recent.iter().map(|(_, bytes)| bytes).sum::<usize>() > KEPT_BYTES
+            };
+            while recent.len() > 1 && too_much(&recent) {
                 recent.pop_front();
             }
         }
@@ -111,7 +117,7 @@ impl Feed {
 
     fn cached(&self, after: Position) -> Option<Page> {
         let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().find_map(|page| {
+        recent.iter().find_map(|(page, _)| {
             // Positions have no gaps: the place in the page follows from the first.
             let skip = usize::try_from(after + 1 - page.first()?.position).ok()?;
             match page.get(skip..)? {
@@ -124,7 +130,7 @@ impl Feed {
 
     /// The facts after `position`, read for this caller alone: for rebuilds, which go over everything.
     pub async fn page_apart(&self, after: Position) -> Result<Page, FeedError> {
-        read_page(&self.db, after, PAGE_BYTES_APART).await
+        read_page(&self.db, after, PAGE_BYTES_APART).await.map(|(page, _)| page)
     }
 }
 
@@ -132,12 +138,15 @@ impl Feed {
 pub(super) const COLUMNS: &str = "global_position, aggregate_type, aggregate_id, sequence, event_type, event_version, \
                                   payload, metadata, event_id, recorded_at";
 
-async fn read_page(db: &Arc<Db>, after: Position, bytes: usize) -> Result<Page, FeedError> {
+/// A page, and the bytes of its stored text.
+async fn read_page(db: &Arc<Db>, after: Position, bytes: usize) -> Result<(Page, usize), FeedError> {
     let rows = stored_page(db, after, PAGE_EVENTS, bytes).await?;
-    // A page is megabytes of JSON: too long for a thread that also answers requests.
-    tokio::task::spawn_blocking(move || rows.iter().map(|row| decode(row)).collect())
+    let bytes = rows.iter().flatten().map(Value::text_bytes).sum();
+    // A page is megabytes of JSON: too long for a thread that also answers requests. Each row goes once it is read.
+    let page = tokio::task::spawn_blocking(move || rows.into_iter().map(|row| decode(&row)).collect())
         .await
-        .unwrap_or_else(|_| Err(StoreError::Unavailable("the server is stopping".into()).into()))
+        .unwrap_or_else(|_| Err(StoreError::Unavailable("the server is stopping".into()).into()));
+    page.map(|page| (page, bytes))
 }
 
 /// Stored events after `position`, within the bounds, at least one if there is one.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use keytrail_domain::timestamp::Timestamp;
+use keytrail_domain::{hex::lower_hex, timestamp::Timestamp};
 use keytrail_projections::{
     row,
     value::{Cells, Row},
@@ -169,5 +169,5 @@ fn bound(id: Uuid, check: &[u8]) -> Vec<u8> {
 }
 
 fn fingerprint(check: &[u8]) -> String {
-    check.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    lower_hex(&check[..check.len().min(4)])
 }

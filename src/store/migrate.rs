@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keytrail_domain::timestamp::Timestamp;
+use keytrail_domain::{hex::lower_hex, timestamp::Timestamp};
 use keytrail_projections::value::{Cells, Value};
 use sha2::{Digest, Sha256};
 
@@ -112,7 +112,7 @@ fn text(db: &Db, migration: &Migration) -> &'static str {
 }
 
 fn checksum(sql: &str) -> String {
-    Sha256::digest(sql.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    lower_hex(&Sha256::digest(sql.as_bytes()))
 }
 
 async fn applied(db: &Db, area: Area) -> Result<BTreeMap<String, String>, StoreError> {

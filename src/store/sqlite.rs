@@ -75,7 +75,8 @@ impl Sqlite {
             Err(TryLockError::Error(error)) => return Err(StoreError::Unavailable(error.to_string())),
         }
         Ok(Self {
-            log: Lane::open(folder.join("log.db"), "FULL", "unix", 16 << 10)?,
+            // The log is read along, or a short stream of it: what was read once is seldom wanted again.
+            log: Lane::open(folder.join("log.db"), "FULL", "unix", 4 << 10)?,
             // This process alone opens the file, and that is known to the engine: what its readers share stays in
             // memory, and a read begins and ends without asking the operating system for a lock.
             // What people ask for again and again stays in memory, also over a million links; it is filled by reads

@@ -76,6 +76,7 @@ pub const METRICS: &[Metric] = &[
     gauge("keytrail_mirrors", &[], "Copies of repositories on this node, as of the last upkeep."),
     counter("keytrail_mirrors_deleted_total", &[], "Copies that nobody needed any more."),
     counter("keytrail_mirrors_tended_total", &["outcome"], "Copies that were put in order, or could not be."),
+    gauge("keytrail_mirrors_over_quota", &[], "Copies that are larger than git.quota_bytes, as of the last upkeep."),
     counter("keytrail_polls_total", &["outcome"], "Looks at repositories, by what came of them."),
     gauge("keytrail_process_open_files", &[], "Files and connections that the process has open."),
     gauge("keytrail_process_resident_bytes", &[], "Memory that the process holds."),

@@ -42,7 +42,7 @@ fn name(path: &Path, revision: &str) -> String {
 }
 
 /// Three commits: one with two files, one that changes, moves and adds, and a merge. Their names.
-fn with_files(path: &Path) -> [String; 3] {
+pub(crate) fn with_files(path: &Path) -> [String; 3] {
     repository::empty(path);
     let write = |name: &str, bytes: &[u8]| std::fs::write(path.join(name), bytes).expect("a file");
     write("stays", b"one\ntwo things\nthree\n");

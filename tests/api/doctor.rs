@@ -99,6 +99,26 @@ async fn a_program_that_cannot_be_used_is_told_with_what_it_costs() {
     assert!(way["sentence"].as_str().is_some_and(|sentence| sentence.contains("whole")), "{way}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_somebody_vouches_for_is_used_and_warned_of() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mended = folder.path().join("git");
+    script(&mended, "#!/bin/sh\necho git version 2.39.5\n");
+    let trusted = ("KEYTRAIL__GIT__PROGRAM_TRUSTED", "true");
+    let named = home(&[("KEYTRAIL__GIT__PROGRAM", mended.to_str().expect("UTF-8")), trusted]);
+    let (_, findings) = doctor(&named).await;
+    let (program, way) = (found(&findings, "git_program"), found(&findings, "git_transport"));
+    assert_eq!((&program["state"], &way["state"]), (&Value::from("warn"), &Value::from("ok")));
+    assert!(program["sentence"].as_str().is_some_and(|text| text.contains("git.program_trusted")), "{program}");
+
+    for (wrong, key) in
+        [(trusted, "git.program_trusted"), (("KEYTRAIL__GIT__MEMORY_BYTES", "1000"), "git.memory_bytes")]
+    {
+        let refused = home(&[wrong]).try_start().await.err().expect("nothing can be meant by it");
+        assert!(refused.said.contains(key), "{refused:?}");
+    }
+}
+
 pub(crate) fn script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, text).expect("a file");

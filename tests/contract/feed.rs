@@ -79,7 +79,7 @@ async fn a_page_begins_after_any_position(db: Arc<Db>) {
 }
 
 async fn pages_are_bounded_in_bytes_and_lose_nothing(db: Arc<Db>) {
-    const BOUND: usize = 4 << 20;
+    const BOUND: usize = 2 << 20;
     let log = open(&db).await;
     // The sixth alone is more than a page.
     for size in [1_500_000, 1_500_000, 1_500_000, 10, 10, 5_000_000, 10, 10] {

@@ -7,7 +7,7 @@ use std::{
     sync::atomic::AtomicBool,
 };
 
-use keytrail::git::{Bounds, Graph, MAX_REFS, Progress, Ref, WalkRequest, list_refs, transport::Connection, walk};
+use keytrail::git::{Bounds, Graph, MAX_REFS, Progress, Ref, WalkRequest, list_refs, transport::LocalRepository, walk};
 use keytrail_domain::{index_run::batch::CommitSha, person::PersonId};
 use keytrail_test_support::repositories::{Grown, Repository};
 
@@ -55,7 +55,7 @@ impl Follower {
     fn step(&mut self) {
         self.grown.step().expect("git fast-import works");
         let repository = &self.grown.repository;
-        let opened = Connection::InPlace(repository.path.clone()).open().expect("a repository");
+        let opened = LocalRepository::InPlace(repository.path.clone()).open().expect("a repository");
         let known = Graph::load(&self.graph, 1);
         let refs = list_refs(&opened, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
             .expect("refs");

@@ -1,5 +1,6 @@
 //! Programs that nobody here wrote judge what Keytrail answers: git itself, by its log.
 
+mod description;
 mod histories;
 
 use std::process::Command;

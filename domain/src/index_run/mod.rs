@@ -66,10 +66,12 @@ pub enum FailureCode {
     MirrorBusy,
     /// The disk has less free room than is kept free.
     DiskFloor,
-    /// The server sent more than one fetch may bring.
+    /// The copy of the repository would have more bytes than it may.
     QuotaExceeded,
     /// What the server sent cannot be unpacked.
     CorruptPack,
+    /// What the server sent takes more memory to put together than a fetch may have.
+    PackNeedsMemory,
     /// The server ended a fetch in the middle.
     FetchBrokeOff,
     /// A ref changed between being listed and being fetched.
@@ -112,6 +114,8 @@ pub enum FailureCode {
     DumbServer,
     /// The remote accepted the connection and then said nothing for too long.
     RemoteSilent,
+    /// The remote answers, but so slowly that listing its refs takes longer than it may.
+    RemoteSlow,
     /// The remote's address is none that the server may reach.
     AddressDenied,
     /// The remote redirects to another scheme, host or port.

@@ -8,9 +8,6 @@ use keytrail_domain::index_run::batch::CommitSha;
 
 use crate::git::{GitError, OpenedRepository, commit_object, opened::ObjectReader};
 
-/// The tree without an entry, which need not be stored anywhere.
-const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
-
 /// Readers of one thread.
 pub struct DiffObjects {
     readers: Vec<ObjectReader>,
@@ -51,7 +48,7 @@ impl DiffObjects {
 
     /// The bytes of a tree; `None` when it is not here.
     pub(super) fn tree(&mut self, sha: CommitSha) -> Result<Option<Vec<u8>>, GitError> {
-        if EMPTY_TREE.parse() == Ok(sha) {
+        if gix::ObjectId::from(sha.0).is_empty_tree() {
             return Ok(Some(Vec::new()));
         }
         match self.read(sha)? {

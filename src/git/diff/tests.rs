@@ -9,10 +9,10 @@ use keytrail_test_support::repositories::{Repository, Shape, generate};
 
 use self::oracle::{numstat, ours, patch, shown};
 use super::*;
-use crate::git::{OpenedRepository, transport::Connection};
+use crate::git::{OpenedRepository, transport::LocalRepository};
 
 fn opened(repository: &Repository) -> OpenedRepository {
-    Connection::InPlace(repository.path.clone()).open().expect("a repository")
+    LocalRepository::InPlace(repository.path.clone()).open().expect("a repository")
 }
 
 fn commits(repository: &Repository) -> Vec<CommitSha> {

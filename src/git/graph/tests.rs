@@ -7,10 +7,10 @@ use keytrail_test_support::repositories::{Repository, Shape, generate};
 use uuid::Uuid;
 
 use super::*;
-use crate::git::{Bounds, MAX_REFS, Progress, WalkRequest, Walked, list_refs, transport::Connection, walk};
+use crate::git::{Bounds, MAX_REFS, Progress, WalkRequest, Walked, list_refs, transport::LocalRepository, walk};
 
 fn walked(repository: &Repository, known: &Graph) -> Walked {
-    let opened = Connection::InPlace(repository.path.clone()).open().expect("a repository");
+    let opened = LocalRepository::InPlace(repository.path.clone()).open().expect("a repository");
     let refs =
         list_refs(&opened, known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS).expect("refs");
     let request = WalkRequest {

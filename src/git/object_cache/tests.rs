@@ -19,7 +19,7 @@ use crate::git::{
     mirror::Filter,
     remote::{AddressMode, AddressPolicy, Limits, Remote, Trust},
     transport::{
-        Connection, FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram,
+        FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram, LocalRepository,
         ObjectsRequest, Verdict, WantedRef, fetch, fetch_objects,
     },
 };
@@ -35,7 +35,7 @@ struct Stage {
 
 enum From {
     Web(Box<Remote>),
-    Folder(Connection),
+    Folder(LocalRepository),
 }
 
 impl From {
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     fn folder(&self) -> From {
-        From::Folder(Connection::InPlace(self.source.path.clone()))
+        From::Folder(LocalRepository::InPlace(self.source.path.clone()))
     }
 
     async fn mirror(&self, from: &From, name: &str) -> (Mirror, Fetched) {
@@ -85,6 +85,7 @@ impl Stage {
             wanted: &wanted,
             program: Some(&self.program),
             limits: self.limits,
+            beside: 0,
             progress: &FetchProgress::default(),
             cancel: &self.cancel,
         };
@@ -133,9 +134,10 @@ async fn a_commit_is_read_from_a_mirror_of_commits(door: Option<Door>) {
     let stage = Stage::new().await;
     let from = door.map_or_else(|| stage.folder(), |door| stage.web(door));
     let (mirror, fetched) = stage.mirror(&from, "mirror").await;
-    assert_eq!(fetched.filter, Filter::Trees);
+    assert!(fetched.objects > 0);
+    assert_eq!(mirror.filled_by().expect("memory").map(|(filter, _)| filter), Some(Filter::Trees));
     let cache = ObjectCache::open_or_make(&stage.folder.path().join("caches/objects")).expect("a cache");
-    let source = Connection::InPlace(stage.source.path.clone()).open().expect("the source");
+    let source = LocalRepository::InPlace(stage.source.path.clone()).open().expect("the source");
     let bounds = DiffBounds::default();
     let mut fetches = 0;
     for commit in stage.commits().into_iter().step_by(7) {
@@ -198,12 +200,15 @@ fn the_cache_that_was_used_longest_ago_goes_first() {
         let used = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000 + age as u64);
         File::options().write(true).open(at(name).join(USED)).and_then(|file| file.set_modified(used)).expect("a time");
     }
-    assert_eq!(keep_room(folder.path(), 100_000).expect("room"), 0);
+    assert_eq!(keep_room(folder.path(), 100_000, |_| Some(())).expect("room"), 0);
     assert!(bytes(folder.path()).expect("a sum") >= 30_000);
-    assert!(keep_room(folder.path(), 15_000).expect("room") >= 20_000);
+    let nobody_uses = |cache: &Path| (!cache.ends_with("old")).then_some(());
+    assert!(keep_room(folder.path(), 25_000, nobody_uses).expect("room") >= 10_000);
+    assert!(at("old").exists() && !at("middle").exists(), "who is used stays");
+    assert!(keep_room(folder.path(), 15_000, |_| Some(())).expect("room") >= 10_000);
     let left = ["old", "middle", "young"].map(|name| at(name).exists());
     assert_eq!(left, [false, false, true]);
     ObjectCache::open_or_make(&at("old")).expect("it is made again");
-    assert!(keep_room(folder.path(), 5_000).expect("room") >= 10_000);
+    assert!(keep_room(folder.path(), 5_000, |_| Some(())).expect("room") >= 10_000);
     assert!(at("old").exists() && !at("young").exists(), "the younger use stays");
 }

@@ -12,7 +12,7 @@ use keytrail_domain::person::PersonId;
 use keytrail_test_support::repositories::{Repository, Shape, generate};
 use uuid::Uuid;
 
-use crate::git::{Bounds, Graph, MAX_REFS, Progress, WalkRequest, list_refs, transport::Connection, walk};
+use crate::git::{Bounds, Graph, MAX_REFS, Progress, WalkRequest, list_refs, transport::LocalRepository, walk};
 
 /// Works in the repository until what is read has been read; at least one round of the work is done meanwhile.
 fn beside<T>(work: impl Fn(usize) + Sync, read: impl FnOnce(&AtomicBool) -> T) -> T {
@@ -39,7 +39,7 @@ fn what_was_packed_after_the_opening_is_found() {
     let path = folder.path().join("r.git");
     let repository = Repository::init(&path, &["--bare"]).expect("a repository");
     let first = repository.commit("refs/heads/main", "first", &[]).expect("a commit");
-    let mut reader = Connection::InPlace(path).open().expect("a repository").reader();
+    let mut reader = LocalRepository::InPlace(path).open().expect("a repository").reader();
     assert!(reader.read(first.parse().expect("a name")).expect("readable").is_some());
     // More packs than the objects had room for when they were opened, and nothing loose.
     let mut names = vec![first];
@@ -82,7 +82,7 @@ fn a_walk_reads_every_commit_while_the_owner_repacks() {
     beside(repack, |begun| {
         let mut walks = 0;
         while walks < 12 || !begun.load(Ordering::Relaxed) {
-            let opened = Connection::InPlace(path.clone()).open().expect("a repository");
+            let opened = LocalRepository::InPlace(path.clone()).open().expect("a repository");
             let known = Graph::empty();
             let refs = list_refs(&opened, &known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
                 .expect("refs");
@@ -153,7 +153,7 @@ fn no_ref_is_missed_while_the_owner_packs(pulls: usize) {
         thread::sleep(Duration::from_millis(15));
     };
     beside(pack, |begun| {
-        let opened = Connection::InPlace(path.clone()).open().expect("a repository");
+        let opened = LocalRepository::InPlace(path.clone()).open().expect("a repository");
         let mut listings = 0;
         while listings < 200 || !begun.load(Ordering::Relaxed) {
             match list_refs(

@@ -111,7 +111,7 @@ fn list_once(
                 return Err(GitError::TooManyRefs { bound: max_refs });
             }
             let shown = shown_name(name);
-            if Some(name.as_ref()) == repository.default_branch_bytes() {
+            if Some(name.as_ref()) == repository.default_branch() {
                 default = Some(listing.list.refs.len());
             }
             listing.list.refs.push(Ref { name: shown, commit });
@@ -120,7 +120,7 @@ fn list_once(
     let default = default.map(|at| listing.list.refs[at].name.clone());
     listing.list.objects_read = listing.reader.objects_read();
     listing.list.finish(default.as_deref());
-    listing.list.default_branch = repository.default_branch_bytes().map(shown_name);
+    listing.list.default_branch = repository.default_branch().map(shown_name);
     Ok((listing.list, vanished))
 }
 
@@ -230,7 +230,7 @@ fn sha_of(id: &gix::ObjectId) -> CommitSha {
 }
 
 /// What an annotated tag's first line names.
-fn tagged(tag: &[u8]) -> Option<CommitSha> {
+pub(super) fn tagged(tag: &[u8]) -> Option<CommitSha> {
     let hex = tag.strip_prefix(b"object ")?.get(..40)?;
     std::str::from_utf8(hex).ok()?.parse().ok()
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keytrail_domain::display_text::DisplayText;
+use keytrail_domain::{display_text::DisplayText, hex::lower_hex};
 use sha2::{Digest, Sha256};
 
 /// The name as it is when it is fit to be shown. One that is not (no UTF-8, control characters, too long) is cleaned, and
@@ -16,8 +16,7 @@ pub(super) fn shown_name(name: &[u8]) -> Arc<str> {
     let text = clean.as_str();
     let room = text.floor_char_boundary(DisplayText::MAX_BYTES - MARK_BYTES);
     let hash = Sha256::digest(name);
-    let digits: String = hash[..4].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}~{digits}", &text[..room]).into()
+    format!("{}~{}", &text[..room], lower_hex(&hash[..4])).into()
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use std::{fs, path::Path};
 use keytrail_test_support::repositories::{Repository, Shape, generate};
 
 use super::*;
-use crate::git::transport::Connection;
+use crate::git::transport::LocalRepository;
 
 fn listed(path: &Path, max_refs: usize) -> Result<RefList, GitError> {
     list_refs(
-        &Connection::InPlace(path.to_owned()).open()?,
+        &LocalRepository::InPlace(path.to_owned()).open()?,
         &Graph::empty(),
         &keytrail_domain::ref_selection::RefSelection::default(),
         max_refs,

@@ -56,9 +56,14 @@ enum Class {
 }
 
 impl AddressPolicy {
+    /// The schemes that are switched on.
+    pub const fn schemes(&self) -> AllowedSchemes {
+        AllowedSchemes { http: self.allow_http, git: self.allow_git_scheme }
+    }
+
     /// Whether the URL's scheme is switched on.
     pub fn allows_scheme(&self, url: &RemoteUrl) -> Result<(), GitError> {
-        url.allowed(AllowedSchemes { http: self.allow_http, git: self.allow_git_scheme })
+        url.allowed(self.schemes())
             .map_err(|reason| GitError::of_remote(url.host(), RemoteTrouble::UrlNotAllowed { reason }))
     }
 

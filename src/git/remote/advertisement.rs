@@ -53,8 +53,6 @@ pub(super) struct Reading<'a> {
     pub(super) refs: Vec<ListedRef>,
     /// What `HEAD` stands for.
     pub(super) head: Option<Vec<u8>>,
-    /// Whether the server can leave objects out; `None` while it is not known.
-    pub(super) filter: Option<bool>,
     /// What the server can do with `ls-refs`; `None` when it does not speak protocol 2.
     pub(super) ls_refs: Option<LsRefs>,
 }
@@ -71,7 +69,7 @@ pub(super) struct LsRefs {
 impl<'a> Reading<'a> {
     pub(super) const fn new(selection: &'a RefSelection, max_refs: usize) -> Self {
         let refs = Vec::new();
-        Self { selection, max_refs, stage: Stage::Begin, refs, head: None, filter: None, ls_refs: None }
+        Self { selection, max_refs, stage: Stage::Begin, refs, head: None, ls_refs: None }
     }
 
     /// Goes on with the answer to `ls-refs`.
@@ -108,7 +106,6 @@ impl<'a> Reading<'a> {
             Stage::Begin | Stage::First => match line {
                 b"version 2" => {
                     self.stage = Stage::Capabilities;
-                    self.filter = Some(false);
                     self.ls_refs = Some(LsRefs::default());
                 }
                 b"version 1" => self.stage = Stage::First,
@@ -131,7 +128,6 @@ impl<'a> Reading<'a> {
         let ls_refs = self.ls_refs.get_or_insert_default();
         match name {
             b"ls-refs" => ls_refs.unborn = words.any(|word| word == b"unborn"),
-            b"fetch" => self.filter = Some(words.any(|word| word == b"filter")),
             b"object-format" if value == b"sha1" => ls_refs.object_format = true,
             b"object-format" => return Err(trouble(RemoteTrouble::Sha256Unsupported)),
             _ => {}
@@ -141,7 +137,6 @@ impl<'a> Reading<'a> {
 
     fn first_old_ref(&mut self, line: &[u8], trouble: &dyn Fn(RemoteTrouble) -> GitError) -> Result<(), GitError> {
         let (item, capabilities) = split(line, 0).unwrap_or((line, b""));
-        self.filter = Some(false);
         for word in capabilities.split(|byte| *byte == b' ') {
             if let Some(format) = word.strip_prefix(b"object-format=")
                 && format != b"sha1"
@@ -150,9 +145,6 @@ impl<'a> Reading<'a> {
             }
             if let Some(head) = word.strip_prefix(b"symref=HEAD:") {
                 self.head = Some(head.to_vec());
-            }
-            if word == b"filter" {
-                self.filter = Some(true);
             }
         }
         // Stands in the place of refs where there are none.

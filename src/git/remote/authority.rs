@@ -2,6 +2,7 @@
 //! by TLS; it keeps nothing but certificates, so that a key that came along is kept nowhere.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use keytrail_domain::hex::lower_hex;
 use rustls::{
     RootCertStore,
     pki_types::{CertificateDer, pem::PemObject as _},
@@ -71,9 +72,6 @@ impl Certificates {
 
     /// SHA-256 of each in DER: 64 hexadecimal digits, as `openssl x509 -fingerprint -sha256` has them without colons.
     pub fn fingerprints(&self) -> Vec<String> {
-        let hex = |certificate: &CertificateDer<'_>| {
-            Sha256::digest(certificate).iter().map(|byte| format!("{byte:02x}")).collect()
-        };
-        self.0.iter().map(hex).collect()
+        self.0.iter().map(|certificate| lower_hex(&Sha256::digest(certificate))).collect()
     }
 }

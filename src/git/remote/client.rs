@@ -14,7 +14,7 @@ use reqwest::{
 use super::{GitError, Limits, Proxy, Reach, Remote, RemoteTrouble, classify::classify, tls};
 
 /// Some services serve git only to what calls itself git.
-const USER_AGENT: &str = "git/2.0 (keytrail)";
+pub(in crate::git) const USER_AGENT: &str = "git/2.0 (keytrail)";
 /// Redirects in a row that stay at their origin.
 const MOST_REDIRECTS: usize = 5;
 /// Nobody is made to wait longer, whatever the remote says.
@@ -165,17 +165,12 @@ impl RemoteClient {
     }
 
     fn checked(&self, response: &Response) -> Result<(), GitError> {
-        let status = response.status();
-        Err(self.trouble(match status {
-            StatusCode::OK => return Ok(()),
-            StatusCode::UNAUTHORIZED => RemoteTrouble::Unauthorized,
-            StatusCode::FORBIDDEN => RemoteTrouble::Forbidden,
-            StatusCode::NOT_FOUND | StatusCode::GONE => RemoteTrouble::NotFound,
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => RemoteTrouble::ProxyFailed,
-            StatusCode::TOO_MANY_REQUESTS => RemoteTrouble::RateLimited { retry_after: retry_after(response) },
-            _ if status.is_success() => RemoteTrouble::NotGit,
-            _ => RemoteTrouble::ServerError { status: status.as_u16() },
-        }))
+        let trouble = match (response.status(), RemoteTrouble::of_status(response.status().as_u16())) {
+            (StatusCode::OK, _) => return Ok(()),
+            (_, RemoteTrouble::RateLimited { .. }) => RemoteTrouble::RateLimited { retry_after: retry_after(response) },
+            (_, other) => other,
+        };
+        Err(self.trouble(trouble))
     }
 
     fn answer(&self, response: Response, progress: u64) -> Answer {

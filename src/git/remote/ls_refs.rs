@@ -1,5 +1,5 @@
-//! Lists the refs of a remote over smart HTTP, without fetching anything. Called by jobs, which compare the list with
-//! the last one; it reads no object.
+//! Lists the refs of a remote without fetching anything: over smart HTTP here, over `git://` by `ls_refs_stream`. Called
+//! by jobs, which compare the list with the last one; it reads no object.
 
 use keytrail_domain::{
     ref_selection::RefSelection,
@@ -21,8 +21,6 @@ pub struct Listed {
     pub refs: Vec<ListedRef>,
     /// What `HEAD` stands for, such as `refs/heads/main`; it need not be there. `None` when the server does not say.
     pub head: Option<Vec<u8>>,
-    /// Whether the server lets a fetch leave objects out.
-    pub filter_supported: Option<bool>,
     /// Where the remote is now: it may have redirected within its origin.
     pub final_url: RemoteUrl,
     /// How many bytes of answers came, headers not counted.
@@ -33,13 +31,20 @@ pub(in crate::git) const ADVERTISEMENT: &str = "application/x-git-upload-pack-ad
 pub(in crate::git) const REQUEST: &str = "application/x-git-upload-pack-request";
 pub(in crate::git) const RESULT: &str = "application/x-git-upload-pack-result";
 /// Whom a server's log names.
-const AGENT: &str = concat!("agent=keytrail/", env!("CARGO_PKG_VERSION"));
+pub(in crate::git) const AGENT: &str = "agent=git/2.0-keytrail";
 
 /// Lists the refs that are selected, tags with what they lead to.
 ///
 /// Protocol 2 is asked for, so that the server sends little else; older servers send all their refs, and these are
-/// filtered here. More than `max_refs` selected ones are [`GitError::TooManyRefs`].
+/// filtered here. More than `max_refs` selected ones are [`GitError::TooManyRefs`]; a listing that takes longer than
+/// [`Limits::listing`](super::Limits::listing) in all is [`RemoteTrouble::Slow`].
 pub async fn list_remote_refs(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {
+    let bound = remote.limits.listing;
+    let listed = tokio::time::timeout(bound, list(remote, selection, max_refs)).await;
+    listed.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))
+}
+
+async fn list(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {
     if remote.url.scheme() == Scheme::Git {
         return ls_refs_stream::list(remote, selection, max_refs).await;
     }
@@ -80,8 +85,7 @@ pub(super) fn finished(
     if refs.windows(2).any(|pair| pair[0].name == pair[1].name) {
         return Err(remote.trouble(RemoteTrouble::Protocol { what: "it names a ref twice" }));
     }
-    let (head, filter_supported) = (reading.head, reading.filter);
-    Ok(Listed { refs, head, filter_supported, final_url, bytes })
+    Ok(Listed { refs, head: reading.head, final_url, bytes })
 }
 
 async fn read(answer: &mut Answer, reading: &mut Reading<'_>) -> Result<(), GitError> {

@@ -127,13 +127,20 @@ pub struct Limits {
     pub connect: Duration,
     /// Without any new byte from the remote.
     pub silence: Duration,
+    /// For listing the refs, from the first look-up to the last byte, however steadily they come.
+    pub listing: Duration,
     /// Of one answer, as it comes over the network.
     pub answer_bytes: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(15), silence: Duration::from_secs(60), answer_bytes: 256 << 20 }
+        Self {
+            connect: Duration::from_secs(15),
+            silence: Duration::from_secs(60),
+            listing: Duration::from_secs(900),
+            answer_bytes: 256 << 20,
+        }
     }
 }
 

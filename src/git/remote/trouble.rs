@@ -62,6 +62,11 @@ pub enum RemoteTrouble {
     DumbServer,
     /// It accepts connections and says nothing, or stopped in the middle.
     Silent,
+    /// It answers, but listing its refs takes longer than it may.
+    Slow {
+        /// How long it may take.
+        bound: Duration,
+    },
     /// Its address is none that this server may reach.
     AddressDenied,
     /// It sends elsewhere.
@@ -90,6 +95,20 @@ pub enum RemoteTrouble {
 }
 
 impl RemoteTrouble {
+    /// What a status of HTTP means that is not 200. How long to wait is said elsewhere in an answer.
+    pub(in crate::git) const fn of_status(status: u16) -> Self {
+        match status {
+            300..=399 => Self::RedirectedAway,
+            401 => Self::Unauthorized,
+            403 => Self::Forbidden,
+            404 | 410 => Self::NotFound,
+            407 => Self::ProxyFailed,
+            429 => Self::RateLimited { retry_after: None },
+            200..=299 => Self::NotGit,
+            _ => Self::ServerError { status },
+        }
+    }
+
     /// The code to record.
     pub const fn failure_code(&self) -> FailureCode {
         match self {
@@ -110,6 +129,7 @@ impl RemoteTrouble {
             Self::NotGit => FailureCode::NotGit,
             Self::DumbServer => FailureCode::DumbServer,
             Self::Silent => FailureCode::RemoteSilent,
+            Self::Slow { .. } => FailureCode::RemoteSlow,
             Self::AddressDenied => FailureCode::AddressDenied,
             Self::RedirectedAway | Self::TooManyRedirects => FailureCode::RedirectedAway,
             Self::UrlNotAllowed { .. } => FailureCode::UrlNotAllowed,
@@ -130,6 +150,7 @@ impl RemoteTrouble {
             | Self::ConnectionLost
             | Self::RateLimited { .. }
             | Self::Silent
+            | Self::Slow { .. }
             | Self::ProxyFailed => true,
             Self::ServerError { status } => *status >= 500,
             _ => false,
@@ -206,6 +227,12 @@ impl fmt::Display for RemoteError {
             RemoteTrouble::Silent => {
                 write!(f, "{host} accepted the connection and then said nothing for too long; it will be tried again")
             }
+            RemoteTrouble::Slow { bound } => write!(
+                f,
+                "{host} took longer than {} seconds to list its branches and tags; it will be tried again, and \
+                 git.listing_seconds can be raised",
+                bound.as_secs()
+            ),
             RemoteTrouble::AddressDenied => write!(
                 f,
                 "{host} has an address that this server may not reach; an administrator can list the host or its \

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::atomic::AtomicBool, time::Duration};
 use keytrail_domain::index_run::batch::CommitSha;
 
 use super::{
-    Connection, FetchError, FetchPhase, FetchProgress,
+    FetchError, FetchPhase, FetchProgress, LocalRepository,
     git_program::{self, GitProgram},
     in_process, room,
 };
@@ -25,7 +25,7 @@ pub enum FetchSource<'a> {
     /// A server, over `https`, `http` or `git`.
     Remote(&'a Remote),
     /// A repository in a folder of this machine; whose it is and where its parts lie is checked as for reading it.
-    Local(&'a Connection),
+    Local(&'a LocalRepository),
 }
 
 /// A ref as it was listed.
@@ -42,10 +42,13 @@ pub struct WantedRef {
 pub struct FetchLimits {
     /// Without progress: before objects come without any word, then without [`SLOWEST_BYTES`] of them.
     pub silence: Duration,
-    /// Bytes of objects that one fetch may bring.
+    /// Bytes that the copy may have afterwards: the mirror, and what is kept [beside](FetchRequest::beside) it. Of
+    /// [`fetch_objects`](super::fetch_objects): bytes of objects that the one request may bring.
     pub quota_bytes: u64,
     /// Bytes that stay free on the mirror's disk.
     pub free_bytes: u64,
+    /// Bytes of memory that it takes to put together what comes: of each process of the git program, or in this one.
+    pub memory_bytes: u64,
 }
 
 /// Fewer bytes than these within [`FetchLimits::silence`] are none.
@@ -53,7 +56,12 @@ pub const SLOWEST_BYTES: u64 = 1024;
 
 impl Default for FetchLimits {
     fn default() -> Self {
-        Self { silence: Duration::from_secs(120), quota_bytes: 20_000_000_000, free_bytes: 1_000_000_000 }
+        Self {
+            silence: Duration::from_secs(120),
+            quota_bytes: 20_000_000_000,
+            free_bytes: 1_000_000_000,
+            memory_bytes: 2 << 30,
+        }
     }
 }
 
@@ -69,37 +77,26 @@ pub struct FetchRequest<'a> {
     pub program: Option<&'a GitProgram>,
     /// Usually [`FetchLimits::default`].
     pub limits: FetchLimits,
+    /// Bytes that are kept of the same repository elsewhere, and count as the mirror's own.
+    pub beside: u64,
     /// Where to tell how far it is.
     pub progress: &'a FetchProgress,
     /// Stops the fetch within a moment when it becomes true. Dropping the future does so, too.
     pub cancel: &'a AtomicBool,
 }
 
-/// What came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What came; nothing when the mirror has had all of this before, and the server was not asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fetched {
     /// Bytes of packs that are new.
     pub bytes: u64,
     /// Objects in them.
     pub objects: u64,
-    /// What is left out of the mirror.
-    pub filter: Filter,
-    /// Who did it.
-    pub transport: TransportKind,
-    /// Whether the server was asked at all: it is not when the mirror has had all of this before.
-    pub asked: bool,
-}
-
-/// What a transport brought.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Brought {
-    pub(super) bytes: u64,
-    pub(super) objects: u64,
 }
 
 /// How one attempt of a transport ended.
 pub(super) enum Attempt {
-    Done(Brought),
+    Done(Fetched),
     /// The server does not filter like this.
     FilterRefused,
 }
@@ -108,7 +105,8 @@ pub(super) enum Attempt {
 ///
 /// The first fetch asks for commits and tags only, then without files, then for everything, until the server agrees;
 /// which it was is remembered. Objects are asked for by their names, so what comes is what was listed; refs of the
-/// remote are not listed again. After a failure or a stop the mirror's refs are what they were; objects may stay.
+/// remote are not listed again. After a failure or a stop the mirror's refs are what they were, and what came is
+/// removed; only of a fetch that was dropped something may stay until the next one.
 pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     let mirror = request.mirror;
     request.progress.enter(FetchPhase::Asking);
@@ -122,33 +120,64 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     let transport = transport_for(filled, program, request.program)?;
     if missing.is_empty() {
         request.progress.enter(FetchPhase::Done);
-        let filter = filled.map_or(Filter::Everything, |(filter, _)| filter);
-        return Ok(Fetched { bytes: 0, objects: 0, filter, transport: transport.kind(), asked: false });
+        return Ok(Fetched::default());
     }
-    room::check_free(mirror.path(), &request.limits)?;
-    // Only a mirror that holds nothing may begin with another filter.
-    let remembered = mirror.memory()?.filter(|memory| filled.is_some() || memory.transport == transport.kind());
-    let mut filter = match &transport {
-        Transport::InProcess => Filter::Everything,
-        Transport::Program(_) => remembered.map_or(Filter::Trees, |memory| memory.filter),
+    let (quota, held) = (request.limits.quota_bytes, mirror.bytes()?.saturating_add(request.beside));
+    room::check_free(mirror.path(), request.limits.free_bytes)?;
+    room::check_quota(held, quota)?;
+    let limits = FetchLimits { quota_bytes: quota - held, ..request.limits };
+    let bounded = FetchRequest { limits, ..*request };
+    let packs = mirror.whole_packs()?;
+    let brought = match by(&transport, &bounded, &missing, &kept, filled).await {
+        // With its index it is larger than what came.
+        Ok(_) if mirror.bytes()?.saturating_add(request.beside) > quota => Err(room::over_quota(quota).into()),
+        // Over what was left of it.
+        Err(GitError::Fetch(FetchError::QuotaExceeded { .. })) => Err(room::over_quota(quota).into()),
+        other => other,
     };
-    let brought = loop {
-        mirror.remember(Memory { transport: transport.kind(), filter })?;
-        let attempt = match &transport {
-            Transport::Program(program) => by_program(program, request, &missing, filter).await?,
-            Transport::InProcess => in_process::fetch(request, &missing, &kept).await?,
-        };
-        match (attempt, filter.next()) {
-            (Attempt::Done(brought), _) => break brought,
-            (Attempt::FilterRefused, Some(next)) if filled.is_none() => filter = next,
-            (Attempt::FilterRefused, _) => return Err(FetchError::MirrorUnusable.into()),
+    let fetched = match brought {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            // No ref leads to any of it.
+            mirror.remove_packs_but(&packs, &lock)?;
+            mirror.remove_leftovers(&lock)?;
+            return Err(error);
         }
     };
     kept.extend(missing);
     mirror.keep(&kept)?;
     drop(lock);
     request.progress.enter(FetchPhase::Done);
-    Ok(Fetched { bytes: brought.bytes, objects: brought.objects, filter, transport: transport.kind(), asked: true })
+    Ok(fetched)
+}
+
+/// Fetches with one filter after the other, until the server agrees.
+async fn by(
+    transport: &Transport<'_>,
+    request: &FetchRequest<'_>,
+    missing: &BTreeSet<CommitSha>,
+    kept: &BTreeSet<CommitSha>,
+    filled: Option<(Filter, TransportKind)>,
+) -> Result<Fetched, GitError> {
+    let mirror = request.mirror;
+    // Only a mirror that holds nothing may begin with another filter.
+    let remembered = mirror.memory()?.filter(|memory| filled.is_some() || memory.transport == transport.kind());
+    let mut filter = match transport {
+        Transport::InProcess => Filter::Everything,
+        Transport::Program(_) => remembered.map_or(Filter::Trees, |memory| memory.filter),
+    };
+    loop {
+        mirror.remember(Memory { transport: transport.kind(), filter })?;
+        let attempt = match transport {
+            Transport::Program(program) => by_program(program, request, missing, filter).await?,
+            Transport::InProcess => in_process::fetch(request, missing, kept).await?,
+        };
+        match (attempt, filter.next()) {
+            (Attempt::Done(fetched), _) => return Ok(fetched),
+            (Attempt::FilterRefused, Some(next)) if filled.is_none() => filter = next,
+            (Attempt::FilterRefused, _) => return Err(FetchError::MirrorUnusable.into()),
+        }
+    }
 }
 
 /// `tree:0` leaves out folders even when a ref names one, and the program takes such an answer for incomplete. What is

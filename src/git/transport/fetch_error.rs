@@ -3,12 +3,17 @@
 
 use keytrail_domain::{display_text::DisplayText, index_run::FailureCode};
 
+use super::Verdict;
+
 /// Why nothing, or not everything, was fetched. No sentence holds an address or a secret; what the server said is
 /// cleaned and cut.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
     /// There is no git program, and this needs one.
-    #[error("there is no git program on this machine that may be used; install git 2.50.1 or newer, or set its path")]
+    #[error(
+        "there is no git program on this machine that may be used; install {}, or set its path",
+        Verdict::good_versions()
+    )]
     GitMissing,
     /// There is one that may not be used, and this needs one.
     #[error("{sentence}")]
@@ -42,13 +47,21 @@ pub enum FetchError {
     /// There is none at all.
     #[error("the disk of the mirrors is full; make room, or move the data folder")]
     DiskFull,
-    /// More came than one fetch may bring.
+    /// The copy would have more than it may.
     #[error(
-        "the server sent more than the {quota} MB that one fetch may bring; raise the limit if the repository is meant to be that large"
+        "the copy of the repository would take more than the {quota} MB that it may; what was fetched before is kept and served; raise git.quota_bytes if the repository is meant to be that large"
     )]
     QuotaExceeded {
         /// The limit in megabytes, rounded up.
         quota: u64,
+    },
+    /// To put together what came takes more memory than a fetch may have.
+    #[error(
+        "the server sent a pack that needs more memory than the {memory} MB that a fetch may take; raise git.memory_bytes if the repository is meant to be like that"
+    )]
+    PackNeedsMemory {
+        /// The limit in megabytes, rounded up.
+        memory: u64,
     },
     /// What came cannot be unpacked.
     #[error("what the server sent is damaged and was thrown away; check the repository on the server with `git fsck`")]
@@ -88,6 +101,7 @@ impl FetchError {
             Self::MirrorBusy => FailureCode::MirrorBusy,
             Self::DiskFloor { .. } | Self::DiskFull => FailureCode::DiskFloor,
             Self::QuotaExceeded { .. } => FailureCode::QuotaExceeded,
+            Self::PackNeedsMemory { .. } => FailureCode::PackNeedsMemory,
             Self::CorruptPack | Self::Incomplete => FailureCode::CorruptPack,
             Self::BrokeOff => FailureCode::FetchBrokeOff,
             Self::RefsMoved => FailureCode::RefsMoved,

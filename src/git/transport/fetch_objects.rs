@@ -43,7 +43,8 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
     };
     let lock = cache.lock()?;
     cache.remove_leftovers(&lock)?;
-    room::check_free(cache.path(), &limits)?;
+    room::check_free(cache.path(), limits.free_bytes)?;
+    let packs = cache.whole_packs()?;
     // Trees are cut off from their files; a file that is asked for by its name comes in any case.
     let (filter, transport) = (Filter::Blobs, TransportKind::GitProgram);
     cache.remember(Memory { transport, filter })?;
@@ -54,15 +55,19 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
         wanted: &[],
         program: Some(program),
         limits,
+        beside: 0,
         progress: &progress,
         cancel,
     };
     let attempt = git_program::fetch::fetch(program, &request, wanted, filter).await;
+    if attempt.is_err() {
+        // What came of too much is not kept.
+        cache.remove_packs_but(&packs, &lock)?;
+        cache.remove_leftovers(&lock)?;
+    }
     drop(lock);
     match attempt? {
-        Attempt::Done(brought) => {
-            Ok(Fetched { bytes: brought.bytes, objects: brought.objects, filter, transport, asked: true })
-        }
+        Attempt::Done(fetched) => Ok(fetched),
         // What was left out of the mirror was left out by a server that filters.
         Attempt::FilterRefused => Err(FetchError::MirrorUnusable.into()),
     }

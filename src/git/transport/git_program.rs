@@ -3,6 +3,7 @@
 
 pub(in crate::git) mod fetch;
 pub(in crate::git) mod invocation;
+mod memory;
 mod progress_line;
 pub(in crate::git) mod running;
 mod said;
@@ -55,9 +56,15 @@ impl FromStr for GitVersion {
 pub enum Verdict {
     /// It may.
     Good,
-    /// It has a published weakness.
+    /// By its number it has published weaknesses.
     Vulnerable {
-        /// The first version of its line without it.
+        /// The first version of its line without them.
+        fixed_in: GitVersion,
+    },
+    /// The same, but an administrator vouches that they were mended under that number, as distributions do. It may be
+    /// used.
+    Vouched {
+        /// The first version of its line that needs nobody to vouch.
         fixed_in: GitVersion,
     },
     /// It lacks what a safe fetch needs.
@@ -72,7 +79,7 @@ impl Verdict {
     pub const NEEDS: GitVersion = GitVersion(2, 37, 0);
 
     /// The first of each line with the fixes of July 2025 (CVE-2025-48384, -48385), from git's release notes. Older
-    /// lines got none from git itself; what a distribution mended under an old number cannot be told.
+    /// lines got none from git itself; what a distribution mended under an old number cannot be told from it.
     pub const FIXED: [GitVersion; 8] = [
         GitVersion(2, 43, 7),
         GitVersion(2, 44, 4),
@@ -94,6 +101,13 @@ impl Verdict {
             Some(fixed_in) if version < fixed_in => Self::Vulnerable { fixed_in },
             _ => Self::Good,
         }
+    }
+
+    /// What to install: `git 2.43.7 or a later 2.43, …, 2.50.1 or newer`. The one place that says so.
+    pub fn good_versions() -> String {
+        let [lines @ .., newest] = Self::FIXED;
+        let lines: String = lines.iter().map(|line| format!("{line} or a later {}.{}, ", line.0, line.1)).collect();
+        format!("git {lines}{newest} or newer")
     }
 }
 
@@ -135,9 +149,18 @@ impl GitProgram {
         Ok(Self { path: path.to_owned(), version, verdict: Verdict::of(version) })
     }
 
+    /// The same, with an administrator's word that weaknesses of its number were mended. What it cannot do, no word
+    /// mends.
+    pub fn vouched(self) -> Self {
+        match self.verdict {
+            Verdict::Vulnerable { fixed_in } => Self { verdict: Verdict::Vouched { fixed_in }, ..self },
+            Verdict::Good | Verdict::Vouched { .. } | Verdict::TooOld { .. } => self,
+        }
+    }
+
     /// Whether it is used for fetching and tending.
     pub fn is_good(&self) -> bool {
-        self.verdict == Verdict::Good
+        matches!(self.verdict, Verdict::Good | Verdict::Vouched { .. })
     }
 
     /// What a person is told of it.
@@ -145,14 +168,19 @@ impl GitProgram {
         let (path, version) = (self.path.display(), self.version);
         match self.verdict {
             Verdict::Good => format!("{path} is git {version}; it is used to fetch"),
-            Verdict::Vulnerable { fixed_in } => {
-                format!(
-                    "{path} is git {version}, which has known weaknesses and is not used; install {fixed_in} or newer"
-                )
-            }
-            Verdict::TooOld { needs } => {
-                format!("{path} is git {version}, which is too old and is not used; install {needs} or newer")
-            }
+            Verdict::Vouched { .. } => format!(
+                "{path} is git {version}, which has known weaknesses by its number; it is used to fetch, since \
+                 git.program_trusted vouches that they were mended"
+            ),
+            Verdict::Vulnerable { .. } => format!(
+                "{path} is git {version}, which has known weaknesses by its number and is not used; install {}. If the \
+                 distribution mended that number, name the program as git.program and set git.program_trusted",
+                Verdict::good_versions()
+            ),
+            Verdict::TooOld { .. } => format!(
+                "{path} is git {version}, which is too old and is not used; install {}",
+                Verdict::good_versions()
+            ),
         }
     }
 }

@@ -10,6 +10,8 @@ mod answer;
 mod folder;
 mod git_stream;
 mod http;
+mod incoming;
+mod pack_gauge;
 mod pack_sink;
 mod question;
 
@@ -33,10 +35,10 @@ use self::{
 };
 use super::{
     FetchError, FetchPhase,
-    fetch::{Attempt, Brought, FetchRequest, FetchSource},
+    fetch::{Attempt, FetchRequest, FetchSource, Fetched},
     pace::Pace,
 };
-use crate::git::{GitError, remote::RemoteTrouble};
+use crate::git::{GitError, Mirror, remote::RemoteTrouble};
 
 /// Parts of a pack that wait to be written: 64 KiB each at most.
 const PARTS_AHEAD: usize = 64;
@@ -102,12 +104,12 @@ async fn work(
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let remote = match request.source {
         FetchSource::Remote(remote) => remote,
         FetchSource::Local(source) => return folder::fetch(source, request, missing, kept, shared).await,
     };
-    let mut all = Brought::default();
+    let mut all = Fetched::default();
     let mut kept = kept.clone();
     let missing: Vec<CommitSha> = missing.iter().copied().collect();
     // What came with one question is told with the next.
@@ -116,17 +118,17 @@ async fn work(
         let brought = match remote.url.scheme() {
             Scheme::Http | Scheme::Https => {
                 let greeted = http::greet(remote, request).await?;
-                receive(request, greeted.ask(&question).await?, shared).await?
+                receive(request, wants, greeted.ask(&question).await?, shared).await?
             }
             Scheme::Git => {
                 let incoming = git_stream::ask(remote, &question, request).await?;
-                receive(request, incoming, shared).await?
+                receive(request, wants, incoming, shared).await?
             }
             Scheme::Ssh => {
                 return Err(remote.trouble(RemoteTrouble::UrlNotAllowed { reason: SchemeRefused::Ssh }));
             }
         };
-        all = Brought { bytes: all.bytes + brought.bytes, objects: all.objects + brought.objects };
+        all = Fetched { bytes: all.bytes + brought.bytes, objects: all.objects + brought.objects };
         kept.extend(wants);
     }
     Ok(all)
@@ -135,13 +137,14 @@ async fn work(
 /// Takes the pack out of an answer and has it written.
 async fn receive(
     request: &FetchRequest<'_>,
+    wants: &[CommitSha],
     mut incoming: impl Incoming,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let FetchSource::Remote(remote) = request.source else { return Err(FetchError::BrokeOff.into()) };
     let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
-    let (folder, theirs) = (request.mirror.path().to_owned(), shared.clone());
-    let writing = tokio::task::spawn_blocking(move || write(&folder, receiver, &theirs));
+    let (mirror, wants, theirs) = (request.mirror.clone(), wants.to_vec(), shared.clone());
+    let writing = tokio::task::spawn_blocking(move || write(&mirror, &wants, receiver, &theirs));
     let mut pace = Pace::new(request.limits.silence);
     let mut parts = Parts::default();
     let (mut begun, mut words) = (false, 0);
@@ -194,15 +197,16 @@ async fn receive(
 
 /// On a thread of its own. `None` when the parts ended before the pack did: nothing of it is kept.
 fn write(
-    mirror: &std::path::Path,
+    mirror: &Mirror,
+    wants: &[CommitSha],
     mut parts: mpsc::Receiver<Work>,
     shared: &Arc<Shared>,
-) -> Result<Option<Brought>, GitError> {
+) -> Result<Option<Fetched>, GitError> {
     let mut sink = PackSink::new(mirror, shared)?;
     while let Some(work) = parts.blocking_recv() {
         match work {
             Work::Part(bytes) => sink.write(&bytes)?,
-            Work::End => return sink.finish().map(Some),
+            Work::End => return sink.finish(wants).map(Some),
         }
     }
     Ok(None)

@@ -29,7 +29,7 @@ pub use self::{
     fetch_objects::{ObjectsRequest, fetch_objects},
     fetch_progress::{FetchPhase, FetchProgress},
     git_program::{GitProgram, GitVersion, NoVersion, Verdict},
-    room::free_bytes,
+    room::{free_bytes, over_quota},
 };
 pub(super) use self::{
     in_place::{gitlab_name, look},
@@ -38,9 +38,9 @@ pub(super) use self::{
 };
 use super::{GitError, OpenedRepository};
 
-/// Where a repository is, and so how it is reached.
+/// A repository of this machine, and what is held against it when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Connection {
+pub enum LocalRepository {
     /// In a folder of this machine, named by who may read whatever the server's user may. It is read where it lies, and
     /// nothing is written to it.
     InPlace(PathBuf),
@@ -53,7 +53,7 @@ pub enum Connection {
     },
 }
 
-impl Connection {
+impl LocalRepository {
     /// A folder of this machine. What was approved because it lies below a root is held to that at every opening, also
     /// when it leads elsewhere by now: the path counts as it is written.
     pub fn local(path: PathBuf, roots: &Arc<[PathBuf]>) -> Self {
@@ -69,7 +69,7 @@ impl Connection {
         }
     }
 
-    /// The folder with its objects, checked as for [`Connection::open`], without links.
+    /// The folder with its objects, checked as for [`LocalRepository::open`], without links.
     pub(super) fn git_folder(&self) -> Result<PathBuf, GitError> {
         match self {
             Self::InPlace(path) => in_place::git_folder(path, None),

@@ -1,8 +1,8 @@
-//! Room on the disk and in the quota. Asked before and during a fetch; it never frees any.
+//! Room on the disk, in the quota of a copy and in memory. Asked before and during a fetch; it never frees any.
 
 use std::path::Path;
 
-use super::{FetchError, FetchLimits};
+use super::FetchError;
 use crate::git::GitError;
 
 const MEGABYTE: u64 = 1_000_000;
@@ -14,20 +14,27 @@ pub fn free_bytes(folder: &Path) -> Result<u64, GitError> {
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
-/// Whether the mirror's disk has the room that is to be kept free.
-pub(in crate::git) fn check_free(mirror: &Path, limits: &FetchLimits) -> Result<(), GitError> {
-    let free = free_bytes(mirror)?;
-    if free < limits.free_bytes {
-        let (free, floor) = (free / MEGABYTE, limits.free_bytes.div_ceil(MEGABYTE));
+/// Whether the disk of this folder has so many bytes free.
+pub(in crate::git) fn check_free(folder: &Path, floor: u64) -> Result<(), GitError> {
+    let free = free_bytes(folder)?;
+    if free < floor {
+        let (free, floor) = (free / MEGABYTE, floor.div_ceil(MEGABYTE));
         return Err(FetchError::DiskFloor { free, floor }.into());
     }
     Ok(())
 }
 
-/// Whether that many bytes may come in one fetch.
-pub(super) fn check_quota(received: u64, limits: &FetchLimits) -> Result<(), GitError> {
-    if received > limits.quota_bytes {
-        return Err(FetchError::QuotaExceeded { quota: limits.quota_bytes.div_ceil(MEGABYTE) }.into());
-    }
-    Ok(())
+/// Whether there may be that many bytes.
+pub(super) fn check_quota(bytes: u64, quota: u64) -> Result<(), GitError> {
+    if bytes > quota { Err(over_quota(quota).into()) } else { Ok(()) }
+}
+
+/// A copy would have more than these bytes.
+pub const fn over_quota(quota: u64) -> FetchError {
+    FetchError::QuotaExceeded { quota: quota.div_ceil(MEGABYTE) }
+}
+
+/// More memory than this.
+pub(super) const fn over_memory(memory: u64) -> FetchError {
+    FetchError::PackNeedsMemory { memory: memory.div_ceil(MEGABYTE) }
 }

@@ -15,7 +15,7 @@ use keytrail_test_support::repositories::Repository;
 use super::*;
 
 fn opened(path: &Path) -> Result<OpenedRepository, GitError> {
-    Connection::InPlace(path.to_owned()).open()
+    LocalRepository::InPlace(path.to_owned()).open()
 }
 
 fn refusal(path: &Path) -> (FailureCode, String) {
@@ -35,7 +35,7 @@ fn init(options: &[&str]) -> (tempfile::TempDir, Repository) {
 fn a_working_tree_its_folder_and_a_bare_repository_are_opened() {
     let (_folder, repository) = init(&[]);
     for path in [repository.path.clone(), repository.path.join(".git")] {
-        assert_eq!(opened(&path).expect("a repository").default_branch().as_deref(), Some("refs/heads/main"));
+        assert_eq!(opened(&path).expect("a repository").default_branch(), Some(b"refs/heads/main".as_slice()));
     }
     let (_folder, bare) = init(&["--bare"]);
     assert!(opened(&bare.path).is_ok());

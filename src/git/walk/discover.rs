@@ -309,6 +309,7 @@ impl<'a> Worker<'a> {
         }
         self.tell(1);
         self.counts.objects_read = self.reader.objects_read();
+        self.records.seal();
         guard.1 = true;
         Ok((self.records, self.counts))
     }

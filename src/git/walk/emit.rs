@@ -9,7 +9,7 @@ use super::{
     Stop, WalkRequest, WalkedBatch, check,
     discover::{DROPPED, NO_COMMIT, UNKEYED, WORKER_SHIFT},
     order::{Found, NO_REF, Ordered},
-    record::{Projects, Records, Room},
+    record::{Records, Room},
 };
 use crate::git::{GitError, OpenedRepository, commit_object, message, opened::ObjectReader};
 
@@ -18,12 +18,12 @@ pub(super) fn emit(
     repository: &OpenedRepository,
     request: &WalkRequest<'_>,
     ordered: &Ordered,
-    found: &Found,
+    found: &mut Found,
     receive: &mut dyn FnMut(WalkedBatch) -> Result<(), Stop>,
 ) -> Result<u64, GitError> {
     let new = &ordered.new;
     request.progress.set_total(new.len() as u64);
-    let mut emitter = Emitter { request, found, ordered, again: Again::new(repository), projects: Projects::default() };
+    let mut emitter = Emitter { request, found, ordered, again: Again::new(repository) };
     let mut people = HashSet::new();
     let mut batch = WalkedBatch::empty();
     let (mut bytes, mut looked_at) = (0, 0);
@@ -61,10 +61,9 @@ impl WalkedBatch {
 
 struct Emitter<'a> {
     request: &'a WalkRequest<'a>,
-    found: &'a Found,
+    found: &'a mut Found,
     ordered: &'a Ordered,
     again: Again,
-    projects: Projects,
 }
 
 impl Emitter<'_> {
@@ -84,12 +83,12 @@ impl Emitter<'_> {
             UNKEYED | NO_COMMIT => return Ok(()),
             DROPPED => {
                 check(self.request.cancel)?;
-                let Some(at) = self.again.examine(sha, self.request)? else { return Ok(()) };
-                self.again.records.read(at, sha, introduced_by, &mut self.projects)
+                self.again.examine(sha, self.request)?;
+                self.again.records.read_written(sha, introduced_by)
             }
             at => {
-                let records = &self.found.records[(at >> WORKER_SHIFT) as usize];
-                records.read(at & ((1 << WORKER_SHIFT) - 1), sha, introduced_by, &mut self.projects)
+                let records = &mut self.found.records[(at >> WORKER_SHIFT) as usize];
+                records.read(at & ((1 << WORKER_SHIFT) - 1), sha, introduced_by)
             }
         };
         if people.insert(person.id) {
@@ -119,13 +118,14 @@ impl Again {
         Self { reader: repository.reader(), records: Records::within(Room::of(usize::MAX)), shas: Vec::new() }
     }
 
-    fn examine(&mut self, sha: CommitSha, request: &WalkRequest<'_>) -> Result<Option<u32>, GitError> {
+    fn examine(&mut self, sha: CommitSha, request: &WalkRequest<'_>) -> Result<(), GitError> {
         let Some((_, bytes)) = self.reader.read(sha)? else { return Err(GitError::MissingObject { sha }) };
         let commit = commit_object::parse(bytes, &mut self.shas)
             .map_err(|reason| GitError::CorruptObject { sha, reason: reason.to_owned() })?;
         let scanned = message::scan(commit.message, commit.encoding);
         self.records.clear();
         request.progress.add_read(0, 0, 1);
-        Ok(self.records.add(&commit, &scanned, request.identify))
+        self.records.write(&commit, &scanned, request.identify);
+        Ok(())
     }
 }

@@ -4,6 +4,7 @@
 //! Three phases: discover (two threads read and scan), order (generations, the fixed order, what introduced what),
 //! emit (bounded batches). Grafts and replacement refs are ignored: what is recorded is what was committed.
 
+mod arena;
 mod discover;
 mod emit;
 mod order;
@@ -68,7 +69,7 @@ impl Default for Bounds {
     fn default() -> Self {
         Self {
             workers: NonZeroUsize::MIN.saturating_add(1),
-            record_bytes: 32 * 1024 * 1024,
+            record_bytes: 24 * 1024 * 1024,
             batch_commits: 1_000,
             batch_bytes: 512 * 1024,
             batch_walked: 50_000,
@@ -137,9 +138,9 @@ pub fn walk(
     request.progress.enter(Phase::Discovering);
     let discovered = discover::discover(repository, request)?;
     request.progress.enter(Phase::Ordering);
-    let (ordered, found) = order::order(discovered, request)?;
+    let (ordered, mut found) = order::order(discovered, request)?;
     request.progress.enter(Phase::Emitting);
-    let read_again = emit::emit(repository, request, &ordered, &found, emit)?;
+    let read_again = emit::emit(repository, request, &ordered, &mut found, emit)?;
     request.progress.enter(Phase::Done);
     Ok(Walked {
         commits: ordered.new.len() as u64,

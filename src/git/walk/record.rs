@@ -1,5 +1,5 @@
 //! What is kept of a commit with keys between reading and emitting it: a few bytes in an arena with a bound. Written
-//! by the workers, read by the emitting phase; a commit that finds no room is examined again.
+//! by the workers, read once by the emitting phase; a commit that finds no room is examined again.
 
 use std::{
     collections::HashMap,
@@ -16,14 +16,16 @@ use keytrail_domain::{
     person::PersonId,
 };
 
-use super::Person;
+use super::{Person, arena::Arena};
 use crate::git::{
     commit_object::{CommitObject, Signature},
     message::{self, Scanned},
 };
 
-/// Offsets are below this; what is above names the reader.
-const OFFSETS: usize = 1 << super::discover::WORKER_SHIFT;
+/// Places are below this; what is above names the reader.
+const PLACES: usize = 1 << super::discover::WORKER_SHIFT;
+/// Projects that are held once and named by number. Anything can look like a project, so there may be any number.
+const MOST_PROJECTS: usize = 4_096;
 
 /// How many bytes all readers together may still write.
 #[derive(Default)]
@@ -39,59 +41,105 @@ impl Room {
         let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(bytes)));
         before.is_ok_and(|left| left >= bytes)
     }
+
+    fn is_spent(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
 }
 
 /// Records of one reader.
 #[derive(Default)]
 pub(super) struct Records {
-    bytes: Vec<u8>,
+    arena: Arena,
     room: Arc<Room>,
+    /// The record that was written last.
+    written: Vec<u8>,
     people: Vec<Person>,
+    projects: Vec<Arc<str>>,
+    numbers: Numbers,
+}
+
+/// What records name by number.
+#[derive(Default)]
+struct Numbers {
     /// By name and address as they stand in the commit.
-    numbers: HashMap<Box<[u8]>, u32>,
+    people: HashMap<Box<[u8]>, u32>,
+    projects: HashMap<Arc<str>, u32>,
 }
 
 impl Records {
-    /// Writes as long as there is room.
+    /// Keeps records as long as there is room.
     pub(super) fn within(room: Arc<Room>) -> Self {
         Self { room, ..Self::default() }
     }
 
-    /// Writes a record; `None` when there is no room.
+    /// Keeps a record of the commit; `None` when there is no room.
     pub(super) fn add(
         &mut self,
         commit: &CommitObject<'_>,
         scanned: &Scanned,
         identify: &(dyn Fn(&[u8]) -> PersonId + Sync),
     ) -> Option<u32> {
-        let keys: usize = scanned.keys.iter().map(|(key, _)| key.project.len() + 11).sum();
-        let size = 25 + scanned.subject.as_str().len() + keys;
-        if self.bytes.len() + size >= OFFSETS || !self.room.take(size) {
+        if self.room.is_spent() {
             return None;
         }
-        let at = self.bytes.len() as u32;
-        let (author, committer) = (Signature::parse(commit.author), Signature::parse(commit.committer));
-        let person = self.person(&author, commit.encoding, identify);
-        let out = &mut self.bytes;
-        out.push(u8::from(scanned.bounded));
-        out.extend(author.seconds.to_le_bytes());
-        out.extend(committer.seconds.to_le_bytes());
-        out.extend(person.to_le_bytes());
-        write_bytes(out, scanned.subject.as_str().as_bytes());
-        out.extend((scanned.keys.len() as u16).to_le_bytes());
-        for (key, places) in &scanned.keys {
-            out.push(places.0);
-            out.extend(key.number.to_le_bytes());
-            write_bytes(out, key.project.as_bytes());
+        self.write(commit, scanned, identify);
+        if !self.room.take(self.written.len()) {
+            return None;
         }
-        Some(at)
+        self.arena.add(&self.written, PLACES)
     }
 
-    /// Forgets everything but the room.
+    /// Writes a record, to be read with [`Self::read_written`].
+    pub(super) fn write(
+        &mut self,
+        commit: &CommitObject<'_>,
+        scanned: &Scanned,
+        identify: &(dyn Fn(&[u8]) -> PersonId + Sync),
+    ) {
+        let (author, committer) = (Signature::parse(commit.author), Signature::parse(commit.committer));
+        let person = self.person(&author, commit.encoding, identify);
+        self.written.clear();
+        let out = &mut self.written;
+        out.push(u8::from(scanned.bounded));
+        // Mostly the same moment, or nearly.
+        write_number(out, folded(committer.seconds));
+        write_number(out, folded(author.seconds.wrapping_sub(committer.seconds)));
+        write_number(out, person.into());
+        write_bytes(out, scanned.subject.as_str().as_bytes());
+        write_number(out, scanned.keys.len() as u64);
+        for (key, places) in &scanned.keys {
+            out.push(places.0);
+            write_number(out, key.number);
+            let known = self.numbers.projects.get(&key.project).copied();
+            let number = known.or_else(|| {
+                let number = u32::try_from(self.projects.len()).ok().filter(|_| self.projects.len() < MOST_PROJECTS)?;
+                // A string of its own: the key's may be shared with much more.
+                let project: Arc<str> = (&*key.project).into();
+                self.numbers.projects.insert(project.clone(), number);
+                self.projects.push(project);
+                Some(number)
+            });
+            match number {
+                Some(number) => write_number(out, u64::from(number) + 1),
+                None => {
+                    write_number(out, 0);
+                    write_bytes(out, key.project.as_bytes());
+                }
+            }
+        }
+    }
+
+    /// Nothing is added any more: what only writing needs goes.
+    pub(super) fn seal(&mut self) {
+        (self.numbers, self.written) = Default::default();
+    }
+
+    /// Forgets what records name by number, and so every record.
     pub(super) fn clear(&mut self) {
-        self.bytes.clear();
+        (self.arena, self.numbers) = Default::default();
         self.people.clear();
-        self.numbers.clear();
+        self.projects.clear();
     }
 
     fn person(
@@ -102,7 +150,7 @@ impl Records {
     ) -> u32 {
         // The encoding belongs to the name: the same bytes may be two names.
         let key = [author.name, author.email, encoding.unwrap_or_default()].join(&b'\n');
-        if let Some(number) = self.numbers.get(&key[..]) {
+        if let Some(number) = self.numbers.people.get(&key[..]) {
             return *number;
         }
         let email = author.email.to_ascii_lowercase();
@@ -111,39 +159,48 @@ impl Records {
             name: DisplayText::clean(&message::decode(bounded(author.name), encoding)),
             email: DisplayText::clean_bytes(&email),
         };
-        // Taken even when there is none left: the record that names the person has its room.
+        // Taken even when there is none left; nobody is added once it is spent.
         let size = key.len() + person.name.as_str().len() + person.email.as_str().len() + 128;
         self.room.take(size);
         let number = self.people.len() as u32;
         self.people.push(person);
-        self.numbers.insert(key.into(), number);
+        self.numbers.people.insert(key.into(), number);
         number
     }
 
-    /// Reads a record back. `sha` and `introduced_by` are not in it.
-    pub(super) fn read(
-        &self,
-        at: u32,
-        sha: CommitSha,
-        introduced_by: Arc<str>,
-        projects: &mut Projects,
-    ) -> (Commit, &Person, bool) {
-        let mut rest = &self.bytes[at as usize..];
-        let [bounded] = take(&mut rest);
-        let authored_at = i64::from_le_bytes(take(&mut rest));
-        let committed_at = i64::from_le_bytes(take(&mut rest));
-        let person = &self.people[u32::from_le_bytes(take(&mut rest)) as usize];
+    /// Reads a record back, once. `sha` and `introduced_by` are not in it.
+    pub(super) fn read(&mut self, at: u32, sha: CommitSha, introduced_by: Arc<str>) -> (Commit, &Person, bool) {
+        let (commit, person, bounded) = self.decode(self.arena.get(at), sha, introduced_by);
+        self.arena.release(at);
+        (commit, &self.people[person], bounded)
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(super) fn read_written(&self, sha: CommitSha, introduced_by: Arc<str>) -> (Commit, &Person, bool) {
+        let (commit, person, bounded) = self.decode(&self.written, sha, introduced_by);
+        (commit, &self.people[person], bounded)
+    }
+
+    fn decode(&self, mut rest: &[u8], sha: CommitSha, introduced_by: Arc<str>) -> (Commit, usize, bool) {
+        let bounded = read_byte(&mut rest) == 1;
+        let committed_at = unfolded(read_number(&mut rest));
+        let authored_at = committed_at.wrapping_add(unfolded(read_number(&mut rest)));
+        let person = read_number(&mut rest) as usize;
         let subject = DisplayText::clean_bytes(read_bytes(&mut rest));
-        let count = u16::from_le_bytes(take(&mut rest));
+        let count = read_number(&mut rest);
         let keys = (0..count)
             .map(|_| {
-                let [places] = take(&mut rest);
-                let number = u64::from_le_bytes(take(&mut rest));
-                (IssueKey { project: projects.shared(read_bytes(&mut rest)), number }, Places(places))
+                let places = Places(read_byte(&mut rest));
+                let number = read_number(&mut rest);
+                let project = match read_number(&mut rest) {
+                    0 => String::from_utf8_lossy(read_bytes(&mut rest)).into(),
+                    at => self.projects[at as usize - 1].clone(),
+                };
+                (IssueKey { project, number }, places)
             })
             .collect();
-        let commit = Commit { sha, author: person.id, authored_at, committed_at, subject, introduced_by, keys };
-        (commit, person, bounded == 1)
+        let author = self.people[person].id;
+        (Commit { sha, author, authored_at, committed_at, subject, introduced_by, keys }, person, bounded)
     }
 }
 
@@ -152,39 +209,95 @@ fn bounded(name: &[u8]) -> &[u8] {
     &name[..name.len().min(4 * 1024)]
 }
 
+/// Small numbers for those near zero on either side.
+fn folded(number: i64) -> u64 {
+    (number << 1 ^ number >> 63).cast_unsigned()
+}
+
+fn unfolded(number: u64) -> i64 {
+    (number >> 1).cast_signed() ^ -(number & 1).cast_signed()
+}
+
+/// Seven bits a byte, the lowest first; the eighth says that more follow.
+fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
+fn read_number(rest: &mut &[u8]) -> u64 {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
+        let byte = read_byte(rest);
+        number |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    number
+}
+
+fn read_byte(rest: &mut &[u8]) -> u8 {
+    let (byte, tail) = rest.split_first().expect("`write` wrote this record whole, in this order");
+    *rest = tail;
+    *byte
+}
+
 fn write_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    // Subjects have at most 512 bytes, projects 255.
-    out.extend((bytes.len() as u16).to_le_bytes());
+    write_number(out, bytes.len() as u64);
     out.extend(bytes);
 }
 
-fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
-    let (head, tail) = rest.split_first_chunk().expect("`add` wrote this record whole, in this order");
-    *rest = tail;
-    *head
-}
-
 fn read_bytes<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
-    let length = usize::from(u16::from_le_bytes(take(rest)));
+    let length = read_number(rest) as usize;
     let (bytes, tail) = rest.split_at(length);
     *rest = tail;
     bytes
 }
 
-/// Project keys, each held once. Bounded, since anything can look like a project.
-#[derive(Default)]
-pub(super) struct Projects(HashMap<Box<[u8]>, Arc<str>>);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Projects {
-    fn shared(&mut self, project: &[u8]) -> Arc<str> {
-        const MAX: usize = 4_096;
-        if let Some(shared) = self.0.get(project) {
-            return shared.clone();
+    #[test]
+    fn numbers_are_read_back_as_they_were() {
+        for number in [0, 1, -1, 63, -64, 64, 1 << 31, i64::MAX, i64::MIN, i64::MIN + 1] {
+            let mut out = Vec::new();
+            write_number(&mut out, folded(number));
+            let mut rest = &out[..];
+            assert_eq!((unfolded(read_number(&mut rest)), rest), (number, &[][..]));
         }
-        let shared: Arc<str> = String::from_utf8_lossy(project).into();
-        if self.0.len() < MAX {
-            self.0.insert(project.into(), shared.clone());
+    }
+
+    #[test]
+    fn commits_are_read_back_as_they_were_also_with_more_projects_than_are_numbered() {
+        let mut records = Records::within(Room::of(usize::MAX));
+        let subject = |n: usize| format!("P{n}X-{} and ALL-7", n + 1);
+        let author = |n: usize| format!("Ann {} <ann{}@example.org> {} +0000", n % 7, n % 7, 1_000 * n);
+        let at: Vec<u32> = (0..MOST_PROJECTS + 10)
+            .map(|n| {
+                let (author, message) = (author(n), subject(n));
+                let committer = format!("Bob <bob@example.org> {} +0000", i64::MAX - n as i64);
+                let commit = CommitObject {
+                    author: author.as_bytes(),
+                    committer: committer.as_bytes(),
+                    encoding: None,
+                    message: message.as_bytes(),
+                };
+                let scanned = message::scan(commit.message, None);
+                records.add(&commit, &scanned, &|email| PersonId::of_keyed_hash(&[email[3]; 32])).expect("room")
+            })
+            .collect();
+        records.seal();
+        for (n, at) in at.into_iter().enumerate().rev() {
+            let (commit, person, bounded) = records.read(at, CommitSha([7; 20]), "refs/heads/main".into());
+            assert_eq!((commit.subject.as_str(), bounded), (&*subject(n), false));
+            assert_eq!((commit.authored_at, commit.committed_at), (1_000 * n as i64, i64::MAX - n as i64));
+            assert_eq!((person.name.as_str(), person.id), (&*format!("Ann {}", n % 7), commit.author));
+            let keys: Vec<_> = commit.keys.iter().map(|(key, _)| (key.project.to_string(), key.number)).collect();
+            assert_eq!(keys, [(format!("P{n}X"), n as u64 + 1), ("ALL".to_owned(), 7)]);
         }
-        shared
     }
 }

@@ -20,7 +20,7 @@ use keytrail_test_support::repositories::{Repository, Shape, generate};
 use tempfile::TempDir;
 
 use super::*;
-use crate::git::{MAX_REFS, list_refs, transport::Connection};
+use crate::git::{MAX_REFS, list_refs, transport::LocalRepository};
 
 /// A walk as a test sees it.
 struct Seen {
@@ -43,7 +43,7 @@ fn identify(email: &[u8]) -> PersonId {
 }
 
 fn open(path: &Path) -> OpenedRepository {
-    Connection::InPlace(path.to_owned()).open().expect("a repository")
+    LocalRepository::InPlace(path.to_owned()).open().expect("a repository")
 }
 
 fn small_batches() -> Bounds {

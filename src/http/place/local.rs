@@ -68,7 +68,7 @@ fn check(path: &Path, roots: &Arc<[PathBuf]>, local: bool, wanted: Wanted) -> Re
         (_, Wanted::Repository) => {}
     }
     // What makes the repository may lie elsewhere than its working tree.
-    match transport::Connection::local(real.clone(), roots).open() {
+    match transport::LocalRepository::local(real.clone(), roots).open() {
         Ok(_) => Ok(real),
         Err(GitError::OutsideRoots { .. }) if !local => Err(outside(roots)),
         Err(error) => Err(refused(&error)),

@@ -4,7 +4,7 @@
 use keytrail_domain::{
     git_remote::{GitRemote, ProxySetting},
     proxy_url::ProxyUrl,
-    remote_url::{AllowedSchemes, BadUrl, Host, RemoteUrl, Scheme},
+    remote_url::{BadUrl, Host, RemoteUrl, Scheme},
     secret_ref::SecretRef,
     service::Connection,
 };
@@ -71,7 +71,7 @@ impl Remote {
     pub(super) fn checked(&self, policy: &AddressPolicy) -> Result<Checked, ApiError> {
         let parsed = RemoteUrl::parse(self.url.expose()).map_err(|bad| bad_url(Code::UrlInvalid, bad))?;
         let url = parsed.url;
-        url.allowed(AllowedSchemes { http: policy.allow_http, git: policy.allow_git_scheme })
+        url.allowed(policy.schemes())
             .map_err(|refused| ApiError::new(Code::UrlNotAllowed, sentence(&refused.to_string())))?;
         may_be_reached(policy, url.host())?;
         let login = self.credential.checked(parsed.credential)?;

@@ -4,8 +4,8 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicBool},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,20 +13,21 @@ use keytrail_domain::index_run::batch::CommitSha;
 use keytrail_projections::{issue_commits, repository_list::Repository};
 use tokio::sync::oneshot;
 
-use super::{Answer, Ask, Asked, CommitChanges, DiffTrouble, FETCH_TAKES, Key, Part};
+use super::{
+    Answer, Ask, Asked, CommitChanges, DiffTrouble, Key, Part,
+    place::{Place, Unfetched},
+};
 use crate::{
     app::App,
     git::{
-        GitError, Graph, Mirror,
+        GitError, Graph,
         diff::{ChangedFiles, Comparison, Content, DiffBounds, DiffObjects, Looked, compare},
-        object_cache::{self, ObjectCache},
-        transport::{self, FetchLimits, FetchSource, ObjectsRequest},
+        object_cache,
+        transport::FetchError,
     },
-    jobs::{Source, source_of},
+    jobs::Source,
 };
 
-/// Bytes of objects that are fetched at once.
-const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
 /// Requests for objects that one batch makes at most, when they are asked for in halves.
 const MOST_FETCHES: usize = 24;
 
@@ -52,28 +53,6 @@ impl Question {
     }
 }
 
-/// Where the repository is, and what of it is on this machine.
-struct Place {
-    source: Source,
-    mirror: PathBuf,
-    cache: PathBuf,
-    graph: PathBuf,
-}
-
-impl Place {
-    fn objects(&self) -> Result<DiffObjects, GitError> {
-        if let Source::InPlace(connection) = &self.source {
-            return Ok(DiffObjects::of(&[&connection.open()?]));
-        }
-        let cache = ObjectCache::open_or_make(&self.cache)?.open()?;
-        if !self.mirror.is_dir() {
-            // Deleted, or never made on this node: then the commit is missing, and that is said.
-            return Ok(DiffObjects::of(&[&cache]));
-        }
-        Ok(DiffObjects::of(&[&Mirror::open_or_make(&self.mirror)?.open()?, &cache]))
-    }
-}
-
 /// Answers all of them.
 pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<Ask>) {
     let mut questions: HashMap<Key, Question> = HashMap::new();
@@ -93,11 +72,14 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     if open.is_empty() {
         return;
     }
-    let place = match place(app, repository).await {
+    let place = match Place::of(app, repository).await {
         Ok(place) => Arc::new(place),
         Err(trouble) => return open.into_iter().for_each(|question| question.tell(&Err(trouble.clone()))),
     };
-    let caches = diffs.caches.read().await;
+    let uses = diffs.use_of(repository.id).lock_owned().await;
+    if let Err(trouble) = place.clear(app).await {
+        return open.into_iter().for_each(|question| question.tell(&Err(trouble.clone())));
+    }
     let mut batch = Batch { app, place, open, fetches: 0 };
     batch.admit(repository).await;
     batch.look_for(Stage::Trees).await;
@@ -106,19 +88,13 @@ pub(super) async fn answer(app: &Arc<App>, repository: &Repository, asks: Vec<As
     batch.fetch(Stage::Files).await;
     let has_fetched = batch.fetches > 0;
     batch.conclude().await;
-    drop(caches);
+    drop(uses);
     if has_fetched {
         make_room(app).await;
     }
 }
 
-async fn place(app: &App, repository: &Repository) -> Result<Place, DiffTrouble> {
-    let source = source_of(app, repository).await?.ok_or(DiffTrouble::Forgotten)?.source;
-    let id = repository.id;
-    Ok(Place { source, mirror: app.caches.mirror(id), cache: app.caches.objects_of(id), graph: app.caches.graph(id) })
-}
-
-async fn make_room(app: &App) {
+async fn make_room(app: &Arc<App>) {
     let (folder, most) = (app.caches.objects(), app.jobs.git.diff_cache_bytes);
     let is_too_much = {
         let folder = folder.clone();
@@ -126,8 +102,13 @@ async fn make_room(app: &App) {
     };
     let gone = match is_too_much {
         Ok(true) => {
-            let _alone = app.jobs.diffs.caches.write().await;
-            blocking(move || Ok(object_cache::keep_room(&folder, most)?)).await
+            let app = app.clone();
+            // One that is in use stays: who uses it comes here, too.
+            let alone = move |cache: &Path| {
+                let id = cache.file_stem().and_then(|name| name.to_str()?.parse().ok())?;
+                app.jobs.diffs.try_alone(id)
+            };
+            blocking(move || Ok(object_cache::keep_room(&folder, most, alone)?)).await
         }
         other => other.map(|_| 0),
     };
@@ -185,20 +166,28 @@ impl Batch<'_> {
         blocking(look).await.unwrap_or_else(|_| all())
     }
 
+    /// Reads with a place to do so.
+    async fn read<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R, DiffTrouble> + Send + 'static,
+    ) -> Result<R, DiffTrouble> {
+        let _place = self.app.jobs.diffs.places.to_read().await?;
+        blocking(work).await
+    }
+
     /// Finds out what each question lacks, and answers those that have no answer.
     async fn look_for(&mut self, stage: Stage) {
         let (place, bounds) = (self.place.clone(), self.app.jobs.diffs.bounds);
         let keys: Vec<Key> = self.open.iter().map(|question| question.key.clone()).collect();
-        let looked = blocking(move || {
+        let looked = self.read(move || {
             let mut objects = place.objects()?;
             let look = |key: &Key| match stage {
                 Stage::Trees => lacking_trees(&mut objects, key),
                 Stage::Files => lacking_files(&mut objects, key, &bounds),
             };
             Ok(keys.iter().map(look).collect::<Vec<_>>())
-        })
-        .await;
-        let looked = looked.unwrap_or_else(|trouble| vec![Err(trouble); self.open.len()]);
+        });
+        let looked = looked.await.unwrap_or_else(|trouble| vec![Err(trouble); self.open.len()]);
         for (mut question, looked) in std::mem::take(&mut self.open).into_iter().zip(looked) {
             match looked {
                 Ok(lacking) => {
@@ -226,9 +215,19 @@ impl Batch<'_> {
             }
             self.fetches += 1;
             let wanted = group.iter().flat_map(|at| self.open[*at].lacking.iter().copied()).collect();
-            let Err(error) = self.fetch_these(&wanted).await else { continue };
-            let is_too_much = matches!(&error, GitError::Fetch(transport::FetchError::QuotaExceeded { .. }));
-            let is_gone = matches!(&error, GitError::Fetch(transport::FetchError::RefsMoved));
+            let error = match self.place.fetch(self.app, &wanted).await {
+                Ok(()) => continue,
+                Err(Unfetched::Trouble(trouble)) => {
+                    troubles.extend(group.into_iter().map(|at| (at, trouble.clone())));
+                    continue;
+                }
+                Err(Unfetched::Git(error)) => error,
+            };
+            let is_too_much = matches!(
+                &error,
+                GitError::Fetch(FetchError::QuotaExceeded { .. } | FetchError::PackNeedsMemory { .. })
+            );
+            let is_gone = matches!(&error, GitError::Fetch(FetchError::RefsMoved));
             if (is_too_much || is_gone) && group.len() > 1 {
                 let (one, other) = group.split_at(group.len() / 2);
                 groups.extend([other.to_vec(), one.to_vec()]);
@@ -250,33 +249,13 @@ impl Batch<'_> {
         }
     }
 
-    async fn fetch_these(&self, wanted: &BTreeSet<CommitSha>) -> Result<(), GitError> {
-        let source = match &self.place.source {
-            Source::InPlace(connection) | Source::Copied(connection) => FetchSource::Local(connection),
-            Source::Remote(remote) => FetchSource::Remote(remote),
-        };
-        let settings = &self.app.jobs.git;
-        let silence = settings.limits.silence.min(FETCH_TAKES / 2);
-        let limits = FetchLimits { silence, quota_bytes: QUOTA_BYTES, ..settings.limits };
-        let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
-        let cache = ObjectCache::open_or_make(&self.place.cache)?;
-        let request = ObjectsRequest { cache: cache.repository(), source, wanted, program, limits, cancel };
-        let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
-        metrics::counter!("keytrail_diff_fetches_total").increment(1);
-        let doing = "fetching what a commit changed within a minute".to_owned();
-        let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;
-        metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
-        metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
-        Ok(())
-    }
-
     /// Answers what is left, one after the other.
-    async fn conclude(self) {
+    async fn conclude(mut self) {
         let diffs = &self.app.jobs.diffs;
-        for question in self.open {
+        for question in std::mem::take(&mut self.open) {
             let (place, bounds, asked) = (self.place.clone(), diffs.bounds, question.key.2.clone());
             let is_too_much = question.is_too_much;
-            let changes = blocking(move || {
+            let changes = self.read(move || {
                 let mut objects = place.objects()?;
                 changes(&mut objects, &asked, &bounds, is_too_much)
             });
@@ -331,7 +310,7 @@ fn changes(
 }
 
 /// Runs work of git on a thread that may be busy for a while.
-async fn blocking<R: Send + 'static>(
+pub(super) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, DiffTrouble> + Send + 'static,
 ) -> Result<R, DiffTrouble> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {

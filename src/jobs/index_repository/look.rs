@@ -43,7 +43,7 @@ enum Place {
 
 /// What is copied.
 enum Elsewhere {
-    Local(transport::Connection),
+    Local(transport::LocalRepository),
     Remote(Box<Remote>, Listed),
 }
 
@@ -85,11 +85,11 @@ async fn stopped(cancel: &AtomicBool) {
 
 impl Look {
     /// Makes what these tips lead to readable on this machine: in the mirror in `folder`, unless it is read in place.
-    /// Tips that turn out to lead to no commit are dropped.
+    /// `beside` bytes are kept of the repository elsewhere. Tips that turn out to lead to no commit are dropped.
     pub(super) async fn fetch(
         self,
         tips: &mut RefList,
-        folder: &Path,
+        (folder, beside): (&Path, u64),
         settings: &GitSettings,
         progress: &FetchProgress,
         cancel: &AtomicBool,
@@ -108,7 +108,8 @@ impl Look {
         let mirror = blocking(move || Mirror::open_or_make(&folder)).await?;
         let program = settings.program.as_ref();
         let limits = settings.limits;
-        let request = FetchRequest { mirror: &mirror, source, wanted: &wanted_refs, program, limits, progress, cancel };
+        let wanted = &wanted_refs[..];
+        let request = FetchRequest { mirror: &mirror, source, wanted, program, limits, beside, progress, cancel };
         let fetched = match transport::fetch(&request).await {
             Ok(fetched) => fetched,
             // What git says of a damaged mirror blames the server.

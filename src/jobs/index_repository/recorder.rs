@@ -35,6 +35,8 @@ pub(super) struct Recorder {
     sequence: Sequence,
     /// The position of what was recorded last.
     last: Position,
+    /// Where the log stood when this worker began.
+    began: Position,
 }
 
 /// What an earlier worker recorded of this run.
@@ -60,12 +62,18 @@ impl Recorder {
         cause: Position,
         indexed: Option<Position>,
     ) -> Self {
-        Self { app: app.clone(), run, repository, number, cause, indexed, sequence: 0, last: cause }
+        Self { app: app.clone(), run, repository, number, cause, indexed, sequence: 0, last: cause, began: cause }
     }
 
-    /// At which position a view holds all that was recorded so far.
-    pub(super) const fn last(&self) -> Position {
-        self.last
+    /// At which position a view holds all that was recorded before this worker began, by whichever run; known once
+    /// [`Self::recorded`] was called.
+    pub(super) const fn began(&self) -> Position {
+        self.began
+    }
+
+    /// Whether no run has completed under this number.
+    pub(super) const fn is_first(&self) -> bool {
+        self.indexed.is_none()
     }
 
     /// Whether the run was asked for by a reset: the request gave the repository its number.
@@ -80,6 +88,8 @@ impl Recorder {
     /// What is in the stream already. Read only once, when a run begins or is taken over.
     pub(super) async fn recorded(&mut self) -> Result<Recorded, JobError> {
         self.sequence = self.app.log.last_sequence(self.stream()).await?;
+        // Asked after the sequence: who adds to the stream from here on makes this worker leave.
+        self.began = self.app.log.stored_head().await?.position;
         let mut recorded = Recorded::default();
         if self.sequence == 0 {
             return Ok(recorded);

@@ -1,5 +1,5 @@
-//! One poll of a repository: whether its refs are what the log knows. It reads refs, never objects; when nothing moved
-//! it writes nothing. Called by the schedule.
+//! One poll of a repository: whether its refs are what the log knows. It reads refs, and of objects at most tags that it
+//! does not know; when nothing moved it writes nothing. Called by the schedule.
 
 use std::{sync::atomic::AtomicBool, time::Duration};
 

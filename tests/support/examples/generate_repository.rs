@@ -7,7 +7,7 @@ use keytrail_test_support::repositories::{Shape, generate};
 
 const USAGE: &str = "generate_repository PATH [--kafka-shape] [--commits N] [--seed N] [--heads N] [--tags N]
     [--pull-requests N] [--pull-request-commits N] [--merges-percent N] [--keyed-percent N] [--files-per-commit N]
-    [--projects A,B,C] [--awkward]";
+    [--projects A,B,C] [--rising] [--awkward]";
 
 fn main() -> ExitCode {
     let result = parse().and_then(|(path, shape)| generate(&path, &shape).map_err(|error| error.to_string()));
@@ -34,6 +34,10 @@ fn parse() -> Result<(PathBuf, Shape), String> {
     while let Some(argument) = rest.next() {
         if !argument.starts_with("--") {
             path = Some(PathBuf::from(argument));
+            continue;
+        }
+        if argument == "--rising" {
+            shape.rising = true;
             continue;
         }
         if argument == "--awkward" {

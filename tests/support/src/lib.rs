@@ -5,6 +5,7 @@
 
 pub mod faults;
 pub mod git_daemon;
+pub mod pack_maker;
 pub mod postgres;
 mod process_group;
 pub mod repositories;

@@ -37,6 +37,9 @@ pub struct Shape {
     pub keyed_percent: u64,
     /// The keys' projects; the first has most.
     pub projects: Vec<String>,
+    /// Whether issue numbers rise along the history, as in life: most commits name one of the newest issues. Otherwise
+    /// any commit names any issue.
+    pub rising: bool,
     /// Whether there are commits that are hard to read: encodings, broken bytes, huge messages, malformed headers.
     pub awkward: bool,
 }
@@ -54,6 +57,7 @@ impl Default for Shape {
             files_per_commit: 0,
             keyed_percent: 35,
             projects: ["DEMO", "CORE", "WEB_UI"].map(String::from).to_vec(),
+            rising: false,
             awkward: false,
         }
     }
@@ -70,6 +74,7 @@ impl Shape {
             pull_request_commits: 4,
             merges_percent: 2,
             projects: ["KAFKA", "MINOR_FIX", "CONFLUENT"].map(String::from).to_vec(),
+            rising: true,
             ..Self::default()
         }
     }
@@ -349,7 +354,17 @@ impl<W: Write> Stream<'_, W> {
     fn random_key(&mut self) -> String {
         let projects = &self.shape.projects;
         let at = if self.random.percent(85) { 0 } else { self.random.below(projects.len() as u64) as usize };
-        format!("{}-{}", projects[at], 1 + self.random.below(20_000))
+        format!("{}-{}", projects[at], 1 + self.random_issue())
+    }
+
+    fn random_issue(&mut self) -> u64 {
+        if !self.shape.rising {
+            return self.random.below(20_000);
+        }
+        // As many issues for a commit as Apache Kafka has; nine of ten commits name one of the newest, the others any.
+        let newest = self.marks as u64 / 6 + 1;
+        let back = if self.random.percent(90) { newest.min(400) } else { newest };
+        newest - 1 - self.random.below(back)
     }
 
     fn message(&mut self) -> String {

@@ -5,6 +5,7 @@ mod certificates;
 mod doors;
 mod forward_proxy;
 mod keeper;
+mod pack_server;
 mod programs;
 mod relay;
 mod scripted;
@@ -21,6 +22,7 @@ use self::{certificates::Certificates, keeper::Keeper};
 pub use self::{
     doors::Door,
     forward_proxy::ForwardProxy,
+    pack_server::PackServer,
     relay::{Fault, Relay},
     scripted::{Ending, Scripted},
 };

@@ -12,7 +12,7 @@ use keytrail_test_support::repositories::{Repository, Shape, generate};
 use uuid::Uuid;
 
 use super::*;
-use crate::git::{Bounds, MAX_REFS, Progress, RefList, WalkRequest, list_refs, transport::Connection, walk};
+use crate::git::{Bounds, MAX_REFS, Progress, RefList, WalkRequest, list_refs, transport::LocalRepository, walk};
 
 struct Followed {
     _folder: tempfile::TempDir,
@@ -50,7 +50,7 @@ impl Followed {
     }
 
     fn walked(&self, known: &Graph) -> (RefList, NewCommits) {
-        let opened = Connection::InPlace(self.repository.path.clone()).open().expect("a repository");
+        let opened = LocalRepository::InPlace(self.repository.path.clone()).open().expect("a repository");
         let refs = list_refs(&opened, known, &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
             .expect("refs");
         let request = WalkRequest {

@@ -10,7 +10,7 @@ use std::{
 use keytrail_test_support::repositories::{Repository, Shape, generate};
 
 use super::*;
-use crate::git::{Graph, MAX_REFS, RefList, list_refs, transport::Connection};
+use crate::git::{Graph, MAX_REFS, RefList, list_refs, transport::LocalRepository};
 
 /// Long after whatever a test wrote.
 const LATER: i128 = 4_000_000_000 * 1_000_000_000;
@@ -20,7 +20,7 @@ fn stamp(path: &Path) -> RefsStamp {
 }
 
 fn listed(path: &Path) -> RefList {
-    let opened = Connection::InPlace(path.to_owned()).open().expect("a repository");
+    let opened = LocalRepository::InPlace(path.to_owned()).open().expect("a repository");
     list_refs(&opened, &Graph::empty(), &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
         .expect("refs")
 }

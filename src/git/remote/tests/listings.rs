@@ -13,17 +13,16 @@ use super::{Stage, add_refs, by_git, list, list_remote_refs, refusal, remote, sh
 use crate::git::GitError;
 
 #[tokio::test]
-async fn both_protocols_list_what_git_lists_and_say_whether_objects_can_be_left_out() {
+async fn both_protocols_list_what_git_lists() {
     let stage = Stage::new();
     let expected = by_git(&stage.path("demo.git"), usual);
     assert!(expected.len() > 20 && expected.iter().any(|line| !line.ends_with(' ')), "{expected:?}");
     let mut bytes = Vec::new();
-    for (door, filter) in [(Door::Open, true), (Door::NoFilter, false), (Door::Old, true)] {
+    for door in [Door::Open, Door::NoFilter, Door::Old] {
         let url = stage.server.url_at(door, "demo.git");
         let listed = list(&remote(&url)).await.expect("refs");
         assert_eq!(shown(&listed), expected, "{door:?}");
         assert_eq!(listed.head.as_deref(), Some(&b"refs/heads/main"[..]), "{door:?}");
-        assert_eq!(listed.filter_supported, Some(filter), "{door:?}");
         assert_eq!(listed.final_url.to_string(), url);
         bytes.push(listed.bytes);
     }
@@ -79,7 +78,7 @@ async fn an_empty_repository_has_no_refs_and_perhaps_a_head() {
     let new = list(&remote(&stage.server.url("empty.git"))).await.expect("no refs");
     assert_eq!((new.refs.len(), new.head.as_deref()), (0, Some(&b"refs/heads/main"[..])));
     let old = list(&remote(&stage.server.url_at(Door::Old, "empty.git"))).await.expect("no refs");
-    assert_eq!((old.refs.len(), old.filter_supported), (0, Some(true)));
+    assert_eq!(old.refs.len(), 0);
 }
 
 #[tokio::test]

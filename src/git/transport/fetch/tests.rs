@@ -2,6 +2,7 @@
 //! mirror is what it was.
 
 mod first_and_next;
+mod hostile;
 mod listed;
 mod stage;
 mod troubles;

@@ -21,11 +21,11 @@ use super::{
 };
 use crate::git::{
     GitError,
-    mirror::Filter,
+    mirror::{Filter, Pack},
     remote::RemoteTrouble,
     transport::{
         FetchError, FetchPhase,
-        fetch::{Attempt, Brought, FetchRequest, FetchSource},
+        fetch::{Attempt, FetchRequest, FetchSource, Fetched},
         in_process,
         pace::Pace,
         room,
@@ -47,7 +47,7 @@ pub(in crate::git::transport) async fn fetch(
     filter: Filter,
 ) -> Result<Attempt, GitError> {
     let mirror = request.mirror;
-    let before = packs(&mirror.packs())?;
+    let before = mirror.whole_packs()?;
     let mut invocation = Invocation::new([
         "fetch",
         "--progress",
@@ -64,6 +64,7 @@ pub(in crate::git::transport) async fn fetch(
     // Objects by their names, without a ref to write: the server's refs are not listed again, and 23,000 of them fit.
     let names: String = missing.iter().map(|sha| format!("{sha}\n")).collect();
     let invocation = invocation.argument("--end-of-options").argument("origin").on(mirror.path());
+    let invocation = invocation.within(request.limits.memory_bytes);
     source::compares_keys(program, request).await?;
     let Reached { invocation } = source::reach(invocation.input(names.into_bytes()), request).await?;
     let mut watch = FetchWatch::new(request, filter);
@@ -80,27 +81,22 @@ pub(in crate::git::transport) async fn fetch(
         if ending.signal.is_some() {
             return Err(GitError::transient("running the git program", io::Error::other("it was killed")));
         }
-        return Err(because(said::error(&said, request.source), request).await);
+        return Err(because(said::error(&said, request), request).await);
     }
-    let new: Vec<(PathBuf, u64)> =
-        packs(&mirror.packs())?.into_iter().filter(|found| !before.contains(found)).collect();
+    let new: Vec<Pack> = mirror.whole_packs()?.difference(&before).cloned().collect();
     // A pack without objects has 32 bytes.
     let has_objects = new.iter().any(|(_, bytes)| *bytes > 32);
     if request.progress.total() == 0 && (has_objects || has_loose_objects(mirror.path())?) {
         // The program downloads files, one by one and unfiltered, from a server that cannot do better.
-        remove(new.iter().map(|(path, _)| path.as_path()));
         if let FetchSource::Remote(remote) = request.source {
             return Err(remote.trouble(RemoteTrouble::DumbServer));
         }
     }
     let bytes = new.iter().map(|(_, bytes)| bytes).sum();
     request.progress.set_bytes(bytes);
-    if let Err(error) = room::check_quota(bytes, &request.limits) {
-        // It came faster than anybody looked. No ref leads to it, and nothing else is in these packs.
-        remove(new.iter().map(|(path, _)| path.as_path()));
-        return Err(error);
-    }
-    Ok(Attempt::Done(Brought { bytes, objects: request.progress.objects() }))
+    // It may have come faster than anybody looked.
+    room::check_quota(bytes, request.limits.quota_bytes)?;
+    Ok(Attempt::Done(Fetched { bytes, objects: request.progress.objects() }))
 }
 
 /// What our own client says of a server that the program failed with: it tells more apart, and knows whoever asks a
@@ -120,28 +116,6 @@ fn has_loose_objects(mirror: &Path) -> Result<bool, GitError> {
     let folder = mirror.join("objects");
     let mut entries = fs::read_dir(&folder).map_err(|error| GitError::of_path(&folder, "listing objects", error))?;
     Ok(entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().len() == 2)))
-}
-
-/// Packs that are whole, with their bytes.
-fn packs(folder: &Path) -> Result<BTreeSet<(PathBuf, u64)>, GitError> {
-    let listing = |error| GitError::of_path(folder, "listing the mirror's packs", error);
-    let mut found = BTreeSet::new();
-    for entry in fs::read_dir(folder).map_err(listing)? {
-        let entry = entry.map_err(listing)?;
-        if entry.path().extension().is_some_and(|extension| extension == "pack") {
-            found.insert((entry.path(), entry.metadata().map_err(listing)?.len()));
-        }
-    }
-    Ok(found)
-}
-
-fn remove<'a>(packs: impl Iterator<Item = &'a Path>) {
-    for pack in packs {
-        // The index first: without it git does not see the pack. What stays costs room only.
-        for extension in ["idx", "pack", "promisor", "rev", "keep"] {
-            let _ = fs::remove_file(pack.with_extension(extension));
-        }
-    }
 }
 
 /// Why a fetch is stopped.
@@ -262,14 +236,14 @@ impl Watch for FetchWatch<'_> {
             return Err(GitError::Cancelled.into());
         }
         if let Some(received) = self.received() {
-            room::check_quota(received, &request.limits)?;
+            room::check_quota(received, request.limits.quota_bytes)?;
             if self.pace.bytes(received) {
                 request.progress.set_bytes(received);
             }
         }
         if self.space_checked.elapsed().as_secs() >= 1 {
             self.space_checked = Instant::now();
-            room::check_free(request.mirror.path(), &request.limits)?;
+            room::check_free(request.mirror.path(), request.limits.free_bytes)?;
         }
         if self.pace.is_silent() {
             return Err(silent(request).into());

@@ -18,9 +18,11 @@ use zeroize::Zeroizing;
 ///   made ten years ago, and guards what a mirror never does: check files out. Names of objects are always verified,
 ///   and our own reader takes no header on trust. (It costs no time that could be measured.)
 /// - Packs stay packs (`fetch.unpackLimit`): their growth is what tells progress, and thousands of files do not.
+/// - Little is kept in memory: files that are larger than a few megabytes go to the disk as they come, one thread works,
+///   and what differences are made to or from is bounded. The whole call is held to [`Invocation::within`].
 /// - A question with 100,000 names is sent in one piece and compressed (`http.postBuffer`): in chunks it is not, and
 ///   many a server takes no more than a megabyte.
-const ALWAYS: [(&str, &str); 18] = [
+const ALWAYS: [(&str, &str); 22] = [
     ("protocol.allow", "never"),
     ("protocol.version", "2"),
     ("core.hooksPath", "/dev/null"),
@@ -39,6 +41,10 @@ const ALWAYS: [(&str, &str); 18] = [
     ("http.proxy", ""),
     ("http.emptyAuth", "false"),
     ("http.postBuffer", "8388608"),
+    ("core.bigFileThreshold", "16m"),
+    ("core.deltaBaseCacheLimit", "64m"),
+    ("pack.threads", "1"),
+    ("pack.windowMemory", "64m"),
 ];
 
 /// A call, as yet not made.
@@ -48,6 +54,8 @@ pub(in crate::git) struct Invocation {
     /// A value may be a secret: the environment of a process is its user's alone.
     config: Vec<(String, Zeroizing<String>)>,
     environment: Vec<(&'static str, OsString)>,
+    /// Bytes of memory that it may take, with all that it starts.
+    pub(super) memory: Option<u64>,
     /// What it reads; nothing when it is empty.
     pub(super) input: Vec<u8>,
 }
@@ -61,6 +69,7 @@ impl Invocation {
             arguments: arguments.map(OsString::from).to_vec(),
             config: config.to_vec(),
             environment: Vec::new(),
+            memory: None,
             input: Vec::new(),
         }
     }
@@ -68,6 +77,12 @@ impl Invocation {
     /// Works on this bare repository.
     pub(in crate::git) fn on(mut self, git_dir: &Path) -> Self {
         self.git_dir = Some(git_dir.to_owned());
+        self
+    }
+
+    /// Takes at most so many bytes of memory; each process that it starts gets the same bound.
+    pub(in crate::git) const fn within(mut self, memory: u64) -> Self {
+        self.memory = Some(memory);
         self
     }
 

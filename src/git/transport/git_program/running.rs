@@ -9,7 +9,7 @@ use tokio::{
     time::MissedTickBehavior,
 };
 
-use super::invocation::Invocation;
+use super::{invocation::Invocation, memory};
 
 /// How often whoever watches is asked.
 const TICK: Duration = Duration::from_millis(50);
@@ -71,6 +71,10 @@ pub(in crate::git) async fn run<W: Watch>(
 ) -> Result<Ending, Unended<W::Stop>> {
     let mut child = invocation.command(program).spawn().map_err(Unended::System)?;
     let mut group = Group::of(&child);
+    if let (Some(bytes), Some(group)) = (invocation.memory, group.0) {
+        // Whom nobody holds does not run: the drop ends it.
+        memory::hold(group, bytes).map_err(Unended::System)?;
+    }
     let mut input = child.stdin.take();
     let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(Unended::System(io::Error::other("the program has no output")));

@@ -6,7 +6,11 @@ use keytrail_domain::display_text::DisplayText;
 use crate::git::{
     GitError,
     remote::RemoteTrouble,
-    transport::{FetchError, fetch::FetchSource},
+    transport::{
+        FetchError,
+        fetch::{FetchRequest, FetchSource},
+        room,
+    },
 };
 
 /// How much of an unknown sentence is shown.
@@ -19,8 +23,11 @@ enum Meaning {
 }
 
 /// Why a fetch failed, by the lines that it said.
-pub(super) fn error(lines: &str, source: FetchSource<'_>) -> GitError {
-    match (meaning(lines), source) {
+pub(super) fn error(lines: &str, request: &FetchRequest<'_>) -> GitError {
+    if lacks_memory(lines) {
+        return room::over_memory(request.limits.memory_bytes).into();
+    }
+    match (meaning(lines), request.source) {
         (Some(Meaning::Trouble(trouble)), FetchSource::Remote(remote)) => remote.trouble(trouble),
         (Some(Meaning::Fetch(error)), _) => error.into(),
         (Some(Meaning::Trouble(_)), FetchSource::Local(source))
@@ -38,33 +45,29 @@ pub(super) fn refuses_filter(lines: &str) -> bool {
     lines.contains("filter") && (lines.contains("not supported") || lines.contains("allows max depth"))
 }
 
+/// Whether the program was refused memory. What the server says of its own memory stands behind `remote:`.
+fn lacks_memory(lines: &str) -> bool {
+    // From wrapper.c, zlib.c and curl: "Out of memory, malloc failed", "inflateInit: out of memory", "Out of memory".
+    let mut ours = lines.lines().filter(|line| !line.starts_with("remote:") && !line.contains("remote error:"));
+    ours.any(|line| line.to_ascii_lowercase().contains("out of memory") || line.contains("Cannot allocate memory"))
+}
+
 fn meaning(lines: &str) -> Option<Meaning> {
     let has = |text: &str| lines.contains(text);
     let status = lines
         .split_once("The requested URL returned error: ")
         .and_then(|(_, rest)| rest.split(|character: char| !character.is_ascii_digit()).next()?.parse::<u16>().ok());
-    let trouble = match status {
-        Some(401) => Some(RemoteTrouble::Unauthorized),
-        Some(407) => Some(RemoteTrouble::ProxyFailed),
-        Some(403) => Some(RemoteTrouble::Forbidden),
-        Some(404 | 410) => Some(RemoteTrouble::NotFound),
-        Some(429) => Some(RemoteTrouble::RateLimited { retry_after: None }),
-        Some(300..=399) => Some(RemoteTrouble::RedirectedAway),
-        Some(status) => Some(RemoteTrouble::ServerError { status }),
-        None => None,
-    };
+    let trouble = status.map(RemoteTrouble::of_status);
     // The order matters: what is said first causes what is said later, and the more exact sentence goes first.
-    const SENTENCES: [(&str, RemoteTrouble); 30] = [
+    const SENTENCES: [(&str, RemoteTrouble); 28] = [
         ("Authentication failed", RemoteTrouble::Unauthorized),
         ("could not read Username", RemoteTrouble::Unauthorized),
         ("could not read Password", RemoteTrouble::Unauthorized),
-        ("does not match pinned public key", RemoteTrouble::TlsPinMismatch),
         ("pinned public key", RemoteTrouble::TlsPinMismatch),
         ("certificate has expired", RemoteTrouble::TlsExpired),
         ("certificate is not yet valid", RemoteTrouble::TlsExpired),
         ("certificate expired", RemoteTrouble::TlsExpired),
         ("certificate not yet activated", RemoteTrouble::TlsExpired),
-        ("no alternative certificate subject name matches", RemoteTrouble::TlsWrongHost),
         ("certificate subject name", RemoteTrouble::TlsWrongHost),
         ("owner does not match", RemoteTrouble::TlsWrongHost),
         ("error reading ca cert file", RemoteTrouble::BadAuthority),
@@ -112,7 +115,7 @@ fn meaning(lines: &str) -> Option<Meaning> {
     }
     const BROKEN_TRANSFERS: [&str; 5] =
         ["RPC failed", "transfer closed", "Recv failure", "expected 'packfile'", "expected flush after"];
-    const BROKEN_PACKS: [&str; 10] = [
+    const BROKEN_PACKS: [&str; 11] = [
         "pack is corrupted",
         "pack has bad object",
         "pack signature mismatch",
@@ -123,6 +126,8 @@ fn meaning(lines: &str) -> Option<Meaning> {
         "index-pack failed",
         "hash mismatch",
         "SHA1 COLLISION",
+        // Something stands behind the pack.
+        "invalid length read",
     ];
     if BROKEN_PACKS[..6].iter().any(|text| has(text)) || has("delta") && has("fatal: ") && has("bad") {
         return Some(Meaning::Fetch(FetchError::CorruptPack));

@@ -10,9 +10,9 @@ use super::{GitProgram, fetch::FetchWatch, invocation::Invocation, running, said
 use crate::git::{
     GitError,
     mirror::Filter,
-    remote::{HttpCredential, Proxy, Reach, Remote, RemoteError, RemoteTrouble, Trust},
+    remote::{HttpCredential, Proxy, Reach, Remote, RemoteError, RemoteTrouble, Trust, client::USER_AGENT},
     transport::{
-        Connection, FetchError,
+        FetchError, LocalRepository,
         fetch::{FetchRequest, FetchSource},
     },
 };
@@ -47,7 +47,7 @@ fn http(
     invocation = invocation
         .allow(remote.url.scheme().word())
         .config("remote.origin.url", remote.url.to_string())
-        .config("http.userAgent", "git/2.0 (keytrail)");
+        .config("http.userAgent", USER_AGENT);
     // A word about this origin goes to this origin only, and stays in the environment of the program.
     if let Some(credential) = &remote.credential {
         let header = format!("Authorization: {}", credential.authorization().as_str());
@@ -82,10 +82,11 @@ pub(super) async fn compares_keys(program: &GitProgram, request: &FetchRequest<'
     }
     let nobody = Remote { trust: Trust::Pinned { spki_sha256: [0; 32] }, credential: None, ..remote.clone() };
     let listing = Invocation::new(["ls-remote", "--end-of-options", "origin", "HEAD"]).on(request.mirror.path());
+    let listing = listing.within(request.limits.memory_bytes);
     let listing = http(listing, &nobody, &remote.reach().await?, request)?;
     let mut watch = FetchWatch::new(request, Filter::Everything);
     match running::run(&program.path, &listing, &mut watch).await {
-        Ok(ending) if !ending.success => match said::error(&watch.said(), request.source) {
+        Ok(ending) if !ending.success => match said::error(&watch.said(), request) {
             GitError::Remote(RemoteError { trouble: RemoteTrouble::TlsPinMismatch, .. }) => Ok(()),
             other => Err(other),
         },
@@ -132,7 +133,7 @@ fn git(invocation: Invocation, remote: &Remote, reach: &Reach) -> Invocation {
         .environment("GIT_OVERRIDE_VIRTUAL_HOST", format!("{host}:{port}"))
 }
 
-fn local(invocation: Invocation, source: &Connection, request: &FetchRequest<'_>) -> Result<Invocation, GitError> {
+fn local(invocation: Invocation, source: &LocalRepository, request: &FetchRequest<'_>) -> Result<Invocation, GitError> {
     // Whose it is, and whether its format is one that can be read, is asked as for one that is read in place.
     let folder = source.git_folder()?;
     let mirror = request.mirror.path();

@@ -63,7 +63,9 @@ async fn the_first_good_program_is_found_and_a_bad_one_told_of() {
     assert_eq!(found.map(|found| found.path), Some(good));
     let found = GitProgram::find(&[other, bad.clone()]).await.expect("a git");
     assert_eq!((&found.path, found.is_good()), (&bad, false));
-    assert!(found.sentence().contains("2.47.3"), "{}", found.sentence());
+    assert!(found.sentence().contains("2.47.3 or a later 2.47"), "{}", found.sentence());
+    let vouched = found.vouched();
+    assert!(vouched.is_good() && vouched.sentence().contains("git.program_trusted"), "{}", vouched.sentence());
     assert_eq!(GitProgram::find(&[absent, PathBuf::from("good")]).await, None);
 }
 
@@ -109,4 +111,16 @@ async fn a_program_that_does_not_end_is_ended_with_its_children() {
     while !state().is_empty() && !state().contains(") Z ") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn a_program_and_all_that_it_starts_are_held_to_a_bound_of_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // One that was started at once, one later.
+    let does = "held() { until [ \"$(ulimit -d)\" != unlimited ]; do :; done; ulimit -d; ulimit -H -d; }\n\
+                (held) & held; wait; sh -c 'ulimit -d'";
+    let tells = script(folder.path(), "tells", does);
+    let bounded = Invocation::new([]).within(300 << 20);
+    let ending = running::output(&tells, &bounded, Duration::from_secs(60)).await.expect("it is held, and ends");
+    assert_eq!(String::from_utf8_lossy(&ending.stdout), "307200\n".repeat(5), "kilobytes");
 }

@@ -6,24 +6,24 @@ use std::{collections::BTreeSet, path::Path, sync::Arc};
 use git2::{ObjectType, Oid};
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::pack_sink::{PackSink, Shared, odb};
+use super::pack_sink::{PackSink, Shared};
 use crate::git::{
-    GitError,
+    GitError, Mirror,
     transport::{
-        Connection, FetchError,
-        fetch::{Brought, FetchRequest},
+        FetchError, LocalRepository,
+        fetch::{FetchRequest, Fetched},
     },
 };
 
 pub(super) async fn fetch(
-    source: &Connection,
+    source: &LocalRepository,
     request: &FetchRequest<'_>,
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let source = source.git_folder()?.join("objects");
-    let mirror = request.mirror.path().to_owned();
+    let mirror = request.mirror.clone();
     let (missing, kept, shared) = (missing.clone(), kept.clone(), shared.clone());
     let work = move || copy(&source, &mirror, &missing, &kept, &shared);
     tokio::task::spawn_blocking(work).await.map_err(|error| GitError::transient("copying the objects", error))?
@@ -31,11 +31,11 @@ pub(super) async fn fetch(
 
 fn copy(
     source: &Path,
-    mirror: &Path,
+    mirror: &Mirror,
     missing: &BTreeSet<CommitSha>,
     kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
-) -> Result<Brought, GitError> {
+) -> Result<Fetched, GitError> {
     let reading = |error: git2::Error| {
         shared.check_stop().err().unwrap_or_else(|| match error.code() {
             git2::ErrorCode::NotFound => FetchError::RefsMoved.into(),
@@ -82,10 +82,23 @@ fn copy(
         return Err(error);
     }
     written.map_err(reading)?;
-    sink.finish()
+    let tips: Vec<CommitSha> = missing.iter().copied().collect();
+    sink.finish(&tips)
 }
 
 fn oid(sha: CommitSha) -> Oid {
     // Twenty bytes are a name.
     Oid::from_bytes(&sha.0).unwrap_or(Oid::ZERO_SHA1)
+}
+
+/// The objects in a folder, and in those that it names as alternates.
+fn odb<'a>(objects: &Path) -> Result<git2::Odb<'a>, GitError> {
+    let opening = |error: git2::Error| GitError::transient("opening the objects", error);
+    let odb = git2::Odb::new().map_err(opening)?;
+    let Some(path) = objects.to_str() else {
+        let reason = "its path is not valid UTF-8; rename the folder".to_owned();
+        return Err(GitError::Denied { path: objects.to_owned(), reason });
+    };
+    odb.add_disk_alternate(path).map_err(opening)?;
+    Ok(odb)
 }

@@ -32,8 +32,14 @@ pub(super) struct Greeted {
     dialect: Dialect,
 }
 
-/// Asks the server what it speaks.
+/// Asks the server what it speaks. It may take as long as a listing, which is what an old server answers with.
 pub(super) async fn greet(remote: &Remote, request: &FetchRequest<'_>) -> Result<Greeted, GitError> {
+    let bound = remote.limits.listing;
+    let greeted = tokio::time::timeout(bound, ask_first(remote, request)).await;
+    greeted.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))
+}
+
+async fn ask_first(remote: &Remote, request: &FetchRequest<'_>) -> Result<Greeted, GitError> {
     // How much may come is the quota's business.
     let limits = Limits { silence: request.limits.silence, answer_bytes: u64::MAX, ..remote.limits };
     let mut client = RemoteClient::new(&Remote { limits, ..remote.clone() }).await?;

@@ -1,20 +1,23 @@
-//! Writes a pack and its index into a mirror, by libgit2. Called on a thread that may be busy for a while. What is not
-//! finished leaves nothing behind.
+//! Writes a pack and its index, by libgit2, within bounds of memory, room and quota. Called on a thread that may be busy
+//! for a while. What is not finished or not complete leaves nothing behind.
 
 use std::{
     io::Write as _,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
+use keytrail_domain::index_run::batch::CommitSha;
+
+use super::{incoming::Incoming, pack_gauge::PackGauge};
 use crate::git::{
-    GitError,
+    GitError, Mirror,
     transport::{
         FetchError, FetchLimits, FetchPhase, FetchProgress,
-        fetch::{Brought, FetchRequest},
+        fetch::{FetchRequest, Fetched},
         room,
     },
 };
@@ -71,9 +74,9 @@ impl Shared {
         let before = self.received.fetch_add(bytes as u64, Ordering::Relaxed);
         let received = before + bytes as u64;
         self.check_stop()?;
-        room::check_quota(received, &self.limits)?;
+        room::check_quota(received, self.limits.quota_bytes)?;
         if before / LOOK_EVERY != received / LOOK_EVERY {
-            room::check_free(&self.mirror, &self.limits)?;
+            room::check_free(&self.mirror, self.limits.free_bytes)?;
         }
         Ok(())
     }
@@ -81,21 +84,20 @@ impl Shared {
 
 /// A pack that is being written.
 pub(super) struct PackSink<'a> {
+    gauge: PackGauge,
     indexer: git2::Indexer<'a>,
+    incoming: Incoming,
     /// Objects and bytes of packs that this fetch brought before.
     before: (u64, u64),
-    /// The indexer looks into it until its own end, and does not hold it: it stands behind.
-    _objects: git2::Odb<'a>,
     shared: &'a Shared,
 }
 
 impl<'a> PackSink<'a> {
-    pub(super) fn new(mirror: &Path, shared: &'a Arc<Shared>) -> Result<Self, GitError> {
-        let objects = mirror.join("objects");
-        // Opened as objects only: a repository would bring the configuration of the user and of the machine along.
-        let odb = odb(&objects)?;
-        // Checked for being complete: everything that an object names is in the pack or here already.
-        let mut indexer = git2::Indexer::new(Some(&odb), &objects.join("pack"), 0, true)
+    pub(super) fn new(mirror: &Mirror, shared: &'a Arc<Shared>) -> Result<Self, GitError> {
+        let incoming = Incoming::make(mirror)?;
+        // It sees no other objects, and does not look into these: a pack stands alone, since differences to what is
+        // here already are not asked for, and to look would hold each object whole.
+        let mut indexer = git2::Indexer::new(None, &incoming.packs(), 0, false)
             .map_err(|error| GitError::transient("writing what was fetched", error))?;
         let before = (shared.total.load(Ordering::Relaxed), shared.received());
         indexer.progress(move |progress| {
@@ -105,31 +107,27 @@ impl<'a> PackSink<'a> {
             shared.resolving.store(all, Ordering::Relaxed);
             !shared.stop.load(Ordering::Relaxed)
         });
-        Ok(Self { indexer, before, _objects: odb, shared })
+        Ok(Self { gauge: PackGauge::new(shared.limits.memory_bytes), indexer, incoming, before, shared })
     }
 
     /// Takes the next bytes.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), GitError> {
         self.shared.take_in(bytes.len())?;
+        self.gauge.look(bytes)?;
         self.indexer.write_all(bytes).map_err(|error| self.failed(error))
     }
 
-    /// Makes the pack readable.
-    pub(super) fn finish(self) -> Result<Brought, GitError> {
-        let Self { indexer, before, _objects: objects, shared } = self;
-        if shared.total.load(Ordering::Relaxed) == before.0 {
+    /// Makes the pack the mirror's, when all is there that these tips lead to.
+    pub(super) fn finish(self, tips: &[CommitSha]) -> Result<Fetched, GitError> {
+        let Self { indexer, incoming, before, shared, .. } = self;
+        let objects = shared.total.load(Ordering::Relaxed) - before.0;
+        if objects == 0 {
             // A server that has nothing new sends an empty pack, which needs not be kept.
-            return Ok(Brought::default());
+            return Ok(Fetched::default());
         }
-        let committed = indexer.commit();
-        drop(objects);
-        match committed {
-            Ok(_) => {
-                let objects = shared.total.load(Ordering::Relaxed) - before.0;
-                Ok(Brought { bytes: shared.received() - before.1, objects })
-            }
-            Err(error) => Err(damaged(shared, error.class())),
-        }
+        indexer.commit().map_err(|error| damaged(shared, error.class()))?;
+        incoming.accept(tips, shared)?;
+        Ok(Fetched { bytes: shared.received() - before.1, objects })
     }
 
     fn failed(&self, error: std::io::Error) -> GitError {
@@ -148,18 +146,7 @@ fn damaged(shared: &Shared, class: git2::ErrorClass) -> GitError {
         git2::ErrorClass::Os => {
             GitError::transient("writing what was fetched", std::io::Error::other("the disk failed"))
         }
+        git2::ErrorClass::NoMemory => room::over_memory(shared.limits.memory_bytes).into(),
         _ => FetchError::CorruptPack.into(),
     }
-}
-
-/// The objects in a folder, and in those that it names as alternates.
-pub(super) fn odb<'a>(objects: &Path) -> Result<git2::Odb<'a>, GitError> {
-    let opening = |error: git2::Error| GitError::transient("opening the objects", error);
-    let odb = git2::Odb::new().map_err(opening)?;
-    let Some(path) = objects.to_str() else {
-        let reason = "its path is not valid UTF-8; rename the folder".to_owned();
-        return Err(GitError::Denied { path: objects.to_owned(), reason });
-    };
-    odb.add_disk_alternate(path).map_err(opening)?;
-    Ok(odb)
 }

@@ -9,14 +9,14 @@ use super::advertisement::Dialect;
 use crate::git::{
     GitError, Mirror,
     commit_object::{self, Signature},
-    remote::pkt_line::{push_delimiter, push_flush, push_line},
+    remote::{
+        ls_refs::AGENT,
+        pkt_line::{push_delimiter, push_flush, push_line},
+    },
 };
 
 /// The most tips that a server is told of; a tip stands for all that is behind it, and the newest stand for most.
 const MOST_HAVES: usize = 1024;
-
-/// Whom a server's log names.
-const AGENT: &str = "agent=git/2.0-keytrail";
 
 /// A question.
 pub(super) struct Question<'a> {

@@ -31,8 +31,8 @@ impl Places {
         Repository::init(&self.below(name), &["--bare"]).expect("a repository").path
     }
 
-    fn connection(&self, path: &Path) -> Connection {
-        Connection::local(path.to_owned(), &self.roots)
+    fn connection(&self, path: &Path) -> LocalRepository {
+        LocalRepository::local(path.to_owned(), &self.roots)
     }
 
     /// Refused for this part, in words that do not tell where it leads; the same is read when no root was named.
@@ -148,7 +148,7 @@ fn a_pipe_or_a_device_is_refused_and_nobody_waits_for_it() {
         let path = places.bare(&part.replace('/', "-"));
         let _ = fs::remove_file(path.join(part));
         assert!(Command::new("mkfifo").arg(path.join(part)).status().expect("mkfifo runs").success());
-        for connection in [places.connection(&path), Connection::InPlace(path.clone())] {
+        for connection in [places.connection(&path), LocalRepository::InPlace(path.clone())] {
             let error = connection.open().err().expect("nobody writes into it");
             assert!(matches!(&error, GitError::NotPlain { part: named, .. } if named == part), "{part}: {error}");
             assert_eq!(error.failure_code(), Some(FailureCode::NotARepository));
@@ -184,9 +184,9 @@ fn what_a_configuration_includes_is_not_read() {
 fn a_path_outside_of_the_roots_is_read_as_before() {
     let places = Places::new();
     let outside = places.folder.path().join("elsewhere.git");
-    assert_eq!(places.connection(&outside), Connection::InPlace(outside.clone()));
+    assert_eq!(places.connection(&outside), LocalRepository::InPlace(outside.clone()));
     assert!(places.connection(&outside).open().is_ok());
     // A folder whose name begins like the root's does not lie below it.
     let beside = places.folder.path().join("root-beside");
-    assert_eq!(places.connection(&beside), Connection::InPlace(beside));
+    assert_eq!(places.connection(&beside), LocalRepository::InPlace(beside));
 }

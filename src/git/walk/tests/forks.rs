@@ -65,7 +65,7 @@ fn a_shallow_history_is_refused_before_anything_is_walked() {
     let shallow = folder.path().join("shallow.git");
     let target = shallow.to_str().expect("a plain path");
     repository.git(&["clone", "--quiet", "--bare", "--depth=5", &source, target]).expect("a clone");
-    let error = Connection::InPlace(shallow).open().err().expect("a part of the history is missing");
+    let error = LocalRepository::InPlace(shallow).open().err().expect("a part of the history is missing");
     assert_eq!(error.failure_code(), Some(FailureCode::Shallow));
 }
 

@@ -41,6 +41,11 @@ impl Client {
         &self.url
     }
 
+    /// The token of an administrator of this machine, for programs that ask by themselves.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The same address, with another token.
     #[must_use]
     pub fn with_token(&self, token: &str) -> Self {

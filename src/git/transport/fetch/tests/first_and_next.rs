@@ -11,13 +11,14 @@ async fn a_first_fetch_brings_every_commit_and_the_next_only_what_is_new() {
     for (server, way) in all() {
         let stage = Stage::new(server, &small());
         let first = stage.fetch(way).await.unwrap_or_else(|error| panic!("{server:?} {way:?}: {error:?}"));
-        assert_eq!((first.transport, first.filter), (way.kind(), way.best_filter()), "{server:?} {way:?}");
+        let filled = stage.mirror.filled_by().expect("memory");
+        assert_eq!(filled, Some((way.best_filter(), way.kind())), "{server:?} {way:?}");
         assert!(first.bytes > 0 && first.objects > 300, "{first:?}");
         assert_eq!(stage.progress.phase(), FetchPhase::Done);
         assert_eq!(stage.in_the_mirror(), stage.on_the_server(), "{server:?} {way:?}");
 
         let again = stage.fetch(way).await.expect("nothing to do");
-        assert_eq!((again.asked, again.bytes, again.filter), (false, 0, first.filter));
+        assert_eq!(again, Fetched::default());
 
         let tip = stage.source.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
         let new = stage.source.commit("refs/heads/main", "NEW-1", &[&tip]).expect("a commit");

@@ -15,8 +15,8 @@ use crate::git::{
     mirror::{Filter, TransportKind},
     remote::{AddressMode, AddressPolicy, Limits, Remote, Trust},
     transport::{
-        Connection, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram, Verdict, WantedRef,
-        fetch,
+        FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram, LocalRepository, Verdict,
+        WantedRef, fetch,
     },
     walk,
 };
@@ -65,7 +65,7 @@ pub(super) fn all() -> impl Iterator<Item = (Server, Way)> {
 }
 
 enum Place {
-    Folder(Connection),
+    Folder(LocalRepository),
     Remote(Box<Remote>),
 }
 
@@ -108,7 +108,7 @@ impl Stage {
         let folder = tempfile::tempdir().expect("a folder");
         let source = generate(&folder.path().join("made.git"), shape).expect("git fast-import works");
         let (place, running) = match server {
-            Server::Folder => (Place::Folder(Connection::InPlace(source.path.clone())), Running::Nothing),
+            Server::Folder => (Place::Folder(LocalRepository::InPlace(source.path.clone())), Running::Nothing),
             Server::Daemon => {
                 let daemon = GitDaemon::start(folder.path()).expect("git daemon runs");
                 (Place::Remote(Box::new(remote(&daemon.url("made.git")))), Running::Daemon(daemon))
@@ -154,7 +154,7 @@ impl Stage {
         let moved = self.source.path.with_file_name(name);
         std::fs::rename(&self.source.path, &moved).expect("a folder");
         self.source.path = moved.clone();
-        self.place = Place::Folder(Connection::InPlace(moved));
+        self.place = Place::Folder(LocalRepository::InPlace(moved));
     }
 
     /// Files of packs that are not whole.
@@ -237,6 +237,7 @@ impl Stage {
             wanted,
             program,
             limits: self.limits,
+            beside: 0,
             progress: &self.progress,
             cancel: &self.cancel,
         })
@@ -251,7 +252,7 @@ impl Stage {
 
     /// What our own reader finds in the mirror, from the refs of the server.
     pub(super) fn in_the_mirror(&self) -> BTreeSet<CommitSha> {
-        let source = Connection::InPlace(self.source.path.clone()).open().expect("the source");
+        let source = LocalRepository::InPlace(self.source.path.clone()).open().expect("the source");
         let refs =
             list_refs(&source, &Graph::empty(), &keytrail_domain::ref_selection::RefSelection::default(), MAX_REFS)
                 .expect("refs");
@@ -294,6 +295,7 @@ impl Afresh<'_> {
             wanted: &self.stage.refs(),
             program: (way == Way::Program).then_some(&program),
             limits: self.stage.limits,
+            beside: 0,
             progress: &self.stage.progress,
             cancel: &self.stage.cancel,
         })

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keytrail_domain::remote_url::RemoteUrl;
+use keytrail_domain::{ref_selection::RefSelection, remote_url::RemoteUrl};
 use keytrail_test_support::web_server::{Door, Fault, Relay, Scripted, Shown, WebServer};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -12,7 +12,8 @@ use super::{
     *,
 };
 use crate::git::{
-    remote::{AddressPolicy, HttpCredential, Trust},
+    MAX_REFS,
+    remote::{AddressPolicy, HttpCredential, Limits, Trust, list_remote_refs},
     transport::GitVersion,
 };
 
@@ -77,6 +78,21 @@ async fn a_server_that_dies_stalls_or_trickles_leaves_the_mirror_as_it_was() {
         assert_eq!(stage.in_the_mirror(), stage.on_the_server());
         assert_eq!(stage.torn(), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_listing_that_never_stops_to_come_is_stopped() {
+    let mut stage = Stage::new(Server::Web(Door::Old), &large());
+    let (address, url) = (stage.web().address(), stage.web().url_at(Door::Old, "made.git"));
+    // Twenty bytes a second are enough to be no silence.
+    let relay = Relay::start(address, Fault::Trickles(400));
+    let slow = |listing| Remote { limits: Limits { listing, ..Limits::default() }, ..remote(&relay.url(&url)) };
+    let slow = slow(Duration::from_secs(1));
+    let error = list_remote_refs(&slow, &RefSelection::default(), MAX_REFS).await.expect_err("it is stopped");
+    assert_eq!((error.failure_code(), error.is_transient()), (Some(FailureCode::RemoteSlow), true), "{error}");
+    relay.set(Fault::Trickles(0));
+    stage.from(slow);
+    assert_eq!(code(stage.fetch(Way::InProcess).await), FailureCode::RemoteSlow);
 }
 
 #[tokio::test]
@@ -268,8 +284,7 @@ async fn more_than_the_quota_and_less_room_than_the_floor_end_a_fetch() {
 async fn a_server_without_filters_is_remembered_as_such() {
     let stage =
         Stage::new(Server::Web(Door::NoFilter), &Shape { commits: 50, files_per_commit: 1, ..Shape::default() });
-    let first = stage.fetch(Way::Program).await.expect("a fetch");
-    assert_eq!(first.filter, Filter::Everything);
+    stage.fetch(Way::Program).await.expect("a fetch");
     assert_eq!(stage.mirror.filled_by().expect("memory"), Some((Filter::Everything, TransportKind::GitProgram)));
     assert_eq!(stage.in_the_mirror(), stage.on_the_server());
     // What holds everything may be continued by anybody.
@@ -283,7 +298,8 @@ async fn a_server_without_filters_is_remembered_as_such() {
 async fn a_server_that_refuses_one_filter_is_asked_for_the_next() {
     let stage = Stage::new(Server::Web(Door::Open), &Shape { commits: 50, files_per_commit: 1, ..Shape::default() });
     stage.source.git(&["config", "uploadpackfilter.tree.allow", "false"]).expect("a setting");
-    assert_eq!(stage.fetch(Way::Program).await.expect("a fetch").filter, Filter::Blobs);
+    stage.fetch(Way::Program).await.expect("a fetch");
+    assert_eq!(stage.mirror.filled_by().expect("memory"), Some((Filter::Blobs, TransportKind::GitProgram)));
     assert_eq!(stage.in_the_mirror(), stage.on_the_server());
     // A mirror without files cannot go on without a filter.
     stage.source.git(&["config", "uploadpackfilter.allow", "false"]).expect("a setting");

@@ -4,6 +4,7 @@
 use utoipa::openapi::{
     ContentBuilder, Ref, RefOr, ResponseBuilder, Schema,
     path::{Operation, Parameter, ParameterIn},
+    schema::{SchemaType, Type},
     security::SecurityRequirement,
 };
 
@@ -57,7 +58,8 @@ pub(super) fn add(path: &str, operation: &mut Operation) {
             && response.content.is_empty()
             && (status.starts_with(['4', '5']) || status == "202")
         {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            let shape = if status == "202" { "Behind" } else { "Problem" };
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(shape))).build();
             response.content.insert("application/problem+json".to_owned(), content);
         }
     }
@@ -66,6 +68,12 @@ pub(super) fn add(path: &str, operation: &mut Operation) {
 /// The form of what has one name everywhere.
 fn bound(parameter: &mut Parameter) {
     let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema else { return };
+    // What may be left out is not sent as null: there is no such thing in an address or a header.
+    if let SchemaType::Array(types) = &schema.schema_type
+        && let [one] = types.iter().filter(|one| **one != Type::Null).collect::<Vec<_>>()[..]
+    {
+        schema.schema_type = SchemaType::Type(one.clone());
+    }
     match (&parameter.parameter_in, parameter.name.as_str()) {
         (ParameterIn::Query, "limit") => (schema.minimum, schema.maximum) = (Some(1.into()), Some(500.into())),
         (ParameterIn::Query, "cursor") => schema.min_length = Some(1),

@@ -1,0 +1,140 @@
+//! Where a repository is whose commits are looked at, and what of it is on this machine: read, and fetched into, within
+//! the quota of its copy. Made for each batch; it asks a server only with a place to do so.
+
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use keytrail_domain::index_run::batch::CommitSha;
+use keytrail_projections::repository_list::Repository;
+
+use super::{DiffTrouble, FETCH_TAKES, batch::blocking};
+use crate::{
+    app::App,
+    git::{
+        GitError, Mirror,
+        diff::DiffObjects,
+        object_cache::ObjectCache,
+        transport::{self, FetchLimits, FetchSource, ObjectsRequest},
+    },
+    jobs::{Source, source_of},
+};
+
+/// Bytes of objects that are fetched at once.
+const QUOTA_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of memory that one fetch may take. What needs more has no lines that anybody would read.
+const MEMORY_BYTES: u64 = 512 * 1024 * 1024;
+
+/// Where the repository is, and what of it is on this machine.
+pub(super) struct Place {
+    pub(super) source: Source,
+    mirror: PathBuf,
+    cache: PathBuf,
+    pub(super) graph: PathBuf,
+}
+
+impl Place {
+    pub(super) async fn of(app: &App, repository: &Repository) -> Result<Self, DiffTrouble> {
+        let source = source_of(app, repository).await?.ok_or(DiffTrouble::Forgotten)?.source;
+        let id = repository.id;
+        Ok(Self {
+            source,
+            mirror: app.caches.mirror(id),
+            cache: app.caches.objects_of(id),
+            graph: app.caches.graph(id),
+        })
+    }
+
+    pub(super) fn objects(&self) -> Result<DiffObjects, GitError> {
+        if let Source::InPlace(connection) = &self.source {
+            return Ok(DiffObjects::of(&[&connection.open()?]));
+        }
+        let cache = ObjectCache::open_or_make(&self.cache)?.open()?;
+        if !self.mirror.is_dir() {
+            // Deleted, or never made on this node: then the commit is missing, and that is said.
+            return Ok(DiffObjects::of(&[&cache]));
+        }
+        Ok(DiffObjects::of(&[&Mirror::open_or_make(&self.mirror)?.open()?, &cache]))
+    }
+
+    /// Fetches these objects into the cache beside the copy, with a place to ask the server.
+    pub(super) async fn fetch(self: &Arc<Self>, app: &App, wanted: &BTreeSet<CommitSha>) -> Result<(), Unfetched> {
+        let (source, server) = match &self.source {
+            Source::InPlace(connection) | Source::Copied(connection) => (FetchSource::Local(connection), String::new()),
+            Source::Remote(remote) => (FetchSource::Remote(remote), remote.url.origin().to_string()),
+        };
+        let settings = &app.jobs.git;
+        let quota_bytes = QUOTA_BYTES.min(self.room(app).await?);
+        let _place = app.jobs.diffs.places.to_ask(&server).await?;
+        let silence = settings.limits.silence.min(FETCH_TAKES / 2);
+        let memory_bytes = settings.limits.memory_bytes.min(MEMORY_BYTES);
+        let limits = FetchLimits { silence, quota_bytes, memory_bytes, ..settings.limits };
+        let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
+        let cache = ObjectCache::open_or_make(&self.cache)?;
+        let request = ObjectsRequest { cache: cache.repository(), source, wanted, program, limits, cancel };
+        let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
+        metrics::counter!("keytrail_diff_fetches_total").increment(1);
+        let doing = "fetching what a commit changed within a minute".to_owned();
+        let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;
+        metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
+        metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
+        Ok(())
+    }
+
+    /// Throws away what was fetched for diffs before when it leaves little of the quota: it is the cheaper half of the
+    /// copy. Only before a batch looks at anything.
+    pub(super) async fn clear(self: &Arc<Self>, app: &App) -> Result<(), DiffTrouble> {
+        if matches!(self.source, Source::InPlace(_)) {
+            return Ok(());
+        }
+        let (place, quota) = (self.clone(), app.jobs.git.limits.quota_bytes);
+        blocking(move || {
+            let (left, cached) = place.left(quota)?;
+            if left.saturating_sub(cached) < QUOTA_BYTES.min(left / 2)
+                && let Some(cache) = Mirror::recognised(&place.cache)
+            {
+                cache.delete()?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Bytes that the copy may still get.
+    async fn room(self: &Arc<Self>, app: &App) -> Result<u64, DiffTrouble> {
+        let (place, quota) = (self.clone(), app.jobs.git.limits.quota_bytes);
+        blocking(move || match place.left(quota)? {
+            (left, cached) if left > cached => Ok(left - cached),
+            _ => Err(GitError::from(transport::over_quota(quota)).into()),
+        })
+        .await
+    }
+
+    /// What the mirror leaves of the quota, and how much of that was fetched for diffs.
+    fn left(&self, quota: u64) -> Result<(u64, u64), GitError> {
+        let bytes = |folder: &Path| Mirror::recognised(folder).map_or(Ok(0), |mirror| mirror.bytes());
+        Ok((quota.saturating_sub(bytes(&self.mirror)?), bytes(&self.cache)?))
+    }
+}
+
+/// Why objects did not come.
+pub(super) enum Unfetched {
+    /// Of which fewer may do better.
+    Git(GitError),
+    /// Which is the same for all of them.
+    Trouble(DiffTrouble),
+}
+
+impl From<GitError> for Unfetched {
+    fn from(error: GitError) -> Self {
+        Self::Git(error)
+    }
+}
+
+impl From<DiffTrouble> for Unfetched {
+    fn from(trouble: DiffTrouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}

@@ -1,0 +1,119 @@
+//! The way through all operations that their examples are recorded on: a repository is connected, indexed, looked at, moved
+//! and taken away. Repositories, names and times are the same on every tour.
+
+use std::net::TcpListener;
+
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::{
+    commit_changes::with_files,
+    examples::Tour,
+    repository,
+    server::{Server, answer, soon},
+};
+
+/// Calls every operation at least once. What is recorded is the first call of each.
+pub(crate) async fn walk(tour: &mut Tour, server: &Server) {
+    let (shop, archive) = (server.root.join("shop"), server.root.join("archive"));
+    let [_, commit, _] = with_files(&shop);
+    repository::git(&shop, &["branch", "feature/SHOP-1-cart"]);
+    repository::empty(&archive);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let repository = connect(tour, server, &shop.display().to_string()).await;
+    look(tour, &repository, &commit).await;
+    change(tour, server, &repository, &archive.display().to_string()).await;
+    cancel(tour, server, &silent).await;
+    administer(tour).await;
+}
+
+/// Connects a repository and waits for its first run. The repository's id.
+async fn connect(tour: &mut Tour, server: &Server, path: &str) -> String {
+    let place = json!({ "kind": "path", "path": path });
+    let body = json!({ "name": "shop", "connection": place });
+    let added = tour.call("AddIntegration", &[("Idempotency-Key", "add-the-shop")], Some(body)).await;
+    let integration = added.id();
+    soon("it is indexed", || async { server.get("/api/v1/repositories?state=indexed").await.items().len() == 1 }).await;
+    tour.call("ListIntegrations", &[("limit", "10"), ("state", "active")], None).await;
+    tour.call("GetIntegration", &[("id", &integration)], None).await;
+    tour.call("ListIntegrationRepositories", &[("id", &integration)], None).await.items()[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned()
+}
+
+/// Reads what was found.
+async fn look(tour: &mut Tour, repository: &str, commit: &str) {
+    tour.call("ListRepositories", &[("limit", "10")], None).await;
+    let shown = tour.call("GetRepository", &[("id", repository)], None).await;
+    tour.call("ListIndexRuns", &[("repository", repository)], None).await;
+    tour.call("GetIndexRun", &[("id", &shown.text_of("last_run"))], None).await;
+    tour.call("GetIssue", &[("key", "SHOP-1")], None).await;
+    tour.call("ListIssueCommits", &[("key", "SHOP-1"), ("limit", "2")], None).await;
+    tour.call("ListIssueBranches", &[("key", "SHOP-1")], None).await;
+    tour.call("ListProjects", &[], None).await;
+    let commit = [("id", repository), ("sha", commit)];
+    tour.call("ListCommitFiles", &commit, None).await;
+    tour.call("GetCommitDiff", &commit, None).await;
+}
+
+/// Indexes anew, and changes the integration until it is gone.
+async fn change(tour: &mut Tour, server: &Server, repository: &str, elsewhere: &str) {
+    let of_repository = [("id", repository), ("Idempotency-Key", "once")];
+    tour.call("FetchRepository", &[("id", repository)], None).await;
+    settled(server).await;
+    tour.call("RequestIndex", &of_repository, None).await;
+    settled(server).await;
+    tour.call("ResetIndex", &of_repository, None).await;
+    settled(server).await;
+    let list = server.get("/api/v1/integrations?state=active").await;
+    let integration = list.items()[0]["id"].as_str().expect("an id");
+    let changed = [("id", integration), ("If-Match", "*")];
+    tour.call("PauseIntegration", &changed, None).await;
+    tour.call("ResumeIntegration", &changed, None).await;
+    settled(server).await;
+    tour.call("RenameIntegration", &changed, Some(json!({ "name": "store" }))).await;
+    let place = json!({ "connection": { "kind": "path", "path": elsewhere } });
+    tour.call("ChangeConnection", &changed, Some(place)).await;
+    settled(server).await;
+    tour.call("RemoveIntegration", &[("id", integration), ("If-Match", "*"), ("mirrors", "deleted")], None).await;
+}
+
+/// Gives a run up that waits for a server which never answers.
+async fn cancel(tour: &mut Tour, server: &Server, silent: &TcpListener) {
+    let url = format!("http://{}/shop.git", silent.local_addr().expect("an address"));
+    let added = server.connect("silent", json!({ "kind": "git", "url": url })).await.with(StatusCode::CREATED);
+    soon("it is asked", || async { server.get("/api/v1/index-runs?state=running").await.items().len() == 1 }).await;
+    let runs = server.get("/api/v1/index-runs?state=running").await;
+    tour.call("CancelIndex", &[("id", runs.items()[0]["id"].as_str().expect("an id"))], None).await;
+    let at = format!("/api/v1/integrations/{}", added.id());
+    answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
+}
+
+/// What administrators and auditors do.
+async fn administer(tour: &mut Tour) {
+    let body = json!({ "name": "the build server", "role": "viewer", "expires_in_days": 90 });
+    let token = tour.call("IssueToken", &[("Idempotency-Key", "build-server")], Some(body)).await;
+    tour.call("ListTokens", &[("limit", "10")], None).await;
+    tour.call("RevokeToken", &[("id", &token.id()), ("If-Match", "*")], None).await;
+    let event = tour.call("ListEvents", &[("type", "integration."), ("order", "asc"), ("limit", "2")], None).await;
+    let of = |member: &str| event.items()[0][member].as_str().expect("a text").to_owned();
+    let (kind, id) = (of("stream_type"), of("stream_id"));
+    tour.call("ListStreamEvents", &[("type", &kind), ("id", &id), ("limit", "2")], None).await;
+    tour.call("ListViews", &[], None).await;
+    tour.call("RebuildView", &[("name", "issue_commits")], None).await;
+    tour.call("VerifyViews", &[], None).await;
+    tour.call("GetDoctor", &[], None).await;
+    tour.call("GetLiveness", &[], None).await;
+    tour.call("GetReadiness", &[], None).await;
+}
+
+/// Waits until no run is under way.
+async fn settled(server: &Server) {
+    let active = |state: &str| format!("/api/v1/index-runs?state={state}");
+    soon("no run is under way", || async {
+        let (waiting, running) = (server.get(&active("requested")).await, server.get(&active("running")).await);
+        waiting.items().is_empty() && running.items().is_empty()
+    })
+    .await;
+}
