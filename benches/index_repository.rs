@@ -221,6 +221,7 @@ async fn whole(repository: &str, folder: &Path, started: Instant) -> String {
         actor: Actor::Local,
         source: Source::Cli,
         request_id: None,
+        trace: None,
         causation: None,
         idempotency: None,
         if_match: None,

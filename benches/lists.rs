@@ -254,6 +254,7 @@ fn event(fact: &Fact) -> NewEvent {
         actor: Actor::server("bench"),
         source: Source::Job,
         request_id: None,
+        trace: None,
         causation: None,
     };
     NewEvent {

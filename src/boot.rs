@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     git::{
-        remote::{AddressMode, AddressPolicy},
+        remote::{AddressMode, AddressPolicy, Network},
         transport::{FetchLimits, GitProgram, Verdict},
     },
     jobs::{Caches, GitSettings},
@@ -109,35 +109,48 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
     let git = git_settings(&config.git).await?;
     let (node, workers) = (node(config), config.jobs.workers);
-    let parts = Parts { db, clock, node, vault, keys, caches, git, workers, on_fatal };
+    let config = Arc::new(config.clone());
+    let parts = Parts { db, clock, node, vault, keys, caches, git, workers, config, on_fatal };
     Ok(App::start(parts).await?)
 }
 
 /// Less memory than this is none for the git program.
 const LEAST_MEMORY: u64 = 64 << 20;
 
+fn bad(key: &'static str, value: &str, what: &dyn std::fmt::Display) -> BootError {
+    BootError::Setting { key, text: format!("{value:?}: {what}") }
+}
+
+/// What keeps a server from starting with these settings, though each has the right form.
+pub fn setting_mistakes(git: &config::Git) -> Vec<BootError> {
+    let hosts = git.hosts.iter().filter_map(|host| Some(bad("git.hosts", host, &Host::parse(host).err()?)));
+    let networks =
+        git.networks.iter().filter_map(|text| Some(bad("git.networks", text, &text.parse::<Network>().err()?)));
+    let mut mistakes: Vec<_> = hosts.chain(networks).collect();
+    if git.shortest_poll_seconds == 0 || git.shortest_poll_seconds > git.longest_poll_seconds {
+        let what = "it is at least 1, and not more than git.longest_poll_seconds";
+        mistakes.push(bad("git.shortest_poll_seconds", &git.shortest_poll_seconds.to_string(), &what));
+    }
+    if git.memory_bytes < LEAST_MEMORY {
+        let what = format!("git itself needs {LEAST_MEMORY} bytes");
+        mistakes.push(bad("git.memory_bytes", &git.memory_bytes.to_string(), &what));
+    }
+    if git.program_trusted && git.program.is_none() {
+        let what = "it vouches for one program: name that as git.program";
+        mistakes.push(bad("git.program_trusted", "true", &what));
+    }
+    mistakes
+}
+
 /// How repositories are reached, with the git program looked up.
 pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
-    let bad = |key: &'static str, value: &str, what: &dyn std::fmt::Display| BootError::Setting {
-        key,
-        text: format!("{value:?}: {what}"),
-    };
     let hosts = git.hosts.iter().map(|host| Host::parse(host).map_err(|error| bad("git.hosts", host, &error)));
     let hosts = hosts.collect::<Result<Vec<_>, _>>()?;
     let networks = git.networks.iter().map(|text| text.parse().map_err(|error| bad("git.networks", text, &error)));
     let networks = networks.collect::<Result<Vec<_>, _>>()?;
     let seconds = Duration::from_secs;
-    if git.shortest_poll_seconds == 0 || git.shortest_poll_seconds > git.longest_poll_seconds {
-        let what = "it is at least 1, and not more than git.longest_poll_seconds";
-        return Err(bad("git.shortest_poll_seconds", &git.shortest_poll_seconds.to_string(), &what));
-    }
-    if git.memory_bytes < LEAST_MEMORY {
-        let what = format!("git itself needs {LEAST_MEMORY} bytes");
-        return Err(bad("git.memory_bytes", &git.memory_bytes.to_string(), &what));
-    }
-    if git.program_trusted && git.program.is_none() {
-        let what = "it vouches for one program: name that as git.program";
-        return Err(bad("git.program_trusted", "true", &what));
+    if let Some(mistake) = setting_mistakes(git).into_iter().next() {
+        return Err(mistake);
     }
     let candidates = match &git.program {
         Some(program) => vec![program.clone()],

@@ -2,6 +2,9 @@
 //! place that reads the environment.
 
 mod access;
+mod keys;
+mod mistakes;
+mod sources;
 
 use std::{
     net::SocketAddr,
@@ -15,6 +18,11 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 pub use self::access::{Access, ForwardedBy, Jwt, JwtAlgorithm, JwtKey};
+pub use self::{
+    keys::{KEYS, Key, Shown, default_toml, known},
+    mistakes::{Mistake, mistakes},
+    sources::{Origin, Setting, for_others, settings},
+};
 
 /// Everything that can be set. Unknown keys are errors.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -256,11 +264,11 @@ impl Config {
         {
             return Err(ConfigError::NoFile(file.clone()));
         }
-        let file = overrides.file.clone().unwrap_or_else(|| default_folder().join("keytrail.toml"));
+        let file = file_of(overrides);
         let figment = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file(&file))
             .merge(Env::prefixed("KEYTRAIL__").split("__"));
-        let mut config: Self = figment.extract().map_err(|error| ConfigError::Bad(error.to_string()))?;
+        let mut config: Self = figment.extract().map_err(|_| ConfigError::Bad(in_words(overrides)))?;
         if let Some(folder) = &overrides.folder {
             config.store.folder.clone_from(folder);
         }
@@ -279,6 +287,44 @@ impl Config {
         }
         Ok(config)
     }
+}
+
+/// Why it cannot be used: every mistake. What the parsers say may quote a password.
+fn in_words(overrides: &Overrides) -> String {
+    let all: Vec<_> = mistakes(overrides).iter().map(ToString::to_string).collect();
+    if all.is_empty() { "its values do not go together".to_owned() } else { all.join("; ") }
+}
+
+/// The file that is read, if it is there.
+fn file_of(overrides: &Overrides) -> PathBuf {
+    overrides.file.clone().unwrap_or_else(|| default_folder().join("keytrail.toml"))
+}
+
+/// The variables that set something, by name; capitals do not count.
+fn environment() -> Vec<(String, String)> {
+    let ours = |(name, value): (String, String)| {
+        name.get(..10).is_some_and(|start| start.eq_ignore_ascii_case("KEYTRAIL__")).then_some((name, value))
+    };
+    variables().filter_map(ours).collect()
+}
+
+/// Variables that look as if they were to set something, and are not read; each with the name that may be meant.
+pub fn misspelt_variables() -> Vec<(String, String)> {
+    mistakes::misspelt(variables().map(|(name, _)| name))
+}
+
+fn variables() -> impl Iterator<Item = (String, String)> {
+    let mut all: Vec<_> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
+    all.sort();
+    all.into_iter()
+}
+
+/// The folder of the user who runs this (`HOME`).
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub fn home_folder() -> Option<PathBuf> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from)
 }
 
 /// Where the configuration is when nothing else is said.

@@ -136,6 +136,7 @@ async fn one(log: &Log, stream: StreamId, after: Sequence, fact: Fact) -> Positi
         source: Source::Job,
         request_id: None,
         causation: None,
+        trace: None,
     };
     let event = NewEvent {
         id: ids::new_event_id(),

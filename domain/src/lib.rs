@@ -33,4 +33,5 @@ pub mod secret_ref;
 pub mod service;
 pub mod stamped;
 pub mod timestamp;
+pub mod trace_parent;
 pub mod upcast;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{id::TokenId, recorded::Position, timestamp::Timestamp};
+use crate::{id::TokenId, recorded::Position, timestamp::Timestamp, trace_parent::TraceParent};
 
 /// Who wished it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,4 +118,7 @@ pub struct Metadata {
     /// What led to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub causation: Option<Causation>,
+    /// The trace that the request belongs to, when it came with one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceParent>,
 }

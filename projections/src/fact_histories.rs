@@ -140,6 +140,7 @@ impl Log {
             source: Source::Api,
             request_id: (position % 2 == 0).then(|| id(7, position.unsigned_abs())),
             causation: (position > 1).then_some(Causation::Event(position - 1)),
+            trace: None,
         };
         self.append_by(stream, fact, metadata)
     }

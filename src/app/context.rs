@@ -4,6 +4,7 @@ use keytrail_domain::{
     metadata::{Actor, Causation, Metadata, Source},
     recorded::{Position, Sequence},
     timestamp::Timestamp,
+    trace_parent::TraceParent,
 };
 use uuid::Uuid;
 
@@ -18,6 +19,8 @@ pub struct Context {
     pub source: Source,
     /// The request, as logs name it.
     pub request_id: Option<Uuid>,
+    /// The trace that the request belongs to.
+    pub trace: Option<TraceParent>,
     /// What led to it.
     pub causation: Option<Causation>,
     /// Makes sending it again harmless.
@@ -33,6 +36,7 @@ impl Context {
             actor: Actor::server(part),
             source: Source::Job,
             request_id: None,
+            trace: None,
             causation: (cause > 0).then_some(Causation::Event(cause)),
             idempotency: None,
             if_match: None,
@@ -46,6 +50,7 @@ impl Context {
             source: self.source,
             request_id: self.request_id,
             causation: self.causation,
+            trace: self.trace,
         }
     }
 }

@@ -26,6 +26,7 @@ pub use self::{
 use self::{dispatch::Gates, verifications::Verifications};
 use crate::{
     clock::Clock,
+    config::Config,
     jobs::{Caches, GitSettings, Jobs},
     log::{Log, OnFatal, streams::Streams},
     secrets::{People, ServerSecrets, Tokens, Vault},
@@ -51,6 +52,8 @@ pub struct Parts {
     pub git: GitSettings,
     /// How many jobs run at once on this node.
     pub workers: usize,
+    /// What it was started with.
+    pub config: Arc<Config>,
     /// What to do when the process must not go on.
     pub on_fatal: OnFatal,
 }
@@ -77,6 +80,8 @@ pub struct App {
     pub tokens: Tokens,
     /// Where caches of repositories are kept.
     pub caches: Caches,
+    /// What it was started with: for who shows or examines it, nobody decides by it here.
+    pub config: Arc<Config>,
     streams: Streams,
     gates: Gates,
     verifications: Verifications,
@@ -86,7 +91,7 @@ pub struct App {
 impl App {
     /// Starts it: from here on views follow the log, policies react, and jobs are done.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { db, clock, node, vault, keys, caches, git, workers, on_fatal } = parts;
+        let Parts { db, clock, node, vault, keys, caches, git, workers, config, on_fatal } = parts;
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
@@ -104,6 +109,7 @@ impl App {
             people,
             tokens,
             caches,
+            config,
             streams,
             gates: Gates::default(),
             verifications: Verifications::default(),
@@ -138,6 +144,16 @@ impl App {
                 tracing::warn!(%error, "when tokens were last used is not written yet");
             }
         }
+    }
+
+    /// For how many seconds the first event after `position` has waited to be followed; nothing when there is none. By this
+    /// node's clock.
+    pub async fn lag_seconds(&self, position: Position) -> Result<Option<i64>, StoreError> {
+        if position >= self.log.feed().head().position {
+            return Ok(None);
+        }
+        let recorded = self.log.recorded_after(position).await?;
+        Ok(recorded.map(|recorded| (self.clock.now().seconds() - recorded.seconds()).max(0)))
     }
 
     /// Becomes true when the server stops; long work looks at it.

@@ -93,6 +93,20 @@ impl Client {
         }
     }
 
+    /// The server of the data folder that runs, if one does; what it is asked takes as long as it takes.
+    pub(super) async fn running(config: &Config) -> Option<Self> {
+        Self::find(config, &reqwest::Client::builder().no_proxy().build().ok()?).await
+    }
+
+    /// A server for this command only, if it can be started at once.
+    pub(super) async fn own(config: &Config) -> Result<Self, CliError> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|source| CliError::NoAnswer { url: "(none)".into(), source })?;
+        Self::start(config, http).await
+    }
+
     async fn find(config: &Config, http: &reqwest::Client) -> Option<Self> {
         let Endpoint { url, token, .. } = Endpoint::find(&config.store.folder)?;
         let alive = http.get(format!("{url}/livez")).timeout(Duration::from_secs(2)).send().await.ok()?;
@@ -186,6 +200,12 @@ impl Client {
             request = request.header("Last-Event-ID", id);
         }
         self.answer(request).await
+    }
+
+    /// Reads what is no JSON.
+    pub(super) async fn text(&self, path: &str) -> Result<String, CliError> {
+        let response = self.answer(self.request(Method::GET, path)).await?;
+        response.text().await.map_err(|source| CliError::NoAnswer { url: self.url.clone(), source })
     }
 
     /// Reads a whole list, page after page, up to `most` items.

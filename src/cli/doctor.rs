@@ -1,22 +1,29 @@
 //! `keytrail doctor`
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    CliError,
-    client::{Client, with_client},
-    output,
+use super::{CliError, client::Client, output, support_archive::Archive};
+use crate::{
+    boot::{self, BootError, Endpoint},
+    config::{self, Config, ConfigError},
+    doctor::{self, Subject},
+    store::{
+        Db,
+        migrate::{self, MigrateError},
+    },
 };
-use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// Print JSON, one a line
+    /// Print JSON, one finding a line
     #[arg(long)]
     json: bool,
+    /// Write an archive for who helps from afar: figures and findings, without names, places and secrets
+    #[arg(long, value_name = "FILE.tar.gz")]
+    bundle: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -24,33 +31,164 @@ struct Examined {
     items: Vec<Finding>,
 }
 
-#[derive(Deserialize, Serialize)]
-struct Finding {
-    id: String,
-    state: String,
-    sentence: String,
-    remedy: Option<String>,
+/// A finding as the API tells it, or as it was made here.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Finding {
+    pub(super) subject: String,
+    pub(super) id: String,
+    pub(super) state: String,
+    pub(super) sentence: String,
+    pub(super) details: Vec<String>,
+    pub(super) remedy: Option<String>,
+}
+
+impl Finding {
+    fn of((subject, found): (Subject, doctor::Finding)) -> Self {
+        let doctor::Finding { id, state, sentence, details, remedy } = found;
+        let state = match state {
+            doctor::State::Ok => "ok",
+            doctor::State::Warn => "warn",
+            doctor::State::Fail => "fail",
+        };
+        let (subject, id, state) = (subject.as_str().to_owned(), id.to_owned(), state.to_owned());
+        Self { subject, id, state, sentence, details, remedy }
+    }
 }
 
 impl Doctor {
     /// Ends with 1 when something fails.
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
-        with_client(config, async |client| self.carry_out(client).await).await
-    }
-
-    async fn carry_out(self, client: &Client) -> Result<ExitCode, CliError> {
-        let examined: Examined = client.get("/api/v1/doctor", &[]).await?;
-        for finding in &examined.items {
-            if self.json {
-                output::json(finding)?;
-                continue;
+        if let Some(file) = &self.bundle {
+            Archive::refuse_to_replace(file)?;
+        }
+        let mut archive = Archive::new(config);
+        let findings = match Client::running(config).await {
+            Some(client) => {
+                let process = Endpoint::find(&config.store.folder).map(|endpoint| endpoint.pid);
+                examine(&client, self.bundle.is_some().then_some(&mut archive), process).await?
             }
-            output::print(&format!("{:<5} {:<18} {}", finding.state, finding.id, finding.sentence));
-            if let Some(remedy) = &finding.remedy {
-                output::print(&format!("{:24} -> {remedy}", ""));
+            None => self.without_server(config, &mut archive).await?,
+        };
+        if let Some(file) = &self.bundle {
+            archive.findings(&findings)?;
+            archive.write(file)?;
+            if !self.json {
+                output::print(&format!("wrote {}: look at what is in it before you send it", file.display()));
             }
         }
-        let failed = examined.items.iter().any(|finding| finding.state == "fail");
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        self.tell(&findings)
     }
+
+    /// The configuration cannot be used: what can be said without.
+    pub(super) fn without_configuration(self, error: &ConfigError) -> Result<ExitCode, CliError> {
+        let config = Config::default();
+        let mut findings = vec![Finding::of(doctor::not_configured(&error.to_string()))];
+        // What is said of folders and ports would be of others than those that were meant.
+        let around = doctor::examine_around(&config).into_iter().map(Finding::of);
+        findings.extend(around.filter(|found| ["environment", "open_files", "memory"].contains(&found.id.as_str())));
+        if let Some(file) = &self.bundle {
+            let mut archive = Archive::new(&config);
+            Archive::refuse_to_replace(file)?;
+            archive.findings(&findings)?;
+            archive.write(file)?;
+        }
+        self.tell(&findings)
+    }
+
+    /// No server runs: looks around first, and then inside one of its own, if it can be started.
+    async fn without_server(&self, config: &Config, archive: &mut Archive) -> Result<Vec<Finding>, CliError> {
+        let around: Vec<_> = doctor::examine_around(config).into_iter().map(Finding::of).collect();
+        // A server would run them. The doctor changes nothing.
+        let started = match untouched(config).await {
+            Ok(()) => Client::own(config).await,
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(client) => {
+                let inside = examine(&client, self.bundle.is_some().then_some(archive), None).await;
+                client.close().await;
+                let port = around.into_iter().filter(|found| found.id == "port");
+                let mut findings: Vec<_> = inside?.into_iter().chain(port).collect();
+                let order = |found: &Finding| Subject::ALL.iter().position(|one| one.as_str() == found.subject);
+                findings.sort_by_key(order);
+                Ok(findings)
+            }
+            Err(error) => {
+                let why = doctor::not_started(&error.to_string());
+                Ok(around.into_iter().chain([Finding::of(why)]).collect())
+            }
+        }
+    }
+
+    fn tell(&self, findings: &[Finding]) -> Result<ExitCode, CliError> {
+        let failed = findings.iter().any(|finding| finding.state == "fail");
+        let code = if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        if self.json {
+            findings.iter().try_for_each(output::json)?;
+            return Ok(code);
+        }
+        let coloured = output::to_terminal() && !config::no_color();
+        let paint = |text: String, code: &str| if coloured { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text };
+        let mut subject = "";
+        for finding in findings {
+            if finding.subject != subject {
+                subject = &finding.subject;
+                output::print(&paint(subject.replace('_', " "), "1"));
+            }
+            let colour = match finding.state.as_str() {
+                "ok" => "32",
+                "warn" => "33",
+                _ => "31",
+            };
+            let state = paint(format!("{:<4}", finding.state), colour);
+            output::print(&format!("  {state}  {:<18} {}", finding.id, finding.sentence));
+            finding.details.iter().for_each(|detail| output::print(&format!("{:27}- {detail}", "")));
+            if let Some(remedy) = &finding.remedy {
+                output::print(&format!("{:27}-> {remedy}", ""));
+            }
+        }
+        let count = |state: &str| findings.iter().filter(|finding| finding.state == state).count();
+        output::print(&format!("{} ok, {} to look at, {} failing", count("ok"), count("warn"), count("fail")));
+        Ok(code)
+    }
+}
+
+async fn examine(
+    client: &Client,
+    archive: Option<&mut Archive>,
+    process: Option<u32>,
+) -> Result<Vec<Finding>, CliError> {
+    let examined: Examined = client.get("/api/v1/doctor", &[]).await?;
+    if let Some(archive) = archive {
+        archive.server(client, process).await;
+    }
+    Ok(examined.items)
+}
+
+/// Whether a server would start without changing what is there: tables of another version are left alone. What is not
+/// there yet may be made.
+async fn untouched(config: &Config) -> Result<(), CliError> {
+    let is_made = config.store.database_url.is_some() || config.store.folder.join("log.db").exists();
+    if !is_made {
+        return Ok(());
+    }
+    let db = boot::open_store(config).await?;
+    let pending = pending(&db).await;
+    db.close().await;
+    match pending.map_err(BootError::from)? {
+        names if names.is_empty() => Ok(()),
+        names => {
+            let text = format!(
+                "the store lacks these migrations, which the next start of the server runs: {}",
+                names.join(", ")
+            );
+            Err(CliError::Failed(text))
+        }
+    }
+}
+
+/// None of a store that is empty: there is nothing yet to be changed.
+async fn pending(db: &Db) -> Result<Vec<&'static str>, MigrateError> {
+    let names = migrate::pending(db).await?;
+    Ok(if names.len() == migrate::count() { Vec::new() } else { names })
 }

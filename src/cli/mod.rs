@@ -3,6 +3,7 @@
 
 mod client;
 mod commit;
+mod config;
 mod doctor;
 mod error;
 mod events;
@@ -20,6 +21,7 @@ mod repository;
 mod run;
 mod search;
 mod serve;
+mod support_archive;
 mod token;
 mod vault;
 mod views;
@@ -99,6 +101,9 @@ enum Command {
     Views(views::Views),
     /// What is well with the server and what is not, and what to do
     Doctor(doctor::Doctor),
+    /// The configuration: what it is and where from, what is wrong with it, what it could be
+    #[command(subcommand)]
+    Config(config::Config),
     /// Bring the store to this version's schema; `serve` does it by itself
     Migrate(migrate::Migrate),
     /// The root key
@@ -135,13 +140,22 @@ impl Cli {
             Command::Serve(serve) => serve.listen(),
             _ => None,
         };
-        let config = Config::load(&self.place.overrides(listen))?;
+        let overrides = self.place.overrides(listen);
+        if let Command::Config(command) = self.command {
+            return command.run(&overrides);
+        }
+        let config = match (Config::load(&overrides), self.command) {
+            (Ok(config), command) => (config, command),
+            (Err(error), Command::Doctor(doctor)) => return doctor.without_configuration(&error),
+            (Err(error), _) => return Err(error.into()),
+        };
+        let (config, command) = config;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|source| CliError::System { what: "start its threads", source })?;
         let done = runtime.block_on(async {
-            match self.command {
+            match command {
                 Command::Serve(command) => command.run(config).await,
                 Command::Index(command) => command.run(&config).await,
                 Command::Issue(command) => command.run(&config).await,
@@ -159,7 +173,7 @@ impl Cli {
                 Command::Doctor(command) => command.run(&config).await,
                 Command::Migrate(command) => command.run(&config).await,
                 Command::Vault(command) => command.run(&config).await,
-                Command::Openapi => Ok(ExitCode::SUCCESS),
+                Command::Openapi | Command::Config(_) => Ok(ExitCode::SUCCESS),
             }
         });
         // Work on blocking threads that nobody waits for any more must not hold the program.

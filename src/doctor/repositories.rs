@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use keytrail_projections::repository_list::{self, RepositoryState};
 
-use super::{Finding, mirrors::some};
+use super::Finding;
 use crate::{app::App, jobs::JobError};
 
 const ID: &str = "repositories";
+/// So many are told.
+const TOLD: usize = 20;
 
 pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let (mut all, mut troubled, mut after) = (0_u64, Vec::new(), None);
@@ -32,7 +34,9 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     Ok(vec![if troubled.is_empty() {
         Finding::ok(ID, format!("none of {all} repositories is in trouble"))
     } else {
-        let sentence = format!("{} of {all} repositories are in trouble: {}", troubled.len(), some(&troubled));
-        Finding::warn(ID, sentence, "do what each sentence says; `keytrail repository list` has all of them")
+        let sentence = format!("{} of {all} repositories are in trouble", troubled.len());
+        troubled.truncate(TOLD);
+        Finding::warn(ID, sentence, "do what each sentence says; `keytrail repository list --trouble` has all of them")
+            .of(troubled)
     }])
 }

@@ -19,6 +19,7 @@ use keytrail_domain::{
     metadata::{Actor, Source},
     recorded::{Position, Sequence},
     timestamp::Timestamp,
+    trace_parent::TraceParent,
 };
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -71,6 +72,8 @@ pub(super) struct Caller {
     pub(super) source: Source,
     /// The request.
     pub(super) request_id: Uuid,
+    /// The trace that it belongs to.
+    pub(super) trace: Option<TraceParent>,
 }
 
 impl Caller {
@@ -93,6 +96,7 @@ impl Caller {
             actor: self.actor.clone(),
             source: self.source,
             request_id: Some(self.request_id),
+            trace: self.trace,
             causation: None,
             idempotency,
             if_match,
@@ -114,7 +118,8 @@ pub(super) async fn caller(
         && api.local_token.as_ref().is_some_and(|local| local.is(token))
     {
         let (actor, role) = (Actor::Local, Role::Admin);
-        let caller = Caller { actor, role, scopes: None, until: None, since, source: Source::Cli, request_id };
+        let caller =
+            Caller { actor, role, scopes: None, until: None, since, source: Source::Cli, request_id, trace: None };
         return Ok((caller, None));
     }
     api.access.limits.address(address)?;
@@ -156,7 +161,10 @@ async fn known(
         let key = CallerKey::service(&service.subject);
         let (actor, until) = (Actor::service(&service.subject), Some(service.expires_at));
         let role = service.role;
-        return Ok((Caller { actor, role, scopes: None, until, since, source: Source::Api, request_id }, key));
+        return Ok((
+            Caller { actor, role, scopes: None, until, since, source: Source::Api, request_id, trace: None },
+            key,
+        ));
     }
     let key = CallerKey::token(token);
     api.access.limits.may_try(address, key)?;
@@ -165,7 +173,7 @@ async fn known(
     };
     let actor = Actor::Token { id: holder.id, name: holder.name.as_str().to_owned() };
     let (role, scopes, until) = (holder.role, holder.scopes, Some(holder.expires_at));
-    Ok((Caller { actor, role, scopes, until, since, source: Source::Api, request_id }, key))
+    Ok((Caller { actor, role, scopes, until, since, source: Source::Api, request_id, trace: None }, key))
 }
 
 /// The token of the one `Authorization` header. The scheme's case does not count (RFC 9110).

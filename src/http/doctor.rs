@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Api, auth::Admin, error::ApiError, words};
-use crate::doctor::{self, Finding, State};
+use crate::doctor::{self, Finding, State, Subject, support::support};
 
 /// What was found.
 #[derive(Serialize, ToSchema)]
@@ -18,21 +18,26 @@ struct Examined {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Finding)]
 struct Shown {
+    /// What the check is about; findings of one subject stand together.
+    #[schema(schema_with = words::finding_subject)]
+    subject: Subject,
     /// The stable word of the check.
     #[schema(example = "git_program")]
     id: &'static str,
     /// How bad it is.
     #[schema(schema_with = words::finding_state)]
     state: State,
-    /// What is so.
+    /// What is so, in figures and settings.
     sentence: String,
+    /// Which things it is about, by name, and what is wrong with each; not all of many.
+    details: Vec<String>,
     /// What to do; nothing when all is well.
     remedy: Option<String>,
 }
 
-impl From<Finding> for Shown {
-    fn from(Finding { id, state, sentence, remedy }: Finding) -> Self {
-        Self { id, state, sentence, remedy }
+impl Shown {
+    fn of((subject, Finding { id, state, sentence, details, remedy }): (Subject, Finding)) -> Self {
+        Self { subject, id, state, sentence, details, remedy }
     }
 }
 
@@ -41,6 +46,17 @@ impl From<Finding> for Shown {
     responses((status = 200, description = "What was found, good or bad.", body = Examined)))]
 #[get("/api/v1/doctor")]
 pub(super) async fn get_doctor(_: Admin, api: Data<Api>) -> Result<HttpResponse, ApiError> {
-    let items = doctor::examine(&api.app).await.into_iter().map(Shown::from).collect();
+    let items = doctor::examine(&api.app).await.into_iter().map(Shown::of).collect();
     Ok(HttpResponse::Ok().json(Examined { items }))
+}
+
+/// What is told to somebody who helps from afar: figures, settings, findings; no name, no place, no secret.
+#[utoipa::path(tag = "server", operation_id = "GetSupport", security(("bearer" = ["admin"])),
+    responses((status = 200, description = "What is told.", body = Object)))]
+#[get("/api/v1/doctor/support")]
+pub(super) async fn get_support(_: Admin, api: Data<Api>) -> Result<HttpResponse, ApiError> {
+    match support(&api.app).await {
+        Ok(support) => Ok(HttpResponse::Ok().json(support)),
+        Err(error) => Err(ApiError::internal(&format!("{error:?}"))),
+    }
 }

@@ -9,10 +9,7 @@ use actix_web::{
     dev::{ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
-        header::{
-            self, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
-            X_CONTENT_TYPE_OPTIONS,
-        },
+        header::{self, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::Next,
     web::Data,
@@ -20,11 +17,15 @@ use actix_web::{
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Api, auth, error::ApiError, limits::Budget, origins, outlet::HeadOnly};
-use crate::ids;
-
-/// The request's id.
-pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+use super::{
+    Api,
+    auth::{self, Caller},
+    correlation::{Correlation, X_REQUEST_ID},
+    error::ApiError,
+    limits::Budget,
+    origins,
+    outlet::HeadOnly,
+};
 
 /// What an API answer may load: nothing.
 const CSP_API: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -39,7 +40,7 @@ pub(super) async fn edge(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let id = ids::new_id();
+    let Correlation { id, trace } = Correlation::of(request.headers());
     let started = Instant::now();
     let method = request.method().clone();
     // A route for GET answers HEAD, too; the protocol's layer leaves the body out.
@@ -49,7 +50,11 @@ pub(super) async fn edge(
     }
     // With escapes resolved, as the router sees it.
     let path = request.match_info().as_str().to_owned();
-    let span = tracing::info_span!("request", request_id = %id, method = known(&method), path = shown(&path));
+    let (shown, verb, empty) = (shown(&path), known(&method), tracing::field::Empty);
+    let span = tracing::info_span!("request", request_id = %id, trace_id = empty, method = verb, path = shown);
+    if let Some(trace) = trace {
+        span.record("trace_id", trace.trace_id());
+    }
     let api = request.app_data::<Data<Api>>().cloned();
     let api = api.ok_or_else(|| ApiError::internal(&"the routes were made without their server"))?;
     let origin = api.access.origins.of(request.headers());
@@ -57,7 +62,7 @@ pub(super) async fn edge(
         // A browser asks this without a token.
         (Ok(request.into_response(origins::preflight())), None)
     } else {
-        answer(&api, request, next, &path, id).instrument(span.clone()).await
+        answer(&api, request, next, &path, Correlation { id, trace }).instrument(span.clone()).await
     };
     let mut response = match answered {
         Ok(response) => in_our_shape(response, id),
@@ -88,14 +93,14 @@ async fn answer(
     request: ServiceRequest,
     next: Next<BoxBody>,
     path: &str,
-    id: Uuid,
+    Correlation { id, trace }: Correlation,
 ) -> (Result<ServiceResponse<BoxBody>, actix_web::Error>, Option<Budget>) {
     let peer = request.peer_addr().map(|address| address.ip());
     let address = api.access.proxies.caller(peer, request.headers());
     let admitted = if is_guarded(path) {
         let known = auth::caller(api, request.headers(), address, id).await;
         known.map(|(caller, budget)| {
-            request.extensions_mut().insert(caller);
+            request.extensions_mut().insert(Caller { trace, ..caller });
             budget
         })
     } else if is_probe(path) {

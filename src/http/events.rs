@@ -49,6 +49,9 @@ pub(super) struct Entry {
     causation: Option<String>,
     /// The request, as the server's log names it.
     request_id: Option<Uuid>,
+    /// The `traceparent` of the request, when it came with one (W3C Trace Context).
+    #[schema(example = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    trace: Option<String>,
 }
 
 /// Who wished something.
@@ -77,6 +80,7 @@ impl Entry {
             summary: row.summary,
             causation: row.causation,
             request_id: row.request_id,
+            trace: row.trace,
         }
     }
 }

@@ -1,15 +1,11 @@
-//! Whether the server lives, whether it is ready, and its figures.
+//! Whether the server lives, and whether it is ready.
 
 use actix_web::{HttpResponse, get, http::header::RETRY_AFTER, web::Data};
 use keytrail_domain::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    Api,
-    auth::Auditor,
-    error::{ApiError, Code},
-};
+use super::Api;
 use crate::{store::StoreError, views::Status};
 
 /// The process answers.
@@ -118,22 +114,4 @@ pub(super) async fn get_readiness(api: Data<Api>) -> HttpResponse {
         clock_behind_seconds: behind,
         views,
     })
-}
-
-/// The figures of this process, in the text format of Prometheus.
-#[utoipa::path(tag = "server", operation_id = "GetMetrics", security(("bearer" = ["auditor"])),
-    responses((status = 200, description = "The figures.", body = String, content_type = "text/plain"),
-        (status = 404, description = "This server keeps no figures.")))]
-#[get("/metrics")]
-pub(super) async fn get_metrics(_: Auditor, api: Data<Api>) -> Result<HttpResponse, ApiError> {
-    let Some(handle) = &api.metrics else {
-        return Err(ApiError::new(Code::MetricsOff, "Start the server with metrics."));
-    };
-    let head = api.app.log.feed().head().position;
-    metrics::gauge!("keytrail_log_position").set(head as f64);
-    for (view, _, state) in api.app.views.states() {
-        metrics::gauge!("keytrail_view_lag_events", "view" => view).set((head - state.position).max(0) as f64);
-    }
-    handle.run_upkeep();
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(handle.render()))
 }

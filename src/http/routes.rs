@@ -4,8 +4,8 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
     commit_links, commits, doctor, event_stream, events, explain, health, index_runs, integrations, issue_summary,
-    issues, one_commit, operations, people, project_rules, projects, repositories, run_stream, search, streams, tokens,
-    views,
+    issues, metrics, one_commit, operations, people, project_rules, projects, repositories, run_stream, search,
+    streams, tokens, views,
 };
 
 /// Registers and describes them.
@@ -71,7 +71,8 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(views::rebuild_view)
         .service(views::verify_views)
         .service(doctor::get_doctor)
+        .service(doctor::get_support)
         .service(health::get_liveness)
         .service(health::get_readiness)
-        .service(health::get_metrics);
+        .service(metrics::get_metrics);
 }

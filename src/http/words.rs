@@ -17,6 +17,8 @@ use crate::explain::{StepName, StepState};
 
 use crate::app::OperationState;
 
+use crate::doctor::Subject;
+
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
 }
@@ -34,6 +36,11 @@ pub(super) fn mirrors_after() -> utoipa::openapi::Object {
 /// How bad it is what was found.
 pub(super) fn finding_state() -> utoipa::openapi::Object {
     list(["ok", "warn", "fail"]).build()
+}
+
+/// What a check is about.
+pub(super) fn finding_subject() -> utoipa::openapi::Object {
+    list(Subject::ALL.map(Subject::as_str)).build()
 }
 
 /// Where a repository is in its life.

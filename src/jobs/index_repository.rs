@@ -155,6 +155,7 @@ impl Indexing {
         let (graph_path, number) = (self.app.caches.graph(self.recorder.repository), self.recorder.number);
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
         let looked = look(&self.running.cancel, source, graph).await?;
+        metrics::counter!("keytrail_git_objects_read_total", "by" => "refs").increment(looked.refs.objects_read);
         let before = self.before().await?;
         let mut tips = self.tips(&looked.refs, &recorded).await?;
         if self.recorder.is_reset() && recorded.refs == 0 && recorded.commits.is_none() {
@@ -172,6 +173,7 @@ impl Indexing {
         let tips = Arc::new(tips);
         let (walked, graph) = self.walk(opened, graph, tips.clone(), default_branch, &recorded).await?;
         let (graph, new) = self.supersede(graph, walked.new, before, tips).await?;
+        metrics::counter!("keytrail_git_objects_read_total", "by" => "walk").increment(walked.objects_read);
         let counts = Counts {
             commits: caught_up.commits + walked.commits,
             keyed: caught_up.keyed + walked.keyed,
@@ -201,8 +203,17 @@ impl Indexing {
     /// Says something about the run; whether it is so. A run that ended otherwise meanwhile stays as it ended.
     async fn say(&self, command: Command) -> Result<bool, JobError> {
         let context = Context::server(PART, self.recorder.cause);
+        let failure = match &command {
+            Command::Fail { code, .. } => serde_json::to_value(code).ok(),
+            _ => None,
+        };
         match self.app.dispatch::<IndexRun>(self.recorder.run.0, command, context, Vec::new()).await {
-            Ok(_) => Ok(true),
+            Ok(_) => {
+                if let Some(code) = failure.as_ref().and_then(|code| code.as_str()) {
+                    metrics::counter!("keytrail_index_run_failures_total", "code" => code.to_owned()).increment(1);
+                }
+                Ok(true)
+            }
             Err(DispatchError::Refused { code, .. }) => {
                 tracing::info!(run = %self.recorder.run, code, "a run does not go on");
                 Ok(false)

@@ -4,6 +4,7 @@
 //! Jobs are enqueued by the reactors. All of it dispatches commands and reads views through `app`, and is what calls
 //! `git`, beside the doctor and the checks of the API.
 
+mod backlog;
 mod caches;
 mod commit_diff;
 mod commit_lookup;
@@ -41,6 +42,7 @@ use tokio::{
 };
 
 pub use self::{
+    backlog::{Backlog, STATES, backlog, nodes, put_back, runs_without_job},
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     commit_lookup::{Called, LookedUp, commit_called, look_up},

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     clock::Clock,
     store::{
-        Db, Postgres, StoreError,
+        Area, Db, Postgres, StoreError, committed,
         postgres::{ANSWERS_WITHIN, failure, silent},
     },
 };
@@ -179,6 +179,8 @@ impl Writer {
     async fn write(&self, batch: Vec<Pending>) {
         let (replies, requests): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|pending| (pending.reply, (pending.append, pending.leaves))).unzip();
+        let types: Vec<Vec<&'static str>> =
+            requests.iter().map(|(append, _)| append.events.iter().map(|event| event.event_type).collect()).collect();
         let started = std::time::Instant::now();
         let now: Timestamp = self.clock.now();
         let written = match &*self.db {
@@ -197,6 +199,14 @@ impl Writer {
                     }
                     moved
                 });
+                for event_type in
+                    types.iter().zip(&written.outcomes).filter(|(_, one)| is_new(one)).flat_map(|(all, _)| all)
+                {
+                    metrics::counter!("keytrail_events_appended_total", "type" => *event_type).increment(1);
+                }
+                if matches!(&*self.db, Db::Postgres(_)) {
+                    committed(Area::Log);
+                }
                 for (reply, outcome) in replies.into_iter().zip(written.outcomes) {
                     // Whoever asked may be gone; it is durable all the same.
                     let _ = reply.send(outcome);
@@ -234,6 +244,11 @@ impl Writer {
             Err(_) => Err(silent(connection)),
         }
     }
+}
+
+/// Whether its events are in the log since just now.
+fn is_new(outcome: &Result<Committed, AppendError>) -> bool {
+    outcome.as_ref().is_ok_and(|committed| !committed.replayed)
 }
 
 /// A batch never holds two appends that could collide: who offends is then decided by what is stored alone.

@@ -8,8 +8,10 @@ mod appender;
 mod feed;
 pub mod leaf;
 mod postgres;
+mod soundness;
 mod sqlite;
 pub mod streams;
+mod told_claims;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -25,6 +27,8 @@ pub use self::{
     append::{Append, AppendError, Committed, Head, Idempotency, Lane, NewEvent},
     appender::{Appender, OnFatal},
     feed::{Feed, FeedError, Page},
+    soundness::Leaves,
+    told_claims::ToldClaims,
 };
 use crate::{
     clock::Clock,

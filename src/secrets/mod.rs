@@ -8,6 +8,7 @@ mod error;
 mod http_login;
 mod key_use;
 mod keyed_hash;
+mod openable;
 mod owner;
 mod people;
 mod people_key;
@@ -30,6 +31,7 @@ pub use self::{
     http_login::{HttpLogin, NoLogin},
     key_use::KeyUse,
     keyed_hash::KeyedHash,
+    openable::Openable,
     owner::Owner,
     people::{People, Person},
     people_key::PeopleKey,

@@ -69,6 +69,11 @@ pub async fn pending(db: &Db) -> Result<Vec<&'static str>, MigrateError> {
     Ok(names)
 }
 
+/// How many this version knows.
+pub const fn count() -> usize {
+    MIGRATIONS.len()
+}
+
 /// Runs what is to run, each migration in a transaction of its own.
 pub async fn migrate(db: &Db, now: Timestamp) -> Result<Vec<&'static str>, MigrateError> {
     let mut names = Vec::new();

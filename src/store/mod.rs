@@ -8,6 +8,8 @@ mod lease_clock;
 pub mod migrate;
 pub mod postgres;
 pub mod schema;
+mod settings;
+mod sizes;
 pub mod sqlite;
 mod statement;
 
@@ -22,9 +24,19 @@ pub use self::{
     error::StoreError,
     lease_clock::LeaseClock,
     postgres::Postgres,
+    settings::{PostgresFacts, StoreSetting},
     sqlite::Sqlite,
     statement::{Area, Statement},
 };
+
+/// Counts a transaction that came to its end: of the log and the tables of truth each is a sync, of the views some are.
+pub(crate) fn committed(area: Area) {
+    let area = match area {
+        Area::Log => "log",
+        Area::Views => "views",
+    };
+    metrics::counter!("keytrail_store_commits_total", "area" => area).increment(1);
+}
 
 /// The store of one server.
 pub enum Db {
@@ -137,7 +149,11 @@ impl Db {
     pub async fn write(&self, area: Area, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write(area, statements).await,
-            Self::Postgres(postgres) => postgres.write(statements).await,
+            Self::Postgres(postgres) => {
+                let answers = postgres.write(statements).await?;
+                committed(area);
+                Ok(answers)
+            }
         }
     }
 

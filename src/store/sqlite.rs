@@ -109,7 +109,11 @@ impl Sqlite {
         let (reply, answer) = oneshot::channel();
         let on_disk_failure = self.on_disk_failure.clone();
         let task: Task = Box::new(move |connection| {
+            let before = connection.total_changes();
             let result = work(connection);
+            if result.is_ok() && connection.total_changes() != before {
+                super::committed(area);
+            }
             let folded = fold_in(connection, area);
             // Before anybody is told anything, and before the next task: nothing is acknowledged after a failed sync.
             for error in [result.as_ref().err(), folded.as_ref().err()].into_iter().flatten() {

@@ -65,6 +65,9 @@ async fn fold(
         })
         .await?
     };
+    let rows =
+        changes.iter().map(|table| table.deletes.len() + table.inserts.len() + table.upserts.len()).sum::<usize>();
+    metrics::counter!("keytrail_view_rows_written_total", "view" => view.name()).increment(rows as u64);
     Ok(changes.into_iter().flat_map(|changes| schema::write_changes(changes, suffix)).collect())
 }
 

@@ -14,7 +14,7 @@ use crate::{
 
 /// The finding with this word.
 #[track_caller]
-fn found<'a>(findings: &'a [Value], id: &str) -> &'a Value {
+pub(crate) fn found<'a>(findings: &'a [Value], id: &str) -> &'a Value {
     findings.iter().find(|finding| finding["id"] == id).unwrap_or_else(|| panic!("no {id} in {findings:?}"))
 }
 
@@ -52,7 +52,7 @@ async fn everything_is_looked_at(server: Server) {
     soon("the trouble is found", || async {
         let doctor = server.get("/api/v1/doctor").await;
         let trouble = found(doctor.items(), "repositories");
-        trouble["state"] == "warn" && trouble["sentence"].as_str().is_some_and(|sentence| sentence.contains(&id))
+        trouble["state"] == "warn" && trouble["details"].to_string().contains(&id)
     })
     .await;
     let doctor = server.get("/api/v1/doctor").await;
@@ -61,13 +61,13 @@ async fn everything_is_looked_at(server: Server) {
 
 on_both_engines!(everything_is_looked_at);
 
-async fn doctor(home: &Home) -> (Option<i32>, Vec<Value>) {
+pub(crate) async fn doctor(home: &Home) -> (Option<i32>, Vec<Value>) {
     let (code, printed, said) = home.run(["doctor", "--json"]).await;
     assert!(!said.contains("panicked"), "{said}");
     (code, lines(&printed))
 }
 
-fn home(env: &[(&str, &str)]) -> Home {
+pub(crate) fn home(env: &[(&str, &str)]) -> Home {
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Home::new(env!("CARGO_BIN_EXE_keytrail"), Options { env, ..Options::default() })
 }
@@ -119,7 +119,7 @@ async fn a_program_that_somebody_vouches_for_is_used_and_warned_of() {
     }
 }
 
-fn script(path: &Path, text: &str) {
+pub(crate) fn script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::write(path, text).expect("a file");
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("a file of ours");

@@ -105,6 +105,7 @@ async fn administer(tour: &mut Tour) {
     tour.call("RebuildView", &[("name", "issue_commits")], None).await;
     tour.call("VerifyViews", &[], None).await;
     tour.call("GetDoctor", &[], None).await;
+    tour.call("GetSupport", &[], None).await;
     tour.call("GetLiveness", &[], None).await;
     tour.call("GetReadiness", &[], None).await;
 }

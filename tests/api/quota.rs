@@ -124,7 +124,8 @@ async fn a_full_copy_is_served_and_goes_on_when_it_may() {
     let app = node(folder.path(), held / 2).await;
     comes_to(&app, "it is listed", |_| true).await;
     let found = doctor::examine(&app).await;
-    let mirrors = found.iter().find(|finding| finding.id == "mirrors").expect("it looks at copies");
+    let mirrors =
+        found.iter().map(|(_, finding)| finding).find(|finding| finding.id == "mirrors").expect("it looks at copies");
     assert!(mirrors.state == doctor::State::Warn && mirrors.sentence.contains("git.quota_bytes"), "{mirrors:?}");
     assert_eq!(commits_of(&app, "SHOP-1").await, 1);
     app.stop().await;

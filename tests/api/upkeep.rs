@@ -158,7 +158,11 @@ async fn a_removed_integration_leaves_its_copies_when_that_is_wished() {
     }
     assert!(stage.mirror(id).is_dir() && stage.graph(id).is_file());
     let findings = keytrail::doctor::examine(&stage.app).await;
-    let kept = findings.iter().find(|finding| finding.id == "mirrors_kept").expect("it is looked at");
+    let kept = findings
+        .iter()
+        .map(|(_, finding)| finding)
+        .find(|finding| finding.id == "mirrors_kept")
+        .expect("it is looked at");
     let path = stage.mirror(id);
     assert!(kept.sentence.contains(path.to_str().expect("UTF-8")), "{}", kept.sentence);
     assert!(kept.sentence.contains("1 copy (1 MB)"), "with its size: {}", kept.sentence);

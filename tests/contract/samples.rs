@@ -68,6 +68,7 @@ pub(crate) fn stored(fact: &Fact) -> NewEvent {
         source: Source::Cli,
         request_id: None,
         causation: None,
+        trace: None,
     };
     NewEvent {
         id: new_event_id(),

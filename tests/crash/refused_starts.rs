@@ -190,7 +190,7 @@ async fn a_configuration_that_cannot_be_understood_is_refused_before_anything_is
     let _part = Part::begin("refused: configuration");
     let first = home(None);
     refused(&with(&first, variable("KEYTRAIL__STORE__FOLDR", "/x")), WRONG, &["cannot be used", "foldr"]).await;
-    refused(&with(&first, variable("KEYTRAIL__SERVER__WORKERS", "many")), WRONG, &["cannot be used", "SERVER.WORKERS"])
+    refused(&with(&first, variable("KEYTRAIL__SERVER__WORKERS", "many")), WRONG, &["cannot be used", "server.workers"])
         .await;
     let file = first.folder().join("keytrail.toml");
     std::fs::write(&file, "[jobs]\nworkrs = 3\n").expect("it is ours");

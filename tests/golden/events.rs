@@ -128,3 +128,15 @@ fn every_event_that_this_build_writes_has_one_sample() {
     written.sort_unstable();
     assert_eq!(sampled, written);
 }
+
+#[test]
+fn metadata_with_a_trace_are_written_again_byte_for_byte_and_those_without_have_none() {
+    let with = "{\"at\":\"2023-11-14T22:13:20.123456Z\",\"actor\":{\"kind\":\"local\"},\"source\":\"cli\",\
+                \"trace\":\"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\"}";
+    let metadata: Metadata = serde_json::from_str(with).expect("metadata");
+    assert_eq!(serde_json::to_string(&metadata).expect("metadata"), with);
+    for (file, golden) in files() {
+        let metadata: Metadata = serde_json::from_str(&golden.metadata).expect("metadata");
+        assert!(metadata.trace.is_none() || golden.metadata.contains("\"trace\""), "{file}");
+    }
+}

@@ -203,6 +203,7 @@ fn metadata(row: usize) -> Metadata {
         source: sources[row % sources.len()],
         request_id: row.is_multiple_of(2).then(|| id(5)),
         causation: causes[row % causes.len()],
+        trace: None,
     }
 }
 

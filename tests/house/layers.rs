@@ -8,26 +8,31 @@ use super::{
 
 /// Each part of `src` and the parts that it may name. A part that is not here has no place in the house yet.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("app", &["clock", "ids", "jobs", "log", "reactors", "secrets", "store", "views"]),
+    ("app", &["clock", "config", "ids", "jobs", "log", "reactors", "secrets", "store", "views"]),
     ("boot", &["app", "clock", "config", "git", "ids", "jobs", "log", "secrets", "store"]),
-    ("cli", &["app", "boot", "clock", "config", "http", "ids", "secrets", "store", "telemetry"]),
+    ("cli", &["app", "boot", "clock", "config", "doctor", "http", "ids", "secrets", "store", "telemetry"]),
     ("clock", &[]),
     ("config", &[]),
-    ("doctor", &["app", "git", "jobs", "store"]),
+    ("doctor", &["app", "config", "git", "jobs", "process", "reactors", "secrets", "store", "views"]),
     ("explain", &["app", "git", "jobs", "views"]),
+    ("gauges", &["app", "jobs", "process", "reactors", "store"]),
     ("git", &[]),
     (
         "http",
-        &["app", "clock", "config", "doctor", "explain", "git", "ids", "jobs", "log", "secrets", "store", "views"],
+        &[
+            "app", "clock", "config", "doctor", "explain", "gauges", "git", "ids", "jobs", "log", "secrets", "store",
+            "views",
+        ],
     ),
     ("ids", &[]),
     ("jobs", &["app", "clock", "git", "ids", "log", "secrets", "store", "views"]),
     ("log", &["clock", "ids", "store"]),
     ("main", &["cli"]),
+    ("process", &[]),
     ("reactors", &["app", "jobs", "log", "store"]),
     ("secrets", &["ids", "store"]),
     ("store", &[]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "process"]),
     ("views", &["clock", "ids", "log", "store"]),
 ];
 

@@ -31,7 +31,8 @@ const REPOSITORY: RepositoryId = RepositoryId(Uuid::from_u128(8));
 
 fn recorded(fact: Fact) -> Recorded<Fact> {
     let at = Timestamp::from_seconds(1_000_000);
-    let metadata = Metadata { at, actor: Actor::Local, source: Source::Cli, request_id: None, causation: None };
+    let metadata =
+        Metadata { at, actor: Actor::Local, source: Source::Cli, request_id: None, causation: None, trace: None };
     Recorded {
         position: 1,
         // Policies tell facts by their type, never by the word of the stream.

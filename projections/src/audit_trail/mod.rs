@@ -34,6 +34,7 @@ const ENTRIES: Table = Table {
         ("summary", Kind::Text),
         ("causation", Kind::MaybeText),
         ("request_id", Kind::MaybeBytes),
+        ("trace", Kind::MaybeText),
     ],
     key: 1,
     history: History::None,
@@ -46,7 +47,7 @@ impl View for AuditTrail {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {

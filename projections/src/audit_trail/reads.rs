@@ -47,6 +47,8 @@ pub struct AuditEntry {
     pub causation: Option<String>,
     /// The request, as logs name it.
     pub request_id: Option<Uuid>,
+    /// The trace that the request belongs to: a `traceparent`.
+    pub trace: Option<String>,
 }
 
 impl AuditEntry {
@@ -74,6 +76,7 @@ impl AuditEntry {
                 Causation::Delivery(id) => format!("delivery {id}"),
             }),
             request_id: metadata.request_id,
+            trace: metadata.trace.map(|trace| trace.to_string()),
         }
     }
 
@@ -93,6 +96,7 @@ impl AuditEntry {
             self.summary,
             self.causation,
             self.request_id,
+            self.trace,
         ]
     }
 
@@ -112,6 +116,7 @@ impl AuditEntry {
             summary: cells.text()?.to_owned(),
             causation: cells.maybe_text()?.map(str::to_owned),
             request_id: cells.maybe_id()?,
+            trace: cells.maybe_text()?.map(str::to_owned),
         })
     }
 }
@@ -169,7 +174,7 @@ macro_rules! select {
     ($leading:literal, $order:literal) => {
         concat!(
             "SELECT position, recorded_at, accepted_at, actor_kind, actor_name, actor_id, source, stream_type, ",
-            "stream_id, stream_sequence, event_type, summary, causation, request_id FROM audit_trail@ WHERE ",
+            "stream_id, stream_sequence, event_type, summary, causation, request_id, trace FROM audit_trail@ WHERE ",
             $leading,
             "position > $1 AND position <= $2 ",
             "AND (CAST($3 AS TEXT) IS NULL OR event_type = CAST($3 AS TEXT)) ",

@@ -12,6 +12,7 @@ use keytrail_domain::{
     metadata::{Actor, Causation, Metadata, Source},
     person, project_rules, repository,
     timestamp::Timestamp,
+    trace_parent::TraceParent,
 };
 
 use super::{
@@ -132,6 +133,7 @@ fn a_row_tells_who_when_and_why() {
         source: Source::Console,
         request_id: Some(id(7, 1)),
         causation: Some(Causation::Event(17)),
+        trace: TraceParent::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
     };
     log.append_by(id(1, 1), Fact::Integration(integration::Event::Paused {}), metadata);
     let rows: Vec<_> = FakeStore::folded(&AuditTrail, log.facts(), 1).stored(&ENTRIES).cloned().collect();
@@ -151,6 +153,7 @@ fn a_row_tells_who_when_and_why() {
         summary: "paused the integration".to_owned(),
         causation: Some("event 17".to_owned()),
         request_id: Some(id(7, 1)),
+        trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
     };
     assert_eq!(reader(&mut crate::value::Cells::of(&rows[0])), Ok(expected));
 }

@@ -12,7 +12,7 @@ use std::{
 
 use keytrail_domain::remote_url::{AllowedSchemes, Host, RemoteUrl};
 
-use self::network::Network;
+pub use self::network::Network;
 use super::{GitError, RemoteTrouble};
 
 /// What an administrator lets this server reach.

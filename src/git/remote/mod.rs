@@ -22,7 +22,7 @@ use keytrail_domain::{proxy_url::ProxyUrl, remote_url::RemoteUrl};
 use zeroize::Zeroizing;
 
 pub use self::{
-    address::{AddressMode, AddressPolicy},
+    address::{AddressMode, AddressPolicy, Network},
     advertisement::ListedRef,
     authority::{BadCertificates, Certificates},
     ls_refs::{Listed, list_remote_refs},

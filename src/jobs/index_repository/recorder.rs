@@ -163,6 +163,7 @@ impl Recorder {
             source: Source::Job,
             request_id: None,
             causation: Some(Causation::Event(self.cause)),
+            trace: None,
         };
         let written = |error: serde_json::Error| JobError::Later(error.to_string());
         let new = NewEvent {
