@@ -4,6 +4,7 @@
 //! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
 
 mod commit_object;
+pub mod composed;
 pub mod diff;
 mod error;
 pub mod folder_scan;
@@ -27,3 +28,9 @@ pub use self::{
     tend::{Neglect, Tended, tend},
     walk::{Bounds, NewCommits, Person, Phase, Progress, Stop, WalkRequest, Walked, WalkedBatch, walk},
 };
+
+/// The version of libgit2 that is linked in.
+pub fn library_version() -> String {
+    let (major, minor, patch) = git2::Version::get().libgit2_version();
+    format!("{major}.{minor}.{patch}")
+}

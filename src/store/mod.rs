@@ -22,7 +22,7 @@ pub use self::{
     error::StoreError,
     lease_clock::LeaseClock,
     postgres::Postgres,
-    sqlite::Sqlite,
+    sqlite::{Sqlite, embedded_version},
     statement::{Area, Statement},
 };
 
