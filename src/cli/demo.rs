@@ -139,6 +139,7 @@ impl Stage {
         );
         lines.extend([
             format!("  data      {}", self.data.display()),
+            format!("  roots     {}       (what lies below may be added over the API)", self.repositories.display()),
             String::new(),
             "Five things to try, in another terminal:".to_owned(),
             format!("  keytrail --data {data} issue show {STORY}"),

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     process::ExitCode,
     sync::Arc,
     time::Duration,
@@ -85,7 +85,13 @@ impl Serve {
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let folder = config.store.folder.clone();
-        let endpoint = Endpoint { url: format!("http://{address}"), token, pid: std::process::id() };
+        // Who comes in over the data folder is on this machine.
+        let nearby = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+            IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+            _ => address,
+        };
+        let endpoint = Endpoint { url: format!("http://{nearby}"), token, pid: std::process::id() };
         endpoint
             .publish(&folder)
             .map_err(|source| CliError::System { what: "write server.json into its data folder", source })?;

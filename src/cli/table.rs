@@ -86,7 +86,7 @@ mod tests {
         let rows = [row(&[id, "a name that is longer than the room there is", "ok"])];
         let cut = lines(&["id", "name", "state"], &rows, Some(60));
         assert!(cut.iter().all(|line| line.width() <= 60), "{cut:?}");
-        assert_eq!(cut[1], format!("{id}  a name that …  ok"));
+        assert_eq!(cut[1], format!("{id}  a name that is…  ok"));
         // Two columns wide: none is cut in half.
         let wide = lines(&["name", "n"], &[row(&["日本語日本語日本語", "1"])], Some(12));
         assert!(wide.iter().all(|line| line.width() <= 12), "{wide:?}");

@@ -75,7 +75,7 @@ mod tests {
             }
             let count = |what: &[&str]| git.git_line(what).expect("lines").lines().count();
             assert!(count(&["log", "--merges", "--format=%h", "main"]) > 3, "{}", spec.path);
-            assert!(count(&["for-each-ref", "refs/pull"]) > 3 && count(&["tag"]) > 3, "{}", spec.path);
+            assert!(count(&["for-each-ref", "refs/pull"]) > 3 && count(&["tag"]) > 1, "{}", spec.path);
         }
         assert!(authors.len() >= 8, "{authors:?}");
     }

@@ -212,12 +212,12 @@ mod tests {
         let files: BTreeMap<_, _> =
             ["a", "a.b", "a/z", "a/b", "a-b", "b/c"].into_iter().skip(1).map(|path| (path.to_owned(), file)).collect();
         let by = Signed { name: "Zoë Ünal", email: "zoe@example.com", seconds: 1_700_000_000 };
-        let new =
-            |parents| NewCommit { by, message: "SHOP-1 begins\n\nWith a body.", parents, files: Files::These(&files) };
-        let first = composed.commit(&new(&[])).expect("a commit");
-        let second = composed.commit(&new(&[first])).expect("a commit");
-        let same = NewCommit { files: Files::AsIn(second), ..new(&[second, first]) };
-        let merge = composed.commit(&same).expect("a commit");
+        let message = "SHOP-1 begins\n\nWith a body.";
+        let root = NewCommit { by, message, parents: &[], files: Files::These(&files) };
+        let first = composed.commit(&root).expect("a commit");
+        let second = composed.commit(&NewCommit { parents: &[first], ..root }).expect("a commit");
+        let same = Files::AsIn(second);
+        let merge = composed.commit(&NewCommit { parents: &[second, first], files: same, ..root }).expect("a commit");
         composed.point("refs/heads/main", Some(merge)).expect("a ref");
         composed.point("refs/heads/topic/x", Some(first)).expect("a ref");
         composed.tag("v1", second, by, "One").expect("a tag");

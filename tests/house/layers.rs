@@ -10,9 +10,10 @@ use super::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["clock", "ids", "jobs", "log", "reactors", "secrets", "store", "views"]),
     ("boot", &["app", "clock", "config", "git", "ids", "jobs", "log", "secrets", "store"]),
-    ("cli", &["app", "boot", "clock", "config", "http", "ids", "secrets", "store", "telemetry"]),
+    ("cli", &["app", "boot", "clock", "config", "demo", "http", "ids", "secrets", "store", "telemetry"]),
     ("clock", &[]),
     ("config", &[]),
+    ("demo", &["git"]),
     ("doctor", &["app", "git", "jobs", "store"]),
     ("git", &[]),
     ("http", &["app", "clock", "doctor", "git", "ids", "jobs", "log", "secrets", "store", "views"]),
