@@ -66,12 +66,17 @@ impl Stage {
     }
 
     /// Removes what was made in a place of its own.
-    pub(super) fn clear(&self) {
-        if let Some(folder) = &self.temporary
-            && let Err(error) = fs::remove_dir_all(folder)
-        {
-            tracing::warn!(%error, folder = %folder.display(), "the folder of the demo could not be removed; do it by hand");
+    pub(super) async fn clear(&self) {
+        let Some(folder) = &self.temporary else { return };
+        for _ in 0..20 {
+            match fs::remove_dir_all(folder) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {}
+                _ => return,
+            }
+            // Stopped so early that a repository is still being written.
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        eprintln!("keytrail: the folder of the demo, {}, could not be removed; do it by hand", folder.display());
     }
 
     /// Writes the repositories and sets everything up. `client` has the rights of this machine.

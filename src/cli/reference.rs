@@ -88,7 +88,14 @@ fn flags<'a>(text: &mut String, arguments: impl Iterator<Item = &'a Arg>) {
             Some(long) => format!("--{long}"),
             None => value,
         };
-        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let mut help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        if takes && let Some(usual) = argument.get_default_values().first() {
+            let _ = write!(help, " [default: {}]", usual.to_string_lossy());
+        }
+        let choices: Vec<_> = argument.get_possible_values().iter().map(|value| value.get_name().to_owned()).collect();
+        if takes && !choices.is_empty() {
+            let _ = write!(help, " [one of: {}]", choices.join(", "));
+        }
         let _ = writeln!(text, "- `{name}`: {help}");
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    task::JoinHandle,
+    task::{AbortHandle, JoinHandle},
 };
 
 use super::{CliError, Given, client::Client, demo::Stage, output};
@@ -54,7 +54,7 @@ impl Serve {
         let named = given.data.then(|| config.store.folder.clone());
         let stage = Arc::new(Stage::prepare(&mut config, named.as_deref())?);
         let served = self.serve(&config, Some(&stage)).await;
-        stage.clear();
+        stage.clear().await;
         served
     }
 
@@ -137,6 +137,7 @@ impl Signals {
 
     /// Until there is one. What is set up meanwhile says when it fails; the server goes on.
     async fn wait(mut self, playing: Option<JoinHandle<Result<(), CliError>>>) {
+        let setting_up = playing.as_ref().map(JoinHandle::abort_handle);
         let told = async {
             if let Some(playing) = playing
                 && let Ok(Err(error)) = playing.await
@@ -150,5 +151,6 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             () = told => {}
         }
+        setting_up.iter().for_each(AbortHandle::abort);
     }
 }

@@ -1,6 +1,9 @@
 //! Commands on a server elsewhere, and what is said when there is none: by the real program, from outside.
 
-use keytrail_test_support::server::{Home, Options};
+use keytrail_test_support::{
+    server::{Home, Options},
+    web_server::WebServer,
+};
 
 use crate::{
     command_line::{done, failed, lines, text},
@@ -71,6 +74,23 @@ async fn a_server_elsewhere_is_asked_with_a_token_from_a_file_or_the_environment
     assert!(ended.success());
     let said = failed(away.run(&list, Some(token)).await, 5);
     assert!(said.contains("did not answer"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_nobody_vouches_for_gets_no_token_and_one_that_is_no_keytrail_is_told_as_such() {
+    let away = Elsewhere::new();
+    let web = WebServer::start(away.home.folder());
+    let url = web.tls_url("");
+    let ca = away.home.folder().join("ca.pem");
+    std::fs::write(&ca, &*web.ca_pem()).expect("a file");
+    let list = ["integration", "list", "--server", &url];
+    let said = failed(away.run(&list, Some("kt_geheim")).await, 5);
+    assert!(said.contains("did not answer") && said.contains("because") && !said.contains("geheim"), "{said}");
+    let said = failed(away.run(&[&list[..], &["--server-ca", text(&ca)]].concat(), Some("kt_geheim")).await, 5);
+    assert!(said.contains("is no Keytrail server") && !said.contains("geheim"), "{said}");
+    std::fs::write(&ca, "no certificate").expect("a file");
+    let said = failed(away.run(&[&list[..], &["--server-ca", text(&ca)]].concat(), Some("kt_geheim")).await, 2);
+    assert!(said.contains("no certificate in PEM"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,6 +28,7 @@ mod repository;
 mod resumed_runs;
 mod secrecy;
 mod server;
+mod terminal;
 mod the_server;
 mod tokens;
 mod troubles;

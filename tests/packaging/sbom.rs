@@ -57,7 +57,7 @@ fn what_is_linked_is_told_apart_from_what_only_builds_or_tests() {
     for name in ["git2", "tokio", "rusqlite", "keytrail-domain", "libgit2", "SQLite"] {
         assert_eq!(scope(name), "required", "{name}");
     }
-    for name in ["tempfile", "rcgen", "keytrail-test-support", "cc"] {
+    for name in ["proptest", "rcgen", "keytrail-test-support", "cc"] {
         assert_eq!(scope(name), "excluded", "{name}");
     }
     // What the program says of itself and what the list says is the same.

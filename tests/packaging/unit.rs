@@ -23,8 +23,9 @@ fn systemd_finds_nothing_wrong_with_the_unit_and_little_exposed() {
     fs::write(&program, "").expect("a file");
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("a file of ours");
     let root = format!("--root={}", root.path().display());
-    let verified =
-        Command::new("systemd-analyze").args(["verify", "--recursive-errors=no", &root, "keytrail.service"]).output();
+    let verified = Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no", &root, "keytrail.service"])
+        .output();
     let verified = verified.expect("it runs");
     let complaints = String::from_utf8_lossy(&verified.stderr).into_owned();
     let ours: Vec<_> = complaints.lines().filter(|line| line.contains("keytrail.service")).collect();
