@@ -166,7 +166,10 @@ pub(super) struct DiffQuery {
 #[utoipa::path(tag = "repositories", operation_id = "ListCommitFiles", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
         ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), FilesQuery),
-    responses((status = 200, description = "The files.", body = CommitFiles)))]
+    responses((status = 200, description = "The files.", body = CommitFiles),
+        (status = 409, description = "No integration sees the repository any more."),
+        (status = 410, description = "The repository has no such object any more."),
+        (status = 502, description = "The repository, or the server that it is on, cannot be read.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}/files")]
 pub(super) async fn list_commit_files(
     _: Viewer,
@@ -184,7 +187,10 @@ pub(super) async fn list_commit_files(
 #[utoipa::path(tag = "repositories", operation_id = "GetCommitDiff", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
         ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), DiffQuery),
-    responses((status = 200, description = "The lines.", body = CommitDiff)))]
+    responses((status = 200, description = "The lines.", body = CommitDiff),
+        (status = 409, description = "No integration sees the repository any more."),
+        (status = 410, description = "The repository has no such object any more."),
+        (status = 502, description = "The repository, or the server that it is on, cannot be read.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}/diff")]
 pub(super) async fn get_commit_diff(
     _: Viewer,

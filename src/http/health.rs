@@ -122,7 +122,8 @@ pub(super) async fn get_readiness(api: Data<Api>) -> HttpResponse {
 
 /// The figures of this process, in the text format of Prometheus.
 #[utoipa::path(tag = "server", operation_id = "GetMetrics", security(("bearer" = ["auditor"])),
-    responses((status = 200, description = "The figures.", body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "The figures.", body = String, content_type = "text/plain"),
+        (status = 404, description = "This server keeps no figures.")))]
 #[get("/metrics")]
 pub(super) async fn get_metrics(_: Auditor, api: Data<Api>) -> Result<HttpResponse, ApiError> {
     let Some(handle) = &api.metrics else {

@@ -53,7 +53,8 @@ pub(super) struct ProjectsQuery {
 
 /// The projects that commits name, the most named first.
 #[utoipa::path(tag = "issues", operation_id = "ListProjects", security(("bearer" = ["viewer"])),
-    params(ProjectsQuery), responses((status = 200, description = "The projects.", body = Projects)))]
+    params(ProjectsQuery), responses((status = 200, description = "The projects.", body = Projects),
+        (status = 404, description = "There is no such repository.")))]
 #[get("/api/v1/projects")]
 pub(super) async fn list_projects(
     _: Viewer,

@@ -293,8 +293,7 @@ async fn request(
 /// Looks at once whether anything is new, and fetches and indexes it. Asking again while that goes on changes nothing.
 #[utoipa::path(tag = "repositories", operation_id = "FetchRepository", security(("bearer" = ["admin"])),
     responses((status = 202, description = "It will be looked at; the repository as it is now.", body = Shown),
-        (status = 409, description = "No integration sees it any more.", body = ref("#/components/schemas/Problem"),
-            content_type = "application/problem+json")))]
+        (status = 409, description = "No integration sees it any more.")))]
 #[post("/api/v1/repositories/{id}/fetch")]
 pub(super) async fn fetch_repository(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
     let id = RepositoryId(*id);

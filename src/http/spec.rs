@@ -1,10 +1,15 @@
 //! The description of the API: what the routes say of themselves, framed. Committed as openapi/v1.json, served at
 //! /openapi.json, shown at /docs/.
 
+mod common;
+mod examples;
+mod pages;
+
 use actix_web::{App, HttpResponse, http::header::LOCATION, web};
 use utoipa::openapi::{
-    ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
-    path::{Operation, ParameterIn},
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Schema, ServerBuilder,
+    path::{Operation, PathItem},
+    schema::AdditionalProperties,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     tag::TagBuilder,
 };
@@ -34,7 +39,10 @@ pub(super) fn frame() -> OpenApi {
         .bearer_format("kt_")
         .description(Some("An access token. Roles: viewer, auditor, admin; each may do what the one before may."))
         .build();
-    let problem = <Problem<'_> as utoipa::PartialSchema>::schema();
+    let mut problem = <Problem<'_> as utoipa::PartialSchema>::schema();
+    if let RefOr::T(Schema::Object(problem)) = &mut problem {
+        problem.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(true)));
+    }
     OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -44,8 +52,10 @@ pub(super) fn frame() -> OpenApi {
                     "Ties git to Jira. Times are RFC 3339 in UTC, ids are UUIDs, lists are pages with a cursor. Whatever \
                      is not carried out is answered with application/problem+json and a stable code.",
                 ))
+                .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
                 .build(),
         )
+        .servers(Some([ServerBuilder::new().url("/").description(Some("Where this description was read.")).build()]))
         .tags(Some(TAGS.map(|(name, description)| {
             TagBuilder::new().name(name).description(Some(description)).build()
         })))
@@ -62,60 +72,26 @@ pub(super) fn frame() -> OpenApi {
 /// The whole description.
 pub fn spec() -> OpenApi {
     let (_, mut spec) = App::new().into_utoipa_app().openapi(frame()).configure(routes::routes).split_for_parts();
+    pages::refer(&mut spec);
+    let examples = examples::recorded();
     for (path, item) in &mut spec.paths.paths {
-        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.delete];
-        operations.into_iter().flatten().for_each(|operation| add_common(path, operation));
+        for operation in operations(item) {
+            common::add(path, operation);
+            examples.add(operation);
+        }
     }
     spec
+}
+
+/// The operations of an address.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
 }
 
 /// The whole description as it is committed and printed: indented JSON.
 pub fn json() -> String {
     // It is made of strings, numbers and lists, which can always be written.
     spec().to_pretty_json().unwrap_or_default()
-}
-
-/// What is the same for all routes of a shape; no route repeats it.
-fn add_common(path: &str, operation: &mut Operation) {
-    let secured = operation.security.is_some();
-    let body = operation.request_body.is_some();
-    let header = |name: &str| {
-        let all = operation.parameters.iter().flatten();
-        all.filter(|one| matches!(one.parameter_in, ParameterIn::Header)).any(|one| one.name == name)
-    };
-    let (condition, key) = (header("If-Match"), header("Idempotency-Key"));
-    let problems = [
-        ("400", "The address, the query, a header or the body cannot be read.", true),
-        ("401", "The token is missing or not accepted.", secured),
-        ("403", "The token's role does not allow this.", secured),
-        ("404", "There is no such thing.", path.contains('{')),
-        ("409", "This cannot be done as things are.", condition || key),
-        ("412", "It was changed since If-Match was read.", condition),
-        ("413", "The body is too large.", body),
-        ("415", "The body is not JSON.", body),
-        (
-            "422",
-            "What the body wishes cannot be done, or the idempotency key was used for another request.",
-            body || key,
-        ),
-        ("428", "If-Match is needed.", condition),
-        ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
-        ("507", "There is no space left on the server's disk.", condition || key),
-    ];
-    if (condition || key) && !operation.responses.responses.contains_key("202") {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Pending"))).build();
-        let response = ResponseBuilder::new()
-            .description("It is done and on disk; the view does not show it yet.")
-            .content("application/json", content)
-            .build();
-        operation.responses.responses.insert("202".to_owned(), RefOr::T(response));
-    }
-    for (status, description, _) in problems.into_iter().filter(|(.., applies)| *applies) {
-        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let response =
-            ResponseBuilder::new().description(description).content("application/problem+json", content).build();
-        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
-    }
 }
 
 /// The description and its viewer, whose files are part of the program.

@@ -74,7 +74,8 @@ pub(super) struct StreamQuery {
 #[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
     params(("type" = String, Path, description = "`integration`, `repository`, `index_run` or `access`."),
         ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
-    responses((status = 200, description = "A page.", body = Page<StreamEvent>)))]
+    responses((status = 200, description = "A page.", body = Page<StreamEvent>),
+        (status = 422, description = "Streams of this type are not shown event by event.")))]
 #[get("/api/v1/streams/{type}/{id}/events")]
 pub(super) async fn list_stream_events(
     _: Auditor,

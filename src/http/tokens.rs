@@ -46,7 +46,7 @@ pub(super) struct Shown {
     /// Its first characters, by which a person recognises it.
     prefix: String,
     /// Whether it works, has expired or was revoked.
-    #[schema(inline)]
+    #[schema(schema_with = words::token_state)]
     state: TokenState,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
@@ -64,7 +64,7 @@ pub(super) struct Shown {
 }
 
 /// Whether a token works.
-#[derive(Clone, Copy, Serialize, ToSchema)]
+#[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum TokenState {
     Active,

@@ -35,6 +35,11 @@ pub(super) fn run_state() -> utoipa::openapi::Object {
     list(RunState::ALL.iter().map(|word| word.as_str())).build()
 }
 
+/// Whether a token works.
+pub(super) fn token_state() -> utoipa::openapi::Object {
+    list(["active", "expired", "revoked"]).build()
+}
+
 /// What a token allows.
 pub(super) fn role() -> utoipa::openapi::Object {
     list([Role::Admin, Role::Auditor, Role::Viewer].map(Role::as_str)).build()

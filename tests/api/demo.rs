@@ -150,3 +150,20 @@ async fn a_demo_in_an_empty_folder_stays_and_one_in_a_used_folder_is_refused() {
     let said = failed(run(&home, &["serve", "--demo", "--database-url", "postgres://u:geheim@nowhere/x"]).await, 2);
     assert!(said.contains("a store of its own") && !said.contains("geheim"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_is_stopped_while_it_is_made_leaves_nothing() {
+    let home = Home::new(PROGRAM, Options::default());
+    let mut command = typed(&home, &["serve", "--demo", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+    let mut more = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let first = tokio::time::timeout(PATIENCE, more.next_line()).await.expect("it serves").expect("text");
+    assert!(first.is_some_and(|line| line.starts_with("keytrail serves on ")));
+    let left = || std::fs::read_dir(home.folder()).expect("a folder").flatten().map(|entry| entry.file_name());
+    let folders = || left().filter(|name| name.to_string_lossy().starts_with("keytrail-demo-")).count();
+    assert_eq!(folders(), 1);
+    let pid = child.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.expect("kill runs").success());
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").expect("it ended");
+    assert_eq!((ended.code(), folders()), (Some(0), 0));
+}

@@ -9,6 +9,7 @@ mod command_line_places;
 mod commands;
 mod commit_changes;
 mod demo;
+mod description;
 mod doctor;
 mod elsewhere;
 mod folders;

@@ -26,6 +26,8 @@ use keytrail_test_support::postgres::database;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
+use crate::description;
+
 /// No case takes longer than this, however slow the machine: one that does hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// 2026-11-21T06:00:00Z
@@ -232,7 +234,10 @@ impl Server {
 
 /// Sends it, and looks at what every answer has.
 pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let response = request.send().await.expect("an answer");
+    let (client, request) = request.build_split();
+    let request = request.expect("a request");
+    let (method, path) = (request.method().clone(), request.url().path().to_owned());
+    let response = client.execute(request).await.expect("an answer");
     let (status, headers) = (response.status(), response.headers().clone());
     let text = response.text().await.expect("a body");
     let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -244,6 +249,10 @@ pub(crate) async fn answer(request: RequestBuilder) -> Answer {
         assert_eq!(body["request_id"].as_str(), headers["x-request-id"].to_str().ok(), "{text}");
         assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with('.')), "{text}");
         assert!(body["title"].is_string() && body["type"].is_string(), "{text}");
+    }
+    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok());
+    if let Some(why) = description::objection(&method, &path, status, kind, &body) {
+        panic!("{why}: {text}");
     }
     Answer { status, headers, body, text }
 }

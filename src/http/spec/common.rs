@@ -1,0 +1,80 @@
+//! What all routes of a shape have in common, so that no route repeats it: their refusals, the bounds of what goes by one
+//! name everywhere, and that some need no token.
+
+use utoipa::openapi::{
+    ContentBuilder, Ref, RefOr, ResponseBuilder, Schema,
+    path::{Operation, Parameter, ParameterIn},
+    security::SecurityRequirement,
+};
+
+/// Adds it to an operation at this address.
+pub(super) fn add(path: &str, operation: &mut Operation) {
+    // Said of each that needs none, as what is left out may have been forgotten.
+    let secured = operation.security.get_or_insert_default().iter().any(|one| *one != SecurityRequirement::default());
+    operation.parameters.iter_mut().flatten().for_each(bound);
+    let body = operation.request_body.is_some();
+    let header = |name: &str| {
+        let all = operation.parameters.iter().flatten();
+        all.filter(|one| matches!(one.parameter_in, ParameterIn::Header)).any(|one| one.name == name)
+    };
+    let (condition, key) = (header("If-Match"), header("Idempotency-Key"));
+    let waits = operation.parameters.iter().flatten().any(|one| one.name == "min_position");
+    let problems = [
+        ("400", "The address, the query, a header or the body cannot be read.", true),
+        ("401", "The token is missing or not accepted.", secured),
+        ("403", "The token's role does not allow this.", secured),
+        ("404", "There is no such thing.", path.contains('{')),
+        ("409", "This cannot be done as things are.", condition || key),
+        ("412", "It was changed since If-Match was read.", condition),
+        ("413", "The body is too large.", body),
+        ("415", "The body is not JSON.", body),
+        (
+            "422",
+            "What the body wishes cannot be done, or the idempotency key was used for another request.",
+            body || key,
+        ),
+        ("428", "If-Match is needed.", condition),
+        ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
+        ("507", "There is no space left on the server's disk.", condition || key),
+    ];
+    if (condition || key) && !operation.responses.responses.contains_key("202") {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Pending"))).build();
+        let response = ResponseBuilder::new()
+            .description("It is done and on disk; the view does not show it yet.")
+            .content("application/json", content)
+            .build();
+        operation.responses.responses.insert("202".to_owned(), RefOr::T(response));
+    }
+    let behind = "The view has not come to min_position yet. Retry-After says when to try again.";
+    let problems = problems.into_iter().chain([("202", behind, waits)]);
+    for (status, description, _) in problems.filter(|(.., applies)| *applies) {
+        let response = ResponseBuilder::new().description(description).build();
+        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(response));
+    }
+    // A refusal is a problem, and so is a view that has to be waited for.
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && response.content.is_empty()
+            && (status.starts_with(['4', '5']) || status == "202")
+        {
+            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+            response.content.insert("application/problem+json".to_owned(), content);
+        }
+    }
+}
+
+/// The form of what has one name everywhere.
+fn bound(parameter: &mut Parameter) {
+    let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema else { return };
+    match (&parameter.parameter_in, parameter.name.as_str()) {
+        (ParameterIn::Query, "limit") => (schema.minimum, schema.maximum) = (Some(1.into()), Some(500.into())),
+        (ParameterIn::Query, "cursor") => schema.min_length = Some(1),
+        (ParameterIn::Path, "key") => {
+            schema.pattern = Some("^[A-Za-z][A-Za-z0-9_]{1,254}-[1-9][0-9]{0,17}$".to_owned());
+        }
+        (ParameterIn::Path, "sha") => schema.pattern = Some("^[0-9A-Fa-f]{40}$".to_owned()),
+        (ParameterIn::Header, "If-Match") => schema.pattern = Some(r#"^(\*|"[0-9]{1,18}")$"#.to_owned()),
+        (ParameterIn::Header, "Idempotency-Key") => schema.pattern = Some("^[ -~]{1,200}$".to_owned()),
+        _ => {}
+    }
+}
