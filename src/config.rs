@@ -307,6 +307,13 @@ pub fn program_folders() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
+/// How this very program is called in a shell: by its name where that finds it, otherwise by its path.
+pub fn this_program() -> PathBuf {
+    let Some(path) = std::env::current_exe().ok() else { return PathBuf::from("keytrail") };
+    let same = |folder: PathBuf| folder.join("keytrail").canonicalize().is_ok_and(|found| found == path);
+    if program_folders().into_iter().any(same) { PathBuf::from("keytrail") } else { path }
+}
+
 /// Whether colours are unwelcome (`NO_COLOR`).
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 pub fn no_color() -> bool {

@@ -132,7 +132,8 @@ impl Stage {
     }
 
     fn tour(&self, url: &str, tokens: &[Shown]) {
-        let data = output::quoted(&self.data.to_string_lossy());
+        let program = output::quoted(&config::this_program().to_string_lossy());
+        let keytrail = format!("{program} --data {}", output::quoted(&self.data.to_string_lossy()));
         let mut lines = vec![
             String::new(),
             "The demo is ready: a small shop with nine repositories, 18 months of them.".to_owned(),
@@ -147,10 +148,10 @@ impl Stage {
             format!("  roots     {}       (what lies below may be added over the API)", self.repositories.display()),
             String::new(),
             "Five things to try, in another terminal:".to_owned(),
-            format!("  keytrail --data {data} issue show {STORY}"),
-            format!("  keytrail --data {data} repository list"),
-            format!("  keytrail --data {data} events --last 30"),
-            format!("  keytrail --data {data} views verify"),
+            format!("  {keytrail} issue show {STORY}"),
+            format!("  {keytrail} repository list"),
+            format!("  {keytrail} events --last 30"),
+            format!("  {keytrail} views verify"),
             format!(
                 "  curl -H 'Authorization: Bearer {}' '{url}/api/v1/issues/{STORY}/commits?limit=3'",
                 tokens[1].token

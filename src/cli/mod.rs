@@ -39,7 +39,7 @@ use std::{
 use clap::{Args, Parser, Subcommand};
 
 pub use self::error::CliError;
-use crate::config::{Config, Overrides, Reach};
+use crate::config::{self, Config, Overrides, Reach};
 
 /// Ties git to Jira: which commits and branches belong to which issue, and how that came to be.
 #[derive(Debug, Parser)]
@@ -259,7 +259,8 @@ impl Place {
 
     /// The command that starts the server of this place. A URL of a database may hold a password, so it is not repeated.
     fn start_with(&self) -> String {
-        let mut command = "keytrail serve".to_owned();
+        let program = config::this_program();
+        let mut command = format!("{} serve", output::quoted(&program.to_string_lossy()));
         let mut add = |flag: &str, path: Option<&Path>| {
             if let Some(path) = path {
                 command.push_str(&format!(" {flag} {}", output::quoted(&path.to_string_lossy())));
