@@ -18,6 +18,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     git::{
+        self,
         remote::{AddressMode, AddressPolicy, Network},
         transport::{FetchLimits, GitProgram, Verdict},
     },
@@ -25,7 +26,7 @@ use crate::{
     log::OnFatal,
     secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
     store::{
-        Db, StoreError,
+        self, Db, StoreError,
         migrate::{self, MigrateError},
     },
 };
@@ -66,6 +67,11 @@ pub enum BootError {
         /// Why.
         source: io::Error,
     },
+}
+
+/// What is linked into the program, with its version: the embedded store, and what reads repositories in this process.
+pub fn engines() -> [(&'static str, String); 2] {
+    [("SQLite", store::embedded_version().to_owned()), ("libgit2", git::library_version())]
 }
 
 /// Opens the store of a configuration, as it is.

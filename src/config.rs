@@ -42,6 +42,26 @@ pub struct Config {
     pub jobs: Jobs,
     /// What the server says of itself.
     pub log: Log,
+    /// How a command finds its server. Said on the command line only.
+    #[serde(skip)]
+    pub reach: Reach,
+}
+
+/// How a command finds the server that it asks.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {
+    /// The address of a server elsewhere: `--server`.
+    pub server: Option<String>,
+    /// The file with the token for it: `--token-file`. Without one the environment has it.
+    pub token_file: Option<PathBuf>,
+    /// Certificates, in PEM, of the authority that vouches for it: `--server-ca`.
+    pub authority: Option<PathBuf>,
+    /// Whether it may be asked over `http://` though it is not this machine.
+    pub allow_http: bool,
+    /// Whether the command starts a server for itself when none runs.
+    pub starts: bool,
+    /// The command that starts the server of the data folder, for whoever has to.
+    pub start_with: String,
 }
 
 /// `[server]`
@@ -254,6 +274,8 @@ pub struct Overrides {
     pub listen: Option<SocketAddr>,
     /// `--root-key-file`
     pub root_key_file: Option<PathBuf>,
+    /// `--server` and what belongs to it
+    pub reach: Reach,
 }
 
 impl Config {
@@ -278,6 +300,7 @@ impl Config {
         if let Some(listen) = overrides.listen {
             config.server.listen = listen;
         }
+        config.reach = overrides.reach.clone();
         if let Some(path) = &overrides.root_key_file {
             config.secrets.root_key_file = Some(path.clone());
         }
@@ -347,8 +370,26 @@ pub fn program_folders() -> Vec<PathBuf> {
     std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
-/// Whether colours and bars are unwelcome (`NO_COLOR`).
+/// How this very program is called in a shell: by its name where that finds it, otherwise by its path.
+pub fn this_program() -> PathBuf {
+    let Some(path) = std::env::current_exe().ok() else { return PathBuf::from("keytrail") };
+    let same = |folder: PathBuf| folder.join("keytrail").canonicalize().is_ok_and(|found| found == path);
+    if program_folders().into_iter().any(same) { PathBuf::from("keytrail") } else { path }
+}
+
+/// Whether colours are unwelcome (`NO_COLOR`).
 #[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
 pub fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+/// The access token for a server elsewhere (`KEYTRAIL_TOKEN`).
+#[expect(clippy::disallowed_methods, reason = "this is the place that reads the environment")]
+pub fn token() -> Option<String> {
+    std::env::var("KEYTRAIL_TOKEN").ok().filter(|token| !token.is_empty())
+}
+
+/// Where the machine keeps what is not to stay (`TMPDIR`).
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
 }

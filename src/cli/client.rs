@@ -1,4 +1,5 @@
-//! Talks to the server of a data folder; starts one when none runs.
+//! Talks to a server: to the one that is named, to the one of the data folder, or to one that is started for this command
+//! where the command may do so.
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener},
@@ -13,7 +14,7 @@ use reqwest::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{CliError, output};
+use super::{CliError, elsewhere, output};
 use crate::{
     app::App,
     boot::{self, BootError, Endpoint},
@@ -21,6 +22,7 @@ use crate::{
     config::Config,
     http::{self, Access, HttpSettings, LocalToken},
     ids,
+    secrets::Secret,
     store::StoreError,
 };
 
@@ -30,11 +32,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// longer, but then its position moves.
 const STANDSTILL: Duration = Duration::from_secs(60);
 
-/// A connection to the API with every right on this machine.
+/// A connection to the API: with every right on this machine, or with those of the token that was given.
 pub(super) struct Client {
     http: reqwest::Client,
     url: String,
-    token: String,
+    token: Secret<String>,
     /// Started for this command only.
     own: Option<Own>,
 }
@@ -69,8 +71,13 @@ impl Problem {
 }
 
 impl Client {
-    /// Finds the server of the configured data folder, or starts one.
+    /// The server that was named, or that of the configured data folder; or one is started.
     pub(super) async fn connect(config: &Config) -> Result<Self, CliError> {
+        if let Some(server) = &config.reach.server {
+            let url = elsewhere::address(server, &config.reach)?;
+            let (token, http) = (elsewhere::token(&config.reach)?, elsewhere::http(&config.reach)?);
+            return Ok(Self { http, url, token, own: None });
+        }
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
@@ -79,6 +86,10 @@ impl Client {
         loop {
             if let Some(found) = Self::find(config, &http).await {
                 return Ok(found);
+            }
+            if !config.reach.starts {
+                let folder = config.store.folder.clone();
+                return Err(CliError::NoServer { folder, start_with: config.reach.start_with.clone() });
             }
             match Self::start(config, http.clone()).await {
                 Ok(own) => return Ok(own),
@@ -110,7 +121,7 @@ impl Client {
     async fn find(config: &Config, http: &reqwest::Client) -> Option<Self> {
         let Endpoint { url, token, .. } = Endpoint::find(&config.store.folder)?;
         let alive = http.get(format!("{url}/livez")).timeout(Duration::from_secs(2)).send().await.ok()?;
-        alive.status().is_success().then(|| Self { http: http.clone(), url, token, own: None })
+        alive.status().is_success().then(|| Self { http: http.clone(), url, token: Secret::new(token), own: None })
     }
 
     async fn start(config: &Config, http: reqwest::Client) -> Result<Self, CliError> {
@@ -124,7 +135,7 @@ impl Client {
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
         let handle = server.handle();
         tokio::spawn(server);
-        Ok(Self { http, url, token, own: Some(Own { app, server: handle }) })
+        Ok(Self { http, url, token: Secret::new(token), own: Some(Own { app, server: handle }) })
     }
 
     /// Ends the server that was started for this command.
@@ -135,8 +146,20 @@ impl Client {
         }
     }
 
+    /// Of a server of this process.
+    pub(super) fn of(url: &str, token: String) -> Result<Self, CliError> {
+        let http = reqwest::Client::builder().no_proxy().build();
+        let http = http.map_err(|source| CliError::NoAnswer { url: url.to_owned(), source })?;
+        Ok(Self { http, url: url.to_owned(), token: Secret::new(token), own: None })
+    }
+
+    /// Another caller of the same server, with the rights of this token.
+    pub(super) fn with_token(&self, token: String) -> Self {
+        Self { http: self.http.clone(), url: self.url.clone(), token: Secret::new(token), own: None }
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(&self.token)
+        self.http.request(method, format!("{}{path}", self.url)).bearer_auth(self.token.expose())
     }
 
     /// Sends it, again and again as long as the server says that this may help.
@@ -151,7 +174,9 @@ impl Client {
             if status.is_success() && pause.is_none() {
                 return Ok(response);
             }
-            let problem: Problem = response.json().await.map_err(no_answer)?;
+            let Ok(problem) = response.json::<Problem>().await else {
+                return Err(CliError::NotOurs { url: self.url.clone(), status: status.as_u16() });
+            };
             if problem.position > position {
                 (since, position) = (Instant::now(), problem.position);
             }

@@ -10,7 +10,7 @@ use super::{
     client::{Client, with_client},
     output,
 };
-use crate::config::Config;
+use crate::config::{self, Config};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Commit {
@@ -99,7 +99,7 @@ impl Commit {
                 if json {
                     return output::json(&found);
                 }
-                let style = Style { colour: output::to_terminal(), words: word_diff };
+                let style = Style { colour: output::to_terminal() && !config::no_color(), words: word_diff };
                 members(&found, "files").iter().for_each(|file| style.show_file(file));
                 Ok(())
             }

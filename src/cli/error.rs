@@ -1,6 +1,6 @@
 //! Why a command failed, and the exit code it ends with.
 
-use std::{io, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use crate::{boot::BootError, config::ConfigError, http::BadAccess};
 
@@ -34,6 +34,29 @@ pub enum CliError {
         /// Why.
         source: reqwest::Error,
     },
+    /// Nothing runs, and the command does not start it.
+    #[error(
+        "no server runs on the data folder {}, and this command needs one that goes on. Start it: {start_with} -- or name \
+         one elsewhere with --server URL",
+        .folder.display()
+    )]
+    NoServer {
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// What starts it.
+        start_with: String,
+    },
+    /// Some other program answers there.
+    #[error(
+        "what answers at {url} is no Keytrail server: it said {status} in words that are not ours. Check the address, and \
+         the proxy before the server"
+    )]
+    NotOurs {
+        /// Where.
+        url: String,
+        /// HTTP status.
+        status: u16,
+    },
     /// Something was given that is not there.
     #[error("{0}")]
     Input(String),
@@ -58,7 +81,11 @@ impl CliError {
             Self::Failed(_) | Self::System { .. } => 1,
             Self::Config(_) | Self::Access(_) | Self::Input(_) => 2,
             Self::Problem { status: 404, .. } => 3,
-            Self::Problem { status: 500.., .. } | Self::NoAnswer { .. } | Self::Boot(_) => 5,
+            Self::Problem { status: 500.., .. }
+            | Self::NoAnswer { .. }
+            | Self::NoServer { .. }
+            | Self::NotOurs { .. }
+            | Self::Boot(_) => 5,
             Self::Problem { .. } => 4,
         })
     }

@@ -7,7 +7,6 @@ use std::{
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -16,16 +15,17 @@ use super::{
     client::{Client, with_client},
     output,
     place::{absolute, in_place},
+    watched_run::{Run, SOON, watch},
 };
-use crate::config::{self, Config};
-
-/// After so long a person is told what is waited for, and it is asked less often.
-const SOON: Duration = Duration::from_secs(3);
+use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct Index {
     /// The repository: its folder, its `.git`, or a bare repository. Naming it here approves it
     path: PathBuf,
+    /// Only ask for the run, and name it; a server must be running that does it
+    #[arg(long)]
+    no_wait: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -47,41 +47,6 @@ struct Repository {
     state: String,
     location: String,
     last_run: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Run {
-    id: String,
-    /// Not there when the view does not show the run yet.
-    state: Option<String>,
-    counts: Option<Counts>,
-    progress: Option<Progress>,
-    failure: Option<Failure>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize, Serialize)]
-struct Counts {
-    commits: u64,
-    keyed: u64,
-    keys: u64,
-    refs: u64,
-}
-
-#[derive(Deserialize)]
-struct Progress {
-    phase: String,
-    objects: u64,
-    objects_total: u64,
-    bytes: u64,
-    commits: u64,
-    recorded: u64,
-    total: u64,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    code: String,
-    text: String,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -108,13 +73,35 @@ struct Summary {
 
 impl Index {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        if config.reach.server.is_some() {
+            let detail = "this indexes a folder of this machine, which a server elsewhere cannot see; there, `keytrail \
+                          integration add` takes a path of its own machine, or an address";
+            return Err(CliError::Input(detail.into()));
+        }
         let path = absolute(&self.path)?;
+        if self.no_wait {
+            return self.ask(config, &path).await;
+        }
         let started = Instant::now();
         let summary = with_client(config, async |client| index(client, &path, started).await).await?;
         if self.json {
             output::json(&summary)?;
         } else {
             print(&summary, &path);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Asks, and leaves the work to the server.
+    async fn ask(&self, config: &Config, path: &Path) -> Result<ExitCode, CliError> {
+        let mut config = config.clone();
+        // One that ends with the command would do nothing.
+        config.reach.starts = false;
+        let (repository, run) = with_client(&config, async |client| request(client, path).await).await?;
+        if self.json {
+            output::json(&json!({ "repository": repository, "run": run }))?;
+        } else {
+            output::print(&format!("asked for; how far it is: keytrail run show {run}"));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -220,69 +207,6 @@ async fn again(client: &Client, id: String, last_run: Option<String>) -> Result<
         Err(CliError::Problem { code, .. }) if code == "index_run_active" => Ok(last_run.map(|run| (id, run))),
         Err(error) => Err(error),
     }
-}
-
-/// Shows how far the run is until it has ended.
-async fn watch(client: &Client, run: &str) -> Result<(String, Counts), CliError> {
-    let bar =
-        if output::to_terminal() && !config::no_color() { ProgressBar::no_length() } else { ProgressBar::hidden() };
-    let path = format!("/api/v1/index-runs/{run}");
-    let mut wait = 100;
-    let (began, mut told) = (Instant::now(), false);
-    loop {
-        let now: Run = client.get(&path, &[("wait_ms", wait.to_string())]).await?;
-        wait = 200;
-        let state = now.state.as_deref().unwrap_or("requested");
-        if state == "requested" && !told && began.elapsed() >= SOON {
-            output::wait("for a worker of the server to begin the run; all of them are at work");
-            told = true;
-        }
-        match state {
-            "completed" => {
-                bar.finish_and_clear();
-                return Ok((now.id, now.counts.unwrap_or_default()));
-            }
-            "failed" => {
-                bar.finish_and_clear();
-                let why =
-                    now.failure.map_or_else(String::new, |failure| format!("{} ({})", failure.text, failure.code));
-                return Err(CliError::Failed(format!("the repository could not be indexed: {why}")));
-            }
-            "cancelled" => {
-                bar.finish_and_clear();
-                return Err(CliError::Failed("the run was cancelled".into()));
-            }
-            _ => now.progress.iter().for_each(|progress| show(&bar, progress)),
-        }
-    }
-}
-
-fn show(bar: &ProgressBar, progress: &Progress) {
-    let template = if progress.phase == "fetching" && progress.objects_total > 0 {
-        bar.set_length(progress.objects_total);
-        bar.set_position(progress.objects);
-        "{msg:12} [{bar:40}] {human_pos}/{human_len} objects, {prefix}, {eta} left"
-    } else if progress.phase == "fetching" {
-        bar.set_position(progress.objects);
-        "{msg:12} {spinner} {human_pos} objects, {prefix}"
-    } else if progress.total > 0 {
-        bar.set_length(progress.total);
-        bar.set_position(progress.recorded);
-        "{msg:12} [{bar:40}] {human_pos}/{human_len} commits, {eta} left"
-    } else {
-        bar.set_position(progress.commits);
-        "{msg:12} {spinner} {human_pos} commits, {per_sec}"
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
-    bar.set_prefix(indicatif::HumanBytes(progress.bytes).to_string());
-    // Each phase counts something else: how fast the one before was says nothing.
-    if bar.message() != progress.phase {
-        bar.reset_eta();
-    }
-    bar.set_message(progress.phase.clone());
-    bar.tick();
 }
 
 fn print(summary: &Summary, path: &Path) {

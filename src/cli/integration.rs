@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     client::{Client, with_client},
+    consent::Consent,
     output,
     place::Place,
 };
@@ -66,6 +67,8 @@ pub(super) enum Integration {
         /// Keep the copies that the server made of its repositories; they stay until a person deletes them
         #[arg(long)]
         keep_mirrors: bool,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -108,7 +111,10 @@ impl Integration {
             Self::Resume { id } => {
                 output::json(&client.post::<Value>(&format!("{}/resume", at(&id)), &json!({})).await?)
             }
-            Self::Remove { id, keep_mirrors } => {
+            Self::Remove { id, keep_mirrors, consent } => {
+                if !consent.given(&would_remove(client, &at(&id), keep_mirrors).await?)? {
+                    return Ok(());
+                }
                 let mirrors = if keep_mirrors { "kept" } else { "deleted" };
                 client.delete(&format!("{}?mirrors={mirrors}", at(&id))).await?;
                 output::print("removed; its repositories and passwords are forgotten, their folders were not touched");
@@ -118,5 +124,37 @@ impl Integration {
                 Ok(())
             }
         }
+    }
+}
+
+/// What would go with it, as the server has it now.
+async fn would_remove(client: &Client, at: &str, keep_mirrors: bool) -> Result<Vec<String>, CliError> {
+    let integration: Value = client.get(at, &[]).await?;
+    let repositories: Vec<Value> = client.list(&format!("{at}/repositories"), &[], usize::MAX).await?;
+    let text = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
+    let seen: Vec<_> = repositories.iter().filter(|repository| repository["state"] != "forgotten").collect();
+    let keyed: u64 = seen.iter().filter_map(|repository| repository["keyed"].as_u64()).sum();
+    let mut lines = vec![format!(
+        "this removes the integration {} at {}, and forgets {} with {} that name issues",
+        text(&integration, "name"),
+        text(&integration, "location"),
+        counted(seen.len() as u64),
+        output::count(keyed, "commit"),
+    )];
+    lines.extend(seen.iter().take(20).map(|repository| format!("  {}", text(repository, "name"))));
+    if seen.len() > 20 {
+        lines.push(format!("  … {} more", output::grouped(seen.len() as u64 - 20)));
+    }
+    if !keep_mirrors {
+        lines.push("the copies that the server made of them are deleted, too; --keep-mirrors keeps them".to_owned());
+    }
+    Ok(lines)
+}
+
+fn counted(repositories: u64) -> String {
+    if repositories == 1 {
+        "1 repository".to_owned()
+    } else {
+        format!("{} repositories", output::grouped(repositories))
     }
 }

@@ -28,6 +28,25 @@ pub(super) enum Issue {
         #[arg(long)]
         json: bool,
     },
+    /// Its commits, newest first
+    Commits {
+        /// For example KAFKA-1234
+        key: String,
+        /// How many; all with 0
+        #[arg(long, default_value_t = 50)]
+        last: usize,
+        /// Print all as JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// The branches that are named after it
+    Branches {
+        /// For example KAFKA-1234
+        key: String,
+        /// Print JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Link a commit to an issue that it does not name
     Link(Pair),
     /// Take a commit away from an issue
@@ -56,7 +75,12 @@ impl Issue {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
-            Self::Show { key, unlinked, json } => show(client, &key, unlinked, json).await,
+            Self::Show { key, unlinked, json } => show(client, checked(&key)?, unlinked, json).await,
+            Self::Commits { key, last, json } => {
+                let most = if json || last == 0 { usize::MAX } else { last };
+                commits(client, checked(&key)?, most, json).await
+            }
+            Self::Branches { key, json } => branches(client, checked(&key)?, json).await,
             Self::Link(pair) => output::json(&client.post::<Value>(&pair.place(client).await?, &json!({})).await?),
             Self::Unlink(pair) => output::json(&client.delete_for::<Value>(&pair.place(client).await?).await?),
             Self::Restore(pair) => {
@@ -100,15 +124,52 @@ impl Pair {
 }
 
 /// Part of a path: only what can be a key goes there.
-fn checked(key: &str) -> Result<(), CliError> {
+fn checked(key: &str) -> Result<&str, CliError> {
     if key.is_empty() || !key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
         return Err(CliError::Input(format!("{key:?} is no issue key; one looks like KAFKA-1234")));
     }
+    Ok(key)
+}
+
+async fn commits(client: &Client, key: &str, most: usize, json: bool) -> Result<(), CliError> {
+    let commits: Vec<Value> = client.list(&format!("/api/v1/issues/{key}/commits"), &[], most).await?;
+    if json {
+        return commits.iter().try_for_each(output::json);
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rows: Vec<_> = commits
+        .iter()
+        .map(|commit| {
+            let superseded = if commit["superseded_position"].is_null() { "" } else { "superseded" };
+            vec![
+                text(&commit["sha"]).chars().take(12).collect(),
+                text(&commit["committed_at"]).chars().take(10).collect(),
+                text(&commit["repository"]["name"]),
+                commit["author"]["name"].as_str().unwrap_or("(unknown)").to_owned(),
+                text(&commit["subject"]),
+                superseded.to_owned(),
+            ]
+        })
+        .collect();
+    output::table(&["sha", "date", "repository", "author", "subject", ""], &rows);
+    Ok(())
+}
+
+async fn branches(client: &Client, key: &str, json: bool) -> Result<(), CliError> {
+    let branches: Vec<Value> = client.list(&format!("/api/v1/issues/{key}/branches"), &[], usize::MAX).await?;
+    if json {
+        return branches.iter().try_for_each(output::json);
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let row = |branch: &Value| {
+        let sha = text(&branch["sha"]).chars().take(12).collect();
+        vec![sha, text(&branch["repository"]["name"]), text(&branch["name"])]
+    };
+    output::table(&["sha", "repository", "branch"], &branches.iter().map(row).collect::<Vec<_>>());
     Ok(())
 }
 
 async fn show(client: &Client, key: &str, unlinked: bool, all: bool) -> Result<(), CliError> {
-    checked(key)?;
     let most = if all { usize::MAX } else { SHOWN };
     let query = [("unlinked", unlinked.to_string())];
     let summary: Value = client.get(&format!("/api/v1/issues/{key}"), &[]).await?;

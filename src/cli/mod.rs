@@ -1,41 +1,62 @@
-//! The command line. It is a client of the API and can do what the API can: a command finds the server of its data
-//! folder, or starts one for itself on the loopback address for as long as it takes.
+//! The command line. It is a client of the API and can do what the API can: a command asks the server that is named, or
+//! the one of its data folder; some start one for themselves on the loopback address for as long as it takes.
 
 mod client;
 mod commit;
 mod config;
+mod consent;
+mod demo;
 mod doctor;
+mod elsewhere;
 mod error;
 mod events;
+mod exit_codes;
 mod explain;
 mod follow;
+mod health;
 mod index;
 mod integration;
 mod issue;
+mod manual;
 mod migrate;
 mod output;
 mod person;
 mod place;
 mod project;
+#[cfg(test)]
+mod reference;
 mod repository;
 mod run;
 mod search;
 mod serve;
 mod support_archive;
+mod table;
 mod token;
 mod vault;
+mod version;
 mod views;
+mod watched_run;
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 
 pub use self::error::CliError;
-use crate::config::{Config, Overrides};
+use crate::config::{Config, Overrides, Reach};
 
 /// Ties git to Jira: which commits and branches belong to which issue, and how that came to be.
 #[derive(Debug, Parser)]
-#[command(name = "keytrail", version, max_term_width = 100)]
+#[command(
+    name = "keytrail",
+    version,
+    long_version = version::with_build_facts(),
+    max_term_width = 100,
+    after_help = exit_codes::help()
+)]
 pub struct Cli {
     #[command(flatten)]
     place: Place,
@@ -58,6 +79,18 @@ struct Place {
     /// The file with the root key [default: root.key beside the configuration]
     #[arg(long, global = true, value_name = "FILE")]
     root_key_file: Option<PathBuf>,
+    /// Ask this server instead of the one of the data folder, such as https://keytrail.example.com
+    #[arg(long, global = true, value_name = "URL", conflicts_with_all = ["data", "database_url"], help_heading = "A server elsewhere")]
+    server: Option<String>,
+    /// The file with the access token for it [default: the variable KEYTRAIL_TOKEN]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "A server elsewhere")]
+    token_file: Option<PathBuf>,
+    /// The certificate, in PEM, of the authority that vouches for it, when it is your own
+    #[arg(long, global = true, value_name = "FILE", help_heading = "A server elsewhere")]
+    server_ca: Option<PathBuf>,
+    /// Ask it over http:// though it is another machine; everybody on the way can read the token
+    #[arg(long, global = true, help_heading = "A server elsewhere")]
+    allow_http: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,6 +137,8 @@ enum Command {
     /// The configuration: what it is and where from, what is wrong with it, what it could be
     #[command(subcommand)]
     Config(config::Config),
+    /// Whether the server is ready; for health checks
+    Health(health::Health),
     /// Bring the store to this version's schema; `serve` does it by itself
     Migrate(migrate::Migrate),
     /// The root key
@@ -111,6 +146,44 @@ enum Command {
     Vault(vault::Vault),
     /// Print the description of the API (OpenAPI, JSON)
     Openapi,
+    /// Print what completes this program's arguments in a shell
+    Completions(manual::Completions),
+    /// Write the manual pages
+    Man(manual::Man),
+}
+
+/// What a command works on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    /// Nothing but itself.
+    Nothing,
+    /// The data folder of this machine; a server elsewhere cannot help.
+    DataFolder,
+    /// A server; where none runs it is started for as long as the command takes.
+    AnyServer,
+    /// A server that goes on afterwards: what the command asks for is done by and by.
+    RunningServer,
+}
+
+impl Command {
+    const fn needs(&self) -> Needs {
+        match self {
+            Self::Openapi | Self::Config(_) | Self::Completions(_) | Self::Man(_) => Needs::Nothing,
+            Self::Serve(_) | Self::Migrate(_) | Self::Vault(_) => Needs::DataFolder,
+            Self::Index(_)
+            | Self::Issue(_)
+            | Self::Search(_)
+            | Self::Explain(_)
+            | Self::Project(_)
+            | Self::Person(_)
+            | Self::Commit(_)
+            | Self::Events(_)
+            | Self::Views(_)
+            | Self::Token(_)
+            | Self::Doctor(_) => Needs::AnyServer,
+            Self::Integration(_) | Self::Repository(_) | Self::Run(_) | Self::Health(_) => Needs::RunningServer,
+        }
+    }
 }
 
 impl Cli {
@@ -136,11 +209,22 @@ impl Cli {
             output::print(&text);
             return Ok(ExitCode::SUCCESS);
         }
+        match &self.command {
+            Command::Completions(command) => return command.run(),
+            Command::Man(command) => return command.run(),
+            _ => {}
+        }
+        let needs = self.command.needs();
+        if needs == Needs::DataFolder && self.place.server.is_some() {
+            let detail = "this command works on the data folder of this machine; leave --server out, and run it where the \
+                          server is";
+            return Err(CliError::Input(detail.into()));
+        }
         let listen = match &self.command {
             Command::Serve(serve) => serve.listen(),
             _ => None,
         };
-        let overrides = self.place.overrides(listen);
+        let overrides = self.place.overrides(listen, needs);
         if let Command::Config(command) = self.command {
             return command.run(&overrides);
         }
@@ -150,13 +234,14 @@ impl Cli {
             (Err(error), _) => return Err(error.into()),
         };
         let (config, command) = config;
+        let given = Given { data: self.place.data.is_some(), database: self.place.database_url.is_some() };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|source| CliError::System { what: "start its threads", source })?;
         let done = runtime.block_on(async {
             match command {
-                Command::Serve(command) => command.run(config).await,
+                Command::Serve(command) => command.run(config, given).await,
                 Command::Index(command) => command.run(&config).await,
                 Command::Issue(command) => command.run(&config).await,
                 Command::Search(command) => command.run(&config).await,
@@ -173,7 +258,10 @@ impl Cli {
                 Command::Doctor(command) => command.run(&config).await,
                 Command::Migrate(command) => command.run(&config).await,
                 Command::Vault(command) => command.run(&config).await,
-                Command::Openapi | Command::Config(_) => Ok(ExitCode::SUCCESS),
+                Command::Health(command) => command.run(&config).await,
+                Command::Openapi | Command::Config(_) | Command::Completions(_) | Command::Man(_) => {
+                    Ok(ExitCode::SUCCESS)
+                }
             }
         });
         // Work on blocking threads that nobody waits for any more must not hold the program.
@@ -182,14 +270,47 @@ impl Cli {
     }
 }
 
+/// What was said on this very command line, and not by a file.
+#[derive(Clone, Copy)]
+struct Given {
+    data: bool,
+    database: bool,
+}
+
 impl Place {
-    fn overrides(&self, listen: Option<SocketAddr>) -> Overrides {
+    fn overrides(&self, listen: Option<SocketAddr>, needs: Needs) -> Overrides {
         Overrides {
             file: self.config.clone(),
             folder: self.data.clone(),
             database_url: self.database_url.clone(),
             listen,
             root_key_file: self.root_key_file.clone(),
+            reach: Reach {
+                server: self.server.clone(),
+                token_file: self.token_file.clone(),
+                authority: self.server_ca.clone(),
+                allow_http: self.allow_http,
+                starts: needs == Needs::AnyServer,
+                start_with: self.start_with(),
+            },
         }
+    }
+
+    /// The command that starts the server of this place. A URL of a database may hold a password, so it is not repeated.
+    fn start_with(&self) -> String {
+        let program = crate::config::this_program();
+        let mut command = format!("{} serve", output::quoted(&program.to_string_lossy()));
+        let mut add = |flag: &str, path: Option<&Path>| {
+            if let Some(path) = path {
+                command.push_str(&format!(" {flag} {}", output::quoted(&path.to_string_lossy())));
+            }
+        };
+        add("--config", self.config.as_deref());
+        add("--data", self.data.as_deref());
+        add("--root-key-file", self.root_key_file.as_deref());
+        if self.database_url.is_some() {
+            command.push_str(" --database-url URL");
+        }
+        command
     }
 }

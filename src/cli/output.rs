@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use serde::Serialize;
 
 use super::CliError;
+pub(super) use super::table::table;
 
 /// Prints a line. Nobody reads any more (`| head`): that is no failure.
 pub(super) fn print(line: &str) {
@@ -28,19 +29,14 @@ pub(super) fn to_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
 
-/// Prints rows below their headings, columns aligned.
-pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([headings[column].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<_> = (0..headings.len()).map(width).collect();
-    let line = |cells: &[String]| {
-        let padded: Vec<_> = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        print(padded.join("  ").trim_end());
-    };
-    line(&headings.iter().map(|heading| heading.to_uppercase()).collect::<Vec<_>>());
-    rows.iter().for_each(|row| line(row));
+/// As a shell takes it for one word.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// `1 commit`, `2 commits`, `12,345 commits`; `2 branches`.

@@ -168,7 +168,7 @@ fn credential(user: &str, password: &Secret<String>) -> Value {
     json!({ "user": user, "password": password.expose() })
 }
 
-fn password_of(file: &Path) -> Result<Secret<String>, CliError> {
+pub(super) fn password_of(file: &Path) -> Result<Secret<String>, CliError> {
     password(&mut open(file)?, &file.display().to_string())
 }
 

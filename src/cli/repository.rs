@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
     CliError,
     client::{Client, with_client},
+    consent::Consent,
     output,
+    watched_run::watch,
 };
 use crate::config::Config;
 
@@ -37,12 +39,38 @@ pub(super) enum Repository {
     Index {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        waiting: Waiting,
     },
     /// Throw away what was found in it, and look at everything again
     Reset {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        consent: Consent,
     },
+}
+
+/// Whether the run is watched until it has ended.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Waiting {
+    /// Only ask for the run, and name it
+    #[arg(long)]
+    no_wait: bool,
+}
+
+impl Waiting {
+    /// Prints the run: as it ended, or as it was asked for.
+    async fn for_run(self, client: &Client, asked: &str) -> Result<(), CliError> {
+        let mut run: Value = client.post(asked, &json!({})).await?;
+        if let (false, Some(id)) = (self.no_wait, run["id"].as_str().map(str::to_owned)) {
+            watch(client, &id).await?;
+            run = client.get(&format!("/api/v1/index-runs/{id}"), &[]).await?;
+        }
+        output::json(&run)
+    }
 }
 
 impl Repository {
@@ -82,10 +110,19 @@ impl Repository {
             }
             Self::Show { id } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
             Self::Fetch { id } => output::json(&client.post::<Value>(&format!("{}/fetch", at(&id)), &json!({})).await?),
-            Self::Index { id } => {
-                output::json(&client.post::<Value>(&format!("{}/index-runs", at(&id)), &json!({})).await?)
+            Self::Index { id, waiting } => waiting.for_run(client, &format!("{}/index-runs", at(&id))).await,
+            Self::Reset { id, waiting, consent } => {
+                let repository: Value = client.get(&at(&id), &[]).await?;
+                let would = format!(
+                    "this throws away what was found in {} ({} that name issues), and reads all of it again",
+                    repository["name"].as_str().unwrap_or_default(),
+                    output::count(repository["keyed"].as_u64().unwrap_or_default(), "commit"),
+                );
+                if !consent.given(&[would])? {
+                    return Ok(());
+                }
+                waiting.for_run(client, &format!("{}/reset", at(&id))).await
             }
-            Self::Reset { id } => output::json(&client.post::<Value>(&format!("{}/reset", at(&id)), &json!({})).await?),
         }
     }
 }

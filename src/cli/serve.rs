@@ -1,19 +1,24 @@
 //! `keytrail serve`
 
 use std::{
-    net::{SocketAddr, TcpListener},
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     process::ExitCode,
+    sync::Arc,
     time::Duration,
 };
 
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::{AbortHandle, JoinHandle},
+};
 
-use super::{CliError, output};
+use super::{CliError, Given, client::Client, demo::Stage, output};
 use crate::{
     boot::{self, BootError, Endpoint},
     clock::Clock,
-    config::Config,
+    config::{Config, Log},
     http::{self, Access, HttpSettings, LocalToken},
     telemetry,
 };
@@ -26,6 +31,9 @@ pub(super) struct Serve {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8421]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Make a small company to look at, in a temporary folder or in an empty one that --data names
+    #[arg(long)]
+    demo: bool,
 }
 
 impl Serve {
@@ -33,8 +41,35 @@ impl Serve {
         self.listen
     }
 
-    pub(super) async fn run(self, config: Config) -> Result<ExitCode, CliError> {
-        telemetry::start_log(&config.log);
+    pub(super) async fn run(self, mut config: Config, given: Given) -> Result<ExitCode, CliError> {
+        if !self.demo {
+            telemetry::start_log(&config.log);
+            return self.serve(&config, None).await;
+        }
+        if given.database {
+            let detail = "the demo has a store of its own; leave --database-url out";
+            return Err(CliError::Input(detail.into()));
+        }
+        telemetry::start_log(&Log { level: "error".into(), ..config.log });
+        let named = given.data.then(|| config.store.folder.clone());
+        let stage = Arc::new(Stage::prepare(&mut config, named.as_deref())?);
+        let served = self.serve(&config, Some(&stage)).await;
+        stage.clear().await;
+        served
+    }
+
+    /// The address to listen on. Nobody chose the usual one for the demo: when it is taken, any will do.
+    fn bind(&self, address: SocketAddr) -> Result<TcpListener, BootError> {
+        let listen = |source| BootError::Listen { address, source };
+        match TcpListener::bind(address) {
+            Err(error) if self.demo && self.listen.is_none() && error.kind() == io::ErrorKind::AddrInUse => {
+                TcpListener::bind((address.ip(), 0)).map_err(listen)
+            }
+            bound => bound.map_err(listen),
+        }
+    }
+
+    async fn serve(self, config: &Config, stage: Option<&Arc<Stage>>) -> Result<ExitCode, CliError> {
         let metrics = telemetry::start_metrics();
         // From here on a signal is kept until somebody waits for it: also one that comes while the server starts ends it well.
         let signals = Signals::listen()?;
@@ -42,23 +77,36 @@ impl Serve {
         let listen = |source| BootError::Listen { address, source };
         let access = Access::open(&config.access)?;
         // Before anything is opened: a second server on the same address ends here.
-        let listener = TcpListener::bind(address).map_err(listen)?;
+        let listener = self.bind(address)?;
         let address = listener.local_addr().map_err(listen)?;
-        let app = boot::start(&config, Clock::System).await?;
+        let app = boot::start(config, Clock::System).await?;
         let (token, local) = LocalToken::random();
         let settings = HttpSettings { workers: config.server.workers, local_token: Some(local), metrics, access };
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;
         let handle = server.handle();
         let serving = tokio::spawn(server);
         let folder = config.store.folder.clone();
-        let endpoint = Endpoint { url: format!("http://{address}"), token, pid: std::process::id() };
+        // Who comes in over the data folder is on this machine.
+        let nearby = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+            IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+            _ => address,
+        };
+        let endpoint = Endpoint { url: format!("http://{nearby}"), token, pid: std::process::id() };
         endpoint
             .publish(&folder)
             .map_err(|source| CliError::System { what: "write server.json into its data folder", source })?;
         tracing::info!(%address, engine = app.db.engine(), data = %folder.display(), "keytrail serves");
         output::print(&format!("keytrail serves on {}", endpoint.url));
+        let playing = stage.map(|stage| {
+            let (stage, url, token) = (stage.clone(), endpoint.url.clone(), endpoint.token.clone());
+            tokio::spawn(async move {
+                let client = Client::of(&url, token)?;
+                stage.play(&client, &url).await
+            })
+        });
 
-        signals.wait().await;
+        signals.wait(playing).await;
         tracing::info!("keytrail stops");
         Endpoint::withdraw(&folder);
         let stopped = tokio::time::timeout(PATIENCE, async {
@@ -88,10 +136,22 @@ impl Signals {
         })
     }
 
-    async fn wait(mut self) {
+    /// Until there is one. What is set up meanwhile says when it fails; the server goes on.
+    async fn wait(mut self, playing: Option<JoinHandle<Result<(), CliError>>>) {
+        let setting_up = playing.as_ref().map(JoinHandle::abort_handle);
+        let told = async {
+            if let Some(playing) = playing
+                && let Ok(Err(error)) = playing.await
+            {
+                eprintln!("keytrail: {error}");
+            }
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            () = told => {}
         }
+        setting_up.iter().for_each(AbortHandle::abort);
     }
 }

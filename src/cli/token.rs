@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     client::{Client, with_client},
+    consent::Consent,
     output,
 };
 use crate::config::Config;
@@ -42,6 +43,8 @@ pub(super) enum Token {
     Revoke {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        consent: Consent,
     },
 }
 
@@ -86,11 +89,32 @@ impl Token {
                 output::table(&headings, &rows);
                 Ok(())
             }
-            Self::Revoke { id } => {
+            Self::Revoke { id, consent } => {
+                if !consent.given(&[would_revoke(client, id).await?])? {
+                    return Ok(());
+                }
                 client.delete(&format!("/api/v1/tokens/{id}")).await?;
                 output::print("revoked");
                 Ok(())
             }
         }
     }
+}
+
+/// Whose token stops working, as the server has it now.
+async fn would_revoke(client: &Client, id: uuid::Uuid) -> Result<String, CliError> {
+    let all: Vec<Value> = client.list("/api/v1/tokens", &[], usize::MAX).await?;
+    let id = id.to_string();
+    let text = |token: &Value, member: &str| token[member].as_str().unwrap_or_default().to_owned();
+    let found = all.iter().find(|token| token["id"].as_str() == Some(&id));
+    Ok(match found {
+        Some(token) => format!(
+            "this stops the token {} ({}, begins with {}, {}) at once; who uses it is refused",
+            text(token, "name"),
+            text(token, "role"),
+            text(token, "prefix"),
+            text(token, "state"),
+        ),
+        None => format!("there is no token {id}; nothing would happen"),
+    })
 }

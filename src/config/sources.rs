@@ -95,7 +95,7 @@ fn sets(name: &str, key: &Key) -> bool {
 }
 
 fn flag_of(overrides: &Overrides, path: &str) -> Option<&'static str> {
-    let Overrides { file: _, folder, database_url, listen, root_key_file } = overrides;
+    let Overrides { file: _, folder, database_url, listen, root_key_file, reach: _ } = overrides;
     match path {
         "store.folder" => folder.is_some().then_some("--data"),
         "store.database_url" => database_url.is_some().then_some("--database-url"),

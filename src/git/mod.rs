@@ -6,6 +6,7 @@
 mod commit_details;
 mod commit_object;
 mod commit_text;
+pub mod composed;
 pub mod diff;
 mod error;
 pub mod folder_scan;
@@ -31,3 +32,9 @@ pub use self::{
     tend::{Neglect, Tended, tend},
     walk::{Bounds, NewCommits, Person, Phase, Progress, Stop, WalkRequest, Walked, WalkedBatch, walk},
 };
+
+/// The version of libgit2 that is linked in.
+pub fn library_version() -> String {
+    let (major, minor, patch) = git2::Version::get().libgit2_version();
+    format!("{major}.{minor}.{patch}")
+}

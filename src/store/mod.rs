@@ -25,7 +25,7 @@ pub use self::{
     lease_clock::LeaseClock,
     postgres::Postgres,
     settings::{PostgresFacts, StoreSetting},
-    sqlite::Sqlite,
+    sqlite::{Sqlite, embedded_version},
     statement::{Area, Statement},
 };
 

@@ -334,3 +334,8 @@ pub fn failure(error: rusqlite::Error) -> StoreError {
         _ => StoreError::Wrong(text),
     }
 }
+
+/// The version of the engine that is linked in.
+pub fn embedded_version() -> &'static str {
+    rusqlite::version()
+}

@@ -69,7 +69,8 @@ async fn a_place_is_indexed_anew_after_its_integration_was_moved_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_is_not_utf_8_is_refused_in_words() {
-    let home = home();
+    let server = home().start().await;
+    let home = server.home();
     let path = home.folder().join(OsString::from_vec(b"caf\xe9".to_vec()));
     repository::empty(&path);
     let add = ["integration".into(), "add".into(), path.clone().into_os_string(), "--name".into(), "x".into()];

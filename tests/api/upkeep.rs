@@ -197,7 +197,7 @@ async fn the_command_makes_the_choice_too() {
     for (flag, kept) in [(Some("--keep-mirrors"), true), (None, false)] {
         let added = done(home.run(["integration", "add", text(&path), "--name", "shop"]).await);
         let id = lines(&added)[0]["id"].as_str().expect("an id").to_owned();
-        let said = done(home.run(["integration", "remove", &id].into_iter().chain(flag)).await);
+        let said = done(home.run(["integration", "remove", &id, "--yes"].into_iter().chain(flag)).await);
         assert_eq!(said.contains("keytrail doctor"), kept, "{said}");
         let events = done(home.run(["events", "--json", "--stream", &id]).await);
         assert_eq!(events.contains(r#""mirrors":"kept""#), kept, "{events}");

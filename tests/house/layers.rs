@@ -10,9 +10,10 @@ use super::{
 const ARROWS: &[(&str, &[&str])] = &[
     ("app", &["clock", "config", "ids", "jobs", "log", "reactors", "secrets", "store", "views"]),
     ("boot", &["app", "clock", "config", "git", "ids", "jobs", "log", "secrets", "store"]),
-    ("cli", &["app", "boot", "clock", "config", "doctor", "http", "ids", "secrets", "store", "telemetry"]),
+    ("cli", &["app", "boot", "clock", "config", "demo", "doctor", "http", "ids", "secrets", "store", "telemetry"]),
     ("clock", &[]),
     ("config", &[]),
+    ("demo", &["git"]),
     ("doctor", &["app", "config", "git", "jobs", "process", "reactors", "secrets", "store", "views"]),
     ("explain", &["app", "git", "jobs", "views"]),
     ("gauges", &["app", "jobs", "process", "reactors", "store"]),

@@ -1,0 +1,50 @@
+//! What takes something away is done only when a person says so: `--yes`, or an answer on the terminal; `--dry-run` says
+//! what would happen. Called by the commands that remove; it never asks a script.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use clap::Args;
+
+use super::{CliError, output};
+
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Consent {
+    /// Do it without asking
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// Only say what would happen
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+}
+
+impl Consent {
+    /// Whether it is to be done. `lines` say what would happen, from what the server has now.
+    pub(super) fn given(self, lines: &[String]) -> Result<bool, CliError> {
+        if self.yes {
+            return Ok(true);
+        }
+        if self.dry_run {
+            lines.iter().for_each(|line| output::print(line));
+            output::print("nothing was done: --dry-run");
+            return Ok(false);
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            let detail = format!(
+                "{}. It is not done without being asked for: add --yes, or --dry-run to look first",
+                lines.join("; ")
+            );
+            return Err(CliError::Input(detail));
+        }
+        lines.iter().for_each(|line| eprintln!("{line}"));
+        eprint!("Go on? [y/N] ");
+        let _ = io::stderr().flush();
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.map_err(|source| CliError::System { what: "read the answer", source })?;
+        let yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+        if !yes {
+            output::print("nothing was done");
+        }
+        Ok(yes)
+    }
+}

@@ -1,0 +1,169 @@
+//! `keytrail serve --demo` from outside: what it shows, what it leaves behind, what it refuses.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use keytrail_test_support::server::{Home, Options};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+use crate::command_line::{done, failed, lines, text};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_keytrail");
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A demo that was started; it ends with the value.
+struct Demo {
+    child: Child,
+    said: Vec<String>,
+    more: Lines<BufReader<ChildStdout>>,
+}
+
+impl Demo {
+    /// Waits for the whole tour.
+    async fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+        let mut more = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut said = Vec::new();
+        let told = async {
+            while let Some(line) = more.next_line().await.expect("text") {
+                let last = line.starts_with("Ctrl-C");
+                said.push(line);
+                if last {
+                    return true;
+                }
+            }
+            false
+        };
+        let whole = tokio::time::timeout(PATIENCE, told).await.expect("it says what to try");
+        assert!(whole, "it ended: {said:?}");
+        Self { child, said, more }
+    }
+
+    /// What follows this word on its line.
+    fn after(&self, word: &str) -> String {
+        let line = self.said.iter().find_map(|line| line.trim().strip_prefix(word)).expect("a line of the tour");
+        line.split_whitespace().next().expect("something").to_owned()
+    }
+
+    async fn stop(mut self) {
+        let pid = self.child.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs").success());
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ended");
+        assert_eq!(ended.code(), Some(0));
+        while let Ok(Some(_)) = self.more.next_line().await {}
+    }
+}
+
+/// Without the folders that a home names for its commands: as a person types it.
+fn typed(home: &Home, arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(arguments).env("HOME", home.folder()).env("TMPDIR", home.folder());
+    command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME").stdin(Stdio::null());
+    command
+}
+
+async fn run(home: &Home, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = typed(home, arguments).output().await.expect("the program runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
+    let home = Home::new(PROGRAM, Options::default());
+    let demo = Demo::start(typed(&home, &["serve", "--demo", "--listen", "127.0.0.1:0"])).await;
+    let data = demo.after("data");
+    let ask = async |arguments: &[&str]| done(run(&home, &[arguments, &["--data", &data]].concat()).await);
+
+    let commits = lines(&ask(&["issue", "commits", "SHOP-128", "--json"]).await);
+    let superseded = commits.iter().filter(|commit| !commit["superseded_position"].is_null()).count();
+    assert!(commits.len() > 10 && superseded == 3, "{superseded} of {commits:?}");
+    let of = |name: &str| commits.iter().filter(|commit| commit["repository"]["name"] == name).count();
+    assert!(["web", "api", "gateway", "mobile"].iter().all(|name| of(name) >= 4), "{commits:?}");
+    assert!(ask(&["issue", "show", "SHOP-128"]).await.contains("superseded: "));
+    assert_eq!(lines(&ask(&["issue", "branches", "SHOP-128", "--json"]).await).len(), 4);
+    // What only looks like a key is told as such.
+    assert!(ask(&["issue", "show", "UTF-8"]).await.contains("looks like the name of a standard"));
+
+    let repositories = lines(&ask(&["repository", "list", "--json"]).await);
+    assert!(repositories.len() >= 10, "{repositories:?}");
+    let indexed = repositories.iter().filter(|repository| repository["state"] == "indexed");
+    assert!(indexed.clone().count() == 9 && indexed.clone().all(|one| one["keyed"].as_u64() > Some(30)));
+    let troubles = lines(&ask(&["repository", "list", "--trouble", "--json"]).await);
+    assert!(troubles.iter().any(|one| one["trouble"]["code"] == "not_a_repository"), "{troubles:?}");
+
+    let integrations = lines(&ask(&["integration", "list", "--json"]).await);
+    let with = |member: &str, value: &str| integrations.iter().filter(|one| one[member] == value).count();
+    assert_eq!((with("state", "paused"), with("kind", "folder"), with("name", "Payment gateway")), (1, 1, 1));
+    let events = lines(&ask(&["events", "--last", "0", "--json"]).await);
+    let happened = |name: &str| events.iter().filter(|event| event["event_type"] == name).count();
+    for name in [
+        "integration.renamed",
+        "integration.connection_changed",
+        "integration.paused",
+        "integration.resumed",
+        "access.token_revoked",
+        "repository.unreachable",
+        "index_batch.commits_superseded",
+        "index_batch.commits_restored",
+    ] {
+        assert!(happened(name) > 0, "{name}");
+    }
+    assert!(events.iter().any(|event| event["actor"]["name"] == "Maria Jensen"), "somebody did it");
+    assert_eq!(lines(&ask(&["token", "list", "--json"]).await).len(), 4);
+    ask(&["views", "verify"]).await;
+    assert_eq!(ask(&["health"]).await, "ready\n");
+    let sha = commits[0]["sha"].as_str().expect("a name");
+    assert!(ask(&["commit", "diff", sha]).await.contains("@@"));
+
+    // The tokens are good over HTTP, and told nowhere else.
+    let token = demo.after("token");
+    let url = demo.after("address");
+    let asked = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let answer = asked.get(format!("{url}/api/v1/tokens")).bearer_auth(&token).send().await.expect("an answer");
+    assert!(answer.status() == 200 && !answer.text().await.expect("a text").contains(&token));
+
+    let folder = Path::new(&data).parent().expect("a folder").to_owned();
+    assert!(folder.exists() && folder.starts_with(home.folder()));
+    demo.stop().await;
+    assert!(!folder.exists(), "its folder is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_in_an_empty_folder_stays_and_one_in_a_used_folder_is_refused() {
+    let home = Home::new(PROGRAM, Options::default());
+    std::fs::create_dir(home.data()).expect("a folder");
+    let demo = Demo::start(home.command(["serve", "--demo", "--listen", "127.0.0.1:0"])).await;
+    assert_eq!(demo.after("data"), text(&home.data()));
+    demo.stop().await;
+
+    let said = failed(home.run(["serve", "--demo", "--listen", "127.0.0.1:0"]).await, 2);
+    assert!(said.contains("is not empty") && said.contains("leave --demo out"), "{said}");
+    // What was there is there, and goes on without the demo.
+    let server = home.start().await;
+    let commits = lines(&done(home.run(["issue", "commits", "SHOP-128", "--json"]).await));
+    assert!(commits.len() > 10);
+    server.terminate().await;
+
+    let said = failed(run(&home, &["serve", "--demo", "--database-url", "postgres://u:geheim@nowhere/x"]).await, 2);
+    assert!(said.contains("a store of its own") && !said.contains("geheim"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_is_stopped_while_it_is_made_leaves_nothing() {
+    let home = Home::new(PROGRAM, Options::default());
+    let mut command = typed(&home, &["serve", "--demo", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+    let mut more = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let first = tokio::time::timeout(PATIENCE, more.next_line()).await.expect("it serves").expect("text");
+    assert!(first.is_some_and(|line| line.starts_with("keytrail serves on ")));
+    let left = || std::fs::read_dir(home.folder()).expect("a folder").flatten().map(|entry| entry.file_name());
+    let folders = || left().filter(|name| name.to_string_lossy().starts_with("keytrail-demo-")).count();
+    assert_eq!(folders(), 1);
+    let pid = child.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.expect("kill runs").success());
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").expect("it ended");
+    assert_eq!((ended.code(), folders()), (Some(0), 0));
+}

@@ -1,0 +1,101 @@
+//! What a person at a terminal sees, and is asked: the real program on a terminal that the program `script` makes.
+
+use std::process::Stdio;
+
+use keytrail_test_support::server::{Home, Options};
+use tokio::{io::AsyncWriteExt, process::Command};
+
+use crate::{
+    command_line::{done, lines, text},
+    repository,
+};
+
+/// The terminal, and who sits there.
+#[derive(Clone, Copy)]
+struct Seat<'a> {
+    columns: u16,
+    types: &'a str,
+    env: &'a [(&'a str, &'a str)],
+}
+
+const SEAT: Seat<'static> = Seat { columns: 80, types: "", env: &[] };
+
+/// The exit code, and all that stood on the screen.
+async fn on_a_terminal(home: &Home, seat: Seat<'_>, arguments: &[&str]) -> (Option<i32>, String) {
+    let Seat { columns, types, env } = seat;
+    let mut words = vec![env!("CARGO_BIN_EXE_keytrail")];
+    let (data, key) = (home.data(), home.root_key());
+    words.extend(["--data", text(&data), "--root-key-file", text(&key)]);
+    words.extend(arguments);
+    let line = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" ");
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &format!("stty cols {columns}; exec {line}"), "/dev/null"]);
+    command.env("HOME", home.folder()).env("TERM", "xterm-256color").env_remove("NO_COLOR");
+    command.envs(env.iter().copied());
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("these tests need `script`: install the Debian package `bsdutils`");
+    // Kept: the end of what is typed would end the terminal.
+    let mut keys = child.stdin.take().expect("it is piped");
+    keys.write_all(types.as_bytes()).await.expect("it takes keys");
+    let output = child.wait_with_output().await.expect("it ends");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_fits_the_terminal_and_is_whole_where_nobody_looks() {
+    let server = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default()).start().await;
+    let home = server.home();
+    let long = "a-name-that-is-longer-than-half-of-the-room-there-is-日本語日本語日本語";
+    let path = home.folder().join(long);
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    done(home.run(["index", text(&path)]).await);
+    let (code, seen) = on_a_terminal(home, Seat { columns: 100, ..SEAT }, &["integration", "list"]).await;
+    let rows: Vec<_> = seen.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!((code, rows.len()), (Some(0), 2), "{seen}");
+    assert!(rows.iter().all(|line| line.chars().count() <= 100) && rows[1].contains('…'), "{seen}");
+    let id = lines(&done(home.run(["integration", "list", "--json"]).await))[0]["id"].clone();
+    assert!(rows[1].starts_with(id.as_str().expect("an id")), "{seen}");
+    let whole = done(home.run(["integration", "list"]).await);
+    assert!(whole.contains(long) && !whole.contains('…'), "{whole}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_is_asked_before_something_goes_and_no_means_no() {
+    let server = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default()).start().await;
+    let home = server.home();
+    let issued = lines(&done(home.run(["token", "issue", "--name", "laptop"]).await)).remove(0);
+    let revoke = ["token", "revoke", issued["id"].as_str().expect("an id")];
+    let state = async || lines(&done(home.run(["token", "list", "--json"]).await))[0]["state"].clone();
+    for answer in ["n\n", "\n", "nope\n"] {
+        let (code, seen) = on_a_terminal(home, Seat { types: answer, ..SEAT }, &revoke).await;
+        assert!(code == Some(0) && seen.contains("Go on? [y/N]") && seen.contains("nothing was done"), "{seen}");
+        assert_eq!(state().await, "active");
+    }
+    let (code, seen) = on_a_terminal(home, Seat { types: "y\n", ..SEAT }, &revoke).await;
+    assert!(code == Some(0) && seen.contains("laptop") && seen.contains("revoked"), "{seen}");
+    assert_eq!(state().await, "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn colours_are_for_terminals_and_not_for_who_does_not_want_them() {
+    let server = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default()).start().await;
+    let home = server.home();
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    std::fs::write(path.join("file"), "one\n").expect("a file");
+    repository::git(&path, &["add", "file"]);
+    repository::git(&path, &["commit", "-q", "-m", "SHOP-1 adds a file"]);
+    done(home.run(["index", text(&path)]).await);
+    let commits = lines(&done(home.run(["issue", "commits", "SHOP-1", "--json"]).await));
+    let found = commits.iter().find(|commit| commit["subject"] == "SHOP-1 adds a file").expect("a commit");
+    let diff = ["commit", "diff", found["sha"].as_str().expect("a name")];
+    let (_, coloured) = on_a_terminal(home, SEAT, &diff).await;
+    assert!(coloured.contains("\u{1b}[32m+one"), "{coloured:?}");
+    let (_, plain) = on_a_terminal(home, Seat { env: &[("NO_COLOR", "1")], ..SEAT }, &diff).await;
+    assert!(plain.contains("+one") && !plain.contains('\u{1b}'), "{plain:?}");
+    assert!(!done(home.run(diff).await).contains('\u{1b}'));
+}
