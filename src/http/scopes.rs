@@ -57,7 +57,7 @@ const TABLE: &[(Scope, &[&str])] = &[
     (Scope::EventsRead, &["ListEvents", "ListStreamEvents", "FollowEvents"]),
     (Scope::TokensRead, &["ListTokens"]),
     (Scope::TokensWrite, &["IssueToken", "RevokeToken"]),
-    (Scope::ServerRead, &["ListViews", "GetDoctor", "GetMetrics"]),
+    (Scope::ServerRead, &["ListViews", "GetDoctor", "GetSupport", "GetMetrics"]),
     (Scope::ServerWrite, &["RebuildView", "VerifyViews"]),
 ];
 

@@ -22,6 +22,7 @@ pub(crate) async fn walk(tour: &mut Tour, server: &Server) {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let repository = connect(tour, server, &shop.display().to_string()).await;
     look(tour, &repository, &commit).await;
+    decide(tour, &repository, &commit).await;
     change(tour, server, &repository, &archive.display().to_string()).await;
     cancel(tour, server, &silent).await;
     administer(tour).await;
@@ -52,9 +53,29 @@ async fn look(tour: &mut Tour, repository: &str, commit: &str) {
     tour.call("ListIssueCommits", &[("key", "SHOP-1"), ("limit", "2")], None).await;
     tour.call("ListIssueBranches", &[("key", "SHOP-1")], None).await;
     tour.call("ListProjects", &[], None).await;
-    let commit = [("id", repository), ("sha", commit)];
-    tour.call("ListCommitFiles", &commit, None).await;
-    tour.call("GetCommitDiff", &commit, None).await;
+    tour.call("ListIndexRunEvents", &[("id", &shown.text_of("last_run"))], None).await;
+    tour.call("SearchIssues", &[("words", "begins"), ("project", "shop")], None).await;
+    let of_repository = [("id", repository), ("sha", commit)];
+    tour.call("GetCommit", &of_repository, None).await;
+    tour.call("ListCommitRefs", &of_repository, None).await;
+    tour.call("ListCommitFiles", &of_repository, None).await;
+    tour.call("GetCommitDiff", &of_repository, None).await;
+}
+
+/// Decides otherwise than the index.
+async fn decide(tour: &mut Tour, repository: &str, commit: &str) {
+    tour.call("ExplainCommit", &[("commit", commit), ("issue", "SHOP-1"), ("repository", repository)], None).await;
+    let link = [("key", "SHOP-1"), ("repository", repository), ("commit", commit)];
+    tour.call("LinkCommit", &link, None).await;
+    tour.call("UnlinkCommit", &link, None).await;
+    tour.call("RestoreCommitLink", &link, None).await;
+    tour.call("GetProjectRules", &[], None).await;
+    let rules = json!({ "known": ["SHOP"], "denied": ["UTF", "SHOP-404"] });
+    tour.call("SetProjectRules", &[("If-Match", "*")], Some(rules)).await;
+    let people = tour.call("ListPeople", &[("limit", "10")], None).await;
+    let person = people.items()[0]["id"].as_str().expect("an id").to_owned();
+    tour.call("GetPerson", &[("id", &person)], None).await;
+    tour.call("ForgetPerson", &[("id", &person), ("Idempotency-Key", "forget-ada")], None).await;
 }
 
 /// Indexes anew, and changes the integration until it is gone.
@@ -85,7 +106,14 @@ async fn cancel(tour: &mut Tour, server: &Server, silent: &TcpListener) {
     let added = server.connect("silent", json!({ "kind": "git", "url": url })).await.with(StatusCode::CREATED);
     soon("it is asked", || async { server.get("/api/v1/index-runs?state=running").await.items().len() == 1 }).await;
     let runs = server.get("/api/v1/index-runs?state=running").await;
-    tour.call("CancelIndex", &[("id", runs.items()[0]["id"].as_str().expect("an id"))], None).await;
+    let run = [("id", runs.items()[0]["id"].as_str().expect("an id"))];
+    tour.call("CancelIndex", &run, None).await;
+    tour.call("RetryIndex", &run, None).await;
+    let operations = tour.call("ListOperations", &[], None).await;
+    let going_on = operations.items().iter().find(|one| one["kind"] == "index_run" && one["ended_at"].is_null());
+    let operation = [("id", going_on.expect("the new run")["id"].as_str().expect("an id"))];
+    tour.call("GetOperation", &operation, None).await;
+    tour.call("CancelOperation", &operation, None).await;
     let at = format!("/api/v1/integrations/{}", added.id());
     answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
 }
@@ -105,6 +133,7 @@ async fn administer(tour: &mut Tour) {
     tour.call("RebuildView", &[("name", "issue_commits")], None).await;
     tour.call("VerifyViews", &[], None).await;
     tour.call("GetDoctor", &[], None).await;
+    tour.call("GetSupport", &[], None).await;
     tour.call("GetSupport", &[], None).await;
     tour.call("GetLiveness", &[], None).await;
     tour.call("GetReadiness", &[], None).await;
