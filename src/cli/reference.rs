@@ -41,8 +41,8 @@ fn page() -> String {
                     pages.\n\n## How a command finds its server\n\n\
                     `--server URL` names one elsewhere; its access token comes from `--token-file FILE` or the variable \
                     `KEYTRAIL_TOKEN`, never from an argument. Otherwise the server of the data folder is asked. When none runs, \
-                    `index`, `issue`, `commit`, `events`, `views`, `token` and `doctor` start one for as long as they take; the \
-                    others say how to start it. `serve`, `migrate` and `vault` work on the data folder itself.\n\n\
+                    `index`, `issue`, `search`, `explain`, `commit`, `project`, `person`, `events`, `views`, `token` and `doctor` start \
+                    one for as long as they take; the others say how to start it. `serve`, `migrate` and `vault` work on the data folder itself.\n\n\
                     ## How it prints\n\nFor eyes, cut to the width of a terminal; nothing is cut elsewhere. `--json` prints all rows, \
                     one JSON object a line. Bars are drawn on a terminal only, and `NO_COLOR` turns colours off. What removes \
                     something asks on a terminal, and needs `--yes` elsewhere; `--dry-run` says what would go.\n\n\

@@ -132,7 +132,7 @@ pub(super) async fn caller(
         Err(error) => {
             if error.code() == Code::TokenInvalid {
                 tracing::info!(%address, "a token was refused");
-                metrics::counter!("keytrail_http_tokens_refused").increment(1);
+                metrics::counter!("keytrail_http_tokens_refused_total").increment(1);
                 api.access.limits.failed(address)?;
             }
             Err(error)

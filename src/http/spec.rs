@@ -4,6 +4,8 @@
 mod conventions;
 mod examples;
 mod pages;
+#[cfg(test)]
+mod reference;
 mod variants;
 
 use actix_web::{App, HttpResponse, http::header::LOCATION, web};

@@ -61,6 +61,7 @@ pub const METRICS: &[Metric] = &[
         &["method", "route", "status"],
         "How long requests took, by the pattern of their route.",
     ),
+    counter("keytrail_http_tokens_refused_total", &[], "Requests whose token was refused."),
     counter("keytrail_index_run_failures_total", &["code"], "Index runs that failed on this node, by why."),
     gauge(
         "keytrail_job_oldest_seconds",
@@ -84,6 +85,7 @@ pub const METRICS: &[Metric] = &[
     gauge("keytrail_reactor_lag_events", &[], "How many events the policies are behind the log."),
     gauge("keytrail_reactor_lag_seconds", &[], "For how long the first of these has waited."),
     gauge("keytrail_repositories_polled", &[], "Repositories that this node looks after."),
+    counter("keytrail_schedule_rows_read_total", &[], "Rows that were read to learn which repositories there are."),
     counter(
         "keytrail_store_commits_total",
         &["area"],

@@ -96,7 +96,7 @@ async fn a_commit_without_a_key_is_linked_by_hand_and_stays_so(server: Server) {
     let after = commits(&server, "SHOP-1", "").await;
     let shas = |all: &[Value]| all.iter().map(|commit| commit["sha"].clone()).collect::<Vec<_>>();
     assert_eq!(shas(&after), shas(&shown));
-    let verified = send(&server, Method::POST, "/api/v1/views/verify").await.with(StatusCode::OK);
+    let verified = send(&server, Method::POST, "/api/v1/views/verify?wait=true").await.with(StatusCode::OK);
     assert!(!verified.text.contains("\"same\":false"), "{}", verified.text);
 
     // And it can be taken back.

@@ -85,7 +85,7 @@ async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
     assert!(ask(&["issue", "show", "SHOP-128"]).await.contains("superseded: "));
     assert_eq!(lines(&ask(&["issue", "branches", "SHOP-128", "--json"]).await).len(), 4);
     // What only looks like a key is told as such.
-    assert!(ask(&["issue", "show", "UTF-8"]).await.contains("looks like the name of a standard"));
+    assert!(ask(&["issue", "show", "UTF-8"]).await.contains("the rules of projects leave it out"));
 
     let repositories = lines(&ask(&["repository", "list", "--json"]).await);
     assert!(repositories.len() >= 10, "{repositories:?}");

@@ -211,6 +211,9 @@ impl Pair {
                 let body = json!({ "connection": { "kind": "path", "path": self.places[*place] } });
                 let answer = self.put(at, "connection", *seen, body).await;
                 let taken = self.model.has_place(*place, Some(at)).then_some((409, &["connection_taken"][..]));
+                // What the new place is checked against is looked up before the version is.
+                let is_late = self.model.integrations[at].state == State::Removed && matches!(seen, Seen::Earlier);
+                let seen = if is_late { &Seen::Anything } else { seen };
                 let expected = self
                     .model
                     .change(at, *seen, true, taken, |one| std::mem::replace(&mut one.place, *place) != *place);

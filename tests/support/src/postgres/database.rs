@@ -15,10 +15,19 @@ pub struct Database {
 impl Database {
     pub(super) async fn create(server: String, template: Option<&str>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let template = template.map_or_else(String::new, |template| format!(" TEMPLATE {template}"));
         let mut connection = connect(&server).await;
-        execute(&mut connection, &format!("CREATE DATABASE {name}{template}")).await;
+        let name = loop {
+            let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let made = sqlx::raw_sql(&format!("CREATE DATABASE {name}{template}")).execute(&mut connection).await;
+            match made {
+                Ok(_) => break name,
+                // Of a process of an hour ago that had the same number.
+                Err(error)
+                    if error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("42P04")) => {}
+                Err(error) => panic!("a database cannot be made: {error}"),
+            }
+        };
         let cluster: String =
             sqlx::query_scalar("SHOW cluster_name").fetch_one(&mut connection).await.expect("a setting can be read");
         Self { server, name, left: cluster == super::cluster::NAME }
