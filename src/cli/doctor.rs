@@ -62,12 +62,15 @@ impl Doctor {
             Archive::refuse_to_replace(file)?;
         }
         let mut archive = Archive::new(config);
-        let findings = match Client::running(config).await {
-            Some(client) => {
-                let process = Endpoint::find(&config.store.folder).map(|endpoint| endpoint.pid);
-                examine(&client, self.bundle.is_some().then_some(&mut archive), process).await?
-            }
-            None => self.without_server(config, &mut archive).await?,
+        let findings = if config.reach.server.is_some() {
+            // Nothing of this machine says anything of one elsewhere.
+            let client = Client::connect(config).await?;
+            examine(&client, self.bundle.is_some().then_some(&mut archive), None).await?
+        } else if let Some(client) = Client::running(config).await {
+            let process = Endpoint::find(&config.store.folder).map(|endpoint| endpoint.pid);
+            examine(&client, self.bundle.is_some().then_some(&mut archive), process).await?
+        } else {
+            self.without_server(config, &mut archive).await?
         };
         if let Some(file) = &self.bundle {
             archive.findings(&findings)?;

@@ -12,7 +12,10 @@ use flate2::{Compression, write::GzEncoder};
 use serde_json::{Map, Value, json};
 
 use super::{CliError, client::Client, doctor::Finding};
-use crate::config::{Config, for_others, home_folder};
+use crate::{
+    config::{Config, for_others},
+    doctor::places::Places,
+};
 
 /// What a reader finds first.
 const README: &str = "A support archive of Keytrail.\n\n\
@@ -48,17 +51,21 @@ const KEPT: &[&str] = &[
 /// An archive in the making.
 pub(super) struct Archive {
     files: Vec<(&'static str, String)>,
-    places: Vec<(String, &'static str)>,
+    places: Places,
+    /// Of a server elsewhere: its findings in its own words, which name no place of its machine.
+    elsewhere: Option<Value>,
 }
 
 impl Archive {
     /// With what is known without a server.
     pub(super) fn new(config: &Config) -> Self {
-        let mut places = vec![(text(&config.store.folder), "(data folder)")];
-        places.extend(config.secrets.root_key_file.as_deref().map(|path| (text(path), "(root key file)")));
-        places.extend(home_folder().filter(|home| home.components().count() > 1).map(|home| (text(&home), "~")));
-        let files = vec![("README.txt", README.to_owned()), ("configuration.json", pretty(&json!(for_others(config))))];
-        Self { files, places }
+        let mut files = vec![("README.txt", README.to_owned())];
+        let elsewhere = config.reach.server.as_ref().map(|_| Value::Null);
+        // The settings of this machine say nothing of a server elsewhere.
+        if elsewhere.is_none() {
+            files.push(("configuration.json", pretty(&json!(for_others(config)))));
+        }
+        Self { files, places: Places::of(config), elsewhere }
     }
 
     /// That nothing is at the place.
@@ -82,18 +89,32 @@ impl Archive {
             // Its own settings; this command may have others.
             self.files.retain(|(name, _)| *name != "configuration.json");
             self.files.push(("configuration.json", pretty(&told["configuration"])));
+            if let Some(findings) = &mut self.elsewhere {
+                findings.clone_from(&told["findings"]);
+            }
             pretty(&told)
         });
         self.files.push(("server.json", told.unwrap_or_else(|_| "the server did not tell\n".to_owned())));
         let metrics = client.text("/metrics").await;
-        let metrics = metrics
-            .unwrap_or_else(|_| "there are none: no server ran, and one of this command counts nothing\n".to_owned());
+        let metrics =
+            metrics.unwrap_or_else(|_| "the server did not tell them; one of this command counts nothing\n".to_owned());
         self.files.push(("metrics.txt", metrics));
         self.files.push(("log.jsonl", self.log(process)));
     }
 
     /// What was found, without the things that it names.
     pub(super) fn findings(&mut self, findings: &[Finding]) -> Result<(), CliError> {
+        match &self.elsewhere {
+            None => {}
+            Some(Value::Null) => {
+                let why = "the server told what it found, but not without its places; ask it again for the archive";
+                return Err(CliError::Failed(why.into()));
+            }
+            Some(told) => {
+                self.files.push(("findings.json", pretty(told)));
+                return Ok(());
+            }
+        }
         let brief = |found: &Finding| {
             json!({
                 "subject": found.subject,
@@ -130,7 +151,10 @@ impl Archive {
     fn log(&self, process: Option<u32>) -> String {
         let not_there =
             |why: &str| format!("{}\n", json!({ "message": format!("there are no log lines here: {why}") }));
-        let Some(process) = process else { return not_there("no server runs") };
+        let Some(process) = process else {
+            let why = if self.elsewhere.is_some() { "the server is elsewhere" } else { "no server runs" };
+            return not_there(why);
+        };
         let path = PathBuf::from(format!("/proc/{process}/fd/2"));
         let is_file = fs::metadata(&path).is_ok_and(|found| found.is_file());
         if !is_file {
@@ -181,7 +205,7 @@ impl Archive {
 
     /// The text without known places, and without words that look like an address, a token, a key or a quotation.
     fn cleaned(&self, text: &str) -> String {
-        let placed = self.places.iter().fold(text.to_owned(), |text, (place, word)| text.replace(place, word));
+        let placed = self.places.hidden_in(text);
         let mut quoted = false;
         let words = placed.split(' ').map(|word| {
             // What stands in quotation marks comes from somewhere.
@@ -209,10 +233,6 @@ fn is_telling(word: &str) -> bool {
 /// Words of ours are long now and then, and have no digits.
 fn has_digits(word: &str) -> bool {
     word.chars().filter(char::is_ascii_digit).count() > 2
-}
-
-fn text(path: &Path) -> String {
-    path.display().to_string()
 }
 
 fn pretty(value: &Value) -> String {

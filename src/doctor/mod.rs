@@ -17,6 +17,7 @@ mod migrations;
 mod mirrors;
 mod nodes;
 mod open_files;
+pub mod places;
 mod postgres;
 mod reactor;
 mod repositories;

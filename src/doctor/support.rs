@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Serialize;
 
-use super::{State, Subject, examine};
+use super::{State, Subject, examine, places::Places};
 use crate::{
     app::App,
     config::for_others,
@@ -83,11 +83,13 @@ pub struct BriefJobs {
 
 /// Tells it. Every check is made, and tables are measured: that takes a while.
 pub async fn support(app: &Arc<App>) -> Result<Support, JobError> {
+    // Whoever asks may be on another machine, and does not know which words name a place of this one.
+    let places = Places::of(&app.config);
     let findings = examine(app).await.into_iter().map(|(subject, found)| Brief {
         subject,
         id: found.id,
         state: found.state,
-        sentence: found.sentence,
+        sentence: places.hidden_in(&found.sentence),
         details: found.details.len(),
     });
     let views = app.views.states().into_iter().map(|(name, version, state)| BriefView {

@@ -13,16 +13,21 @@ use crate::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keytrail");
 
 /// The program in another home than the server's, as on another machine.
-struct Elsewhere {
+pub(crate) struct Elsewhere {
     home: Home,
 }
 
 impl Elsewhere {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { home: Home::new(PROGRAM, Options::default()) }
     }
 
-    async fn run(&self, arguments: &[&str], token: Option<&str>) -> (Option<i32>, String, String) {
+    /// Where it can write.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.home.folder()
+    }
+
+    pub(crate) async fn run(&self, arguments: &[&str], token: Option<&str>) -> (Option<i32>, String, String) {
         let mut command = tokio::process::Command::new(PROGRAM);
         command
             .args(arguments)
@@ -36,7 +41,7 @@ impl Elsewhere {
     }
 }
 
-fn url_of(server: &keytrail_test_support::server::Server) -> String {
+pub(crate) fn url_of(server: &keytrail_test_support::server::Server) -> String {
     let endpoint = std::fs::read_to_string(server.home().data().join("server.json")).expect("a file");
     lines(&endpoint)[0]["url"].as_str().expect("an address").to_owned()
 }
@@ -74,6 +79,28 @@ async fn a_server_elsewhere_is_asked_with_a_token_from_a_file_or_the_environment
     assert!(ended.success());
     let said = failed(away.run(&list, Some(token)).await, 5);
     assert!(said.contains("did not answer"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_examines_the_server_that_is_named_and_not_this_machine() {
+    let server = Home::new(PROGRAM, Options::default()).start().await;
+    let url = url_of(&server);
+    let token = done(server.home().run(["token", "issue", "--name", "far", "--role", "admin", "--quiet"]).await);
+    let (away, token) = (Elsewhere::new(), token.trim());
+    // One runs here, too: it is not the one that is asked.
+    let near = away.home.start().await;
+    let (_, printed, said) = away.run(&["doctor", "--json", "--server", &url], Some(token)).await;
+    let found = lines(&printed);
+    let of = |id: &str| found.iter().find(|one| one["id"] == id).unwrap_or_else(|| panic!("no {id}: {printed}{said}"));
+    let sentence = of("data_folder")["sentence"].as_str().expect("a sentence");
+    assert!(sentence.starts_with(text(&server.home().data())), "{sentence}");
+    assert!(!printed.contains(text(away.home.folder())), "{printed}");
+    near.terminate().await;
+    server.terminate().await;
+    let said = failed(away.run(&["doctor", "--server", &url], Some(token)).await, 5);
+    assert!(said.contains("did not answer"), "{said}");
+    let said = failed(away.run(&["doctor", "--server", &url], None).await, 2);
+    assert!(said.contains("--token-file"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     command_line::{failed, text},
+    elsewhere::{Elsewhere, url_of},
     repository::{self, git},
     server::soon,
 };
@@ -134,6 +135,23 @@ async fn planted(database_url: Option<String>) {
     let findings: Vec<Value> = serde_json::from_str(&files["findings.json"]).expect("JSON");
     let found = |id: &str| findings.iter().find(|one| one["id"] == id).unwrap_or_else(|| panic!("no {id}"));
     assert!(found("repositories")["details"].as_i64() > Some(0) && found("tokens")["details"].as_i64() > Some(0));
+
+    // From another machine, which does not know the places of this one.
+    let away = Elsewhere::new();
+    let file = away.folder().join("far.tar.gz");
+    let arguments = ["doctor", "--bundle", text(&file), "--server", &url_of(&server)];
+    let (_, printed, said) = away.run(&arguments, Some(token.as_str().expect("a token"))).await;
+    assert!(printed.contains("far.tar.gz"), "{printed}{said}");
+    let far = unpacked(&file);
+    secrets.push(text(away.folder()).to_owned());
+    is_clean(&far, &secrets);
+    let findings: Vec<Value> = serde_json::from_str(&far["findings.json"]).expect("JSON");
+    let sentence = |id: &str| findings.iter().find(|one| one["id"] == id).expect("a finding")["sentence"].to_string();
+    assert!(sentence("data_folder").contains("(data folder) is there"), "{findings:?}");
+    assert!(sentence("mirrors").contains("(data folder)/"), "{findings:?}");
+    assert!(sentence("root_key").contains("(root key file) is"), "{findings:?}");
+    assert_eq!(far["configuration.json"], files["configuration.json"], "the server's");
+    assert!(far["log.jsonl"].contains("the server is elsewhere") && far["log.jsonl"].lines().count() == 1);
 
     let (home, _) = server.terminate().await;
     let files = bundled(&home, "stopped.tar.gz").await;
