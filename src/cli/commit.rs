@@ -125,16 +125,20 @@ impl Named {
         if let Some(id) = self.repository {
             return client.get(&at(&id.to_string()), query).await;
         }
-        // Which one it is in is not said by its name: the first that knows it.
-        let all: Vec<Value> = client.list("/api/v1/repositories", &[], usize::MAX).await?;
-        for id in all.iter().filter_map(|repository| repository["id"].as_str()) {
-            match client.get(&at(id), query).await {
-                Err(CliError::Problem { code, .. })
-                    if ["commit_unknown", "repository_forgotten"].contains(&code.as_str()) => {}
-                found => return found,
+        // Which one it is in is not said by its name: the server looks for the first that knows it. The issue does not
+        // matter here.
+        let asked = [("commit", self.sha.clone()), ("issue", "-".to_owned())];
+        let explained: Value = client.get("/api/v1/explain", &asked).await?;
+        let unknown = || CliError::Input(format!("no indexed repository has the commit {}", self.sha));
+        let id = explained["repository"]["id"].as_str().ok_or_else(unknown)?;
+        match client.get(&at(id), query).await {
+            Err(CliError::Problem { code, .. })
+                if ["commit_unknown", "repository_forgotten"].contains(&code.as_str()) =>
+            {
+                Err(unknown())
             }
+            found => found,
         }
-        Err(CliError::Input(format!("no indexed repository has the commit {}", self.sha)))
     }
 }
 

@@ -30,7 +30,7 @@ fn shown(text: &str) -> BTreeMap<String, BTreeSet<BTreeSet<String>>> {
 }
 
 /// Asked with the token of the data folder: nothing becomes of it.
-async fn metrics(server: &Server) -> String {
+pub(crate) async fn metrics(server: &Server) -> String {
     let endpoint = std::fs::read(server.home().data().join("server.json")).expect("it is there");
     let endpoint: Value = serde_json::from_slice(&endpoint).expect("JSON");
     let token = endpoint["token"].as_str().expect("a token");

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     command_line::{done, failed, lines, text},
     indexing::{indexed, indexed_again},
+    metrics::metrics,
     remotes::served,
     repository::{self, git},
     server::{Server, on_both_engines, soon},
@@ -155,4 +156,34 @@ async fn a_commit_and_its_refs_are_printed() {
     assert!(found.lines().nth(1).is_some_and(|line| line.starts_with("SHOP-1  ")), "{found}");
     assert_eq!(lines(&done(server.home().run(["search", "nothing", "--json"]).await)).len(), 0);
     failed(server.home().run(["search", "--sha", "xyz"]).await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_of_one_of_many_repositories_is_found_with_two_requests() {
+    let server = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default()).start().await;
+    let home = server.home();
+    let paths: Vec<_> = (0..4).map(|n| home.folder().join(format!("r{n}"))).collect();
+    for (n, path) in paths.iter().enumerate() {
+        repository::with_commits(path, &[&format!("SHOP-{n} begins"), &format!("{n} without a key")]);
+        done(home.run(["index", text(path)]).await);
+    }
+    let requests = async || {
+        let told = metrics(&server).await;
+        let counts = told.lines().filter(|line| line.starts_with("keytrail_http_request_seconds_count{"));
+        let ours = counts.filter(|line| line.contains("/api/v1/") && line.contains("method=\"GET\""));
+        ours.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum::<u64>()
+    };
+    for path in &paths {
+        let sha = name(path, "main");
+        for command in ["show", "refs", "files", "diff"] {
+            let before = requests().await;
+            let printed = done(home.run(["commit", command, &sha, "--json"]).await);
+            assert!(lines(&printed).len() == 1, "{printed}");
+            assert_eq!(requests().await - before, 2, "{command}");
+        }
+        let shown = lines(&done(home.run(["commit", "show", &sha, "--json"]).await)).remove(0);
+        assert_eq!(shown["repository"]["name"].as_str(), path.file_name().and_then(|name| name.to_str()));
+    }
+    let said = failed(home.run(["commit", "show", &"1".repeat(40)]).await, 2);
+    assert!(said.contains("no indexed repository has the commit"), "{said}");
 }
