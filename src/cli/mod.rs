@@ -19,6 +19,7 @@ mod integration;
 mod issue;
 mod manual;
 mod migrate;
+mod operation;
 mod output;
 mod person;
 mod place;
@@ -123,6 +124,9 @@ enum Command {
     /// Index runs
     #[command(subcommand)]
     Run(run::Run),
+    /// Long work of any kind
+    #[command(subcommand)]
+    Operation(operation::Operation),
     /// Those whom commits name as authors
     #[command(subcommand)]
     Person(person::Person),
@@ -181,7 +185,9 @@ impl Command {
             | Self::Views(_)
             | Self::Token(_)
             | Self::Doctor(_) => Needs::AnyServer,
-            Self::Integration(_) | Self::Repository(_) | Self::Run(_) | Self::Health(_) => Needs::RunningServer,
+            Self::Integration(_) | Self::Repository(_) | Self::Run(_) | Self::Operation(_) | Self::Health(_) => {
+                Needs::RunningServer
+            }
         }
     }
 }
@@ -252,6 +258,7 @@ impl Cli {
                 Command::Integration(command) => command.run(&config).await,
                 Command::Repository(command) => command.run(&config).await,
                 Command::Run(command) => command.run(&config).await,
+                Command::Operation(command) => command.run(&config).await,
                 Command::Person(command) => command.run(&config).await,
                 Command::Token(command) => command.run(&config).await,
                 Command::Views(command) => command.run(&config).await,

@@ -204,3 +204,36 @@ async fn a_run_whose_newest_event_is_what_it_found_is_replayed_too() {
     assert_eq!(lines(&done(home.run(["events", "--json", "--stream", run]).await))[0]["position"], 1);
     playing.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_work_is_listed_shown_and_stopped() {
+    let server = home().start().await;
+    let home = server.home();
+    assert_eq!(done(home.run(["operation", "list", "--json"]).await), "");
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    done(home.run(["index", text(&path)]).await);
+    let all = lines(&done(home.run(["repository", "list", "--json"]).await));
+    let id = all[0]["id"].as_str().expect("an id");
+    let look = lines(&done(home.run(["repository", "fetch", id]).await)).remove(0);
+    let operation = look["operation"]["id"].as_str().expect("an id").to_owned();
+    let listed = lines(&done(home.run(["operation", "list", "--json"]).await));
+    assert!(listed.iter().any(|one| one["id"] == operation.as_str()), "{listed:?}");
+    let shown = lines(&done(home.run(["operation", "show", &operation, "--json"]).await)).remove(0);
+    assert_eq!(shown["kind"], "fetch_repository");
+    assert!(done(home.run(["operation", "show", &operation]).await).contains(&operation));
+    // What ends by itself is not stopped, and says so.
+    let said = failed(home.run(["operation", "cancel", &operation]).await, 4);
+    assert!(said.contains("operation_not_cancellable"), "{said}");
+
+    let verifying = server.client().post("/api/v1/views/verify", None, &json!({})).await.expect("it runs");
+    let verification = verifying.body["id"].as_str().expect("an id").to_owned();
+    let stopped = lines(&done(home.run(["operation", "cancel", &verification, "--json"]).await));
+    assert_eq!(stopped[0]["id"], verification.as_str());
+    let nobody = "index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    failed(home.run(["operation", "show", nobody]).await, 2);
+    for bad in ["../tokens", "a/b", "..", ""] {
+        let said = failed(home.run(["operation", "show", bad]).await, 2);
+        assert!(said.contains("operation list"), "{said}");
+    }
+}

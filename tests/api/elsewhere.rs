@@ -130,6 +130,7 @@ async fn commands_that_set_something_in_motion_say_how_the_server_is_started() {
         &["repository", "list"],
         &["run", "list"],
         &["run", "cancel", nobody],
+        &["operation", "list"],
         &["health"],
         &["index", ".", "--no-wait"],
     ] {
@@ -191,7 +192,7 @@ async fn the_program_tells_shells_and_readers_of_manuals_what_it_can_do() {
     let home = Home::new(PROGRAM, Options::default());
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let script = done(Elsewhere::new().run(&["completions", shell], None).await);
-        assert!(script.contains("keytrail") && script.contains("integration") && script.contains("dry-run"), "{shell}");
+        assert!(script.contains("keytrail") && script.contains("operation") && script.contains("dry-run"), "{shell}");
     }
     let out = home.folder().join("man");
     done(home.run(["man", "--out", text(&out)]).await);
