@@ -104,4 +104,19 @@ mod tests {
         let scopes: BTreeSet<_> = TABLE.iter().map(|(scope, _)| *scope).collect();
         assert_eq!((scopes.len(), scopes.len()), (TABLE.len(), Scope::ALL.len()));
     }
+
+    #[test]
+    fn the_page_about_access_has_every_scope_in_this_order_with_its_least_role() {
+        let page = include_str!("../../docs/access.md");
+        let (_, table) = page.split_once("| scope | what it opens | least role |").expect("the table of scopes");
+        let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+        let found: Vec<_> = rows
+            .map(|row| {
+                let cells: Vec<_> = row.split('|').map(str::trim).collect();
+                (cells[1].trim_matches('`').to_owned(), cells[3].to_owned())
+            })
+            .collect();
+        let wanted = TABLE.iter().map(|(scope, _)| (scope.to_string(), scope.least_role().as_str().to_owned()));
+        assert_eq!(found, wanted.collect::<Vec<_>>());
+    }
 }

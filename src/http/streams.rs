@@ -75,7 +75,8 @@ pub(super) struct StreamQuery {
 
 /// The events of a stream, with the state after each.
 #[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
-    params(("type" = String, Path, description = "`integration`, `repository`, `index_run`, `access`, `project_rules` or `commit_link`."),
+    params(("type" = String, Path, description = "`integration`, `repository`, `index_run`, `access`, `project_rules`, `commit_link` or \
+        `person`."),
         ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
     responses((status = 200, description = "A page.", body = Page<StreamEvent>),
         (status = 422, description = "Streams of this type are not shown event by event.")))]
@@ -172,5 +173,21 @@ impl State {
             Fact::Person(_) => serde_json::to_value(&self.person).map(Some),
             Fact::IndexBatch(_) => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_names_every_type_of_stream_that_is_shown() {
+        let spec: Value = serde_json::from_str(&crate::http::spec::json()).expect("a description");
+        let parameters = &spec["paths"]["/api/v1/streams/{type}/{id}/events"]["get"]["parameters"];
+        let text = parameters[0]["description"].as_str().expect("a description");
+        let named: Vec<_> = text.split('`').skip(1).step_by(2).collect();
+        let mut wanted: Vec<_> = Fact::STREAM_TYPES.iter().filter(|word| **word != batch::STREAM_TYPE).collect();
+        wanted.sort_by_key(|word| named.iter().position(|named| named == *word));
+        assert!(named.iter().eq(wanted), "{text}");
     }
 }
