@@ -131,14 +131,7 @@ pub fn scan(text: &str, letters: Letters) -> Found {
     }
     let bytes = text.as_bytes();
     for hyphen in memchr_iter(b'-', &bytes[..end]) {
-        let Some((number, _)) = number_after(text, end, hyphen) else { continue };
-        let start = match letters {
-            Letters::Upper => project_before(text, hyphen, Letters::Upper),
-            Letters::AnyCase => {
-                project_before(text, hyphen, Letters::Upper).or_else(|| project_before(text, hyphen, Letters::AnyCase))
-            }
-        };
-        let Some(start) = start else { continue };
+        let Some((start, number)) = candidate(text, end, hyphen, letters) else { continue };
         let project = &text[start..hyphen];
         let same = |key: &IssueKey| key.number == number && key.project.eq_ignore_ascii_case(project);
         if found.keys.iter().any(|(key, _)| same(key)) {
@@ -152,6 +145,18 @@ pub fn scan(text: &str, letters: Letters) -> Found {
         found.keys.push((IssueKey { project, number }, start));
     }
     found
+}
+
+/// The candidate around this hyphen: where it begins, and its number.
+fn candidate(text: &str, end: usize, hyphen: usize, letters: Letters) -> Option<(usize, u64)> {
+    let (number, _) = number_after(text, end, hyphen)?;
+    let start = match letters {
+        Letters::Upper => project_before(text, hyphen, Letters::Upper),
+        Letters::AnyCase => {
+            project_before(text, hyphen, Letters::Upper).or_else(|| project_before(text, hyphen, Letters::AnyCase))
+        }
+    };
+    Some((start?, number))
 }
 
 /// The number after the hyphen, and where it ends. A number that the limit cuts in two is none.

@@ -1,7 +1,7 @@
 //! Why a text is no issue key, and why the parser passed over what looks like one. Called when a person asks why a commit
 //! is not shown; it decides nothing, and tests compare it with the parser.
 
-use super::{IssueKey, Letters, MAX_DIGITS, MAX_PROJECT, scan};
+use super::{IssueKey, Letters, MAX_DIGITS, MAX_PROJECT, candidate};
 
 /// Why something that looks like a key is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -155,15 +155,10 @@ pub fn near_misses(text: &str, key: &IssueKey, letters: Letters) -> Vec<(usize, 
 
 /// Whether `key` stands anywhere in `text` by the grammar, however long the text is and however many keys come before.
 pub fn stands_in(text: &str, key: &IssueKey, letters: Letters) -> bool {
-    // What decides lies within this many bytes of the hyphen: the longest project, the longest number, a neighbour.
-    const BEFORE: usize = MAX_PROJECT + 4;
-    const AFTER: usize = 1 + MAX_DIGITS + 1 + 4;
     text.match_indices('-').any(|(hyphen, _)| {
-        let start = text.floor_char_boundary(hyphen.saturating_sub(BEFORE));
-        let end = text.ceil_char_boundary((hyphen + AFTER).min(text.len()));
-        let written = hyphen.checked_sub(key.project.len()).and_then(|start| text.get(start..hyphen));
-        written.is_some_and(|written| written.eq_ignore_ascii_case(&key.project))
-            && scan(&text[start..end], letters).keys.iter().any(|(found, _)| found == key)
+        candidate(text, text.len(), hyphen, letters).is_some_and(|(start, number)| {
+            number == key.number && text[start..hyphen].eq_ignore_ascii_case(&key.project)
+        })
     })
 }
 
@@ -174,6 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::issue_key::scan;
 
     fn key(text: &str) -> IssueKey {
         text.parse().expect("a key")
@@ -223,6 +219,8 @@ mod tests {
         ] {
             assert_eq!(near_misses(text, &key("SHOP-1"), Letters::Upper), [(at, why)], "{text}");
         }
+        // What another key hides is none either.
+        assert!(!stands_in("SHOP-10SHOP-10SHOP-1__SHOP-1é", &key("SHOP-1"), Letters::Upper));
         for text in ["", "SHOP-12", "SHOP-", "SHOP", "OP-1", "é-1"] {
             assert_eq!(near_misses(text, &key("SHOP-1"), Letters::Upper), [], "{text}");
         }

@@ -124,7 +124,7 @@ fn what_a_person_decided_is_kept_with_who_and_when() {
     let row = folded(&log).current(&DECISIONS).remove(0);
     assert_eq!(row[..5], row!["ALPHA", 1_i64, id(2, 1), sha(5), "linked"]);
     assert_eq!(row[5..11], row![1005_i64, 1000_i64, id(9, 2), "no key", Value::Null, false]);
-    assert_eq!(row[11..], row!["ann", Timestamp::from_seconds(2), 1_i64, 2_i64]);
+    assert_eq!(row[11..], row!["service:build", Timestamp::from_seconds(2), 1_i64, 2_i64]);
     log.link(1, 5, link(1, 5, 0, 1));
     log.link(1, 5, link(1, 5, 0, 2));
     let store = folded(&log);

@@ -7,7 +7,34 @@ use serde_json::Value;
 
 use super::{TAGS, json};
 
-const CONVENTIONS: &str = include_str!("reference.md");
+/// What all operations have in common.
+const CONVENTIONS: &str = r#"# The API
+
+Made from the description of the routes (`openapi/v1.json`, served at `/openapi.json` and shown at `/docs/`), which has
+every field, bound, code and an example of each answer. Errors are explained in [errors.md](errors.md), tokens, scopes and
+limits in [access.md](access.md).
+
+## Conventions
+
+- **Who asks** is told by `Authorization: Bearer …`: an access token (`kt_…`) or a signed token of a service. Below, *needs*
+  is the least role (viewer, auditor, admin; each may do what the one before may) and the scope that a narrowed token needs.
+- **JSON** in snake_case. Times are RFC 3339 in UTC, ids are UUIDs. Unknown fields and parameters are refused.
+- **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`, a sentence that says what to do, and the
+  `request_id` by which the server's log names the request. Send your own as `X-Request-Id`; a `traceparent` (W3C) goes into
+  the metadata of events.
+- **Lists** are pages `{items, next}`: ask again with `next` as `cursor`, with the same filters. A cursor works for a day.
+- **Changes** answer with the thing as it is then, its version as `ETag`, and `X-Log-Position`. Send the ETag as `If-Match`,
+  so that nobody else's change is lost (412 when there was one, 428 where it is needed), or `*`.
+- **Sending it again** is harmless with an `Idempotency-Key`: it is done once, and answered as the first time
+  (`Idempotency-Replayed: true`).
+- **Reading what you wrote**: `min_position` is the position of a change; a read waits for it up to two seconds, and answers
+  202 `view_behind` when it takes longer. A change whose view is not there yet answers 202 with `id` and `position`.
+- **The past**: `as_of` shows an issue as it was known at a position, by today's rules.
+- **Long work** answers 202 with an `operation` to watch under `/api/v1/operations`.
+- **Streams** (`text/event-stream`) go on where they were with `Last-Event-ID`; they end when the token does.
+- **Limits**: `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` come with every answer; 429 `rate_limited` has
+  `Retry-After`.
+"#;
 
 /// The page.
 fn page() -> String {

@@ -12,27 +12,33 @@ use utoipa::openapi::{
 pub(super) fn close(spec: &mut OpenApi, sent: &[&str]) {
     let Some(components) = &mut spec.components else { return };
     let known = components.schemas.clone();
+    let mut parts = Vec::new();
     for (_, schema) in components.schemas.iter_mut().filter(|(name, _)| sent.contains(&name.as_str())) {
         let RefOr::T(Schema::OneOf(forms)) = schema else { continue };
         for form in &mut forms.items {
             let mut whole = Object::default();
-            gather(form, &known, &mut whole);
+            gather(form, &known, &mut whole, &mut parts);
             whole.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             *form = whole.into();
         }
     }
+    // What was a part of a form, and of nothing else, is described with it.
+    let text = spec.to_json().unwrap_or_default();
+    let Some(components) = &mut spec.components else { return };
+    components.schemas.retain(|name, _| !parts.contains(name) || text.contains(&format!("/schemas/{name}\"")));
 }
 
 /// Adds the members of a form, wherever they are described.
-fn gather(form: &RefOr<Schema>, known: &BTreeMap<String, RefOr<Schema>>, whole: &mut Object) {
+fn gather(form: &RefOr<Schema>, known: &BTreeMap<String, RefOr<Schema>>, whole: &mut Object, parts: &mut Vec<String>) {
     match form {
         RefOr::Ref(reference) => {
             let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
             if let Some(schema) = known.get(name) {
-                gather(schema, known, whole);
+                parts.push(name.to_owned());
+                gather(schema, known, whole, parts);
             }
         }
-        RefOr::T(Schema::AllOf(parts)) => parts.items.iter().for_each(|part| gather(part, known, whole)),
+        RefOr::T(Schema::AllOf(all)) => all.items.iter().for_each(|part| gather(part, known, whole, parts)),
         RefOr::T(Schema::Object(part)) => {
             whole.properties.extend(part.properties.clone());
             whole.required.extend(part.required.iter().cloned());
