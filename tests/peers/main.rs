@@ -1,7 +1,8 @@
-//! Programs that nobody here wrote judge what Keytrail answers: git itself, by its log.
+//! Programs that nobody here wrote judge what Keytrail answers: git itself, by its log; curl and jq, by the README.
 
 mod description;
 mod histories;
+mod readme;
 
 use std::process::Command;
 
