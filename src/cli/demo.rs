@@ -2,6 +2,7 @@
 //! everything that a small company would have set up, asked for over the API. It refuses a folder that holds anything.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -17,6 +18,11 @@ use crate::{
     demo::{self, DELETED, GONE, REPOSITORIES, REWRITTEN, STORY},
     ids,
 };
+
+/// The project whose newest issue has a commit that belongs to the story, too.
+const LINKED_FROM: &str = "OPS";
+/// Who left the company.
+const FORGOTTEN: &str = "Sam Whitaker";
 
 /// Nothing of the set-up takes so long; after it the demo says what is missing.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -90,6 +96,7 @@ impl Stage {
         let first = Waiting::new(&maria);
         first.indexed(REPOSITORIES.len()).await?;
         change_settings(&maria, &integrations, &self.repositories).await?;
+        decide(&maria).await?;
 
         // The first time to look is over; now things happen that only a second look sees.
         let before = first.last_runs().await?;
@@ -227,6 +234,31 @@ async fn change_settings(maria: &Client, integrations: &[(String, String)], root
         let _: Value = maria.post(&format!("{}/pause", at(name)), &json!({})).await?;
     }
     let _: Value = maria.post(&format!("{}/resume", at("Infrastructure")), &json!({})).await?;
+    Ok(())
+}
+
+/// What only a person can know: a commit that belongs to the story although it names another issue, which
+/// projects there are, somebody who asked to be forgotten.
+async fn decide(maria: &Client) -> Result<(), CliError> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let newest = |project: &str| [("project", project.to_owned())];
+    let issues: Vec<Value> = maria.list("/api/v1/search", &newest(LINKED_FROM), 1).await?;
+    let key = issues.first().map(|issue| text(&issue["key"])).unwrap_or_default();
+    let commits: Vec<Value> = maria.list(&format!("/api/v1/issues/{key}/commits"), &[], 1).await?;
+    for commit in &commits {
+        let (repository, sha) = (text(&commit["repository"]["id"]), text(&commit["sha"]));
+        let _: Value = maria.post(&format!("/api/v1/issues/{STORY}/commits/{repository}/{sha}"), &json!({})).await?;
+    }
+
+    let rules: Value = maria.get("/api/v1/project-rules", &[]).await?;
+    let known: BTreeSet<_> = REPOSITORIES.iter().flat_map(|spec| spec.projects).collect();
+    let rules = json!({ "known": known, "denied": rules["denied"] });
+    let _: Value = maria.put("/api/v1/project-rules", &rules).await?;
+
+    let people: Vec<Value> = maria.list("/api/v1/people", &[("fragment", FORGOTTEN.to_owned())], 1).await?;
+    for person in &people {
+        let _: Value = maria.post(&format!("/api/v1/people/{}/forget", text(&person["id"])), &json!({})).await?;
+    }
     Ok(())
 }
 

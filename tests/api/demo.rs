@@ -106,11 +106,20 @@ async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
         "integration.resumed",
         "access.token_revoked",
         "repository.unreachable",
+        "commit_link.linked",
+        "project_rules.changed",
+        "person.forgotten",
         "index_batch.commits_superseded",
         "index_batch.commits_restored",
     ] {
         assert!(happened(name) > 0, "{name}");
     }
+    let by_hand: Vec<_> = commits.iter().filter(|commit| commit["decision"]["state"] == "linked").collect();
+    assert!(by_hand.len() == 1 && by_hand[0]["decision"]["by"] == "Maria Jensen", "{by_hand:?}");
+    let rules = ask(&["project", "rules"]).await;
+    assert!(["APP", "OPS", "PAY", "SHOP", "WEB"].iter().all(|project| rules.contains(project)), "{rules}");
+    assert_eq!(lines(&ask(&["person", "list", "--forgotten", "--json"]).await).len(), 1);
+    assert_eq!(lines(&ask(&["person", "list", "Whitaker", "--json"]).await).len(), 0);
     assert!(events.iter().any(|event| event["actor"]["name"] == "Maria Jensen"), "somebody did it");
     assert_eq!(lines(&ask(&["token", "list", "--json"]).await).len(), 4);
     ask(&["views", "verify"]).await;
