@@ -12,7 +12,8 @@ use keytrail::{
     views::Status,
 };
 use keytrail_domain::{
-    fact::Fact, git_remote::GitRemote, recorded::StreamId, remote_url::RemoteUrl, service::Connection,
+    fact::Fact, git_remote::GitRemote, index_run::batch::Event, recorded::StreamId, remote_url::RemoteUrl,
+    service::Connection,
 };
 use keytrail_test_support::{
     repositories::{Repository, Shape, generate},
@@ -186,5 +187,34 @@ async fn a_run_is_cancelled_while_it_walks() {
     stage.cancel(&run).await;
     assert!(stage.recorded(&run).await.len() < 20, "it did not come to its end");
     stage.completes().await;
+    stage.stop().await;
+}
+
+/// What it recorded is known; when nothing leads there any more, that is said by the next run that completes.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_cancelled_run_recorded_is_superseded_when_nothing_leads_to_it_any_more() {
+    let stage = Stage::new(24_000, true).await;
+    let run = stage.first_run().await;
+    let keys = async || {
+        let facts = stage.recorded(&run).await;
+        facts.into_iter().find_map(|fact| match fact {
+            Fact::IndexBatch(Event::CommitsRecorded(batch)) => Some(batch.commits[0].keys[0].0.to_string()),
+            _ => None,
+        })
+    };
+    soon("it recorded commits", || async { keys().await.is_some() }).await;
+    stage.cancel(&run).await;
+    let key = keys().await.expect("a key");
+    let refs = stage.repository.git_line(&["for-each-ref", "--format=%(refname)"]).expect("refs");
+    for name in refs.lines() {
+        stage.repository.git(&["update-ref", "-d", name]).expect("it is gone");
+    }
+    stage.repository.commit("refs/heads/main", "NEW-1 begins anew", &[]).expect("a commit");
+    stage.completes().await;
+    let at = format!("/api/v1/issues/{key}?min_position={}", stage.app.log.feed().head().position);
+    let shown = stage.ask(Method::GET, &at).await.with(StatusCode::OK).body;
+    assert!(shown["commits"].as_u64() > Some(0) && shown["commits"] == shown["superseded"], "{shown}");
+    let new = stage.ask(Method::GET, "/api/v1/issues/NEW-1").await.with(StatusCode::OK).body;
+    assert_eq!((&new["commits"], &new["superseded"]), (&json!(1), &json!(0)), "{new}");
     stage.stop().await;
 }

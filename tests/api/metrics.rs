@@ -76,6 +76,8 @@ async fn worked(server: &Server) -> String {
         kinds.clone().count() == 2 * Kind::ALL.len() && kinds.clone().all(|line| line.ends_with(" 0"))
     })
     .await;
+    let stranger = client.with_token("kt_of_nobody").get("/api/v1/integrations").await.expect("the server runs");
+    assert_eq!(stranger.status, 401);
     soon("repositories were looked at", || async { metrics(server).await.contains("keytrail_polls_total{") }).await;
     metrics(server).await
 }

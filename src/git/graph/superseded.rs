@@ -7,7 +7,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, io, sync::atomic::AtomicBool};
+use std::{
+    collections::{BTreeMap, HashSet},
+    io,
+    sync::atomic::AtomicBool,
+};
 
 use keytrail_domain::index_run::batch::CommitSha;
 
@@ -70,6 +74,14 @@ impl Graph {
             changes.restored = self.in_order(&restored);
         }
         Ok(changes)
+    }
+
+    /// Everything that these refs lead to, of what is known and of what the walk met. Twenty bytes and more for each commit:
+    /// for when the difference of two times does not tell enough.
+    pub fn reached(&self, new: &NewCommits, now: &[Ref], cancel: &AtomicBool) -> Result<HashSet<CommitSha>, GitError> {
+        // What nothing led to before was led to by nothing: all of it is new.
+        let changes = self.changes(new, &[], now, cancel)?;
+        Ok(changes.restored.into_iter().chain(new.shas()).collect())
     }
 
     /// Adds the known commits that refs name now, and the known parents of the new commits which they lead to; how many

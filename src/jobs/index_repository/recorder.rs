@@ -78,6 +78,11 @@ impl Recorder {
         self.began
     }
 
+    /// Whether an earlier worker added to the stream of this run; known once [`Self::recorded`] was called.
+    pub(super) const fn is_taken_over(&self) -> bool {
+        self.sequence > 0
+    }
+
     /// Whether no run has completed under this number.
     pub(super) const fn is_first(&self) -> bool {
         self.indexed.is_none()

@@ -6,7 +6,11 @@ use std::{
 };
 
 use keytrail_domain::index_run::batch::{CommitSet, CommitSha, Event};
-use keytrail_projections::{issue_commits, view::Read};
+use keytrail_projections::{
+    index_runs::{self, Filter, Order, RunState},
+    issue_commits,
+    view::Read,
+};
 
 use super::{Failure, Indexing, blocking};
 use crate::{
@@ -24,13 +28,31 @@ pub(super) struct Before {
     pub(super) refs: Vec<Ref>,
     /// The commits that count as superseded, in the order of their names.
     pub(super) superseded: Vec<CommitSha>,
+    /// Whether a run that did not complete may have recorded something since: then what the log knows is compared with
+    /// what is there, and not only the refs at two times.
+    pub(super) is_unfinished: bool,
 }
 
 impl Indexing {
     /// Reads what the log says. Done before the walk: afterwards the views have all that it found to fold first, and a
     /// run that did not wait for them would walk again.
     pub(super) async fn before(&self) -> Result<Before, Failure> {
-        Ok(Before { refs: self.recorder.refs_before().await?, superseded: self.superseded().await? })
+        Ok(Before {
+            refs: self.recorder.refs_before().await?,
+            superseded: self.superseded().await?,
+            is_unfinished: self.recorder.is_taken_over() || self.follows_unfinished().await?,
+        })
+    }
+
+    /// Whether the run before this one did not come to its end.
+    async fn follows_unfinished(&self) -> Result<bool, Failure> {
+        let (run, repository) = (self.recorder.run, Some(self.recorder.repository));
+        let latest = || {
+            let filter = Filter { repository, ..Filter::default() };
+            index_runs::page(filter, Order::NewestFirst, None, 2)
+        };
+        let runs = self.as_began(latest).await?;
+        Ok(runs.iter().find(|other| other.id != run).is_some_and(|other| other.state != RunState::Completed))
     }
 
     /// Records what changed for the commits that were known before the run.
@@ -42,29 +64,37 @@ impl Indexing {
         now: Arc<RefList>,
     ) -> Result<(Graph, NewCommits), Failure> {
         // What was said already, perhaps by a worker before this one that came as far as here.
-        let Before { refs, superseded: said } = before;
+        let Before { refs, superseded: said, is_unfinished } = before;
         let is_said = |sha: &CommitSha| said.binary_search(sha).is_ok();
         let running = self.running.clone();
-        let (graph, new, changes) = blocking(move || {
+        let (graph, new, changes, reached) = blocking(move || {
             let changes = graph.changes(&new, &refs, &now.refs, &running.cancel)?;
-            Ok((graph, new, changes))
+            let reached = match is_unfinished || changes.unknown_before > 0 {
+                true => Some(graph.reached(&new, &now.refs, &running.cancel)?),
+                false => None,
+            };
+            Ok((graph, new, changes, reached))
         })
         .await?;
         let mut over: Vec<_> = changes.superseded.into_iter().filter(|sha| !is_said(sha)).collect();
-        if changes.unknown_before > 0 {
-            tracing::warn!(
-                repository = %self.recorder.repository,
-                refs = changes.unknown_before,
-                "refs named commits that are gone; of what only they led to, commits that name no issue are not marked as superseded"
-            );
-            let new: HashSet<CommitSha> = new.shas().collect();
-            self.add_unreachable(&mut over, |sha| graph.contains(*sha) || new.contains(sha) || is_said(sha)).await?;
-        }
-        let again: Vec<_> = match said.is_empty() {
+        let mut again: Vec<_> = match said.is_empty() {
             true => Vec::new(),
             // A commit that was forgotten here, because the graph was lost, was met as new.
             false => changes.restored.into_iter().chain(new.shas()).filter(is_said).collect(),
         };
+        if let Some(reached) = reached {
+            if changes.unknown_before > 0 {
+                tracing::warn!(
+                    repository = %self.recorder.repository,
+                    refs = changes.unknown_before,
+                    "refs named commits that are gone; of what only they led to, commits that name no issue are not marked as superseded"
+                );
+            }
+            let known: HashSet<CommitSha> = over.iter().copied().collect();
+            let is_there = |sha: &CommitSha| reached.contains(sha) || is_said(sha) || known.contains(sha);
+            self.add_unreachable(&mut over, is_there).await?;
+            again = said.iter().filter(|sha| reached.contains(sha)).copied().collect();
+        }
         self.record_sets(&over, Event::CommitsSuperseded).await?;
         self.record_sets(&again, Event::CommitsRestored).await?;
         Ok((graph, new))
@@ -78,8 +108,7 @@ impl Indexing {
         Ok(())
     }
 
-    /// Adds the commits that the log knows by their issues and that are not among those which are there: no ref can lead
-    /// to them.
+    /// Adds the commits that the log knows by their issues and that no ref leads to.
     async fn add_unreachable(
         &self,
         over: &mut Vec<CommitSha>,

@@ -6,7 +6,7 @@ use std::{sync::atomic::AtomicBool, time::Duration};
 use keytrail_domain::{
     display_text::DisplayText,
     id::RepositoryId,
-    index_run::{Cause, Command as RunCommand, FailureCode, IndexRun},
+    index_run::{Cause, Command as RunCommand, FailureCode, IndexRun, batch::RefMove},
     recorded::Position,
     ref_selection::RefSelection,
     repository::{Command, Repository as Aggregate},
@@ -32,8 +32,9 @@ const PART: &str = "poll";
 pub(super) struct Remembered {
     /// Of a repository on this machine: what its refs looked like from outside.
     stamp: Option<RefsStamp>,
-    /// Of the refs themselves.
-    digest: Option<[u8; 32]>,
+    /// Of the refs themselves, and at which position of the repository's row they were compared with the log: any run since
+    /// may have recorded others.
+    digest: Option<([u8; 32], Position)>,
     /// Of the refs because of which a run was asked for. Once it ended, what it left out (a remote's tag of a folder, which
     /// looks like one of a commit) is no news.
     asked: Option<([u8; 32], Position)>,
@@ -134,13 +135,18 @@ pub(super) async fn poll(
         let asked = remembered.asked.filter(|(asked, _)| *asked == digest);
         // A run for just these refs was cancelled.
         again = asked.is_some_and(|(_, at)| repository.indexed_position < Some(at));
-        let as_known = remembered.digest == Some(digest) || asked.is_some() && !again || {
-            // Refs that a run recorded which did not complete are news still.
-            let known = known_refs(app, repository.number, repository.indexed_position, repository.position).await?;
-            git::moved(&known, &refs.refs).is_empty()
+        let seen = Some((digest, repository.position));
+        let as_known = remembered.digest == seen || {
+            // Of refs because of which a run was asked for it left some out, perhaps.
+            let left_out = |one: &RefMove| asked.is_some() && !again && one.from.is_none();
+            // Refs that a run recorded which did not complete are news still, whether they are there now or not.
+            let (number, at_least) = (repository.number, repository.position);
+            let completed = known_refs(app, number, repository.indexed_position, at_least).await?;
+            let recorded = known_refs(app, number, None, at_least).await?;
+            [completed, recorded].iter().all(|known| git::moved(known, &refs.refs).iter().all(left_out))
         };
         if as_known {
-            (remembered.stamp, remembered.digest, remembered.asked) = (stamp, Some(digest), None);
+            (remembered.stamp, remembered.digest) = (stamp, seen);
             return Ok(Polled::Nothing);
         }
     }

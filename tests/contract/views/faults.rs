@@ -140,7 +140,9 @@ async fn a_stale_epoch_of_a_build_writes_nothing_and_recovers(db: Arc<Db>) {
     node.caught_up(places).await;
     for seed in 2..5 {
         // As another node that took the build over, and died: its lease still runs for a while.
-        by_hand(&db, Area::Views, "UPDATE view_builds SET epoch = epoch + 1, owner = 'other'").await;
+        let until = keytrail::clock::Clock::System.now().0 + 10_000_000;
+        let taken = format!("UPDATE view_builds SET epoch = epoch + 1, owner = 'other', lease_until = {until}");
+        by_hand(&db, Area::Views, &taken).await;
         let before = number(&db, Area::Views, "SELECT position FROM view_builds").await;
         write(&node.log, 2, 10, seed).join_all().await;
         if matches!(&*db, Db::Postgres(_)) {
