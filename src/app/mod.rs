@@ -7,6 +7,7 @@ mod dispatch;
 mod operation;
 mod operation_id;
 mod operations;
+mod turns;
 mod verifications;
 
 use std::{sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ pub use self::{
     operation::{Operation, OperationProgress, OperationResult, OperationState},
     operation_id::{NoSuchOperation, OperationId},
     operations::OperationTrouble,
+    turns::{Busy, Turn, Turns},
     verifications::{Verification, VerificationEnd},
 };
 use self::{dispatch::Gates, verifications::Verifications};
