@@ -36,6 +36,11 @@ use crate::{
     views::{ViewError, Views},
 };
 
+/// Questions that go through all repositories at once.
+const SCANS: usize = 2;
+/// How long somebody waits to be one of a few.
+const SOON: Duration = Duration::from_secs(2);
+
 /// What an app is made with.
 pub struct Parts {
     /// The migrated store.
@@ -84,6 +89,8 @@ pub struct App {
     pub caches: Caches,
     /// What it was started with: for who shows or examines it, nobody decides by it here.
     pub config: Arc<Config>,
+    /// Questions that go through all repositories, for who waits.
+    pub scans: Turns,
     streams: Streams,
     gates: Gates,
     verifications: Verifications,
@@ -112,6 +119,7 @@ impl App {
             tokens,
             caches,
             config,
+            scans: Turns::new(SCANS, SOON),
             streams,
             gates: Gates::default(),
             verifications: Verifications::default(),

@@ -42,7 +42,7 @@ pub use self::{
     backlog::{Backlog, STATES, backlog, nodes, put_back, runs_without_job},
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
-    commit_lookup::{Called, LookedUp, commit_called, look_up},
+    commit_lookup::{Called, LookedUp, commit_called, commit_called_in, look_up},
     git_settings::GitSettings,
     index_progress::ProgressNow,
     looks::{Look, LookOutcome},
