@@ -253,6 +253,8 @@ async fn only_a_few_go_through_all_repositories_at_once(server: Server) {
     let (named, plain) = (name(&shop, "HEAD~1"), name(&shop, "HEAD"));
     let id = indexed(&server, "shop", &shop).await["id"].as_str().expect("an id").to_owned();
     indexed(&server, "tools", &tools).await;
+    let head = server.app.log.feed().head().position;
+    server.get(&format!("/api/v1/search?min_position={head}")).await.with(StatusCode::OK);
     let turns = [server.app.scans.take().await.expect("a turn"), server.app.scans.take().await.expect("a turn")];
     // What the search knows needs no turn, and neither does who names the repository.
     for commit in [&named[..], &named[..9]] {
