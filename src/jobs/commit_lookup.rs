@@ -80,21 +80,16 @@ pub async fn commit_called_in(
 
 async fn seen(app: &Arc<App>, repository: &Repository, name: CommitName) -> Result<Called, ViewError> {
     let (graph, number) = (app.caches.graph(repository.id), repository.number);
-    let app = app.clone();
-    let here = tokio::runtime::Handle::current();
-    // Both look at all of the repository: not on a thread that others wait for.
-    let looked = tokio::task::spawn_blocking(move || {
+    // Both look at all of the repository.
+    let looking = move |app: Arc<App>| async move {
         let mut found = Graph::called(&graph, number, &name, MOST);
         if found.len() < MOST && !(name.whole().is_some() && found.len() == 1) {
             // Of a run that goes on, or on a node that did not index it, only those that name an issue are known.
-            found.extend(here.block_on(app.read(issue_commits::commits_called(number, name, MOST as u32)))?);
+            found.extend(app.read(issue_commits::commits_called(number, name, MOST as u32)).await?);
         }
-        Ok::<_, ViewError>(found)
-    });
-    let mut found = looked.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "looking for a commit failed");
-        Ok(Vec::new())
-    })?;
+        Ok(found)
+    };
+    let mut found = app.read_aside(looking).await?;
     found.sort_unstable();
     found.dedup();
     Ok(match found[..] {
