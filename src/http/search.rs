@@ -1,6 +1,6 @@
 //! Issues by what is known of them: how their keys begin, the names of their commits, words of subjects, authors.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use actix_web::{
     HttpResponse, get,
@@ -126,7 +126,7 @@ pub(super) async fn search_issues(
     }
     // It looks at some ten thousand rows.
     let asked = wanted.clone();
-    let searching = move |app| async move { search(&app, &asked, order, after.as_ref(), limit + 1).await };
+    let searching = move |app: Arc<App>| async move { search(&app, &asked, order, after.as_ref(), limit + 1).await };
     let hits = api.app.read_aside(searching).await?;
     let after =
         |(found, _): &(Found, Hit)| After(found.last_at.seconds(), found.key.project.to_string(), found.key.number);
