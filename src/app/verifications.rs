@@ -82,6 +82,11 @@ impl Ending {
     fn new(clock: Clock, of: Arc<Verification>) -> Self {
         Self { clock, of, verdicts: Err(VerifyError::Broken.into()) }
     }
+
+    /// It was done.
+    fn with(mut self, verdicts: Result<Arc<[Verdict]>, Arc<VerifyError>>) {
+        self.verdicts = verdicts;
+    }
 }
 
 impl Drop for Ending {
@@ -120,7 +125,7 @@ impl App {
         all.push_front(verification.clone());
         all.truncate(MOST);
         let (app, doing) = (self.clone(), verification.clone());
-        let mut ending = Ending::new(self.clock.clone(), verification.clone());
+        let ending = Ending::new(self.clock.clone(), verification.clone());
         self.jobs.keep(tokio::spawn(async move {
             let mut verdicts = Vec::with_capacity(names.len());
             let mut failed = None;
@@ -134,7 +139,7 @@ impl App {
                 }
                 doing.compared.fetch_add(1, Ordering::Relaxed);
             }
-            ending.verdicts = failed.map_or_else(|| Ok(verdicts.into()), Err);
+            ending.with(failed.map_or_else(|| Ok(verdicts.into()), Err));
         }));
         verification
     }
@@ -184,10 +189,9 @@ mod tests {
             let end = broken.end().await.expect("it has ended");
             assert!(matches!(end.verdicts.as_deref(), Err(error) if matches!(**error, VerifyError::Broken)));
         }
-        let mut ending = Ending::new(Clock::System, done.clone());
-        ending.verdicts = Ok(Vec::new().into());
+        let ending = Ending::new(Clock::System, done.clone());
         assert!(done.ended().is_none(), "it goes on");
-        drop(ending);
+        ending.with(Ok(Vec::new().into()));
         assert!(done.ended().is_some_and(|end| end.verdicts.is_ok()));
     }
 }

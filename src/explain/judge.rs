@@ -304,8 +304,12 @@ mod tests {
 
     #[test]
     fn what_was_not_looked_at_is_not_said_to_lack_the_commit() {
-        let question =
-            Question { commit: CommitSha([7; 20]).into(), issue: "SHOP-1".into(), repository: None, role: Role::Viewer };
+        let question = Question {
+            commit: CommitSha([7; 20]).into(),
+            issue: "SHOP-1".into(),
+            repository: None,
+            role: Role::Viewer,
+        };
         let said = |are_more| {
             let gathered = Gathered { repositories: 1_000, are_more, ..Gathered::default() };
             steps(&question, &gathered).remove(0).sentence

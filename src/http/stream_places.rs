@@ -37,7 +37,8 @@ impl StreamPlaces {
     pub(super) fn take(&self, caller: &Actor) -> Result<StreamPlace, ApiError> {
         let of_caller = match self.of(caller) {
             Some(places) => Some(places.try_acquire_owned().map_err(|_| {
-                let detail = format!("You keep {OF_ONE_CALLER} streams open, as many as one caller may. End one first.");
+                let detail =
+                    format!("You keep {OF_ONE_CALLER} streams open, as many as one caller may. End one first.");
                 ApiError::new(Code::RateLimited, detail).retry_after(LATER)
             })?),
             None => None,
