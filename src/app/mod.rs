@@ -7,12 +7,14 @@ mod dispatch;
 mod operation;
 mod operation_id;
 mod operations;
+mod turns;
 mod verifications;
 
 use std::{sync::Arc, time::Duration};
 
 use keytrail_domain::recorded::Position;
 use keytrail_projections::{registry::VIEWS, view::Read};
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 pub use self::{
@@ -21,6 +23,7 @@ pub use self::{
     operation::{Operation, OperationProgress, OperationResult, OperationState},
     operation_id::{NoSuchOperation, OperationId},
     operations::OperationTrouble,
+    turns::{Busy, Turn, Turns},
     verifications::{Verification, VerificationEnd},
 };
 use self::{dispatch::Gates, verifications::Verifications};
@@ -33,6 +36,13 @@ use crate::{
     store::{Db, StoreError},
     views::{ViewError, Views},
 };
+
+/// Reads at once that look at much.
+const ASIDES: usize = 4;
+/// Questions that go through all repositories at once.
+const SCANS: usize = 2;
+/// How long somebody waits to be one of a few.
+const SOON: Duration = Duration::from_secs(2);
 
 /// What an app is made with.
 pub struct Parts {
@@ -82,6 +92,10 @@ pub struct App {
     pub caches: Caches,
     /// What it was started with: for who shows or examines it, nobody decides by it here.
     pub config: Arc<Config>,
+    /// Reads that look at much of a view, or at a whole repository: [`App::read_aside`].
+    pub asides: Turns,
+    /// Questions that go through all repositories, for who waits.
+    pub scans: Turns,
     streams: Streams,
     gates: Gates,
     verifications: Verifications,
@@ -110,6 +124,8 @@ impl App {
             tokens,
             caches,
             config,
+            asides: Turns::new(ASIDES, SOON),
+            scans: Turns::new(SCANS, SOON),
             streams,
             gates: Gates::default(),
             verifications: Verifications::default(),
@@ -124,6 +140,32 @@ impl App {
     /// Reads a view as it is now.
     pub async fn read<T>(&self, read: Read<T>) -> Result<Vec<T>, ViewError> {
         self.views.read(read).await
+    }
+
+    /// Reads what looks at much: not on a thread that others wait for, and a few at a time. [`ViewError::Busy`] when there
+    /// was no turn in time.
+    pub async fn read_aside<T, F>(
+        self: &Arc<Self>,
+        reading: impl FnOnce(Arc<Self>) -> F + Send + 'static,
+    ) -> Result<T, ViewError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ViewError>>,
+    {
+        let turn = self.asides.take().await?;
+        let (app, here) = (self.clone(), Handle::current());
+        let read = tokio::task::spawn_blocking(move || {
+            // Until it is done, also when nobody waits for it any more.
+            let _turn = turn;
+            here.block_on(reading(app))
+        });
+        read.await.unwrap_or_else(|error| {
+            Err(ViewError::Store(if error.is_panic() {
+                StoreError::Wrong(format!("a read ended before it was done: {error}"))
+            } else {
+                StoreError::Unavailable("the server is stopping".into())
+            }))
+        })
     }
 
     /// Reads a view that stands at `position` or beyond.

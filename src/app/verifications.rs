@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::App;
 use crate::{
+    clock::Clock,
     ids,
     views::{Verdict, VerifyError},
 };
@@ -69,6 +70,32 @@ impl Verification {
     }
 }
 
+/// Ends a verification when it is dropped, with what came of it: also when what does it panics or is given up. Otherwise
+/// no other could ever begin.
+struct Ending {
+    clock: Clock,
+    of: Arc<Verification>,
+    verdicts: Result<Arc<[Verdict]>, Arc<VerifyError>>,
+}
+
+impl Ending {
+    fn new(clock: Clock, of: Arc<Verification>) -> Self {
+        Self { clock, of, verdicts: Err(VerifyError::Broken.into()) }
+    }
+
+    /// It was done.
+    fn with(mut self, verdicts: Result<Arc<[Verdict]>, Arc<VerifyError>>) {
+        self.verdicts = verdicts;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let end = VerificationEnd { at: self.clock.now(), verdicts: self.verdicts.clone() };
+        self.of.ended.send_replace(Some(end));
+    }
+}
+
 /// The verifications of this node.
 #[derive(Debug, Default)]
 pub(super) struct Verifications(Mutex<VecDeque<Arc<Verification>>>);
@@ -98,6 +125,7 @@ impl App {
         all.push_front(verification.clone());
         all.truncate(MOST);
         let (app, doing) = (self.clone(), verification.clone());
+        let ending = Ending::new(self.clock.clone(), verification.clone());
         self.jobs.keep(tokio::spawn(async move {
             let mut verdicts = Vec::with_capacity(names.len());
             let mut failed = None;
@@ -111,8 +139,7 @@ impl App {
                 }
                 doing.compared.fetch_add(1, Ordering::Relaxed);
             }
-            let verdicts = failed.map_or_else(|| Ok(verdicts.into()), Err);
-            doing.ended.send_replace(Some(VerificationEnd { at: app.clock.now(), verdicts }));
+            ending.with(failed.map_or_else(|| Ok(verdicts.into()), Err));
         }));
         verification
     }
@@ -125,5 +152,46 @@ impl App {
     /// Those that this node remembers, newest first.
     pub fn verifications(&self) -> Vec<Arc<Verification>> {
         self.verifications.all().iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun() -> Arc<Verification> {
+        Arc::new(Verification {
+            id: ids::new_id(),
+            began_at: Clock::System.now(),
+            views: 1,
+            compared: AtomicUsize::new(0),
+            cancel: CancellationToken::new(),
+            ended: watch::channel(None).0,
+        })
+    }
+
+    #[tokio::test]
+    async fn a_verification_that_panics_or_is_given_up_has_ended() {
+        let (panics, given_up, done) = (begun(), begun(), begun());
+        let ending = Ending::new(Clock::System, panics.clone());
+        let task = tokio::spawn(async move {
+            let _ending = ending;
+            panic!("as a mistake of ours would");
+        });
+        assert!(task.await.is_err());
+        let ending = Ending::new(Clock::System, given_up.clone());
+        let task = tokio::spawn(async move {
+            let _ending = ending;
+            std::future::pending::<()>().await;
+        });
+        task.abort();
+        for broken in [panics, given_up] {
+            let end = broken.end().await.expect("it has ended");
+            assert!(matches!(end.verdicts.as_deref(), Err(error) if matches!(**error, VerifyError::Broken)));
+        }
+        let ending = Ending::new(Clock::System, done.clone());
+        assert!(done.ended().is_none(), "it goes on");
+        ending.with(Ok(Vec::new().into()));
+        assert!(done.ended().is_some_and(|end| end.verdicts.is_ok()));
     }
 }

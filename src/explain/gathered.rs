@@ -1,6 +1,6 @@
 //! All that an explanation is made of, looked up once. It judges nothing.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use keytrail_domain::{
     id::RepositoryId,
@@ -12,6 +12,7 @@ use keytrail_projections::{
     Rule,
     issue_branches::{self, IssueBranch},
     issue_commits::{self, Link},
+    issue_search,
     repository_list::{self, Listed, Repository, RepositoryState},
 };
 
@@ -19,11 +20,14 @@ use super::{Question, Unexplained};
 use crate::{
     app::App,
     git::CommitText,
-    jobs::{Called, LookedUp, commit_called, look_up},
+    jobs::{Called, LookedUp, commit_called_in, look_up},
+    views::ViewError,
 };
 
-/// Repositories that are asked for a commit when none is named.
+/// Repositories that are gone through for a commit when none is named, and that are told of when they have it.
 const MOST_REPOSITORIES: u32 = 1_000;
+/// Commits that share a beginning, of which a person is told.
+const MOST_TOLD: usize = 5;
 /// Branches of an issue that are looked at.
 const MOST_BRANCHES: u32 = 500;
 
@@ -38,9 +42,12 @@ pub(super) enum There {
 }
 
 /// What was looked up.
+#[derive(Default)]
 pub(super) struct Gathered {
-    /// Repositories that there are, up to the bound.
+    /// Repositories that were looked at.
     pub(super) repositories: usize,
+    /// Whether there are more.
+    pub(super) are_more: bool,
     /// The one that it is about.
     pub(super) repository: Option<Repository>,
     /// Whether it is read from a copy.
@@ -70,19 +77,7 @@ impl Gathered {
             Some(issue) => app.read(issue_commits::rule_of(issue)).await?.pop(),
             None => None,
         };
-        let mut gathered = Self {
-            repositories: 0,
-            repository: None,
-            is_copied: false,
-            also_in: Vec::new(),
-            commit: None,
-            is_seen: false,
-            issue,
-            link: None,
-            rule,
-            there: None,
-            branch: None,
-        };
+        let mut gathered = Self { issue, rule, ..Self::default() };
         gathered.find(app, question).await?;
         if gathered.repository.as_ref().is_some_and(|found| found.state != RepositoryState::Forgotten) {
             gathered.compare(app, question.commit).await?;
@@ -97,16 +92,55 @@ impl Gathered {
 
     /// Which repository, and which commit.
     async fn find(&mut self, app: &Arc<App>, question: &Question) -> Result<(), Unexplained> {
-        let listed = match question.repository {
-            Some(id) => app.read(repository_list::by_id(id)).await?,
-            None => live(app).await?,
-        };
+        match question.repository {
+            Some(id) => {
+                let listed = app.read(repository_list::by_id(id)).await?;
+                self.go_through(app, listed, question.commit).await
+            }
+            None if self.find_indexed(app, question.commit).await? => Ok(()),
+            None => {
+                let _turn = app.scans.take().await.map_err(ViewError::from)?;
+                let mut listed = app.read(repository_list::page(None, None, None, MOST_REPOSITORIES + 1)).await?;
+                self.are_more = listed.len() > MOST_REPOSITORIES as usize;
+                listed.truncate(MOST_REPOSITORIES as usize);
+                listed.retain(|found| found.repository.state != RepositoryState::Forgotten);
+                self.go_through(app, listed, question.commit).await
+            }
+        }
+    }
+
+    /// What the search knows: of commits that name an issue it has every repository, and goes through none.
+    async fn find_indexed(&mut self, app: &App, name: CommitName) -> Result<bool, Unexplained> {
+        let holders = app.read(issue_search::holders_of_commit(name, MOST_REPOSITORIES)).await?;
+        let Some(first) = holders.first() else { return Ok(false) };
+        let shas: BTreeSet<CommitSha> = holders.iter().map(|holder| holder.sha).collect();
+        if shas.len() > 1 {
+            return Err(Unexplained::Ambiguous(shas.into_iter().take(MOST_TOLD).collect()));
+        }
+        let Some(listed) = app.read(repository_list::by_id(first.repository)).await?.pop() else { return Ok(false) };
+        (self.commit, self.is_seen) = (Some(first.sha), true);
+        self.also_in = holders.iter().skip(1).map(|holder| holder.repository).collect();
+        (self.repositories, self.is_copied) = (holders.len(), listed.mirrored);
+        self.repository = Some(listed.repository);
+        Ok(true)
+    }
+
+    /// What is remembered of each of these.
+    async fn go_through(&mut self, app: &Arc<App>, listed: Vec<Listed>, name: CommitName) -> Result<(), Unexplained> {
         self.repositories = listed.len();
-        let is_only = listed.len() == 1;
-        for found in listed {
-            let is_live = found.repository.state != RepositoryState::Forgotten;
-            let called =
-                if is_live { commit_called(app, &found.repository, question.commit).await? } else { Called::None };
+        // Of one that nobody sees any more nothing is told.
+        if let [only] = &listed[..]
+            && only.repository.state == RepositoryState::Forgotten
+        {
+            (self.commit, self.is_copied) = (name.whole(), only.mirrored);
+            self.repository = Some(only.repository.clone());
+            return Ok(());
+        }
+        let is_only = listed.len() == 1 && !self.are_more;
+        let (copied, repositories): (Vec<bool>, Vec<Repository>) =
+            listed.into_iter().map(|found| (found.mirrored, found.repository)).unzip();
+        let called = commit_called_in(app, &repositories, name).await?;
+        for ((repository, is_copied), called) in repositories.into_iter().zip(copied).zip(called) {
             let commit = match called {
                 Called::One(sha) => Some(sha),
                 Called::Several(several) => return Err(Unexplained::Ambiguous(several)),
@@ -118,14 +152,14 @@ impl Gathered {
                     if commit != self.commit {
                         return Err(Unexplained::Ambiguous(self.commit.into_iter().chain(commit).collect()));
                     }
-                    self.also_in.push(found.repository.id);
+                    self.also_in.push(repository.id);
                     continue;
                 }
-                (_, None) if is_only => self.commit = question.commit.whole(),
+                (_, None) if is_only => self.commit = name.whole(),
                 (_, None) => continue,
             }
-            self.is_copied = found.mirrored;
-            self.repository = Some(found.repository);
+            self.is_copied = is_copied;
+            self.repository = Some(repository);
         }
         Ok(())
     }
@@ -154,11 +188,4 @@ impl Gathered {
         }
         Ok(())
     }
-}
-
-/// The repositories that an integration sees, in the order in which they were added.
-async fn live(app: &Arc<App>) -> Result<Vec<Listed>, Unexplained> {
-    let mut listed = app.read(repository_list::page(None, None, None, MOST_REPOSITORIES)).await?;
-    listed.retain(|found| found.repository.state != RepositoryState::Forgotten);
-    Ok(listed)
 }

@@ -76,6 +76,14 @@ fn of_repository(question: &Question, gathered: &Gathered) -> (Step, bool) {
     let Some(repository) = &gathered.repository else {
         let step = match question.repository {
             Some(_) => say(Finding::RepositoryUnknown, "There is no repository with this id."),
+            None if gathered.are_more => say(
+                Finding::RepositoryNotNamed,
+                format!(
+                    "No run of the first {} repositories has seen such a commit, and it names no issue in any. There are \
+                     more, which were not looked at.",
+                    gathered.repositories
+                ),
+            ),
             None => say(
                 Finding::RepositoryNotNamed,
                 format!("No run of any of the {} repositories has seen such a commit.", gathered.repositories),
@@ -286,4 +294,28 @@ fn superseded(link: &Link) -> Step {
 
 fn visible(role: Role) -> Step {
     say(Finding::Visible, format!("The role {role} may see every issue."))
+}
+
+#[cfg(test)]
+mod tests {
+    use keytrail_domain::index_run::batch::CommitSha;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_looked_at_is_not_said_to_lack_the_commit() {
+        let question = Question {
+            commit: CommitSha([7; 20]).into(),
+            issue: "SHOP-1".into(),
+            repository: None,
+            role: Role::Viewer,
+        };
+        let said = |are_more| {
+            let gathered = Gathered { repositories: 1_000, are_more, ..Gathered::default() };
+            steps(&question, &gathered).remove(0).sentence
+        };
+        assert!(said(false).starts_with("No run of any of the 1000 repositories"), "{}", said(false));
+        assert!(said(true).contains("first 1000") && said(true).contains("not looked at"), "{}", said(true));
+        assert!(!said(true).contains("any of the"), "{}", said(true));
+    }
 }

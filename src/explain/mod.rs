@@ -75,7 +75,8 @@ pub enum Unexplained {
     View(#[from] ViewError),
 }
 
-/// Explains. Reads all of a repository's names, or of every one when none is named: for a person who wonders, not for pages.
+/// Explains. Of a commit that names no issue it reads all of a repository's names, or of every one when none is named, for a
+/// few at a time: for a person who wonders, not for pages.
 pub async fn explain(app: &Arc<App>, question: &Question) -> Result<Explanation, Unexplained> {
     let gathered = Gathered::gather(app, question).await?;
     let steps = judge::steps(question, &gathered);

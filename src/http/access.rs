@@ -1,15 +1,12 @@
 //! What the configuration says of access, made ready: how often anybody may ask, which proxies and origins are trusted,
 //! which services come in. Called at the start; the edge and `auth` use it with every request.
 
-use std::sync::Arc;
-
-use tokio::sync::Semaphore;
-
 use super::{
     client_address::Proxies,
     limits::Limits,
     origins::Origins,
     services::{BadServices, Services},
+    stream_places::StreamPlaces,
 };
 use crate::config;
 
@@ -36,7 +33,7 @@ pub struct Access {
     pub(super) origins: Origins,
     pub(super) services: Option<Services>,
     /// Places for streams that are open at once.
-    pub(super) streams: Arc<Semaphore>,
+    pub(super) streams: StreamPlaces,
 }
 
 impl Access {
@@ -51,7 +48,7 @@ impl Access {
             origins: Origins::new(&settings.origins)
                 .map_err(bad("origins", "an origin such as https://board.example, in full and in small letters"))?,
             services: settings.jwt.as_ref().map(Services::open).transpose()?,
-            streams: Arc::new(Semaphore::new(settings.streams as usize)),
+            streams: StreamPlaces::new(settings.streams as usize),
         })
     }
 }

@@ -14,7 +14,7 @@ use actix_web::{
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
 use keytrail_domain::{
-    access::{Role, Scopes},
+    access::{Role, Scope, Scopes},
     id::TokenId,
     metadata::{Actor, Source},
     recorded::{Position, Sequence},
@@ -82,6 +82,22 @@ impl Caller {
         match &self.actor {
             Actor::Token { id, .. } => Some(*id),
             Actor::Service { .. } | Actor::Local | Actor::Server { .. } => None,
+        }
+    }
+
+    /// Whether the token has this scope; one that was not narrowed has all that its role allows.
+    pub(super) fn has(&self, scope: Scope) -> bool {
+        self.scopes.as_ref().is_none_or(|scopes| scopes.contains(scope))
+    }
+
+    /// Refuses a token that has not this scope.
+    pub(super) fn needs(&self, scope: Scope) -> Result<(), ApiError> {
+        match &self.scopes {
+            Some(scopes) if !scopes.contains(scope) => {
+                let detail = format!("Your token was made for {scopes}; this needs {scope}.");
+                Err(ApiError::new(Code::ScopeInsufficient, detail).with("scope", scope.as_str()))
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -211,11 +227,8 @@ fn at_least(request: &HttpRequest, role: Role) -> Result<Caller, ApiError> {
     if let Some(scopes) = &caller.scopes {
         let needed = request.app_data::<Data<Api>>().and_then(|api| api.known.scope(request));
         match needed {
-            Some(needed) if scopes.contains(needed) => {}
-            Some(needed) => {
-                let detail = format!("Your token was made for {scopes}; this needs {needed}.");
-                return Err(ApiError::new(Code::ScopeInsufficient, detail).with("scope", needed.as_str()));
-            }
+            Some((_, also)) if also.iter().any(|scope| scopes.contains(*scope)) => {}
+            Some((needed, _)) => caller.needs(needed)?,
             None => {
                 let detail = format!("Your token was made for {scopes}; this is for tokens without scopes.");
                 return Err(ApiError::new(Code::ScopeInsufficient, detail));

@@ -212,7 +212,9 @@ async fn is_decided(api: &Api, issue: &IssueKey, repository: RepositoryId, sha: 
 /// What is shown of the commit: as the index has it, or read where the repository is read.
 async fn linked_commit(api: &Api, pair: &Pair) -> Result<LinkedCommit, ApiError> {
     let read = issue_commits::keys_of_commit(pair.repository.number, pair.sha, 1);
-    let recorded = spawned(api, read).await?;
+    // It looks at all of the repository.
+    let rows = api.app.read_aside(move |app| async move { app.read(read).await }).await?;
+    let recorded = rows.into_iter().next();
     if let Some(RecordedKey { author, authored_at, committed_at, subject, introduced_by, on_default, .. }) = recorded {
         let subject = DisplayText::clean(&subject);
         let introduced_by = Some(introduced_by.into());
@@ -235,16 +237,6 @@ async fn linked_commit(api: &Api, pair: &Pair) -> Result<LinkedCommit, ApiError>
         introduced_by: None,
         on_default: false,
     })
-}
-
-/// The first row of a read that looks at all of a repository: not on the thread that others wait for.
-async fn spawned<T: Send + 'static>(
-    api: &Api,
-    read: keytrail_projections::view::Read<T>,
-) -> Result<Option<T>, ApiError> {
-    let (app, here) = (api.app.clone(), tokio::runtime::Handle::current());
-    let rows = tokio::task::spawn_blocking(move || here.block_on(app.read(read))).await;
-    Ok(rows.map_err(|error| ApiError::internal(&error))??.into_iter().next())
 }
 
 async fn dispatched(api: &Api, pair: Pair, command: Command, context: Context) -> Result<HttpResponse, ApiError> {

@@ -241,6 +241,11 @@ impl From<ViewError> for ApiError {
             .with("position", position)
             .with("min_position", wanted)
             .retry_after(1),
+            ViewError::Busy => {
+                let detail =
+                    "As many of these questions are answered at once as this node takes. Try again in a moment.";
+                Self::new(Code::Busy, detail).retry_after(2)
+            }
             ViewError::Store(error) => error.into(),
         }
     }

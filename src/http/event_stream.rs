@@ -69,7 +69,7 @@ pub(super) async fn follow_events(
     if let Some(head) = head_only(&request) {
         return Ok(head);
     }
-    let (outlet, response) = Outlet::open(&api)?;
+    let (outlet, response) = Outlet::open(&api, &auditor)?;
     let listener = Listener { following: Following::new(api, (*auditor).clone()), filter, sent, outlet };
     actix_web::rt::spawn(listener.listen(first));
     Ok(response)

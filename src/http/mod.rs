@@ -46,6 +46,7 @@ mod scopes;
 mod search;
 mod services;
 pub mod spec;
+mod stream_places;
 mod streams;
 mod tokens;
 mod unrouted;

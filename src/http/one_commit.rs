@@ -217,7 +217,7 @@ pub(super) async fn list_commit_refs(
     }
     let found = refs_of_commit(&api.app, &repository, sha).await.map_err(|trouble| match trouble {
         RefsTrouble::View(error) => error.into(),
-        error @ (RefsTrouble::Git(_) | RefsTrouble::Stopped) => {
+        error @ (RefsTrouble::Git(_) | RefsTrouble::Busy(_) | RefsTrouble::Stopped) => {
             ApiError::new(Code::Busy, sentence(&error.to_string())).retry_after(2)
         }
     })?;

@@ -7,6 +7,7 @@ use actix_web::{
     web::{Data, Path, Query},
 };
 use keytrail_domain::{
+    access::Scope,
     index_run::{Command, IndexRun as Run},
     recorded::Position,
     timestamp::Timestamp,
@@ -22,6 +23,7 @@ use super::{
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
     idempotency::IdempotencyKey,
+    scopes::of_work,
     views::Verdicts,
     words,
 };
@@ -200,8 +202,16 @@ pub(super) async fn list_operations(
     params(("id" = String, Path, description = "As an answer names it, such as index_run.ID.")),
     responses((status = 200, description = "It.", body = Operation)))]
 #[get("/api/v1/operations/{id}")]
-pub(super) async fn get_operation(_: Auditor, api: Data<Api>, id: Path<String>) -> Result<HttpResponse, ApiError> {
-    let found = found(&api, &parsed(&id)?).await?;
+pub(super) async fn get_operation(
+    auditor: Auditor,
+    api: Data<Api>,
+    id: Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let id = parsed(&id);
+    if !id.as_ref().is_ok_and(|id| auditor.has(of_work(id))) {
+        auditor.needs(Scope::RepositoriesRead)?;
+    }
+    let found = found(&api, &id?).await?;
     Ok(HttpResponse::Ok().json(Operation::of(found)))
 }
 
@@ -217,7 +227,9 @@ pub(super) async fn cancel_operation(
     id: Path<String>,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let id = parsed(&id)?;
+    let id = parsed(&id);
+    admin.needs(id.as_ref().map_or(Scope::RepositoriesWrite, of_work))?;
+    let id = id?;
     let operation = found(&api, &id).await?;
     match &id {
         OperationId::IndexRun(run) => {

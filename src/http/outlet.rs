@@ -10,14 +10,13 @@ use std::{
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, HttpResponseBuilder, http::header::CACHE_CONTROL, web::Bytes};
 use futures::Stream;
 use serde::Serialize;
-use tokio::{
-    sync::{OwnedSemaphorePermit, mpsc},
-    time::Instant,
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Api,
+    auth::Caller,
     error::{ApiError, Code},
+    stream_places::StreamPlace,
 };
 
 /// After how long a quiet stream gives a sign of life.
@@ -86,7 +85,7 @@ pub(super) struct Outlet {
     sender: mpsc::Sender<Bytes>,
     last: Instant,
     pace: Pace,
-    _place: OwnedSemaphorePermit,
+    _place: StreamPlace,
 }
 
 /// Where they come out.
@@ -101,17 +100,15 @@ impl Stream for Inlet {
 }
 
 impl Outlet {
-    /// A stream to one caller, when there is a place for it.
-    pub(super) fn open(api: &Api) -> Result<(Self, HttpResponse), ApiError> {
-        let place = api.access.streams.clone().try_acquire_owned().map_err(|_| {
-            ApiError::new(Code::Busy, "As many streams are open as this server keeps. Try again later.").retry_after(30)
-        })?;
+    /// A stream to this caller, when there is a place for it.
+    pub(super) fn open(api: &Api, caller: &Caller) -> Result<(Self, HttpResponse), ApiError> {
+        let place = api.access.streams.take(&caller.actor)?;
         let (outlet, inlet) = Self::pair(place, Pace { beat: BEAT, patience: PATIENCE });
         let response = head().streaming(inlet);
         Ok((outlet, response))
     }
 
-    fn pair(place: OwnedSemaphorePermit, pace: Pace) -> (Self, Inlet) {
+    fn pair(place: StreamPlace, pace: Pace) -> (Self, Inlet) {
         let (sender, receiver) = mpsc::channel(WAITING);
         // There is room for the first one.
         let _ = sender.try_send(Bytes::from(format!("retry: {COME_AGAIN}\n\n")));
@@ -150,28 +147,26 @@ impl Outlet {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures::StreamExt;
-    use tokio::sync::Semaphore;
+    use keytrail_domain::metadata::Actor;
 
-    use super::*;
+    use super::{super::stream_places::StreamPlaces, *};
 
-    fn opened(places: &Arc<Semaphore>, beat: Duration) -> (Outlet, Inlet) {
+    fn opened(places: &StreamPlaces, beat: Duration) -> (Outlet, Inlet) {
         let pace = Pace { beat, patience: Duration::from_millis(20) };
-        Outlet::pair(places.clone().try_acquire_owned().expect("a place"), pace)
+        Outlet::pair(places.take(&Actor::Local).expect("a place"), pace)
     }
 
     #[tokio::test]
     async fn an_event_is_an_id_and_a_line_of_json() {
-        let places = Arc::new(Semaphore::new(1));
+        let places = StreamPlaces::new(1);
         let (mut outlet, inlet) = opened(&places, BEAT);
         outlet.send(Some("1-7"), &serde_json::json!({ "text": "two\nlines" })).await.expect("room");
         outlet.beat(Some("1-8")).await.expect("nothing is sent");
         outlet.pace.beat = Duration::ZERO;
         outlet.beat(Some("1-9")).await.expect("room");
         outlet.end(End::Unwelcome);
-        assert_eq!(places.available_permits(), 1);
+        drop(places.take(&Actor::Local).expect("its place is free"));
         let all: Vec<_> =
             inlet.map(|bytes| String::from_utf8_lossy(&bytes.expect("bytes")).into_owned()).collect().await;
         assert_eq!(
@@ -183,7 +178,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_nothing_is_sent_away_and_its_place_is_free() {
-        let places = Arc::new(Semaphore::new(1));
+        let places = StreamPlaces::new(1);
         let (mut outlet, inlet) = opened(&places, BEAT);
         let mut taken = 0;
         while outlet.send(None, &taken).await.is_ok() {
@@ -191,7 +186,7 @@ mod tests {
         }
         assert_eq!(taken, WAITING - 1);
         drop(outlet);
-        assert_eq!(places.available_permits(), 1);
+        drop(places.take(&Actor::Local).expect("its place is free"));
         drop(inlet);
         let (mut outlet, inlet) = opened(&places, BEAT);
         drop(inlet);

@@ -1,12 +1,12 @@
 //! The persons whom commits name as authors: found by a part of their name, and forgotten for good. Addresses are shown
-//! to administrators only, who are asked by them to forget somebody.
+//! to administrators only, who are asked by them to forget somebody; of tokens with scopes only to those for persons.
 
 use actix_web::{
     HttpResponse, get, post,
     web::{Data, Path, Query},
 };
 use keytrail_domain::{
-    access::Role,
+    access::{Role, Scope},
     person::{Command, Person as Aggregate, PersonId},
     timestamp::Timestamp,
 };
@@ -69,9 +69,10 @@ pub(super) struct PeopleQuery {
 #[derive(Clone, Serialize, Deserialize)]
 struct After(Uuid);
 
-/// Whether addresses are shown to this caller, and so may be searched by this caller.
+/// Whether addresses are shown to this caller, and so may be searched by this caller: wherever persons are looked for, a
+/// token with scopes needs the one that is for persons.
 pub(super) fn sees_addresses(caller: &Caller) -> bool {
-    caller.role == Role::Admin
+    caller.role == Role::Admin && caller.has(Scope::PeopleRead)
 }
 
 /// A fragment that can be looked for.

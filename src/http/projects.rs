@@ -76,11 +76,8 @@ pub(super) async fn list_projects(
             issue_commits::projects_of_repository(repository, all, limit)
         }
     };
-    // It looks at every link: not on the thread that others wait for.
-    let app = api.app.clone();
-    let here = tokio::runtime::Handle::current();
-    let rows = tokio::task::spawn_blocking(move || here.block_on(app.read(read))).await;
-    let rows = rows.map_err(|error| ApiError::internal(&error))??;
+    // It looks at every link.
+    let rows = api.app.read_aside(move |app| async move { app.read(read).await }).await?;
     Ok(HttpResponse::Ok().json(Projects { items: rows.into_iter().map(project).collect() }))
 }
 

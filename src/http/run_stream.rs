@@ -36,7 +36,7 @@ pub(super) async fn watch_index_run(
     if let Some(head) = head_only(&request) {
         return Ok(head);
     }
-    let (outlet, response) = Outlet::open(&api)?;
+    let (outlet, response) = Outlet::open(&api, &viewer)?;
     let following = Following::new(api, (*viewer).clone());
     actix_web::rt::spawn(watch(following, id, first, outlet));
     Ok(response)

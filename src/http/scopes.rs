@@ -4,6 +4,8 @@
 use keytrail_domain::access::Scope;
 use utoipa::openapi::{extensions::Extensions, path::Operation};
 
+use crate::app::OperationId;
+
 /// Every operation that needs a token stands here once.
 const TABLE: &[(Scope, &[&str])] = &[
     (
@@ -60,6 +62,27 @@ const TABLE: &[(Scope, &[&str])] = &[
     (Scope::ServerRead, &["ListViews", "GetDoctor", "GetSupport", "GetMetrics"]),
     (Scope::ServerWrite, &["RebuildView", "VerifyViews"]),
 ];
+
+/// Operations about long work of several kinds let these in, too. Their routes look at the kind with [`of_work`]: whoever may
+/// begin a work may look at it and stop it.
+const BY_KIND: &[(&str, &[Scope])] = &[
+    ("GetOperation", &[Scope::RepositoriesWrite, Scope::IntegrationsWrite, Scope::ServerWrite]),
+    ("CancelOperation", &[Scope::IntegrationsWrite, Scope::ServerWrite]),
+];
+
+/// The scope that begins long work, and stops it.
+pub(super) const fn of_work(id: &OperationId) -> Scope {
+    match id {
+        OperationId::IndexRun(_) | OperationId::FetchRepository(_) => Scope::RepositoriesWrite,
+        OperationId::DiscoverRepositories(_) | OperationId::ForgetRepositories(_) => Scope::IntegrationsWrite,
+        OperationId::RebuildView(..) | OperationId::VerifyViews(_) => Scope::ServerWrite,
+    }
+}
+
+/// The scopes that an operation lets in beside its own; its route looks closer.
+pub(super) fn also_in(operation: &str) -> &'static [Scope] {
+    BY_KIND.iter().find(|(name, _)| *name == operation).map_or(&[], |(_, scopes)| *scopes)
+}
 
 /// Names the scope in the description of an operation, as `x-scope` beside the role.
 pub(super) fn describe(operation: &mut Operation) {

@@ -1,6 +1,6 @@
 //! Issues by what is known of them: how their keys begin, the names of their commits, words of subjects, authors.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use actix_web::{
     HttpResponse, get,
@@ -16,7 +16,6 @@ use keytrail_projections::{
     issue_search::{self, Found, FoundCursor, MOST_AUTHORS, MOST_WORDS, Order, Through, Wanted},
 };
 use serde::{Deserialize, Serialize};
-use tokio::runtime::Handle;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -125,11 +124,10 @@ pub(super) async fn search_issues(
     if let Some(position) = query.min_position {
         api.app.views.wait_for("issue_search", position).await?;
     }
-    // It looks at some ten thousand rows: not on the thread that others wait for.
-    let (app, asked, here) = (api.app.clone(), wanted.clone(), Handle::current());
-    let searched =
-        tokio::task::spawn_blocking(move || here.block_on(search(&app, &asked, order, after.as_ref(), limit + 1)));
-    let hits = searched.await.map_err(|error| ApiError::internal(&error))??;
+    // It looks at some ten thousand rows.
+    let asked = wanted.clone();
+    let searching = move |app: Arc<App>| async move { search(&app, &asked, order, after.as_ref(), limit + 1).await };
+    let hits = api.app.read_aside(searching).await?;
     let after =
         |(found, _): &(Found, Hit)| After(found.last_at.seconds(), found.key.project.to_string(), found.key.number);
     api.cursors.page(hits, limit, &list, now, after, |(_, hit)| hit)?.answer()

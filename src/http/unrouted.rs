@@ -19,7 +19,7 @@ use super::{
     Api,
     error::{ApiError, Code},
     input::without_secrets,
-    scopes::scope_of,
+    scopes::{also_in, scope_of},
 };
 
 /// Every address of the description.
@@ -29,8 +29,8 @@ struct KnownAddress {
     path: ResourceDef,
     /// The methods it takes.
     methods: String,
-    /// What a token with scopes needs, by method.
-    scopes: Vec<(Method, Scope)>,
+    /// What a token with scopes needs, and what else lets it in, by method.
+    scopes: Vec<(Method, Scope, &'static [Scope])>,
     /// The parameters of its query, each with what it takes.
     query: Vec<(String, Value)>,
 }
@@ -58,8 +58,11 @@ impl Known {
                 (&item.put, Method::PUT),
                 (&item.delete, Method::DELETE),
             ];
-            let scope = |operation: &Operation| operation.operation_id.as_deref().and_then(scope_of);
-            all.into_iter().filter_map(|(operation, method)| Some((method, scope(operation.as_ref()?)?))).collect()
+            let scopes = |(operation, method): (&Option<Operation>, Method)| {
+                let name = operation.as_ref()?.operation_id.as_deref()?;
+                Some((method, scope_of(name)?, also_in(name)))
+            };
+            all.into_iter().filter_map(scopes).collect()
         };
         let known = |(path, item): (&String, &PathItem)| KnownAddress {
             path: ResourceDef::new(path.as_str()),
@@ -70,12 +73,13 @@ impl Known {
         Self(spec.paths.paths.iter().map(known).collect())
     }
 
-    /// What a token with scopes needs for this request; nothing where no such token has a right.
-    pub(super) fn scope(&self, request: &HttpRequest) -> Option<Scope> {
+    /// What a token with scopes needs for this request, and what else lets it in; nothing where no such token has a right.
+    pub(super) fn scope(&self, request: &HttpRequest) -> Option<(Scope, &'static [Scope])> {
         // As the router matched it: no other form of the address counts.
         let pattern = request.match_pattern()?;
         let known = self.0.iter().find(|known| known.path.pattern() == Some(pattern.as_str()))?;
-        known.scopes.iter().find(|(method, _)| method == request.method()).map(|(_, scope)| *scope)
+        let mut all = known.scopes.iter();
+        all.find(|(method, ..)| method == request.method()).map(|(_, scope, also)| (*scope, *also))
     }
 
     fn at(&self, path: &str) -> Option<&KnownAddress> {

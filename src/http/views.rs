@@ -204,6 +204,8 @@ fn unverified(error: &VerifyError) -> ApiError {
             let detail = "The database did not answer while the views were compared. Ask again in a moment.";
             ApiError::new(Code::StoreUnavailable, detail).retry_after(2)
         }
-        error @ (VerifyError::Fold(_) | VerifyError::Feed(_) | VerifyError::Store(_)) => ApiError::internal(error),
+        error @ (VerifyError::Broken | VerifyError::Fold(_) | VerifyError::Feed(_) | VerifyError::Store(_)) => {
+            ApiError::internal(error)
+        }
     }
 }

@@ -44,33 +44,52 @@ pub struct LookedUp {
 
 /// The commits of this repository that runs have seen and that the name may stand for.
 pub async fn commit_called(app: &Arc<App>, repository: &Repository, name: CommitName) -> Result<Called, ViewError> {
-    let called = seen(app, repository, name).await?;
-    if called != Called::None {
-        return Ok(called);
+    let called = commit_called_in(app, std::slice::from_ref(repository), name).await?;
+    Ok(called.into_iter().next().unwrap_or(Called::None))
+}
+
+/// The same of each of these repositories, in their order. It waits once at most, whatever it is asked for.
+pub async fn commit_called_in(
+    app: &Arc<App>,
+    repositories: &[Repository],
+    name: CommitName,
+) -> Result<Vec<Called>, ViewError> {
+    let mut found = Vec::with_capacity(repositories.len());
+    let mut ending = Vec::new();
+    for (place, repository) in repositories.iter().enumerate() {
+        // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
+        if app.jobs.graph_of(repository.id).try_lock().is_err() {
+            ending.push(place);
+        }
+        found.push(seen(app, repository, name).await?);
     }
-    // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
-    let lock = app.jobs.graph_of(repository.id);
-    drop(tokio::time::timeout(RUN_ENDS, lock.lock()).await);
-    seen(app, repository, name).await
+    if ending.is_empty() || found.iter().any(|called| *called != Called::None) {
+        return Ok(found);
+    }
+    let remembered = async {
+        for place in &ending {
+            drop(app.jobs.graph_of(repositories[*place].id).lock().await);
+        }
+    };
+    drop(tokio::time::timeout(RUN_ENDS, remembered).await);
+    for place in ending {
+        found[place] = seen(app, &repositories[place], name).await?;
+    }
+    Ok(found)
 }
 
 async fn seen(app: &Arc<App>, repository: &Repository, name: CommitName) -> Result<Called, ViewError> {
     let (graph, number) = (app.caches.graph(repository.id), repository.number);
-    let app = app.clone();
-    let here = tokio::runtime::Handle::current();
-    // Both look at all of the repository: not on a thread that others wait for.
-    let looked = tokio::task::spawn_blocking(move || {
+    // Both look at all of the repository.
+    let looking = move |app: Arc<App>| async move {
         let mut found = Graph::called(&graph, number, &name, MOST);
         if found.len() < MOST && !(name.whole().is_some() && found.len() == 1) {
             // Of a run that goes on, or on a node that did not index it, only those that name an issue are known.
-            found.extend(here.block_on(app.read(issue_commits::commits_called(number, name, MOST as u32)))?);
+            found.extend(app.read(issue_commits::commits_called(number, name, MOST as u32)).await?);
         }
-        Ok::<_, ViewError>(found)
-    });
-    let mut found = looked.await.unwrap_or_else(|error| {
-        tracing::error!(%error, "looking for a commit failed");
-        Ok(Vec::new())
-    })?;
+        Ok(found)
+    };
+    let mut found = app.read_aside(looking).await?;
     found.sort_unstable();
     found.dedup();
     Ok(match found[..] {

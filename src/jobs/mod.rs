@@ -36,16 +36,13 @@ use std::{
 };
 
 use keytrail_domain::{id::RepositoryId, index_run::FailureCode, timestamp::Timestamp};
-use tokio::{
-    sync::{Notify, Semaphore},
-    task::JoinHandle,
-};
+use tokio::{sync::Notify, task::JoinHandle};
 
 pub use self::{
     backlog::{Backlog, STATES, backlog, nodes, put_back, runs_without_job},
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
-    commit_lookup::{Called, LookedUp, commit_called, look_up},
+    commit_lookup::{Called, LookedUp, commit_called, commit_called_in, look_up},
     git_settings::GitSettings,
     index_progress::ProgressNow,
     looks::{Look, LookOutcome},
@@ -57,6 +54,7 @@ pub use self::{
 };
 use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
 use crate::{
+    app::Turns,
     git::GitError,
     store::{Db, StoreError},
 };
@@ -169,6 +167,9 @@ impl From<crate::views::ViewError> for JobError {
 /// How long after its end a run may take to remember its commits.
 const RUN_ENDS: Duration = Duration::from_secs(2);
 
+/// How long somebody waits until a graph may be loaded for them.
+const GRAPH_WAITS: Duration = Duration::from_secs(5);
+
 /// How often something is tried that may go away by itself, before it is given up.
 const MOST_TRIES: i64 = 8;
 
@@ -192,7 +193,7 @@ pub struct Jobs {
     running: Mutex<HashMap<(Kind, String), Arc<Running>>>,
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
     /// Graphs that are loaded for who asks, at once: each takes 28 bytes a commit.
-    graph_loads: Semaphore,
+    pub graph_loads: Turns,
     doubted: DoubtedMirrors,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
@@ -212,7 +213,7 @@ impl Jobs {
             wake: Notify::new(),
             running: Mutex::default(),
             graphs: Mutex::default(),
-            graph_loads: Semaphore::new(1),
+            graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),

@@ -11,7 +11,7 @@ use keytrail_projections::{
 
 use super::{JobError, RUN_ENDS, Source, source_of};
 use crate::{
-    app::App,
+    app::{App, Busy},
     git::{CommitDetails, GitError, Graph, Mirror, commit_details},
     views::ViewError,
 };
@@ -40,6 +40,9 @@ pub enum RefsTrouble {
     /// The refs cannot be read.
     #[error(transparent)]
     View(#[from] ViewError),
+    /// Others are told of other commits, and no turn came in time.
+    #[error(transparent)]
+    Busy(#[from] Busy),
     /// The server stops, or made a mistake that its log has.
     #[error("the server stopped looking before it was done; try again")]
     Stopped,
@@ -95,12 +98,14 @@ async fn try_details(app: &App, repository: &Repository, sha: CommitSha) -> Resu
     looked.map_err(|error| error.to_string())
 }
 
-/// Which refs lead to the commit, as runs have seen it. A graph is loaded for it, one at a time on this node.
+/// Which refs lead to the commit, as runs have seen it. A graph is loaded for it, one at a time on this node:
+/// neither that nor the refs are in memory for those who wait.
 pub async fn refs_of_commit(
     app: &Arc<App>,
     repository: &Repository,
     sha: CommitSha,
 ) -> Result<RefsOfCommit, RefsTrouble> {
+    let turn = app.jobs.graph_loads.take().await?;
     let mut refs: Vec<CurrentRef> = Vec::new();
     let mut is_cut = false;
     loop {
@@ -116,9 +121,10 @@ pub async fn refs_of_commit(
             break;
         }
     }
-    let _place = app.jobs.graph_loads.acquire().await.map_err(|_| RefsTrouble::Stopped)?;
     let (path, number) = (app.caches.graph(repository.id), repository.number);
     let ask = move || -> Result<RefsOfCommit, GitError> {
+        // Until it is done, also when nobody waits for it any more.
+        let _turn = turn;
         let graph = Graph::load(&path, number);
         let Some(descendants) = graph.descendants(sha)? else {
             return Ok(RefsOfCommit { undecided: refs.len() as u64, refs: Vec::new() });

@@ -109,6 +109,9 @@ pub enum ViewError {
         /// What was asked for.
         wanted: Position,
     },
+    /// As many reads of this kind go on as this node does at once.
+    #[error("as much is looked for at once as this node does; try again in a moment")]
+    Busy,
     /// The store did not answer.
     #[error("the view could not be read")]
     Store(#[from] StoreError),

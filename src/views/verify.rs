@@ -64,6 +64,9 @@ pub enum VerifyError {
     /// The rebuilt one could not be folded.
     #[error("the view could not be folded anew: {0}")]
     Fold(String),
+    /// It ended before it was done, by a mistake that the log of the server has.
+    #[error("the verification ended before it was done; the log of the server says why")]
+    Broken,
     /// Nobody wants it any more.
     #[error("the verification was cancelled")]
     Cancelled,

@@ -232,7 +232,27 @@ on_both_engines!(
     a_stream_ends_with_its_token,
     a_place_to_go_on_that_is_none_is_refused,
     a_run_is_told_until_it_has_ended,
+    one_caller_does_not_take_the_places_of_others,
 );
+
+async fn one_caller_does_not_take_the_places_of_others(server: Server) {
+    let (one, other) = (server.token("auditor").await, server.token("auditor").await);
+    let ask = |token: &str| server.request(Method::GET, "/api/v1/events/stream").bearer_auth(token);
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        open.push(Listener::open(ask(&one)).await);
+    }
+    let refused = answer(ask(&one)).await.refused(429, "rate_limited");
+    assert!(refused.headers.contains_key("retry-after"));
+    drop(Listener::open(ask(&other)).await);
+    answer(server.request(Method::GET, "/api/v1/events").bearer_auth(&one)).await.with(StatusCode::OK);
+    open.pop();
+    soon("there is a place again", || async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        ask(&one).send().await.expect("an answer").status() == StatusCode::OK
+    })
+    .await;
+}
 
 mod few_places {
     use super::*;

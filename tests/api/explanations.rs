@@ -246,6 +246,28 @@ async fn what_no_run_has_seen_is_told_why(server: Server) {
     assert_eq!(because(&server, &seen, "SHOP-1", Some(&id)).await, is("repository", "repository_forgotten"));
 }
 
+async fn only_a_few_go_through_all_repositories_at_once(server: Server) {
+    let (shop, tools) = (server.root.join("shop"), server.root.join("tools"));
+    repository::with_commits(&shop, &["SHOP-1 begins", "no key"]);
+    repository::with_commits(&tools, &["other"]);
+    let (named, plain) = (name(&shop, "HEAD~1"), name(&shop, "HEAD"));
+    let id = indexed(&server, "shop", &shop).await["id"].as_str().expect("an id").to_owned();
+    indexed(&server, "tools", &tools).await;
+    let head = server.app.log.feed().head().position;
+    server.get(&format!("/api/v1/search?min_position={head}")).await.with(StatusCode::OK);
+    let turns = [server.app.scans.take().await.expect("a turn"), server.app.scans.take().await.expect("a turn")];
+    // What the search knows needs no turn, and neither does who names the repository.
+    for commit in [&named[..], &named[..9]] {
+        let told = explained(&server, commit, "SHOP-1", None).await;
+        assert_eq!((&told["shown"], &told["commit"]), (&json!(true), &json!(named)), "{told}");
+    }
+    assert_eq!(because(&server, &plain, "SHOP-1", Some(&id)).await, is("candidate", "not_named"));
+    let at = format!("/api/v1/explain?commit={plain}&issue=SHOP-1");
+    assert!(server.get(&at).await.refused(503, "busy").headers.contains_key("retry-after"));
+    drop(turns);
+    assert_eq!(because(&server, &plain, "SHOP-1", None).await, is("candidate", "not_named"));
+}
+
 async fn a_repository_that_was_not_read_is_told_why(server: Server) {
     let folder = server.root.join("all");
     let whole = server.elsewhere.join("whole");
@@ -302,6 +324,7 @@ on_both_engines!(
     what_the_message_says_decides,
     rules_and_decisions_are_named,
     what_no_run_has_seen_is_told_why,
+    only_a_few_go_through_all_repositories_at_once,
     a_repository_that_was_not_read_is_told_why,
 );
 

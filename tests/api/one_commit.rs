@@ -81,6 +81,12 @@ async fn a_commit_is_shown_with_its_issues_and_refs(server: Server) {
         let nobody = "/api/v1/repositories/0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
         server.get(&format!("{nobody}/commits/{first}{rest}")).await.refused(404, "repository_unknown");
     }
+    // While another's graph is loaded nobody waits without an end, and then it goes on.
+    let turn = server.app.jobs.graph_loads.take().await.expect("nobody asks");
+    let busy = server.get(&format!("{}/refs", at(&first))).await.refused(503, "busy");
+    assert!(busy.headers.contains_key("retry-after"));
+    drop(turn);
+    server.get(&format!("{}/refs", at(&first))).await.with(StatusCode::OK);
     // Without the repository what the log says is left; and without what runs remember, nobody knows where refs lead.
     std::fs::rename(&path, server.root.join("elsewhere")).expect("a folder");
     let left = server.get(&at(&first)).await.with(StatusCode::OK);

@@ -37,6 +37,20 @@ async fn a_person_is_forgotten_everywhere_and_for_good(server: Server) {
     assert_eq!((seen.text_of("name"), seen.body.get("email")), ("Grace Hopper".into(), None));
     assert_eq!(as_viewer("/api/v1/people?fragment=navy".into()).await.items().len(), 0);
     assert_eq!(server.get("/api/v1/people?fragment=navy").await.items().len(), 1);
+    let head = server.app.log.feed().head().position;
+    server.get(&format!("/api/v1/search?min_position={head}")).await.with(StatusCode::OK);
+    // Of an administrator's token only where it is for persons.
+    for (scopes, sees) in [(json!(["issues:read"]), false), (json!(["issues:read", "people:read"]), true)] {
+        let body = json!({ "name": "narrow", "role": "admin", "scopes": scopes, "expires_in_days": 1 });
+        let token = server.post("/api/v1/tokens", body).await.with(StatusCode::CREATED).text_of("token");
+        let as_it = |path: &str| answer(server.request(Method::GET, path).bearer_auth(&token));
+        assert_eq!(as_it("/api/v1/search?author=grace").await.with(StatusCode::OK).items().len(), 1);
+        let found = as_it("/api/v1/search?author=navy").await.with(StatusCode::OK).items().len();
+        assert_eq!(found, usize::from(sees), "{scopes}");
+        if sees {
+            assert_eq!(as_it(&at).await.body, person);
+        }
+    }
     let forbidden = server.request(Method::POST, &format!("{at}/forget")).bearer_auth(&viewer);
     answer(forbidden).await.refused(403, "role_insufficient");
 

@@ -39,6 +39,40 @@ async fn every_scope_opens_its_operations_and_no_other(server: Server) {
     assert_eq!(head.expect("an answer").status(), StatusCode::FORBIDDEN);
 }
 
+async fn whoever_begins_long_work_looks_at_it_and_stops_it_and_nobody_else_does(server: Server) {
+    let mut tokens = Vec::new();
+    for scope in ["server:write", "repositories:write", "integrations:write", "repositories:read"] {
+        let issued = issue(&server, "admin", json!([scope])).await.with(StatusCode::CREATED);
+        tokens.push((scope, issued.text_of("token")));
+    }
+    let nobody = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let verifying = server.post("/api/v1/views/verify", json!({})).await.with(StatusCode::ACCEPTED).id();
+    for (operation, begins) in [
+        (verifying.clone(), "server:write"),
+        ("rebuild_view.issue_search.1".to_owned(), "server:write"),
+        (format!("index_run.{nobody}"), "repositories:write"),
+        (format!("fetch_repository.{nobody}"), "repositories:write"),
+        (format!("discover_repositories.{nobody}"), "integrations:write"),
+        (format!("forget_repositories.{nobody}"), "integrations:write"),
+    ] {
+        let at = format!("/api/v1/operations/{operation}");
+        for (scope, token) in &tokens {
+            let looked = answer(server.request(Method::GET, &at).bearer_auth(token)).await;
+            let may_look = *scope == begins || *scope == "repositories:read";
+            assert_eq!(looked.status != StatusCode::FORBIDDEN, may_look, "{scope} looks at {operation}");
+            let stopped = server.request(Method::POST, &format!("{at}/cancel")).bearer_auth(token);
+            let stopped = answer(stopped).await;
+            assert_eq!(stopped.status != StatusCode::FORBIDDEN, *scope == begins, "{scope} stops {operation}");
+            if *scope != begins {
+                let wanted = if *scope == "repositories:read" { "repositories:write" } else { begins };
+                assert_eq!(stopped.refused(403, "scope_insufficient").body["scope"], wanted, "{operation}");
+            }
+        }
+    }
+    let looked = server.request(Method::GET, &format!("/api/v1/operations/{verifying}")).bearer_auth(&tokens[0].1);
+    assert_eq!(answer(looked).await.with(StatusCode::OK).id(), verifying);
+}
+
 async fn scopes_that_make_no_sense_are_refused(server: Server) {
     for (role, scopes) in
         [("viewer", json!([])), ("viewer", json!(["events:read"])), ("auditor", json!(["issues:read", "tokens:write"]))]
@@ -109,6 +143,7 @@ async fn scopes_and_the_last_use_are_listed_and_scopes_are_history(server: Serve
 
 on_both_engines!(
     every_scope_opens_its_operations_and_no_other,
+    whoever_begins_long_work_looks_at_it_and_stops_it_and_nobody_else_does,
     scopes_that_make_no_sense_are_refused,
     who_issues_tokens_gives_no_more_than_it_has,
     scopes_and_the_last_use_are_listed_and_scopes_are_history,

@@ -201,7 +201,25 @@ async fn superseded_commits_are_counted_apart(server: Server) {
     assert_eq!((&found.items()[0]["commits"], &found.items()[0]["superseded"]), (&json!(2), &json!(1)));
 }
 
+async fn only_a_few_look_at_much_at_once(server: Server) {
+    two(&server).await;
+    let mut turns = Vec::new();
+    while turns.len() < 4 {
+        turns.push(server.app.asides.take().await.expect("a turn"));
+    }
+    for path in ["/api/v1/search?words=login", "/api/v1/projects"] {
+        assert!(server.get(path).await.refused(503, "busy").headers.contains_key("retry-after"), "{path}");
+    }
+    // Others do not wait for them.
+    server.get("/api/v1/issues/SHOP-1/commits").await.with(StatusCode::OK);
+    drop(turns);
+    for path in ["/api/v1/search?words=login", "/api/v1/projects"] {
+        server.get(path).await.with(StatusCode::OK);
+    }
+}
+
 on_both_engines!(
+    only_a_few_look_at_much_at_once,
     issues_are_found_by_keys_words_names_and_authors,
     pages_of_a_search_follow_each_other,
     a_part_of_a_name_that_fits_too_many_is_refused,

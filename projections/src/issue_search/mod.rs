@@ -21,8 +21,8 @@ use keytrail_domain::{
 
 pub use self::{
     reads::{
-        Found, FoundCursor, MOST_AUTHORS, MOST_WORDS, NamedIn, Order, Through, Wanted, authors_weigh, issues_of_commit,
-        search, word_weighs,
+        Found, FoundCursor, Holder, MOST_AUTHORS, MOST_WORDS, NamedIn, Order, Through, Wanted, authors_weigh,
+        holders_of_commit, issues_of_commit, search, word_weighs,
     },
     words::words_of,
 };

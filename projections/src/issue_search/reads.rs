@@ -4,7 +4,12 @@
 //! stretch of an index that is filtered, or, when something rare is asked for, what that leads to, put in order.
 
 use keytrail_domain::{
-    index_run::batch::CommitSha, issue_key::IssueKey, person::PersonId, recorded::Position, timestamp::Timestamp,
+    id::RepositoryId,
+    index_run::batch::{CommitName, CommitSha},
+    issue_key::IssueKey,
+    person::PersonId,
+    recorded::Position,
+    timestamp::Timestamp,
 };
 
 use super::IssueSearch;
@@ -96,6 +101,15 @@ pub struct NamedIn {
     pub key: IssueKey,
     /// When it was committed: the issue's row of the commit is found by it.
     pub committed_at: Timestamp,
+}
+
+/// A commit that names an issue, and a repository that has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The commit.
+    pub sha: CommitSha,
 }
 
 fn read<T>(sql: &'static str, args: Row, row: fn(&mut Cells<'_>) -> Result<T, BadRow>) -> Read<T> {
@@ -293,5 +307,18 @@ pub fn issues_of_commit(sha: CommitSha, number: Option<Position>) -> Read<NamedI
         let number = cells.int()?;
         let key = IssueKey { project: cells.text()?.into(), number: cells.count()? };
         Ok(NamedIn { number, key, committed_at: Timestamp::from_seconds(cells.int()?) })
+    })
+}
+
+/// The commits that a name may stand for and that name an issue, with the repositories that are there and have them; in the
+/// order (repository's number, commit). Along the names of commits, whatever repositories there are.
+pub fn holders_of_commit(name: CommitName, limit: u32) -> Read<Holder> {
+    const SQL: &str = "\
+        SELECT DISTINCT r.repository, n.sha, n.repository_number \
+        FROM search_commits@ n CROSS JOIN search_repositories@ r \
+        WHERE n.sha >= $1 AND n.sha <= $2 AND r.number = n.repository_number AND r.to_position IS NULL \
+        ORDER BY n.repository_number, n.sha LIMIT $3";
+    read(SQL, row![name.low, name.high, limit], |cells| {
+        Ok(Holder { repository: RepositoryId(cells.id()?), sha: cells.commit()? })
     })
 }

@@ -80,6 +80,7 @@ fn reads_fit_their_tables() {
     }
     check_read(&word_weighs("fix", 10));
     check_read(&authors_weigh(&[PersonId(id(9, 1))], 10));
+    check_read(&holders_of_commit(sha(1).into(), 10));
     check_read(&issues_of_commit(sha(1), None));
     check_read(&issues_of_commit(sha(1), Some(1)));
 }
