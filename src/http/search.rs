@@ -115,7 +115,8 @@ pub(super) async fn search_issues(
         Sort::Key => Order::Key,
     };
     let wanted = wanted(&api, &viewer, &query).await?;
-    let filters = (&wanted, order);
+    // As it was asked, not whom it means now: a person who comes to be known between two pages does not end the list.
+    let filters = (&query.key, &query.project, &query.sha, &query.words, &query.author, order);
     let list = List::new("search", &filters);
     let after: Option<After> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;

@@ -192,6 +192,16 @@ async fn pages_of_a_search_follow_each_other(server: Server) {
             assert_eq!(found, whole.items(), "{sort}{filter}");
         }
     }
+    // Another Ada comes to be known between two pages.
+    let page = server.get("/api/v1/search?limit=1&author=ada").await.with(StatusCode::OK);
+    let next = format!("/api/v1/search?limit=1&author=ada&cursor={}", page.body["next"].as_str().expect("more"));
+    let more = server.root.join("more");
+    repository::empty(&more);
+    commit_as(&more, "Adam", "adam@example.org", 7, "MORE-1 begins");
+    indexed(&server, "more", &more).await;
+    assert_eq!(search(&server, "author=ada&key=MORE-1").await.items().len(), 1);
+    server.get(&next).await.with(StatusCode::OK);
+
     let page = server.get("/api/v1/search?limit=1").await;
     let cursor = page.body["next"].as_str().expect("more");
     server.get(&format!("/api/v1/search?limit=1&sort=key&cursor={cursor}")).await.refused(400, "cursor_other_list");
