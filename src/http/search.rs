@@ -125,7 +125,9 @@ pub(super) async fn search_issues(
         key: IssueKey { project: project.into(), number },
     });
     if let Some(position) = query.min_position {
+        // The one finds, the other counts.
         api.app.views.wait_for("issue_search", position).await?;
+        api.app.views.wait_for("issue_commits", position).await?;
     }
     // It looks at some ten thousand rows: not on the thread that others wait for.
     let (app, asked, here) = (api.app.clone(), wanted.clone(), Handle::current());
