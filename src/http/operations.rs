@@ -268,5 +268,23 @@ fn parsed(id: &str) -> Result<OperationId, ApiError> {
 }
 
 async fn found(api: &Api, id: &OperationId) -> Result<app::Operation, ApiError> {
-    api.app.operation(id).await?.ok_or_else(|| unknown(Code::OperationUnknown))
+    let head = api.app.log.feed().head().position;
+    if let Some(found) = api.app.operation(id).await? {
+        return Ok(found);
+    }
+    match id {
+        // Whoever asked for it may have come before the view: it is unknown when that stands where the log stood.
+        OperationId::IndexRun(_) => {
+            api.app.views.wait_for("index_runs", head).await?;
+            api.app.operation(id).await?.ok_or_else(|| unknown(Code::OperationUnknown))
+        }
+        OperationId::FetchRepository(_) | OperationId::VerifyViews(_) => {
+            let detail = "Only the node that was asked for a look or a verification knows of it, until it stops. Ask that \
+                          node, or ask for a new one.";
+            Err(ApiError::new(Code::OperationUnknown, detail))
+        }
+        OperationId::DiscoverRepositories(_) | OperationId::ForgetRepositories(_) | OperationId::RebuildView(..) => {
+            Err(unknown(Code::OperationUnknown))
+        }
+    }
 }

@@ -64,6 +64,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(streams::list_stream_events)
         // Access
         .service(tokens::list_tokens)
+        .service(tokens::get_token)
         .service(tokens::issue_token)
         .service(tokens::revoke_token)
         // The server itself

@@ -57,7 +57,7 @@ const TABLE: &[(Scope, &[&str])] = &[
         ],
     ),
     (Scope::EventsRead, &["ListEvents", "ListStreamEvents", "FollowEvents"]),
-    (Scope::TokensRead, &["ListTokens"]),
+    (Scope::TokensRead, &["ListTokens", "GetToken"]),
     (Scope::TokensWrite, &["IssueToken", "RevokeToken"]),
     (Scope::ServerRead, &["ListViews", "GetDoctor", "GetSupport", "GetMetrics"]),
     (Scope::ServerWrite, &["RebuildView", "VerifyViews"]),

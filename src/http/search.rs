@@ -12,7 +12,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 use keytrail_projections::{
-    issue_commits,
+    issue_commits::{self, IssueCommit, IssueShare},
     issue_search::{self, Found, FoundCursor, MOST_AUTHORS, MOST_WORDS, Order, Through, Wanted},
 };
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,8 @@ pub(super) struct Hit {
     /// In upper case.
     #[schema(example = "KAFKA-1234")]
     key: String,
-    /// Commits that name it, with those that no ref leads to any more.
+    /// Commits that name it or were linked to it, with those that no ref leads to any more, without those that were
+    /// unlinked.
     commits: u64,
     /// To how many of them no ref leads any more.
     superseded: u64,
@@ -113,7 +114,8 @@ pub(super) async fn search_issues(
         Sort::Key => Order::Key,
     };
     let wanted = wanted(&api, &viewer, &query).await?;
-    let filters = (&wanted, order);
+    // As it was asked, not whom it means now: a person who comes to be known between two pages does not end the list.
+    let filters = (&query.key, &query.project, &query.sha, &query.words, &query.author, order);
     let list = List::new("search", &filters);
     let after: Option<After> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
@@ -122,7 +124,9 @@ pub(super) async fn search_issues(
         key: IssueKey { project: project.into(), number },
     });
     if let Some(position) = query.min_position {
+        // The one finds, the other counts.
         api.app.views.wait_for("issue_search", position).await?;
+        api.app.views.wait_for("issue_commits", position).await?;
     }
     // It looks at some ten thousand rows.
     let asked = wanted.clone();
@@ -145,26 +149,65 @@ async fn search(
         return Ok(Vec::new());
     }
     let through = through(app, wanted).await?;
-    let found = app.read(issue_search::search(wanted, through, order, after, limit)).await?;
-    let mut hits = Vec::with_capacity(found.len());
-    for found in found {
-        let mut shares = app.read(issue_commits::shares_of_issue(&found.key, None, COUNTED_COMMITS + 1)).await?;
-        if shares.is_empty() {
-            shares = app.read(issue_commits::shares_of_decided_issue(&found.key, None, COUNTED_COMMITS + 1)).await?;
+    let (mut hits, mut after) = (Vec::with_capacity(limit as usize), after.cloned());
+    loop {
+        let lacking = limit - hits.len() as u32;
+        let found = app.read(issue_search::search(wanted, through, order, after.as_ref(), lacking)).await?;
+        let more = found.len() == lacking as usize;
+        after = found.last().map(Found::cursor);
+        for found in found {
+            hits.extend(hit(app, wanted, &found).await?.map(|hit| (found, hit)));
         }
+        // Where something found is not shown, the page goes on behind it.
+        if !more || hits.len() == limit as usize {
+            return Ok(hits);
+        }
+    }
+}
+
+/// How an issue that was found is shown; nothing when it is shown by nothing that was asked for, since persons unlinked it.
+async fn hit(app: &App, wanted: &Wanted, found: &Found) -> Result<Option<Hit>, ViewError> {
+    let mut shares = app.read(issue_commits::shares_of_issue(&found.key, None, COUNTED_COMMITS + 1)).await?;
+    if shares.is_empty() {
+        shares = app.read(issue_commits::shares_of_decided_issue(&found.key, None, COUNTED_COMMITS + 1)).await?;
+        if wanted.sha.is_some() || wanted.authors.is_some() || !wanted.words.is_empty() {
+            let latest = issue_commits::commits_of_decided_issue(&found.key, None, None, false, COUNTED_COMMITS);
+            let shown = app.read(latest).await?;
+            // An earlier one that is not looked at may be what was asked for.
+            if shown.len() < COUNTED_COMMITS as usize && !fits(wanted, &shown) {
+                return Ok(None);
+            }
+        }
+    }
+    Ok(Hit::of(&found.key, &shares))
+}
+
+/// Whether what is asked of commits holds of these.
+fn fits(wanted: &Wanted, commits: &[IssueCommit]) -> bool {
+    let sha = wanted.sha.as_ref().is_none_or(|(from, to)| {
+        commits.iter().any(|commit| from[..] <= commit.sha.0[..] && commit.sha.0[..] < to[..])
+    });
+    let author =
+        wanted.authors.as_ref().is_none_or(|authors| commits.iter().any(|commit| authors.contains(&commit.author)));
+    let words =
+        || -> BTreeSet<_> { commits.iter().flat_map(|commit| issue_search::words_of(&commit.subject)).collect() };
+    sha && author && (wanted.words.is_empty() || words().is_superset(&wanted.words.iter().cloned().collect()))
+}
+
+impl Hit {
+    /// Of an issue with these shares; nothing without any.
+    fn of(key: &IssueKey, shares: &[IssueShare]) -> Option<Self> {
         let commits = shares.iter().map(|share| share.commits).sum();
-        let hit = Hit {
-            key: found.key.to_string(),
+        Some(Self {
+            last_commit_at: shares.iter().map(|share| share.last_at).max()?,
+            key: key.to_string(),
             commits,
             superseded: shares.iter().map(|share| share.superseded).sum(),
             authors: shares.iter().map(|share| share.author).collect::<BTreeSet<_>>().len() as u64,
             repositories: shares.iter().map(|share| share.repository).collect::<BTreeSet<_>>().len() as u64,
             complete: commits <= u64::from(COUNTED_COMMITS),
-            last_commit_at: found.last_at,
-        };
-        hits.push((found, hit));
+        })
     }
-    Ok(hits)
 }
 
 /// What leads to the fewest issues, when that is few.

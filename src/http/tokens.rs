@@ -19,12 +19,13 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::{Admin, Auditor},
-    changed::{Telling, Versioned, tell},
+    changed::{Telling, Versioned, tell, tell_one},
     conditions::IfMatch,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
     input::Input,
+    integrations::OneQuery,
     words,
 };
 use crate::{
@@ -177,6 +178,24 @@ pub(super) async fn list_tokens(_: Auditor, api: Data<Api>, query: Query<ListQue
     let mut page = api.cursors.page(rows, limit, &list, now, |row| row.issued_position, |row| Shown::at(row, now))?;
     api.tell_last_uses(&mut page.items).await?;
     page.answer()
+}
+
+/// One token, revoked and expired ones too. The token itself is not told again.
+#[utoipa::path(tag = "tokens", operation_id = "GetToken", security(("bearer" = ["auditor"])),
+    params(OneQuery), responses((status = 200, description = "It.", body = Shown)))]
+#[get("/api/v1/tokens/{id}")]
+pub(super) async fn get_token(
+    _: Auditor,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<OneQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let id = TokenId(*id);
+    let row = api.one(query.min_position, || token_list::by_id(id), Code::TokenUnknown).await?;
+    let mut one = [Shown::at(row, api.app.clock.now())];
+    api.tell_last_uses(&mut one).await?;
+    let [shown] = one;
+    Ok(tell_one(&shown))
 }
 
 /// Makes a token. It is answered once and cannot be read again.

@@ -139,7 +139,8 @@ pub(super) async fn list_views(_: Auditor, api: Data<Api>) -> Result<HttpRespons
     Ok(HttpResponse::Ok().json(states(&api)))
 }
 
-/// Builds a view anew from the log, beside the one that is read, whose place it then takes.
+/// Builds a view anew from the log, beside the one that is read, whose place it then takes. Asking again meanwhile begins
+/// no second build.
 #[utoipa::path(tag = "views", operation_id = "RebuildView", security(("bearer" = ["admin"])),
     responses((status = 202, description = "It is being built; GET /api/v1/views tells how far it is.", body = Views)))]
 #[post("/api/v1/views/{name}/rebuild")]

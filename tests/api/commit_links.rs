@@ -29,7 +29,7 @@ async fn commits(server: &Server, key: &str, query: &str) -> Vec<Value> {
 }
 
 /// Waits until the index was reset and is complete again.
-async fn reset(server: &Server, id: &str) {
+pub(crate) async fn reset(server: &Server, id: &str) {
     let asked = loop {
         let asked = server.post(&format!("/api/v1/repositories/{id}/reset"), json!({})).await;
         if asked.status == StatusCode::ACCEPTED {

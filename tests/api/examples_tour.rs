@@ -124,6 +124,7 @@ async fn administer(tour: &mut Tour) {
         json!({ "name": "the build server", "role": "viewer", "scopes": ["issues:read"], "expires_in_days": 90 });
     let token = tour.call("IssueToken", &[("Idempotency-Key", "build-server")], Some(body)).await;
     tour.call("ListTokens", &[("limit", "10")], None).await;
+    tour.call("GetToken", &[("id", &token.id())], None).await;
     tour.call("RevokeToken", &[("id", &token.id()), ("If-Match", "*")], None).await;
     let event = tour.call("ListEvents", &[("type", "integration."), ("order", "asc"), ("limit", "2")], None).await;
     let of = |member: &str| event.items()[0][member].as_str().expect("a text").to_owned();

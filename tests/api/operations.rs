@@ -1,6 +1,13 @@
 //! Long work is watched as one thing, whatever it is, and stopped where that can be.
 
-use keytrail::store::{Area, Statement};
+use keytrail::{
+    app::Context,
+    store::{Area, Statement},
+};
+use keytrail_domain::{
+    id::RepositoryId,
+    index_run::{Cause, Command, IndexRun},
+};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -97,6 +104,28 @@ async fn long_work_is_watched_to_its_end(server: Server) {
     }
 }
 
+async fn a_run_is_known_as_soon_as_it_is_in_the_log(server: Server) {
+    let path = server.root.join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    let row = indexed(&server, "shop", &path).await;
+    let repository = RepositoryId(row["id"].as_str().expect("an id").parse().expect("an id"));
+    for _ in 0..10 {
+        let (run, context) = (keytrail::ids::new_id(), Context::server("case", 0));
+        let request = Command::Request { repository, cause: Cause::Asked };
+        server.app.dispatch::<IndexRun>(run, request, context, Vec::new()).await.expect("it is asked for");
+        let at = format!("/api/v1/operations/index_run.{run}");
+        server.get(&at).await.with(StatusCode::OK);
+        ended(&server, &at).await;
+    }
+    // What only one node can know is told so.
+    let nobody = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    for kind in ["fetch_repository", "verify_views"] {
+        let unknown = server.get(&format!("/api/v1/operations/{kind}.{nobody}")).await;
+        let detail = unknown.refused(404, "operation_unknown").text_of("detail");
+        assert!(detail.contains("node"), "{detail}");
+    }
+}
+
 async fn what_waits_is_listed_page_by_page_and_stopped(server: Server) {
     let mut runs = Vec::new();
     for n in 0..3 {
@@ -144,4 +173,8 @@ async fn what_waits_is_listed_page_by_page_and_stopped(server: Server) {
     server.app.db.write(Area::Log, vec![jobs]).await.expect("they are taken away");
 }
 
-on_both_engines!(long_work_is_watched_to_its_end, what_waits_is_listed_page_by_page_and_stopped);
+on_both_engines!(
+    long_work_is_watched_to_its_end,
+    a_run_is_known_as_soon_as_it_is_in_the_log,
+    what_waits_is_listed_page_by_page_and_stopped,
+);

@@ -1,9 +1,10 @@
 //! Issues are found by what is known of them, whatever is combined, page by page; and told in figures.
 
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    commit_links::{name, reset},
     indexing::{indexed, indexed_again},
     repository::{self, git},
     server::{Answer, Server, answer, on_both_engines, soon},
@@ -115,6 +116,66 @@ async fn issues_are_found_by_keys_words_names_and_authors(server: Server) {
     assert_eq!(keys(&search(&server, &format!("sha={sha}")).await), [] as [&str; 0]);
 }
 
+async fn what_persons_linked_is_found_and_what_they_unlinked_is_not(server: Server) {
+    let path = server.root.join("shop");
+    repository::empty(&path);
+    commit_as(&path, "Ada", "ada@example.org", 1, "SHOP-1 begins");
+    commit_as(&path, "Bob", "bob@lee.example", 2, "the plain one");
+    commit_as(&path, "Bob", "bob@lee.example", 3, "SHOP-1 ends late");
+    commit_as(&path, "Bob", "bob@lee.example", 4, "SHOP-2 only this");
+    let [plain, late, only] = ["HEAD~2", "HEAD~1", "HEAD"].map(|revision| name(&path, revision));
+    let id = indexed(&server, "shop", &path).await["id"].as_str().expect("an id").to_owned();
+    let decide = async |method: Method, key: &str, rest: &str| {
+        let at = format!("/api/v1/issues/{key}/commits/{id}/{rest}");
+        answer(server.local(method, &at)).await.with(StatusCode::OK);
+    };
+    decide(Method::POST, "NEW-9", &plain).await;
+    decide(Method::DELETE, "SHOP-1", &late).await;
+    decide(Method::DELETE, "SHOP-2", &only).await;
+    let asked = async |query: &str| keys(&search(&server, &format!("sort=key&{query}")).await).join(" ");
+    for round in ["at first", "after a reset"] {
+        for (query, expected) in [
+            ("", "NEW-9 SHOP-1"),
+            ("key=new", "NEW-9"),
+            ("words=plain", "NEW-9"),
+            (&format!("sha={}", &plain[..12]), "NEW-9"),
+            ("author=bob", "NEW-9"),
+            ("author=ada", "SHOP-1"),
+            ("words=begins", "SHOP-1"),
+            ("words=late", ""),
+            ("words=begins+late", ""),
+            (&format!("sha={late}"), ""),
+            ("key=SHOP-2", ""),
+            ("words=only", ""),
+        ] {
+            assert_eq!(asked(query).await, expected, "{query} {round}");
+        }
+        for key in ["NEW-9", "SHOP-1"] {
+            let found = search(&server, &format!("key={key}")).await;
+            let issue = server.get(&format!("/api/v1/issues/{key}")).await;
+            for member in ["commits", "last_commit_at"] {
+                assert_eq!(found.items()[0][member], issue.body[member], "{member} of {key} {round}");
+            }
+            assert_eq!(found.items()[0]["commits"], 1, "{key} {round}");
+        }
+        // What is not shown takes no room of a page, and is no further page.
+        let first = server.get("/api/v1/search?sort=key&limit=1").await.with(StatusCode::OK);
+        let next = first.body["next"].as_str().expect("more");
+        let last = server.get(&format!("/api/v1/search?sort=key&limit=1&cursor={next}")).await.with(StatusCode::OK);
+        assert_eq!((keys(&last), &last.body["next"]), (vec!["SHOP-1"], &Value::Null), "{round}");
+        if round == "at first" {
+            reset(&server, &id).await;
+        }
+    }
+    decide(Method::POST, "NEW-9", &format!("{plain}/restore")).await;
+    decide(Method::POST, "SHOP-2", &format!("{only}/restore")).await;
+    assert_eq!(asked("author=bob").await, "SHOP-2");
+    // The commit itself tells of its link once.
+    decide(Method::POST, "NEW-9", &plain).await;
+    let commit = server.get(&format!("/api/v1/repositories/{id}/commits/{plain}")).await.with(StatusCode::OK);
+    assert_eq!(commit.body["issues"].as_array().map(Vec::len), Some(1), "{}", commit.text);
+}
+
 async fn pages_of_a_search_follow_each_other(server: Server) {
     two(&server).await;
     for sort in ["activity", "key"] {
@@ -131,6 +192,16 @@ async fn pages_of_a_search_follow_each_other(server: Server) {
             assert_eq!(found, whole.items(), "{sort}{filter}");
         }
     }
+    // Another Ada comes to be known between two pages.
+    let page = server.get("/api/v1/search?limit=1&author=ada").await.with(StatusCode::OK);
+    let next = format!("/api/v1/search?limit=1&author=ada&cursor={}", page.body["next"].as_str().expect("more"));
+    let more = server.root.join("more");
+    repository::empty(&more);
+    commit_as(&more, "Adam", "adam@example.org", 7, "MORE-1 begins");
+    indexed(&server, "more", &more).await;
+    assert_eq!(search(&server, "author=ada&key=MORE-1").await.items().len(), 1);
+    server.get(&next).await.with(StatusCode::OK);
+
     let page = server.get("/api/v1/search?limit=1").await;
     let cursor = page.body["next"].as_str().expect("more");
     server.get(&format!("/api/v1/search?limit=1&sort=key&cursor={cursor}")).await.refused(400, "cursor_other_list");
@@ -221,6 +292,7 @@ async fn only_a_few_look_at_much_at_once(server: Server) {
 on_both_engines!(
     only_a_few_look_at_much_at_once,
     issues_are_found_by_keys_words_names_and_authors,
+    what_persons_linked_is_found_and_what_they_unlinked_is_not,
     pages_of_a_search_follow_each_other,
     a_part_of_a_name_that_fits_too_many_is_refused,
     an_issue_is_told_in_figures,

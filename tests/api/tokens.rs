@@ -19,10 +19,15 @@ async fn a_token_is_told_once(server: Server) {
     let listed = server.get("/api/v1/tokens").await.with(StatusCode::OK);
     assert_eq!(listed.items().len(), 1);
     assert!(!listed.text.contains(&token) && listed.text.contains(&token[..8]));
-    let at = format!("/api/v1/tokens/{}", issued.id());
+    let at = issued.header("location");
+    assert_eq!(at, format!("/api/v1/tokens/{}", issued.id()));
+    let one = server.get(&at).await.with(StatusCode::OK);
+    assert_eq!((&one.body, one.header("etag")), (&listed.items()[0], "\"1\"".into()));
+    assert!(!one.text.contains(&token));
     answer(server.local(Method::DELETE, &at).header("If-Match", "\"7\"")).await.refused(412, "version_stale");
     let revoked = answer(server.local(Method::DELETE, &at)).await.with(StatusCode::OK);
     assert_eq!(revoked.text_of("state"), "revoked");
+    assert_eq!(server.get(&at).await.with(StatusCode::OK).text_of("state"), "revoked");
     answer(server.request(Method::GET, "/api/v1/integrations").bearer_auth(&token)).await.refused(401, "token_invalid");
     // Twice is once.
     answer(server.local(Method::DELETE, &at)).await.with(StatusCode::OK);
@@ -53,6 +58,7 @@ async fn tokens_that_make_no_sense_are_not_made(server: Server) {
     }
     let unknown = "/api/v1/tokens/0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
     answer(server.local(Method::DELETE, unknown)).await.refused(404, "token_unknown");
+    server.get(unknown).await.refused(404, "token_unknown");
     assert!(server.get("/api/v1/tokens").await.items().is_empty());
 }
 

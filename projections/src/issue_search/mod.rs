@@ -2,8 +2,10 @@
 //! and authors. Commits themselves are shown by `issue_commits`; here is only what leads to an issue.
 //!
 //! Rows carry their repository's number and count while a row of `search_repositories` holds it, as in `issue_commits`.
-//! Nothing here tells the past: what was found is asked there. Issues that the rules leave out are not found.
+//! Nothing here tells the past: what was found is asked there, and so is what persons unlinked. Issues that the rules leave
+//! out are not found.
 
+mod linked;
 mod reads;
 mod schema;
 #[cfg(test)]
@@ -14,7 +16,9 @@ use std::collections::BTreeMap;
 
 use keytrail_domain::{
     fact::Fact,
-    index_run::batch::{self, CommitBatch, CommitSet, RefBatch},
+    index_run::batch::{self, CommitBatch, CommitSet, CommitSha, RefBatch},
+    issue_key::IssueKey,
+    person::PersonId,
     recorded::{Position, Recorded},
     timestamp::Timestamp,
 };
@@ -48,7 +52,7 @@ impl View for IssueSearch {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -57,6 +61,7 @@ impl View for IssueSearch {
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         numbered::keys(&REPOSITORIES, fact, keys);
+        linked::keys(fact, keys);
         ruled::keys(&RULES, fact, keys);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::CommitsRecorded(batch)) => {
@@ -81,6 +86,7 @@ impl View for IssueSearch {
 
     fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
         numbered::fold(&REPOSITORIES, rows, fact);
+        linked::fold(rows, fact);
         ruled::fold(&RULES, rows, fact);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::CommitsRecorded(batch)) => record(rows, batch),
@@ -115,35 +121,45 @@ fn spans(batch: &CommitBatch) -> BTreeMap<(&str, u64), (i64, i64)> {
 }
 
 fn record(rows: &mut Rows, batch: &CommitBatch) {
-    for ((project, issue), (mut first, mut last)) in spans(batch) {
-        let key = key(project, issue, batch.number);
-        // The least and the greatest: saying it twice changes nothing.
-        if let Some([_, _, _, Value::Int(known_first), Value::Int(known_last)]) = rows.get(&ISSUES, &key) {
-            (first, last) = (first.min(*known_first), last.max(*known_last));
-        }
-        let row = key.into_iter().chain(row![first, last]).collect();
-        rows.put(&ISSUES, row);
+    for ((project, issue), span) in spans(batch) {
+        lasts(rows, key(project, issue, batch.number), span);
     }
     for commit in &batch.commits {
-        let (sha, author) = (Value::from(commit.sha), Value::from(commit.author));
         let words: Vec<Value> = words_beside(&commit.subject, &commit.keys).into_iter().map(Value::from).collect();
-        for (key, _) in &commit.keys {
-            let (project, issue) = (Value::from(key.project.clone()), Value::from(key.number));
-            let place = row![batch.number];
-            let of = |first: &Value| vec![first.clone(), project.clone(), issue.clone(), place[0].clone()];
-            rows.put_once(&AUTHORS, of(&author));
-            words.iter().for_each(|word| rows.put_once(&WORDS, of(word)));
-            rows.put_once(
-                &COMMITS,
-                vec![
-                    sha.clone(),
-                    place[0].clone(),
-                    project.clone(),
-                    issue.clone(),
-                    Value::Int(seconds(commit.committed_at)),
-                ],
-            );
-        }
+        let found =
+            Leading { sha: commit.sha, author: commit.author, committed_at: commit.committed_at, words: &words };
+        commit.keys.iter().for_each(|(issue, _)| found.lead(rows, issue, batch.number));
+    }
+}
+
+/// The issue has commits from the first to the second of these on.
+fn lasts(rows: &mut Rows, key: Row, (mut first, mut last): (i64, i64)) {
+    // The least and the greatest: saying it twice changes nothing.
+    if let Some([_, _, _, Value::Int(known_first), Value::Int(known_last)]) = rows.get(&ISSUES, &key) {
+        (first, last) = (first.min(*known_first), last.max(*known_last));
+    }
+    let row = key.into_iter().chain(row![first, last]).collect();
+    rows.put(&ISSUES, row);
+}
+
+/// What of a commit leads to its issues.
+struct Leading<'a> {
+    sha: CommitSha,
+    author: PersonId,
+    /// In seconds.
+    committed_at: i64,
+    words: &'a [Value],
+}
+
+impl Leading<'_> {
+    /// Adds the rows that lead to this issue, under the number of the commit's repository.
+    fn lead(&self, rows: &mut Rows, issue: &IssueKey, number: Position) {
+        let (project, issue) = (Value::from(issue.project.clone()), Value::from(issue.number));
+        let of = |first: Value| vec![first, project.clone(), issue.clone(), Value::Int(number)];
+        rows.put_once(&AUTHORS, of(self.author.into()));
+        self.words.iter().for_each(|word| rows.put_once(&WORDS, of(word.clone())));
+        let at = Value::Int(seconds(self.committed_at));
+        rows.put_once(&COMMITS, vec![self.sha.into(), Value::Int(number), project.clone(), issue.clone(), at]);
     }
 }
 

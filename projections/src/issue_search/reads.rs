@@ -31,12 +31,12 @@ pub struct Wanted {
     pub project: Option<(String, bool)>,
     /// How its number begins; digits.
     pub number: Option<String>,
-    /// A commit whose name is from the first to before the second names it.
+    /// A commit whose name is from the first to before the second names it, or was linked to it.
     pub sha: Option<(Vec<u8>, Vec<u8>)>,
-    /// Each of them is in the subject of a commit that names it; as [`super::words_of`] makes them, at most
+    /// Each of them is in the subject of a commit that names it or was linked to it; as [`super::words_of`] makes them, at most
     /// [`MOST_WORDS`].
     pub words: Vec<String>,
-    /// One of them wrote a commit that names it; at most [`MOST_AUTHORS`].
+    /// One of them wrote a commit that names it or was linked to it; at most [`MOST_AUTHORS`].
     pub authors: Option<Vec<PersonId>>,
 }
 
@@ -67,7 +67,7 @@ pub enum Through {
 pub struct Found {
     /// Which.
     pub key: IssueKey,
-    /// When the last commit that names it was committed.
+    /// When the last commit that names it or was linked to it was committed, whatever was unlinked since.
     pub last_at: Timestamp,
 }
 
@@ -294,13 +294,13 @@ pub fn authors_weigh(persons: &[PersonId], most: u32) -> Read<u64> {
     read(SQL, args, |cells| cells.count())
 }
 
-/// The issues that a commit names, in all repositories that are there, or in the one with this number; in the order
-/// (repository's number, project, issue).
+/// The issues that a commit names, without those that it was only linked to, in all repositories that are there, or in the one with this number;
+/// in the order (repository's number, project, issue).
 pub fn issues_of_commit(sha: CommitSha, number: Option<Position>) -> Read<NamedIn> {
     const SQL: &str = "\
         SELECT n.repository_number, n.project, n.issue, n.committed_at \
         FROM search_commits@ n CROSS JOIN search_repositories@ r \
-        WHERE n.sha = $1 AND (CAST($2 AS BIGINT) IS NULL OR n.repository_number = CAST($2 AS BIGINT)) \
+        WHERE n.sha = $1 AND n.repository_number > 0 AND (CAST($2 AS BIGINT) IS NULL OR n.repository_number = CAST($2 AS BIGINT)) \
         AND r.number = n.repository_number AND r.to_position IS NULL \
         ORDER BY n.repository_number, n.project, n.issue";
     read(SQL, row![sha, number], |cells| {

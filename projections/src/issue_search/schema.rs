@@ -5,10 +5,11 @@ use crate::{
     view::{History, Kind, Table},
 };
 
-/// Which repository has which number.
+/// Which repository has which number; and under another id, which number its links have.
 pub(super) const REPOSITORIES: Table = numbered::table("search_repositories");
 
-/// One row for each issue and repository: from when to when its commits name the issue, in seconds.
+/// One row for each issue and repository: from when to when its commits are that name the issue, in seconds; and one for
+/// those that were linked to it.
 pub(super) const ISSUES: Table = Table {
     name: "search_issues",
     columns: &[
@@ -26,7 +27,7 @@ pub(super) const ISSUES: Table = Table {
     ],
 };
 
-/// From the name of a commit to the issues that it names, and to its row of `issue_commits`.
+/// From the name of a commit to the issues that it names or was linked to, and to its row of `issue_commits`.
 pub(super) const COMMITS: Table = Table {
     name: "search_commits",
     columns: &[

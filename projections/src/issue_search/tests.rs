@@ -1,10 +1,10 @@
 //! What batches leave in the tables, and that it is the same however they come.
 
-use keytrail_domain::{issue_key::IssueKey, person::PersonId, repository};
+use keytrail_domain::{id::RepositoryId, index_run::Cause, issue_key::IssueKey, person::PersonId, repository};
 
 use super::*;
 use crate::{
-    fact_histories::{Log, commit, commits, discovered, id, place, sha},
+    fact_histories::{Log, commit, commits, discovered, id, link, place, requested, sha},
     fake_store::{FakeStore, check_read},
 };
 
@@ -50,7 +50,24 @@ fn an_issue_lasts_from_its_first_to_its_last_commit_however_they_come() {
 }
 
 #[test]
-fn forgetting_ends_one_row() {
+fn what_persons_linked_leads_to_the_issue_under_a_number_that_outlives_a_reset() {
+    let mut log = Log::default();
+    log.append(id(2, 1), discovered(id(1, 1), "tools", place(1)));
+    log.link(1, 4, link(1, 4, 6, 0));
+    log.append(id(4, 1), requested(id(2, 1), Cause::Reset));
+    log.link(1, 4, link(1, 4, 6, 1));
+    let store = FakeStore::folded(&IssueSearch, log.facts(), 1);
+    let number = linked::number(RepositoryId(id(2, 1)));
+    assert!(number < 0);
+    assert_eq!(rows(&store, &ISSUES), [row!["ALPHA", 7_i64, number, 1004_i64, 1004_i64]]);
+    assert_eq!(rows(&store, &COMMITS), [row![sha(4), number, "ALPHA", 7_i64, 1004_i64]]);
+    assert_eq!((rows(&store, &AUTHORS).len(), rows(&store, &WORDS).len()), (1, 2));
+    let numbers: Vec<_> = store.current(&REPOSITORIES).into_iter().map(|row| row[1].clone()).collect();
+    assert!(numbers.contains(&Value::Int(number)) && numbers.contains(&Value::Int(3)), "{numbers:?}");
+}
+
+#[test]
+fn forgetting_ends_one_row_and_that_of_the_links() {
     let mut log = Log::default();
     log.append(id(2, 1), discovered(id(1, 1), "tools", place(1)));
     log.append(id(3, 1), commits(id(2, 1), 1, 10, vec![commit(1, "KEY-7")]));

@@ -26,7 +26,8 @@ limits in [access.md](access.md).
 - **Changes** answer with the thing as it is then, its version as `ETag`, and `X-Log-Position`. Send the ETag as `If-Match`,
   so that nobody else's change is lost (412 when there was one, 428 where it is needed), or `*`.
 - **Sending it again** is harmless with an `Idempotency-Key`: it is done once, and answered as the first time
-  (`Idempotency-Replayed: true`).
+  (`Idempotency-Replayed: true`). What writes no event (a look at a repository, a rebuild, a verification of views) takes
+  no key: asked for again while it goes on, it begins no second time.
 - **Reading what you wrote**: `min_position` is the position of a change; a read waits for it up to two seconds, and answers
   202 `view_behind` when it takes longer. A change whose view is not there yet answers 202 with `id` and `position`.
 - **The past**: `as_of` shows an issue as it was known at a position, by today's rules.
