@@ -92,6 +92,8 @@ pub enum RemoteTrouble {
     },
     /// It names objects by SHA-256.
     Sha256Unsupported,
+    /// What it has is itself a shallow clone.
+    Shallow,
 }
 
 impl RemoteTrouble {
@@ -137,6 +139,7 @@ impl RemoteTrouble {
             Self::ProxyFailed => FailureCode::ProxyFailed,
             Self::AnswerTooLarge { .. } => FailureCode::AnswerTooLarge,
             Self::Sha256Unsupported => FailureCode::Sha256Unsupported,
+            Self::Shallow => FailureCode::Shallow,
         }
     }
 
@@ -261,6 +264,11 @@ impl fmt::Display for RemoteError {
                 f,
                 "the repository at {host} names its objects by SHA-256, which is not supported yet; only SHA-1 \
                  repositories can be indexed"
+            ),
+            RemoteTrouble::Shallow => write!(
+                f,
+                "the repository at {host} is a shallow clone, which lacks a part of its history; complete it there with \
+                 `git fetch --unshallow`"
             ),
         }
     }

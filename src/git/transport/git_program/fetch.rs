@@ -77,8 +77,14 @@ pub(in crate::git::transport) async fn fetch(
         Err(Unended::Stopped(Stop::FilterRefused)) => return Ok(Attempt::FilterRefused),
         Err(unended) => return Err(unended.into()),
     };
+    let said = watch.said();
+    if said::is_shallow(&said) {
+        return Err(match request.source {
+            FetchSource::Remote(remote) => remote.trouble(RemoteTrouble::Shallow),
+            FetchSource::Local(source) => GitError::Shallow { path: source.path().to_owned() },
+        });
+    }
     if !ending.success {
-        let said = watch.said();
         if filter.specification().is_some() && said::refuses_filter(&said) {
             return Ok(Attempt::FilterRefused);
         }
