@@ -67,6 +67,18 @@ pub enum RemoteTrouble {
         /// How long it may take.
         bound: Duration,
     },
+    /// It answers, but sends nothing of what was asked for.
+    SlowToSend {
+        /// How long it may take.
+        bound: Duration,
+    },
+    /// It sends, but less than it must.
+    Trickles {
+        /// So many bytes must come
+        bytes: u64,
+        /// within each of these.
+        window: Duration,
+    },
     /// Its address is none that this server may reach.
     AddressDenied,
     /// It sends elsewhere.
@@ -131,7 +143,7 @@ impl RemoteTrouble {
             Self::NotGit => FailureCode::NotGit,
             Self::DumbServer => FailureCode::DumbServer,
             Self::Silent => FailureCode::RemoteSilent,
-            Self::Slow { .. } => FailureCode::RemoteSlow,
+            Self::Slow { .. } | Self::SlowToSend { .. } | Self::Trickles { .. } => FailureCode::RemoteSlow,
             Self::AddressDenied => FailureCode::AddressDenied,
             Self::RedirectedAway | Self::TooManyRedirects => FailureCode::RedirectedAway,
             Self::UrlNotAllowed { .. } => FailureCode::UrlNotAllowed,
@@ -154,6 +166,8 @@ impl RemoteTrouble {
             | Self::RateLimited { .. }
             | Self::Silent
             | Self::Slow { .. }
+            | Self::SlowToSend { .. }
+            | Self::Trickles { .. }
             | Self::ProxyFailed => true,
             Self::ServerError { status } => *status >= 500,
             _ => false,
@@ -235,6 +249,19 @@ impl fmt::Display for RemoteError {
                 "{host} took longer than {} seconds to list its branches and tags; it will be tried again, and \
                  git.listing_seconds can be raised",
                 bound.as_secs()
+            ),
+            RemoteTrouble::SlowToSend { bound } => write!(
+                f,
+                "{host} took longer than {} seconds to begin to send what it was asked for; it will be tried again, and \
+                 git.listing_seconds can be raised",
+                bound.as_secs()
+            ),
+            RemoteTrouble::Trickles { bytes, window } => write!(
+                f,
+                "{host} sent less than {} KiB of the repository within {} seconds; it will be tried again; check the \
+                 way to it",
+                bytes / 1024,
+                window.as_secs()
             ),
             RemoteTrouble::AddressDenied => write!(
                 f,
