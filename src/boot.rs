@@ -182,6 +182,7 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
         program,
         limits: FetchLimits {
             silence: seconds(git.silence_seconds),
+            window: git::transport::WINDOW,
             quota_bytes: git.quota_bytes,
             free_bytes: git.free_bytes,
             memory_bytes: git.memory_bytes,

@@ -240,7 +240,8 @@ impl Default for Store {
 
 impl Default for Jobs {
     fn default() -> Self {
-        Self { workers: 2 }
+        // One is kept for what is done soon, and a slow server should not have all the others.
+        Self { workers: 4 }
     }
 }
 

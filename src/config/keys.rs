@@ -83,7 +83,10 @@ pub const KEYS: &[Key] = &[
     key("git.free_bytes", "Bytes that fetches leave free on the disk."),
     key("git.diff_cache_bytes", "Bytes of files that are kept because somebody looked at a commit, on each node."),
     key("git.silence_seconds", "Seconds without any progress after which a remote counts as silent."),
-    key("git.listing_seconds", "Seconds that listing a remote's refs may take in all."),
+    key(
+        "git.listing_seconds",
+        "Seconds that listing a remote's refs may take in all, and again until objects of a fetch come.",
+    ),
     key("git.shortest_poll_seconds", "Seconds between two looks at a busy repository."),
     key("git.longest_poll_seconds", "And at one where nothing happens."),
     key("git.upkeep_seconds", "Seconds between two looks after the copies of repositories."),

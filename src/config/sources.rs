@@ -158,6 +158,6 @@ mod tests {
         let seen = for_others(&config);
         assert!(!format!("{seen:?}").contains("canary"), "{seen:?}");
         assert_eq!((&*seen["git.roots"], &*seen["git.program"]), ("(2 set)", "(not set)"));
-        assert_eq!((&*seen["store.database_url"], &*seen["jobs.workers"]), ("(set)", "2"));
+        assert_eq!((&*seen["store.database_url"], &*seen["jobs.workers"]), ("(set)", "4"));
     }
 }

@@ -39,6 +39,8 @@ const TICK: Duration = Duration::from_millis(500);
 const RENEW: Duration = Duration::from_secs(10);
 /// Looks at once.
 const AT_ONCE: usize = 8;
+/// How many of these may be at one server: those that say nothing keep nobody else's repositories waiting.
+const OF_ONE_SERVER: usize = 2;
 
 /// Starts to look.
 pub(super) fn start(app: &Arc<App>, stop: &CancellationToken) {
@@ -67,6 +69,8 @@ struct Schedule {
     looks: JoinSet<Looked>,
     /// What each of the looks is at, should it end with a fault.
     at: HashMap<Id, At>,
+    /// The servers that looks are at.
+    asked: HashMap<Id, Arc<str>>,
     /// When it was last said that the lists cannot be read.
     complained: Option<Instant>,
 }
@@ -80,6 +84,7 @@ impl Schedule {
             list: WatchList::beginning_at(app.log.feed().head().position),
             looks: JoinSet::new(),
             at: HashMap::new(),
+            asked: HashMap::new(),
             complained: None,
         }
     }
@@ -203,6 +208,11 @@ impl Schedule {
             if self.looks.len() >= AT_ONCE {
                 break;
             }
+            let server = self.list.servers.get(&watched.integration);
+            if server.is_some_and(|server| self.asked.values().filter(|one| *one == server).count() >= OF_ONE_SERVER) {
+                // It stays due, and has its turn when one of those ends.
+                continue;
+            }
             (watched.timer.busy, watched.wanted) = (true, false);
             let (app, cancel) = (self.app.clone(), self.cancel.clone());
             let (id, mut remembered) = (*id, watched.remembered.clone());
@@ -211,14 +221,19 @@ impl Schedule {
                 Looked::Repository(id, remembered, polled)
             });
             self.at.insert(look.id(), At::Repository(id));
+            if let Some(server) = server {
+                self.asked.insert(look.id(), server.clone());
+            }
         }
     }
 
     fn end(&mut self, looked: Result<(Id, Looked), tokio::task::JoinError>) {
-        let at = match &looked {
-            Ok((id, _)) => self.at.remove(id),
-            Err(error) => self.at.remove(&error.id()),
+        let look = match &looked {
+            Ok((id, _)) => *id,
+            Err(error) => error.id(),
         };
+        let at = self.at.remove(&look);
+        self.asked.remove(&look);
         let settings = &self.app.jobs.git;
         let (shortest, longest) = (settings.shortest_poll, settings.longest_poll);
         let count =

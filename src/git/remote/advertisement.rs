@@ -155,8 +155,9 @@ impl<'a> Reading<'a> {
     }
 
     fn old_ref(&mut self, line: &[u8], trouble: &dyn Fn(RemoteTrouble) -> GitError) -> Result<(), GitError> {
+        // Where the history of a shallow clone ends. Protocol 2 tells that with the objects.
         if line.starts_with(b"shallow ") {
-            return Ok(());
+            return Err(trouble(RemoteTrouble::Shallow));
         }
         let (target, name) = named(line, trouble)?;
         if let Some(tag) = name.strip_suffix(b"^{}") {

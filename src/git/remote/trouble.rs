@@ -67,6 +67,18 @@ pub enum RemoteTrouble {
         /// How long it may take.
         bound: Duration,
     },
+    /// It answers, but sends nothing of what was asked for.
+    SlowToSend {
+        /// How long it may take.
+        bound: Duration,
+    },
+    /// It sends, but less than it must.
+    Trickles {
+        /// So many bytes must come
+        bytes: u64,
+        /// within each of these.
+        window: Duration,
+    },
     /// Its address is none that this server may reach.
     AddressDenied,
     /// It sends elsewhere.
@@ -92,6 +104,8 @@ pub enum RemoteTrouble {
     },
     /// It names objects by SHA-256.
     Sha256Unsupported,
+    /// What it has is itself a shallow clone.
+    Shallow,
 }
 
 impl RemoteTrouble {
@@ -129,7 +143,7 @@ impl RemoteTrouble {
             Self::NotGit => FailureCode::NotGit,
             Self::DumbServer => FailureCode::DumbServer,
             Self::Silent => FailureCode::RemoteSilent,
-            Self::Slow { .. } => FailureCode::RemoteSlow,
+            Self::Slow { .. } | Self::SlowToSend { .. } | Self::Trickles { .. } => FailureCode::RemoteSlow,
             Self::AddressDenied => FailureCode::AddressDenied,
             Self::RedirectedAway | Self::TooManyRedirects => FailureCode::RedirectedAway,
             Self::UrlNotAllowed { .. } => FailureCode::UrlNotAllowed,
@@ -137,6 +151,7 @@ impl RemoteTrouble {
             Self::ProxyFailed => FailureCode::ProxyFailed,
             Self::AnswerTooLarge { .. } => FailureCode::AnswerTooLarge,
             Self::Sha256Unsupported => FailureCode::Sha256Unsupported,
+            Self::Shallow => FailureCode::Shallow,
         }
     }
 
@@ -151,6 +166,8 @@ impl RemoteTrouble {
             | Self::RateLimited { .. }
             | Self::Silent
             | Self::Slow { .. }
+            | Self::SlowToSend { .. }
+            | Self::Trickles { .. }
             | Self::ProxyFailed => true,
             Self::ServerError { status } => *status >= 500,
             _ => false,
@@ -233,6 +250,19 @@ impl fmt::Display for RemoteError {
                  git.listing_seconds can be raised",
                 bound.as_secs()
             ),
+            RemoteTrouble::SlowToSend { bound } => write!(
+                f,
+                "{host} took longer than {} seconds to begin to send what it was asked for; it will be tried again, and \
+                 git.listing_seconds can be raised",
+                bound.as_secs()
+            ),
+            RemoteTrouble::Trickles { bytes, window } => write!(
+                f,
+                "{host} sent less than {} KiB of the repository within {} seconds; it will be tried again; check the \
+                 way to it",
+                bytes / 1024,
+                window.as_secs()
+            ),
             RemoteTrouble::AddressDenied => write!(
                 f,
                 "{host} has an address that this server may not reach; an administrator can list the host or its \
@@ -261,6 +291,11 @@ impl fmt::Display for RemoteError {
                 f,
                 "the repository at {host} names its objects by SHA-256, which is not supported yet; only SHA-1 \
                  repositories can be indexed"
+            ),
+            RemoteTrouble::Shallow => write!(
+                f,
+                "the repository at {host} is a shallow clone, which lacks a part of its history; complete it there with \
+                 `git fetch --unshallow`"
             ),
         }
     }

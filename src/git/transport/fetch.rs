@@ -42,6 +42,8 @@ pub struct WantedRef {
 pub struct FetchLimits {
     /// Without progress: before objects come without any word, then without [`SLOWEST_BYTES`] of them.
     pub silence: Duration,
+    /// While objects come from a server, [`LEAST_OF_A_WINDOW`] come within each of these.
+    pub window: Duration,
     /// Bytes that the copy may have afterwards: the mirror, and what is kept [beside](FetchRequest::beside) it. Of
     /// [`fetch_objects`](super::fetch_objects): bytes of objects that the one request may bring.
     pub quota_bytes: u64,
@@ -54,10 +56,17 @@ pub struct FetchLimits {
 /// Fewer bytes than these within [`FetchLimits::silence`] are none.
 pub const SLOWEST_BYTES: u64 = 1024;
 
+/// Fewer bytes than these within [`WINDOW`] are too few: a fetch has an end, however steadily its server trickles.
+pub const LEAST_OF_A_WINDOW: u64 = 256 * 1024;
+
+/// See [`LEAST_OF_A_WINDOW`].
+pub const WINDOW: Duration = Duration::from_secs(600);
+
 impl Default for FetchLimits {
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(120),
+            window: WINDOW,
             quota_bytes: 20_000_000_000,
             free_bytes: 1_000_000_000,
             memory_bytes: 2 << 30,

@@ -110,19 +110,23 @@ async fn work(
         FetchSource::Local(source) => return folder::fetch(source, request, missing, kept, shared).await,
     };
     let mut all = Fetched::default();
+    let mut pace = Pace::new(request);
     let mut kept = kept.clone();
     let missing: Vec<CommitSha> = missing.iter().copied().collect();
     // What came with one question is told with the next.
     for wants in missing.chunks(MOST_WANTS) {
         let question = Question { wants, haves: question::haves(request.mirror, &kept).await? };
+        pace.ask();
         let brought = match remote.url.scheme() {
             Scheme::Http | Scheme::Https => {
                 let greeted = http::greet(remote, request).await?;
-                receive(request, wants, greeted.ask(&question).await?, shared).await?
+                receive(request, wants, greeted.ask(&question).await?, shared, &mut pace).await?
             }
             Scheme::Git => {
-                let incoming = git_stream::ask(remote, &question, request).await?;
-                receive(request, wants, incoming, shared).await?
+                let bound = remote.limits.listing;
+                let asked = tokio::time::timeout(bound, git_stream::ask(remote, &question, request)).await;
+                let incoming = asked.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))?;
+                receive(request, wants, incoming, shared, &mut pace).await?
             }
             Scheme::Ssh => {
                 return Err(remote.trouble(RemoteTrouble::UrlNotAllowed { reason: SchemeRefused::Ssh }));
@@ -140,18 +144,25 @@ async fn receive(
     wants: &[CommitSha],
     mut incoming: impl Incoming,
     shared: &Arc<Shared>,
+    pace: &mut Pace,
 ) -> Result<Fetched, GitError> {
     let FetchSource::Remote(remote) = request.source else { return Err(FetchError::BrokeOff.into()) };
     let (sender, receiver) = mpsc::channel(PARTS_AHEAD);
     let (mirror, wants, theirs) = (request.mirror.clone(), wants.to_vec(), shared.clone());
     let writing = tokio::task::spawn_blocking(move || write(&mirror, &wants, receiver, &theirs));
-    let mut pace = Pace::new(request.limits.silence);
     let mut parts = Parts::default();
     let (mut begun, mut words) = (false, 0);
     let ended = 'receive: loop {
-        let left = tokio::time::timeout(request.limits.silence, incoming.fill(parts.buffer())).await;
+        let left = tokio::time::timeout(pace.patience(), incoming.fill(parts.buffer())).await;
         match left {
-            Err(_) => break Err(remote.trouble(RemoteTrouble::Silent)),
+            Err(_) => {
+                // What came last may have been written meanwhile.
+                pace.bytes(shared.received());
+                match pace.trouble() {
+                    Some(trouble) => break Err(remote.trouble(trouble)),
+                    None => continue,
+                }
+            }
             Ok(Err(error)) => break Err(error),
             Ok(Ok(false)) => break Err(FetchError::BrokeOff.into()),
             Ok(Ok(true)) => {}
@@ -172,6 +183,7 @@ async fn receive(
                 }
                 Ok(Some(Part::Pack(bytes))) => {
                     begun = true;
+                    pace.begin();
                     sender.send(Work::Part(bytes)).await
                 }
                 Ok(Some(Part::End)) => break 'receive Ok(sender.send(Work::End).await.is_ok()),
@@ -182,8 +194,8 @@ async fn receive(
             }
         }
         pace.bytes(shared.received());
-        if pace.is_silent() {
-            break Err(remote.trouble(RemoteTrouble::Silent));
+        if let Some(trouble) = pace.trouble() {
+            break Err(remote.trouble(trouble));
         }
     };
     drop(sender);

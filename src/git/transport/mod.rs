@@ -24,7 +24,9 @@ use std::{
 };
 
 pub use self::{
-    fetch::{FetchLimits, FetchRequest, FetchSource, Fetched, SLOWEST_BYTES, WantedRef, fetch},
+    fetch::{
+        FetchLimits, FetchRequest, FetchSource, Fetched, LEAST_OF_A_WINDOW, SLOWEST_BYTES, WINDOW, WantedRef, fetch,
+    },
     fetch_error::FetchError,
     fetch_objects::{ObjectsRequest, fetch_objects},
     fetch_progress::{FetchPhase, FetchProgress},

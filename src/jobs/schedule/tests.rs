@@ -2,12 +2,15 @@
 
 use keytrail_domain::{
     display_text::DisplayText,
+    git_remote::GitRemote,
     index_run::FailureCode,
     integration::{Command as IntegrationCommand, IntegrationName},
     ref_selection::RefSelection,
+    remote_url::RemoteUrl,
     repository::{Command, Repository},
     service::Reading,
 };
+use keytrail_test_support::web_server::{Ending, Scripted};
 use tempfile::TempDir;
 
 use super::*;
@@ -20,6 +23,7 @@ async fn still() -> (TempDir, Arc<App>) {
     config.store.folder = folder.path().join("data");
     config.secrets.root_key_file = Some(folder.path().join("root.key"));
     config.git.roots = vec![folder.path().to_owned()];
+    (config.git.hosts, config.git.allow_http) = (vec!["127.0.0.1".to_owned()], true);
     let app = boot::start(&config, Clock::System).await.expect("it starts");
     app.jobs.set_outdated();
     (folder, app)
@@ -146,5 +150,50 @@ async fn a_look_that_panics_puts_off_its_own_repository_and_no_other() {
     assert!(!timer(&ids[0]).busy && timer(&ids[0]).due > due[&ids[0]], "it is looked at again, later");
     assert_eq!(timer(&ids[1]).due, due[&ids[1]]);
     assert!(schedule.at.is_empty() && schedule.list.folders.len() == 1);
+    app.stop().await;
+}
+
+/// A repository of a server, of an integration of its own.
+async fn repository_at(app: &App, url: &str) -> RepositoryId {
+    let connection = || Connection::Git(GitRemote::at(RemoteUrl::parse(url).expect("a URL").url).into());
+    let integration = integration(app, connection()).await;
+    let (location, name) = (connection(), DisplayText::clean("a repository"));
+    let id = RepositoryId::of(integration, &location.natural_key());
+    let command = Command::Discover { integration, name, location };
+    app.dispatch::<Repository>(id.0, command, Context::server("case", 0), Vec::new()).await.expect("it is said");
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_repositories_of_a_silent_server_keep_no_look_at_another_servers_waiting() {
+    let (_folder, app) = still().await;
+    let (silent, well) = (Scripted::start(b"", Ending::Stays), Scripted::answering("404 Not Found", "text/html", b""));
+    let mut ids = Vec::new();
+    for number in 0..2 * AT_ONCE {
+        ids.push(repository_at(&app, &silent.url(&format!("{number}.git"))).await);
+    }
+    // The last in the queue.
+    let other = repository_at(&app, &well.url("other.git")).await;
+    ids.push(other);
+    settle(&app).await;
+    let mut schedule = Schedule::of(&app);
+    schedule.list.keep_up(&app).await.expect("the views");
+    ids.iter().for_each(|id| schedule.want(*id));
+    schedule.begin();
+    assert_eq!(schedule.looks.len(), OF_ONE_SERVER + 1);
+    let (look, looked) = schedule.looks.join_next_with_id().await.expect("a look").expect("no panic");
+    assert!(matches!(&looked, Looked::Repository(id, ..) if *id == other), "the silent ones are waited for still");
+    schedule.end(Ok((look, looked)));
+    schedule.begin();
+    assert_eq!(schedule.looks.len(), OF_ONE_SERVER, "no more of the silent one's");
+    schedule.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+    for _ in 0..OF_ONE_SERVER {
+        let ended = schedule.looks.join_next_with_id().await.expect("a look");
+        schedule.end(ended);
+    }
+    assert!(schedule.asked.is_empty());
+    schedule.cancel.store(false, std::sync::atomic::Ordering::Relaxed);
+    schedule.begin();
+    assert_eq!(schedule.looks.len(), OF_ONE_SERVER, "others of it have their turn");
     app.stop().await;
 }

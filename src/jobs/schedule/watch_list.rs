@@ -1,7 +1,7 @@
 //! What there is to look at, kept up with the views: of a long list only what changed is read. Kept by the schedule; it
 //! decides nothing about when.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use keytrail_domain::{
     id::{IntegrationId, RepositoryId},
@@ -35,6 +35,8 @@ pub(super) struct Watched {
 pub(super) struct WatchList {
     pub(super) repositories: HashMap<RepositoryId, Watched>,
     pub(super) folders: HashMap<IntegrationId, (Connection, Timer)>,
+    /// The servers of those integrations that are at one, by scheme, name and port.
+    pub(super) servers: HashMap<IntegrationId, Arc<str>>,
     active: HashMap<IntegrationId, Connection>,
     /// The head of the log when the list was begun: what changed before that changed for nobody here.
     began_at: Position,
@@ -58,6 +60,7 @@ impl WatchList {
         Self {
             repositories: HashMap::new(),
             folders: HashMap::new(),
+            servers: HashMap::new(),
             active: HashMap::new(),
             began_at,
             stood_at: 0,
@@ -105,6 +108,7 @@ impl WatchList {
         let (id, connection) = (integration.id, integration.connection);
         if integration.state != IntegrationState::Active {
             self.active.remove(&id);
+            self.servers.remove(&id);
             self.folders.remove(&id);
             self.repositories.retain(|_, watched| watched.integration != id);
             return Ok(());
@@ -114,6 +118,10 @@ impl WatchList {
             let folder = || (connection.clone(), Timer::new(shortest, id.0.as_bytes()[15]));
             self.folders.entry(id).or_insert_with(folder).0 = connection.clone();
         }
+        match &connection {
+            Connection::Git(remote) => self.servers.insert(id, remote.url.origin().into()),
+            Connection::Path { .. } | Connection::Folder { .. } => self.servers.remove(&id),
+        };
         match self.active.insert(id, connection.clone()) {
             Some(before) if before == connection => {}
             Some(_) => self.reconnect(id, reconnected),

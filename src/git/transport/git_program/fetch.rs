@@ -77,8 +77,14 @@ pub(in crate::git::transport) async fn fetch(
         Err(Unended::Stopped(Stop::FilterRefused)) => return Ok(Attempt::FilterRefused),
         Err(unended) => return Err(unended.into()),
     };
+    let said = watch.said();
+    if said::is_shallow(&said) {
+        return Err(match request.source {
+            FetchSource::Remote(remote) => remote.trouble(RemoteTrouble::Shallow),
+            FetchSource::Local(source) => GitError::Shallow { path: source.path().to_owned() },
+        });
+    }
     if !ending.success {
-        let said = watch.said();
         if filter.specification().is_some() && said::refuses_filter(&said) {
             return Ok(Attempt::FilterRefused);
         }
@@ -168,7 +174,7 @@ impl<'a> FetchWatch<'a> {
             said: Vec::new(),
             heard: 0,
             torn: None,
-            pace: Pace::new(request.limits.silence),
+            pace: Pace::new(request),
             space_checked: Instant::now(),
         }
     }
@@ -203,17 +209,20 @@ impl Watch for FetchWatch<'_> {
     fn said(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         self.heard += bytes.len() as u64;
         if self.heard > MOST_HEARD {
-            return Err(silent(self.request).into());
+            return Err(ended(self.request, RemoteTrouble::Silent).into());
         }
         let (progress, said) = (self.request.progress, &mut self.said);
-        let mut ignores_filters = false;
+        let (mut ignores_filters, mut resolves) = (false, false);
         self.lines.push(bytes, |line| match ProgressLine::parse(line) {
             Some(ProgressLine::Remote) => {}
             Some(ProgressLine::Receiving(objects, total)) => {
                 progress.set_objects(objects, total);
                 progress.enter(if objects < total { FetchPhase::Receiving } else { FetchPhase::Resolving });
             }
-            Some(ProgressLine::Resolving) => progress.enter(FetchPhase::Resolving),
+            Some(ProgressLine::Resolving) => {
+                resolves = true;
+                progress.enter(FetchPhase::Resolving);
+            }
             None => {
                 ignores_filters |= String::from_utf8_lossy(line).contains(IGNORES_FILTERS);
                 let room = MOST_SAID.saturating_sub(said.len());
@@ -227,8 +236,14 @@ impl Watch for FetchWatch<'_> {
         if ignores_filters && self.filter.specification().is_some() {
             return Err(Stop::FilterRefused);
         }
-        // While objects come, only objects count: git tells of a trickle once a second.
-        if progress.phase() != FetchPhase::Receiving {
+        // While objects come, only objects count: git tells of a trickle once a second. Then only what is done on this
+        // machine does: the server may go on talking.
+        match progress.phase() {
+            FetchPhase::Receiving => self.pace.begin(),
+            FetchPhase::Resolving => self.pace.end(),
+            FetchPhase::Waiting | FetchPhase::Asking | FetchPhase::Done => self.pace.word(),
+        }
+        if resolves {
             self.pace.word();
         }
         Ok(())
@@ -241,6 +256,9 @@ impl Watch for FetchWatch<'_> {
         }
         if let Some(received) = self.received() {
             room::check_quota(received, request.limits.quota_bytes)?;
+            if received > 0 {
+                self.pace.begin();
+            }
             if self.pace.bytes(received) {
                 request.progress.set_bytes(received);
             }
@@ -249,16 +267,16 @@ impl Watch for FetchWatch<'_> {
             self.space_checked = Instant::now();
             room::check_free(request.mirror.path(), request.limits.free_bytes)?;
         }
-        if self.pace.is_silent() {
-            return Err(silent(request).into());
+        if let Some(trouble) = self.pace.trouble() {
+            return Err(ended(request, trouble).into());
         }
         Ok(())
     }
 }
 
-fn silent(request: &FetchRequest<'_>) -> GitError {
+fn ended(request: &FetchRequest<'_>, trouble: RemoteTrouble) -> GitError {
     match request.source {
-        FetchSource::Remote(remote) => remote.trouble(RemoteTrouble::Silent),
+        FetchSource::Remote(remote) => remote.trouble(trouble),
         FetchSource::Local(_) => FetchError::BrokeOff.into(),
     }
 }

@@ -30,6 +30,8 @@ pub(super) enum Wrong {
     NotThere,
     /// The server says that it failed.
     Failed,
+    /// The server says where its own history ends.
+    Shallow,
 }
 
 impl From<BadLength> for Wrong {
@@ -44,6 +46,7 @@ impl Wrong {
             Self::NoPacket => remote.trouble(RemoteTrouble::Protocol { what: "its answer is no answer of git's" }),
             Self::NotThere => FetchError::RefsMoved.into(),
             Self::Failed => FetchError::BrokeOff.into(),
+            Self::Shallow => remote.trouble(RemoteTrouble::Shallow),
         }
     }
 }
@@ -79,6 +82,8 @@ impl Parts {
             2 => Ok(Some(Part::Word)),
             3 => Err(refusal(&line[1..])),
             _ if line.starts_with(b"ERR ") => Err(refusal(&line[4..])),
+            // Unasked for only when the repository is shallow itself.
+            _ if !self.begun && line.trim_ascii_end() == b"shallow-info" => Err(Wrong::Shallow),
             _ if !self.begun && is_opening(line.trim_ascii_end()) => Ok(Some(Part::Word)),
             _ => Err(Wrong::NoPacket),
         }
@@ -128,6 +133,7 @@ mod tests {
     fn what_is_wrong_with_an_answer_is_told_apart() {
         assert_eq!(parts(&[b"packfile\n", b"\x03fatal: disk"]), Err(Wrong::Failed));
         assert_eq!(parts(&[b"ERR upload-pack: not our ref 01"]), Err(Wrong::NotThere));
+        assert_eq!(parts(&[b"shallow-info\n", b"shallow 01\n"]), Err(Wrong::Shallow));
         assert_eq!(parts(&[b""]), Err(Wrong::NoPacket));
         assert_eq!(parts(&[b"hello\n"]), Err(Wrong::NoPacket));
         assert_eq!(parts(&[b"packfile\n", b"\x01PACK", b"packfile\n"]), Err(Wrong::NoPacket));

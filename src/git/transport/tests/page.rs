@@ -4,7 +4,7 @@ use keytrail_domain::remote_url::{AllowedSchemes, RemoteUrl, Scheme};
 
 use crate::git::{
     mirror::{Filter, TransportKind},
-    transport::{GitVersion, Verdict},
+    transport::{GitVersion, LEAST_OF_A_WINDOW, Verdict, WINDOW},
 };
 
 const PAGE: &str = include_str!("../../../../docs/transports.md");
@@ -56,6 +56,12 @@ fn the_transports_and_what_they_leave_out_are_those_of_the_page() {
     }
     assert_eq!(filters, asked);
     assert_eq!((found[1][2], Filter::Everything.specification()), ("nothing", None));
+}
+
+#[test]
+fn the_slowest_fetch_is_that_of_the_page() {
+    let (kilobytes, minutes) = (LEAST_OF_A_WINDOW / 1024, WINDOW.as_secs() / 60);
+    assert!(PAGE.contains(&format!("at least {kilobytes} KiB come within each {minutes} minutes")));
 }
 
 #[test]
