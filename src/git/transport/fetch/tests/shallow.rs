@@ -33,11 +33,6 @@ async fn is_refused_until_it_is_completed(way: Way, doors: &[Door]) {
 }
 
 #[tokio::test]
-async fn a_shallow_remote_is_refused_by_the_git_program() {
-    is_refused_until_it_is_completed(Way::Program, &[Door::Old, Door::Open]).await;
-}
-
-#[tokio::test]
 async fn a_shallow_remote_is_refused_in_this_process() {
     is_refused_until_it_is_completed(Way::InProcess, &[Door::Open]).await;
 }
