@@ -2,7 +2,10 @@
 
 use keytrail::jobs::{Asked, Part, commit_changes};
 use keytrail_domain::{id::RepositoryId, service::Connection};
-use keytrail_projections::repository_list::{self, RepositoryState};
+use keytrail_projections::{
+    issue_commits,
+    repository_list::{self, RepositoryState},
+};
 use keytrail_test_support::repositories::Repository;
 
 use super::stage::{Stage, Way, is_indexed, only, remembers, run, share};
@@ -59,6 +62,12 @@ async fn any_node_shows_what_a_commit_changed(way: Way) {
     let owner = usize::from(remembers(&nodes[1], row.id));
     let other = &nodes[1 - owner];
     assert!(!other.caches.mirror(row.id).exists(), "it has no copy");
+    // One view may be ahead of another: the list says that it is indexed, and the index is asked.
+    soon("the index shows it all", || async {
+        let read = issue_commits::top_projects(true, 1);
+        other.read_at_least(row.position, read).await.is_ok()
+    })
+    .await;
     let keyed = stage.repository.git_line(&["log", "--all", "--format=%H", "-E", "--grep=[A-Z]+-[0-9]+"]);
     for name in keyed.expect("a log").lines().step_by(17) {
         let asked = Asked { commit: name.parse().expect("a name"), parent: None, part: Part::Lines };
