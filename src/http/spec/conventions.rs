@@ -78,6 +78,7 @@ fn bound(parameter: &mut Parameter) {
     match (&parameter.parameter_in, parameter.name.as_str()) {
         (ParameterIn::Query, "limit") => (schema.minimum, schema.maximum) = (Some(1.into()), Some(500.into())),
         (ParameterIn::Query, "cursor" | "name" | "fragment") => schema.min_length = Some(1),
+        (ParameterIn::Query, "author") => (schema.min_length, schema.max_length) = (Some(1), Some(100)),
         (ParameterIn::Query, "key") => {
             schema.pattern = Some("^[A-Za-z][A-Za-z0-9_]{0,254}(-([1-9][0-9]{0,17})?)?$".to_owned());
         }
