@@ -12,6 +12,7 @@ pub mod es;
 pub mod fact;
 pub mod git_remote;
 pub mod given;
+pub mod grouped;
 pub mod hex;
 #[cfg(test)]
 mod histories;

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
+pub(super) use keytrail_domain::grouped::grouped;
 use serde::Serialize;
 
 use super::CliError;
@@ -47,17 +48,4 @@ pub(super) fn count(number: u64, one: &str) -> String {
         _ => "s",
     };
     format!("{} {one}{ending}", grouped(number))
-}
-
-/// `12,345`
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -33,6 +33,7 @@ mod views;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
+use keytrail_domain::grouped::grouped;
 
 pub use self::finding::{Finding, State, Subject};
 use crate::{app::App, config::Config, jobs::JobError};
@@ -140,19 +141,6 @@ async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R, String> + 
 /// `1,234 MB`, rounded up: so that something is not shown as nothing.
 fn megabytes(bytes: u64) -> String {
     format!("{} MB", grouped(bytes.div_ceil(1_000_000)))
-}
-
-/// `12,345`
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// `40 seconds`, `3 minutes`, `5 hours`, `2 days`.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use keytrail_domain::{
     access, commit_link,
     fact::Fact,
+    grouped::grouped,
     index_run::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
@@ -169,17 +170,4 @@ const fn are(count: usize) -> &'static str {
 
 fn counted(count: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(count), if count == 1 { "" } else { "s" })
-}
-
-/// 10000 as `10,000`.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }

@@ -15,10 +15,7 @@ use keytrail_domain::{
     trace_parent::TraceParent,
 };
 
-use super::{
-    summary::{grouped, summary},
-    *,
-};
+use super::{summary::summary, *};
 use crate::{
     fact_histories::{Log, commit, commits, completed, discovered, id, name, place, refs, requested, sha},
     fake_store::{FakeStore, check_columns, check_read},
@@ -156,13 +153,6 @@ fn a_row_tells_who_when_and_why() {
         trace: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
     };
     assert_eq!(reader(&mut crate::value::Cells::of(&rows[0])), Ok(expected));
-}
-
-#[test]
-fn big_numbers_are_grouped() {
-    for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (100_000, "100,000"), (1_000_000, "1,000,000")] {
-        assert_eq!(grouped(number), text);
-    }
 }
 
 #[test]
