@@ -4,6 +4,7 @@
 //! Jobs are enqueued by the reactors. All of it dispatches commands and reads views through `app`, and is what calls
 //! `git`, beside the doctor and the checks of the API.
 
+mod admission;
 mod backlog;
 mod caches;
 mod commit_diff;

@@ -11,8 +11,8 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_repository,
-    look_now, queue, request_index,
+    JobError, Kind, MOST_TRIES, Running, TakenJob, admission::Priority, discover_repositories, forget_repositories,
+    index_repository, look_now, queue, request_index,
 };
 use crate::{
     app::App,
@@ -45,7 +45,7 @@ pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> 
     Ok(())
 }
 
-async fn work(app: Arc<App>, least: queue::Priority, stop: CancellationToken) {
+async fn work(app: Arc<App>, least: Priority, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let now = app.clock.now();
         let taken = match queue::is_due(&app.db, &app.jobs.node, least, now).await {

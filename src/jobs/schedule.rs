@@ -175,6 +175,7 @@ impl Schedule {
             kind: Kind::LookNow,
             key: id.to_string(),
             repository: Some(id),
+            integration: self.list.repositories.get(&id).map(|watched| watched.integration),
             caused_by: self.app.log.feed().head().position,
             is_urgent: true,
         };

@@ -101,6 +101,7 @@ impl Stage {
             kind: Kind::IndexRepository,
             key: run.to_string(),
             repository: None,
+            integration: None,
             caused_by: 0,
             is_urgent: false,
         };
