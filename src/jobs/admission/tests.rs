@@ -1,7 +1,7 @@
 //! Integrations have their turns, on both engines, and a claim reads the heads of the lines alone.
 
 use keytrail_domain::{id::IntegrationId, timestamp::Timestamp};
-use keytrail_projections::value::Cells;
+use keytrail_projections::value::Row;
 use keytrail_test_support::postgres::database;
 use uuid::Uuid;
 
@@ -161,9 +161,9 @@ on_both_engines!(what_a_silent_worker_left_is_taken_by_another);
 /// The steps of the engine for a statement, one a line.
 async fn plan(db: &Db, explain: &str, (sql, args): (String, Vec<Value>)) -> String {
     let rows = db.read(Area::Log, &format!("{explain} {sql}"), &args).await.expect("a plan");
-    let last = |row: &keytrail_projections::value::Row| {
-        let text = Cells::of(std::slice::from_ref(row.last().expect("a column"))).text().map(str::to_owned);
-        text.expect("words")
+    let last = |row: &Row| match row.last() {
+        Some(Value::Text(words)) => words.to_string(),
+        other => panic!("no step of a plan: {other:?}"),
     };
     rows.iter().map(last).collect::<Vec<_>>().join("\n")
 }
