@@ -105,10 +105,15 @@ pub(super) async fn is_due(db: &Db, node: &str, least: Priority, now: Timestamp)
     Ok(!db.read(Area::Log, &sql, &args).await?.is_empty())
 }
 
-/// What another process on the embedded store was doing when it ended is to be done now.
-pub(super) async fn reclaim(db: &Db) -> Result<(), StoreError> {
-    let sql = "UPDATE jobs SET state = 'waiting', run_after = 0 WHERE state = 'running'";
-    db.write(Area::Log, vec![Statement::new(sql, vec![])]).await.map(|_| ())
+/// What this node was doing when its process ended is to be done now: its data folder is locked by this process, so there
+/// is no other that does it still. On the embedded engine there is no other node.
+pub(super) async fn reclaim(db: &Db, node: &str) -> Result<(), StoreError> {
+    let of_this_node = match db {
+        Db::Sqlite(_) => "$1 = $1",
+        Db::Postgres(_) => "owner = $1",
+    };
+    let sql = format!("UPDATE jobs SET state = 'waiting', run_after = 0 WHERE state = 'running' AND {of_this_node}");
+    db.write(Area::Log, vec![Statement::new(sql, vec![Value::from(node)])]).await.map(|_| ())
 }
 
 impl TakenJob {

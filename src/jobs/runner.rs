@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     ids,
-    store::{Db, StoreError},
+    store::StoreError,
 };
 
 /// How often a worker looks for jobs that nobody told it of: those that wait for a moment, and other nodes'.
@@ -29,9 +29,7 @@ const FIRST_PAUSE_MICROS: i64 = 500_000;
 
 /// Starts the workers.
 pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> Result<(), StoreError> {
-    if let Db::Sqlite(_) = *app.db {
-        queue::reclaim(&app.db).await?;
-    }
+    queue::reclaim(&app.db, &app.jobs.node).await?;
     super::schedule::start(app, stop);
     super::upkeep::start(app, stop);
     for worker in 0..workers.max(1) {

@@ -208,7 +208,7 @@ async fn a_try_that_ended_with_its_process_does_not_count_and_one_that_was_put_b
     let mut job = stage.take(run).await;
     for _ in 0..10 {
         // The process was killed, and another one began.
-        queue::reclaim(&stage.app.db).await.expect("it is reclaimed");
+        queue::reclaim(&stage.app.db, "case").await.expect("it is reclaimed");
         job = stage.again().await;
         assert_eq!(job.attempts, 1);
     }
