@@ -199,6 +199,7 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
         shortest_poll: seconds(git.shortest_poll_seconds),
         longest_poll: seconds(git.longest_poll_seconds),
         upkeep: seconds(git.upkeep_seconds.max(1)),
+        handed_over: seconds(git.handed_over_seconds),
     })
 }
 
