@@ -68,7 +68,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         let (count, all) = (copies(handed_over.len() as u64), megabytes(handed_over.iter().sum()));
         let time = duration(app.config.git.handed_over_seconds.try_into().unwrap_or(i64::MAX));
         let sentence = format!(
-            "of repositories that another node looks after there are {count} ({all}); each is removed once that node has \
+            "this node has {count} ({all}) of repositories that another node looks after; each is removed once that node has \
              its own and {time} are over (git.handed_over_seconds), or when room is short"
         );
         Finding::ok("mirrors_handed_over", sentence)
