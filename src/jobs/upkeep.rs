@@ -126,7 +126,7 @@ impl Upkeep {
                 if self.tend(id, &mirror, number, position).await? {
                     round.tended += 1;
                 }
-            } else if self.after_handing_over(id, &kept.objects, &mirror, indexed, round).await? {
+            } else if self.after_handing_over(id, kept.objects.as_ref(), &mirror, indexed, round).await? {
                 return Ok(());
             }
         }

@@ -15,7 +15,7 @@ impl Upkeep {
     pub(super) async fn after_handing_over(
         &self,
         id: RepositoryId,
-        objects: &Option<Mirror>,
+        objects: Option<&Mirror>,
         mirror: &Mirror,
         indexed: Option<Position>,
         round: &mut Round,
@@ -49,7 +49,7 @@ impl Upkeep {
         // Whoever remembers commits without a copy is taken for one that has it.
         let graph = app.caches.graph(id);
         blocking(move || Graph::forget(&graph)).await?;
-        let (mirror, objects) = (mirror.clone(), objects.clone());
+        let (mirror, objects) = (mirror.clone(), objects.cloned());
         blocking(move || {
             objects.map_or(Ok(()), Mirror::delete)?;
             mirror.delete()
