@@ -121,7 +121,8 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     let mirrors = caches.mirrors();
     make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
     let git = git_settings(&config.git).await?;
-    let node = node_identity::node_identity(config).map_err(|source| BootError::Folder { path: folder.clone(), source })?;
+    let node =
+        node_identity::node_identity(config).map_err(|source| BootError::Folder { path: folder.clone(), source })?;
     let (workers, config) = (config.jobs.workers, Arc::new(config.clone()));
     let parts = Parts { db, clock, node, lock, vault, keys, caches, git, workers, config, on_fatal };
     Ok(App::start(parts).await?)

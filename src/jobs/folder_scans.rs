@@ -77,7 +77,9 @@ impl FolderScans {
             } else if since.elapsed() >= patience {
                 watch.cancel.store(true, Ordering::Relaxed);
                 let seconds = patience.as_secs();
-                return Err(JobError::Later(format!("the file system at {place} has not answered for {seconds} seconds")));
+                return Err(JobError::Later(format!(
+                    "the file system at {place} has not answered for {seconds} seconds"
+                )));
             }
         }
     }

@@ -20,13 +20,16 @@ impl Mounts {
 
     /// From the lines of proc(5): the fifth word is the place, with blanks and the like as `\040`.
     fn parse(lines: &[u8]) -> Self {
-        let place = |line: &[u8]| Some(PathBuf::from(std::ffi::OsString::from_vec(plain(line.split(|byte| *byte == b' ').nth(4)?))));
+        let place = |line: &[u8]| {
+            Some(PathBuf::from(std::ffi::OsString::from_vec(plain(line.split(|byte| *byte == b' ').nth(4)?))))
+        };
         Self(lines.split(|byte| *byte == b'\n').filter_map(place).collect())
     }
 
     /// The place of the file system that a path lies in, or would; links are not followed.
     pub(super) fn of(&self, path: &Path) -> Arc<str> {
-        let innermost = self.0.iter().filter(|place| path.starts_with(place)).max_by_key(|place| place.as_os_str().len());
+        let innermost =
+            self.0.iter().filter(|place| path.starts_with(place)).max_by_key(|place| place.as_os_str().len());
         innermost.map_or_else(|| "/".into(), |place| place.to_string_lossy().into())
     }
 }

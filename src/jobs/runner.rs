@@ -14,11 +14,7 @@ use super::{
     JobError, Kind, MOST_TRIES, Running, TakenJob, admission::Priority, discover_repositories, forget_repositories,
     index_repository, look_now, queue, request_index,
 };
-use crate::{
-    app::App,
-    ids,
-    store::StoreError,
-};
+use crate::{app::App, ids, store::StoreError};
 
 /// How often a worker looks for jobs that nobody told it of: those that wait for a moment, and other nodes'.
 const LOOK: Duration = Duration::from_secs(1);

@@ -16,8 +16,7 @@ impl FolderLock {
     /// Takes a folder, which exists.
     pub fn take(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join("lock");
-        let unavailable =
-            |error: std::io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
+        let unavailable = |error: std::io::Error| StoreError::Unavailable(format!("{}: {error}", path.display()));
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(unavailable)?;
         match lock.try_lock() {
             Ok(()) => Ok(Self(lock)),

@@ -9,7 +9,7 @@ use keytrail_domain::{
     ref_selection::RefSelection,
     service::{Connection, Reading},
 };
-use keytrail_projections::repository_list::{self, RepositoryState};
+use keytrail_projections::repository_list::{self, Listed, RepositoryState};
 use keytrail_test_support::{
     postgres::{Database, database},
     repositories::Repository,
@@ -70,15 +70,15 @@ impl Stage {
             self.repository.git_line(&["rev-list", "--all", "--count"]).expect("a count").trim().parse().ok()
         };
         soon("it is indexed", || async {
-            only(app).await.is_some_and(|row| Some(row.commits) == all && row.state == RepositoryState::Indexed)
+            only(app).await.is_some_and(|row| Some(row.commits) == all && row.repository.state == RepositoryState::Indexed)
         })
         .await;
     }
 }
 
-async fn only(app: &App) -> Option<repository_list::Repository> {
+async fn only(app: &App) -> Option<Listed> {
     let rows = app.read(repository_list::page(None, None, None, 10)).await.ok()?;
-    rows.into_iter().next().map(|listed| listed.repository)
+    rows.into_iter().next()
 }
 
 /// Until the upkeep of this node came by.
@@ -101,7 +101,7 @@ async fn a_copy_of_what_another_node_looks_after_goes_when_that_one_has_its_own(
     let first = stage.node("first", 3_600, 0).await;
     connect(&first, "shop", stage.connection()).await;
     stage.moves_on(&first).await;
-    let id = only(&first).await.expect("a repository").id;
+    let id = only(&first).await.expect("a repository").repository.id;
     let (mirror, graph) = (first.caches.mirror(id), first.caches.graph(id));
     a_round_came_by(&first).await;
     assert!(mirror.exists() && !is_noted(&mirror), "it is this node's");
@@ -132,7 +132,7 @@ async fn a_copy_of_what_another_node_looks_after_stays_for_its_time_unless_room_
     let first = stage.node("first", 3_600, 0).await;
     connect(&first, "shop", stage.connection()).await;
     stage.moves_on(&first).await;
-    let id = only(&first).await.expect("a repository").id;
+    let id = only(&first).await.expect("a repository").repository.id;
     let mirror = first.caches.mirror(id);
     first.stop().await;
     let second = stage.node("second", 3_600, 0).await;

@@ -124,7 +124,8 @@ async fn a_node_that_was_killed_and_comes_back_has_its_own_again_at_once() {
         rows(&first, &held).await.len() == 32
     })
     .await;
-    let renewed = format!("SELECT 1 FROM reactor_checkpoints WHERE owner = '{name}' AND lease_until < {NOW} + 31000000");
+    let renewed =
+        format!("SELECT 1 FROM reactor_checkpoints WHERE owner = '{name}' AND lease_until < {NOW} + 31000000");
     soon("it reacts", || async { rows(&first, &renewed).await.len() == 1 }).await;
     first.stop().await;
     other.stop().await;

@@ -43,7 +43,13 @@ impl Stage {
 
     /// Far more commits on the server, and one branch less.
     fn moves_on(&self) {
-        let shape = Shape { seed: 7, commits: 24_000, keyed_percent: 100, projects: vec!["MORE".to_owned()], ..Shape::default() };
+        let shape = Shape {
+            seed: 7,
+            commits: 24_000,
+            keyed_percent: 100,
+            projects: vec!["MORE".to_owned()],
+            ..Shape::default()
+        };
         let more = generate(&self.repository.path.with_file_name("more.git"), &shape).expect("git works");
         let from = more.path.to_str().expect("UTF-8").to_owned();
         self.repository.git(&["fetch", "-q", &from, "+refs/heads/*:refs/heads/more/*"]).expect("git works");
@@ -143,7 +149,11 @@ async fn keeps_what_it_found(git: bool, records: bool) {
     let run = stage.another_run().await;
     soon("it came so far", || async {
         match records {
-            true => stage.recorded(&run).await.iter().any(|fact| matches!(fact, Fact::IndexBatch(Event::CommitsRecorded(_)))),
+            true => stage
+                .recorded(&run)
+                .await
+                .iter()
+                .any(|fact| matches!(fact, Fact::IndexBatch(Event::CommitsRecorded(_)))),
             false => stage.progress(&run).await["commits"].as_u64() > Some(0),
         }
     })
@@ -151,9 +161,8 @@ async fn keeps_what_it_found(git: bool, records: bool) {
     stage.cancel(&run).await;
     let found = stage.recorded(&run).await;
     assert!(found.iter().any(|fact| matches!(fact, Fact::IndexBatch(Event::RefsMoved(_)))), "it had begun to record");
-    let says_more = |fact: &Fact| {
-        matches!(fact, Fact::IndexBatch(Event::CommitsSuperseded(_) | Event::CommitsRestored(_)))
-    };
+    let says_more =
+        |fact: &Fact| matches!(fact, Fact::IndexBatch(Event::CommitsSuperseded(_) | Event::CommitsRestored(_)));
     assert!(!found.iter().any(says_more), "that is for a run that comes to its end");
     let after = stage.seen().await;
     assert_eq!(after.issues, before.issues, "what was known is shown as before");
