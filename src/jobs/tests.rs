@@ -318,6 +318,19 @@ async fn a_run_that_was_cancelled_before_it_started_records_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_waits_in_the_line_of_its_integration() {
+    let stage = Stage::set().await;
+    // No worker takes anything any more; policies go on.
+    stage.app.jobs.set_outdated();
+    stage.request().await;
+    let lines = || stage.rows("SELECT kind, line FROM jobs");
+    stage.until("it waits", || async { !lines().await.is_empty() }).await;
+    let line = Value::from(stage.integration.to_string());
+    assert_eq!(lines().await, [[Value::from("index_repository"), line]]);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pause_that_a_server_asked_for_is_kept_however_long_unless_the_clock_was_put_back() {
     const HOUR: i64 = 3_600_000_000;
     let stage = Stage::set().await;

@@ -70,7 +70,9 @@ impl Stage {
             self.repository.git_line(&["rev-list", "--all", "--count"]).expect("a count").trim().parse().ok()
         };
         soon("it is indexed", || async {
-            only(app).await.is_some_and(|row| Some(row.commits) == all && row.repository.state == RepositoryState::Indexed)
+            only(app)
+                .await
+                .is_some_and(|row| Some(row.commits) == all && row.repository.state == RepositoryState::Indexed)
         })
         .await;
     }

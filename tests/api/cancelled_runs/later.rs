@@ -145,6 +145,8 @@ async fn a_later_run_that_is_cancelled_while_it_fetches_in_process_leaves_everyt
 async fn keeps_what_it_found(git: bool, records: bool) {
     let stage = Stage::indexed(git).await;
     let before = stage.seen().await;
+    let [.., gone, _] = &before.issues[..] else { panic!("no issues") };
+    assert_eq!((&gone["commits"], &gone["superseded"]), (&json!(1), &json!(0)), "{gone}");
     stage.moves_on();
     let run = stage.another_run().await;
     soon("it came so far", || async {
