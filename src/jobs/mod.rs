@@ -4,17 +4,20 @@
 //! Jobs are enqueued by the reactors. All of it dispatches commands and reads views through `app`, and is what calls
 //! `git`, beside the doctor and the checks of the API.
 
+mod admission;
 mod backlog;
 mod caches;
 mod commit_diff;
 mod commit_lookup;
 mod discover_repositories;
+mod folder_scans;
 mod forget_repositories;
 mod git_settings;
 mod index_progress;
 mod index_repository;
 mod look_now;
 mod looks;
+mod mounts;
 mod one_commit;
 mod queue;
 mod repository_source;
@@ -52,7 +55,7 @@ pub use self::{
     runner::start,
     upkeep::{Kept, Standing, Survey, standing_of},
 };
-use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
+use self::{folder_scans::FolderScans, index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
 use crate::{
     app::Turns,
     git::GitError,
@@ -195,6 +198,7 @@ pub struct Jobs {
     /// Graphs that are loaded for who asks, at once: each takes 28 bytes a commit.
     pub graph_loads: Turns,
     doubted: DoubtedMirrors,
+    folder_scans: FolderScans,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
     wanted_soon: Notify,
@@ -215,6 +219,7 @@ impl Jobs {
             graphs: Mutex::default(),
             graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
+            folder_scans: FolderScans::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),
             wanted_soon: Notify::new(),
