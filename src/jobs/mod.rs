@@ -52,7 +52,11 @@ pub use self::{
     runner::start,
     upkeep::{Kept, Standing, Survey, standing_of},
 };
-use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
+use self::{
+    index_progress::IndexProgress,
+    index_repository::{DoubtedMirrors, Outgrown},
+    looks::Looks,
+};
 use crate::{
     app::Turns,
     git::GitError,
@@ -195,6 +199,7 @@ pub struct Jobs {
     /// Graphs that are loaded for who asks, at once: each takes 28 bytes a commit.
     pub graph_loads: Turns,
     doubted: DoubtedMirrors,
+    outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
     wanted_soon: Notify,
@@ -215,6 +220,7 @@ impl Jobs {
             graphs: Mutex::default(),
             graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
+            outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),
             wanted_soon: Notify::new(),
