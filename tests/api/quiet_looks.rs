@@ -1,6 +1,6 @@
 //! Looks at repositories where nothing is new: by the server's own counters they read no object and write no row.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use keytrail_test_support::{
     postgres,
@@ -30,7 +30,7 @@ fn made(path: &Path) -> Repository {
 }
 
 /// What was written, by every counter that tells: rows of views, events, and on the embedded store each transaction.
-fn written(text: &str, is_embedded: bool) -> Vec<&str> {
+fn written(text: &str, is_embedded: bool) -> BTreeSet<&str> {
     let told = ["keytrail_view_rows_written_total{", "keytrail_events_appended_total{", "keytrail_log_position "];
     let commits = is_embedded.then_some("keytrail_store_commits_total{area=\"log\"}");
     let told: Vec<&str> = told.into_iter().chain(commits).collect();
@@ -38,7 +38,7 @@ fn written(text: &str, is_embedded: bool) -> Vec<&str> {
 }
 
 /// The looks that found something, or could not look.
-fn otherwise(text: &str) -> Vec<&str> {
+fn otherwise(text: &str) -> BTreeSet<&str> {
     text.lines().filter(|line| line.starts_with("keytrail_polls_total{") && !line.starts_with(NOTHING)).collect()
 }
 

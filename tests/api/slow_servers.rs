@@ -48,7 +48,10 @@ async fn goes_on_once_it_answers(by_git: bool) {
             format!("{:?}", app.db.read(Area::Log, sql, &[]).await.expect("the jobs")).contains(words)
         })
         .await;
-        assert!(relay.answered() >= if fault == Fault::Stalls(GOOD) { GOOD } else { 0 }, "it was met where it should be");
+        assert!(
+            relay.answered() >= if fault == Fault::Stalls(GOOD) { GOOD } else { 0 },
+            "it was met where it should be"
+        );
         relay.set(Fault::None);
         soon("it is indexed", || async {
             let rows = app.read(repository_list::page(None, None, None, 10)).await.unwrap_or_default();

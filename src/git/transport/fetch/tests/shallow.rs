@@ -8,7 +8,7 @@ use crate::git::{MAX_REFS, remote::list_remote_refs};
 
 /// A stage beside whose repository lies a shallow clone, and the one branch of that.
 fn with_a_shallow_clone(server: Server, depth: u32) -> (Stage, Repository, WantedRef) {
-    let stage = Stage::new(server, &Shape { commits: 20, files_per_commit: 1, ..Shape::default() });
+    let stage = Stage::new(server, &Shape { commits: 20, pull_requests: 0, files_per_commit: 1, ..Shape::default() });
     let shallow = Repository { path: stage.source.path.with_file_name("shallow.git") };
     let (source, target) = (format!("file://{}", stage.source.path.display()), shallow.path.display().to_string());
     stage.source.git(&["clone", "--quiet", "--bare", &format!("--depth={depth}"), &source, &target]).expect("a clone");

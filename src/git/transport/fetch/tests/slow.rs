@@ -89,7 +89,8 @@ async fn a_pack_that_stops_or_trickles_in_the_middle_is_too_slow_however_long_si
             Running::Daemon(daemon) => (daemon.address(), daemon.url("made.git")),
             Running::Nothing => panic!("nothing serves"),
         };
-        for (way, fault) in WAYS.into_iter().flat_map(|way| [Fault::Stalls, Fault::Trickles].map(|one| (way, one(GOOD))))
+        for (way, fault) in
+            WAYS.into_iter().flat_map(|way| [Fault::Stalls, Fault::Trickles].map(|one| (way, one(GOOD))))
         {
             (stage.limits.silence, stage.limits.window) = (LONG, SOON);
             let relay = Relay::start(address, fault);
