@@ -237,3 +237,31 @@ fn wanted(tips: &RefList, listed: Option<&Listed>, graph: &Graph) -> Vec<WantedR
     }
     wanted
 }
+
+#[cfg(test)]
+mod tests {
+    use keytrail_domain::remote_url::Host;
+
+    use super::*;
+    use crate::git::remote::RemoteError;
+
+    #[test]
+    fn what_may_pass_is_a_refusal_only_when_it_is_so_on_the_last_try() {
+        let host = Host::parse("git.example.org").expect("a host");
+        let of_remote = |trouble| GitError::from(RemoteError { host: host.clone(), trouble });
+        let status = |status| of_remote(RemoteTrouble::ServerError { status });
+        for (error, at_once, at_last) in [
+            (FetchError::RefsMoved.into(), true, true),
+            (status(418), true, true),
+            (FetchError::BrokeOff.into(), false, true),
+            (status(503), false, true),
+            // It says nothing of what was asked for, on any try.
+            (of_remote(RemoteTrouble::ConnectionRefused), false, false),
+            (of_remote(RemoteTrouble::Silent), false, false),
+            (FetchError::DiskFull.into(), false, false),
+            (GitError::Cancelled, false, false),
+        ] {
+            assert_eq!((is_refusal(&error, false), is_refusal(&error, true)), (at_once, at_last), "{error}");
+        }
+    }
+}
