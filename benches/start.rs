@@ -157,7 +157,8 @@ fn start(folder: &Path) -> (Child, Duration) {
         .spawn()
         .expect("the program starts");
     let ready = format!("http://127.0.0.1:{port}/readyz");
-    while !Command::new("curl").args(["-sf", "-o", "/dev/null", &ready]).status().expect("curl is installed").success() {
+    while !Command::new("curl").args(["-sf", "-o", "/dev/null", &ready]).status().expect("curl is installed").success()
+    {
         assert!(began.elapsed() < Duration::from_secs(60), "the server does not come up");
     }
     (child, began.elapsed())

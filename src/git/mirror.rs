@@ -31,6 +31,8 @@ use super::{GitError, OpenedRepository, transport::FetchError};
 const FOLDERS: [&str; 3] = ["objects/info", "objects/pack", "refs"];
 /// It names no branch of the remote: those are known from the listing.
 const HEAD: &str = "ref: refs/heads/main\n";
+/// The file in which git keeps the commits whose parents it takes for absent. A mirror has none but during a fetch.
+const CUTS: &str = "shallow";
 
 /// A mirror in a folder. It holds no file open; whoever changes it takes its lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -203,6 +205,22 @@ impl Mirror {
     /// Packs that are whole, each with its bytes.
     pub(super) fn whole_packs(&self) -> Result<BTreeSet<Pack>, GitError> {
         packs::whole(&self.packs()).map_err(|error| self.failed("listing the mirror's packs", error))
+    }
+
+    /// Whether git wrote down where the history in it ends, as it does of what comes from a shallow clone or was asked
+    /// for with a depth.
+    pub(super) fn is_cut(&self) -> bool {
+        self.path.join(CUTS).exists()
+    }
+
+    /// Forgets where the history in it ends. Only under the lock, when nothing of what was cut stays.
+    pub(super) fn forget_cuts(&self, _lock: &MirrorLock) -> Result<(), GitError> {
+        match fs::remove_file(self.path.join(CUTS)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("removing what an interrupted fetch left", error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes every pack that is not among these. Only under the lock, before a ref leads to one of them.

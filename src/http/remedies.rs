@@ -42,13 +42,13 @@ pub(super) const fn remedy(code: Code) -> &'static str {
             "The server tries again by itself. Make room on the disk of the data folder, or lower `free_bytes` in [git]."
         }
         Code::QuotaExceeded => {
-            "The server tries again by itself, and stops at the same bound; what was indexed is served on. Raise `quota_bytes` in [git], or leave refs out and reset the index, which makes the copy anew."
+            "What was indexed is served on. The server tries again when branches move, when less is kept of the repository, after a restart, or when somebody asks for it. Raise `quota_bytes` in [git], or leave refs out and reset the index, which makes the copy anew."
         }
         Code::CorruptPack => {
             "The server tries again by itself. When it stays, check the repository on its server with `git fsck`."
         }
         Code::PackNeedsMemory => {
-            "The server tries again by itself, and stops at the same bound; what was indexed is served on. Raise `memory_bytes` in [git] if the repository is meant to be like that."
+            "What was indexed is served on. The server tries again when branches move, after a restart, or when somebody asks for it. Raise `memory_bytes` in [git] if the repository is meant to be like that."
         }
         Code::FetchBrokeOff => "The server tries again by itself. When it stays, look into the git server's own log.",
         Code::RefsMoved => "The server tries again by itself. Nothing to do.",

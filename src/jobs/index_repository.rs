@@ -7,6 +7,7 @@
 mod catching_up;
 mod doubted_mirrors;
 mod look;
+mod outgrown;
 mod recorder;
 mod superseding;
 
@@ -25,8 +26,16 @@ use keytrail_domain::{
 use keytrail_projections::repository_list;
 
 use self::recorder::{Recorded, Recorder};
-use self::{catching_up::Known, look::Look};
-pub(super) use self::{doubted_mirrors::DoubtedMirrors, look::look, recorder::known_refs};
+use self::{
+    catching_up::Known,
+    look::{Former, Look},
+};
+pub(super) use self::{
+    doubted_mirrors::DoubtedMirrors,
+    look::look,
+    outgrown::{Outgrown, Outgrowth},
+    recorder::known_refs,
+};
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob,
     repository_source::{RepositorySource, Source, source_of},
@@ -61,6 +70,7 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         running: running.clone(),
         progress: Arc::default(),
         recorder: Recorder::new(app, run, repository, row.number, job.caused_by, row.indexed_position),
+        is_last_try: job.attempts >= MOST_TRIES,
     };
     let source = match row.state {
         repository_list::RepositoryState::Forgotten => None,
@@ -87,7 +97,7 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
             Err(error.into())
         }
         Err(Failure::Git(error)) => {
-            if !error.is_transient() || job.attempts >= MOST_TRIES {
+            if !error.is_transient() || indexing.is_last_try {
                 let code = error.failure_code().unwrap_or(FailureCode::Internal);
                 return indexing.fail(code, &error.to_string()).await;
             }
@@ -137,6 +147,7 @@ struct Indexing {
     running: Arc<Running>,
     progress: Arc<IndexProgress>,
     recorder: Recorder,
+    is_last_try: bool,
 }
 
 impl Indexing {
@@ -186,6 +197,7 @@ impl Indexing {
             return Ok(());
         }
         self.app.jobs.doubted.dispelled(self.recorder.repository);
+        self.app.jobs.outgrown.fits(self.recorder.repository);
         // Only now, and only of a run that is complete: a commit that is in the graph is never looked at again.
         blocking(move || {
             if let Err(error) = graph.append(&new) {
@@ -251,8 +263,13 @@ impl Indexing {
         let objects = self.app.caches.objects_of(repository);
         let kept = Mirror::recognised(&objects);
         let beside = blocking(move || kept.map_or(Ok(0), |kept| kept.bytes())).await?;
+        let before = Former { refs: before, is_last_try: self.is_last_try };
         let fetched =
             looked.fetch(tips, before, (&folder, beside), &jobs.git, &self.progress.fetching, &running.cancel).await;
+        if let Err(Failure::Git(error)) = &fetched {
+            let held = outgrown::held(&self.app.caches, repository).await?;
+            jobs.outgrown.failed(repository, error, tips, held);
+        }
         let is_full = matches!(&fetched, Err(Failure::Git(GitError::Fetch(FetchError::QuotaExceeded { .. }))));
         if is_full
             && let Some(objects) = Mirror::recognised(&objects)

@@ -55,7 +55,12 @@ pub use self::{
     runner::start,
     upkeep::{Kept, Standing, Survey, standing_of},
 };
-use self::{folder_scans::FolderScans, index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
+use self::{
+    folder_scans::FolderScans,
+    index_progress::IndexProgress,
+    index_repository::{DoubtedMirrors, Outgrown},
+    looks::Looks,
+};
 use crate::{
     app::Turns,
     git::GitError,
@@ -199,6 +204,7 @@ pub struct Jobs {
     pub graph_loads: Turns,
     doubted: DoubtedMirrors,
     folder_scans: FolderScans,
+    outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
     wanted_soon: Notify,
@@ -220,6 +226,7 @@ impl Jobs {
             graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             folder_scans: FolderScans::default(),
+            outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),
             wanted_soon: Notify::new(),

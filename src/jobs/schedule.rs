@@ -216,11 +216,12 @@ impl Schedule {
                 full.insert(place);
                 continue;
             }
-            (watched.timer.busy, watched.wanted) = (true, false);
+            let is_wanted = std::mem::take(&mut watched.wanted);
+            watched.timer.busy = true;
             let (app, cancel) = (self.app.clone(), self.cancel.clone());
             let (id, mut remembered) = (*id, watched.remembered.clone());
             let look = self.looks.spawn(async move {
-                let polled = poll(&app, id, &mut remembered, &cancel).await;
+                let polled = poll(&app, id, &mut remembered, is_wanted, &cancel).await;
                 Looked::Repository(id, remembered, polled)
             });
             self.at.insert(look.id(), At::Repository(id));
@@ -248,7 +249,7 @@ impl Schedule {
                 // Who asked meanwhile waits for the next one.
                 if !watched.wanted {
                     let outcome = match &polled {
-                        Ok(Polled::Nothing) => LookOutcome::Nothing,
+                        Ok(Polled::Nothing | Polled::Held) => LookOutcome::Nothing,
                         Ok(Polled::Moved | Polled::Again | Polled::Busy) => LookOutcome::Run,
                         Ok(Polled::Failed(_)) | Err(_) => LookOutcome::Failed,
                         Ok(Polled::Gone) => LookOutcome::NotWatched,
@@ -267,6 +268,7 @@ impl Schedule {
                     }
                     // A run that fails again and again is not something happening.
                     Ok(Polled::Again) => ("again", false, Duration::ZERO),
+                    Ok(Polled::Held) => ("held", false, Duration::ZERO),
                     Ok(Polled::Failed(wait)) => ("failed", false, wait.unwrap_or_default()),
                     Err(JobError::Left) => ("left", false, Duration::ZERO),
                     Err(error) => {

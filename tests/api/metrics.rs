@@ -41,7 +41,7 @@ pub(crate) async fn metrics(server: &Server) -> String {
     got.text().await.expect("a text")
 }
 
-fn value(text: &str, series: &str) -> f64 {
+pub(crate) fn value(text: &str, series: &str) -> f64 {
     let line = text.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')));
     let line = line.unwrap_or_else(|| panic!("no {series} in {text}"));
     line.rsplit(' ').next().expect("a value").parse().expect("a number")

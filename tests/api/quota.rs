@@ -14,6 +14,7 @@ use keytrail_domain::{
     git_remote::GitRemote, index_run::FailureCode, issue_key::IssueKey, remote_url::RemoteUrl, service::Connection,
 };
 use keytrail_projections::{
+    index_runs::{self, RunState},
     issue_commits,
     repository_list::{self, Repository as Row, RepositoryState},
 };
@@ -135,5 +136,44 @@ async fn a_full_copy_is_served_and_goes_on_when_it_may() {
     comes_to(&app, "what is new is there", |row| row.state == RepositoryState::Indexed && row.failure.is_none()).await;
     assert_eq!(commits_of(&app, "SHOP-2").await, 10, "as many as were asked for");
     changes(&app, names[1]).await.expect("there is room");
+    app.stop().await;
+}
+
+/// How many runs failed.
+async fn failed(app: &App) -> usize {
+    let filter = index_runs::Filter { state: Some(RunState::Failed), ..index_runs::Filter::default() };
+    let read = index_runs::page(filter, index_runs::Order::NewestFirst, None, 100);
+    app.read(read).await.unwrap_or_default().len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_is_looked_at_and_not_fetched_again_until_something_changes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().join("root");
+    std::fs::create_dir(&root).expect("a folder");
+    let shape = Shape { commits: 2_000, ..Shape::default() };
+    let repository = generate(&root.join("shop.git"), &shape).expect("git works");
+    let server = WebServer::start(&root);
+    let app = node(folder.path(), 10_000).await;
+    let url = RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url;
+    connect(&app, "shop", Connection::Git(GitRemote::at(url).into())).await;
+    let rests_after = async |runs: usize| {
+        soon("the run failed", || async { failed(&app).await == runs }).await;
+        let (head, asked) = (app.log.feed().head().position, server.git_requests());
+        // Each look is one request.
+        soon("it is looked at", || async { server.git_requests() >= asked + 4 }).await;
+        assert_eq!((failed(&app).await, app.log.feed().head().position), (runs, head), "no run is asked for");
+    };
+    rests_after(1).await;
+    push(&repository, 1, "SHOP-1");
+    rests_after(2).await;
+    app.jobs.look_now(only(&app).await.id, app.clock.now());
+    rests_after(3).await;
+    let (code, text) = only(&app).await.failure.expect("it says why");
+    assert!(code == FailureCode::QuotaExceeded && text.as_str().contains("git.quota_bytes"), "{text:?}");
+    app.stop().await;
+    drop(app);
+    let app = node(folder.path(), ENOUGH).await;
+    is_indexed(&app).await;
     app.stop().await;
 }

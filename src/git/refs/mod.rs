@@ -11,6 +11,7 @@ use std::{io, sync::Arc, thread, time::Duration};
 
 use gix::{objs::Kind, refs::Target};
 use keytrail_domain::{index_run::batch::CommitSha, ref_selection::RefSelection};
+use sha2::{Digest as _, Sha256};
 
 use self::shown_name::shown_name;
 pub(super) use self::stamp::{FileMark, file_mark};
@@ -134,6 +135,18 @@ impl RefList {
         let default = default.map(|at| list.refs[at].name.clone());
         list.finish(default.as_deref());
         list
+    }
+
+    /// Tells lists apart: of two with the same names, commits and order it is the same.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut digest = Sha256::new();
+        for item in &self.refs {
+            // No name holds a zero byte.
+            digest.update(item.name.as_bytes());
+            digest.update([0]);
+            digest.update(item.commit.0);
+        }
+        digest.finalize().into()
     }
 
     /// Brings the refs in rank. Two of one name would be an accident of hashes, or an attack: one is as good as both.

@@ -10,7 +10,7 @@ use keytrail_domain::index_run::batch::CommitSha;
 
 use super::{
     FetchError, FetchPhase, FetchProgress, LocalRepository,
-    git_program::{self, GitProgram},
+    git_program::{self, GitProgram, fetch::Behind},
     in_process, room,
 };
 use crate::git::{
@@ -121,6 +121,7 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
     request.progress.enter(FetchPhase::Asking);
     let lock = mirror.lock()?;
     mirror.remove_leftovers(&lock)?;
+    mirror.forget_cuts(&lock)?;
     let mut kept = mirror.kept()?;
     let missing: BTreeSet<CommitSha> =
         request.wanted.iter().map(|wanted| wanted.target).filter(|target| !kept.contains(target)).collect();
@@ -150,6 +151,7 @@ pub async fn fetch(request: &FetchRequest<'_>) -> Result<Fetched, GitError> {
             // No ref leads to any of it.
             mirror.remove_packs_but(&packs, &lock)?;
             mirror.remove_leftovers(&lock)?;
+            mirror.forget_cuts(&lock)?;
             return Err(error);
         }
     };
@@ -197,19 +199,19 @@ async fn by_program(
     missing: &BTreeSet<CommitSha>,
     filter: Filter,
 ) -> Result<Attempt, GitError> {
-    let attempt = git_program::fetch::fetch(program, request, missing, filter, None).await;
+    let attempt = git_program::fetch::fetch(program, request, missing, filter, Behind::Everything).await;
     let Err(GitError::Fetch(FetchError::Incomplete)) = attempt else { return attempt };
     let lacking = request.mirror.lacking(missing.iter().copied())?;
     if filter != Filter::Trees || lacking.is_empty() {
         return attempt;
     }
-    let folders = git_program::fetch::fetch(program, request, &lacking, Filter::Blobs, None).await?;
+    let folders = git_program::fetch::fetch(program, request, &lacking, Filter::Blobs, Behind::Everything).await?;
     let rest: BTreeSet<CommitSha> = missing.difference(&lacking).copied().collect();
     if rest.is_empty() {
         return Ok(folders);
     }
     // It has come already, and is asked for once more to be checked.
-    git_program::fetch::fetch(program, request, &rest, filter, None).await
+    git_program::fetch::fetch(program, request, &rest, filter, Behind::Everything).await
 }
 
 enum Transport<'a> {

@@ -8,7 +8,7 @@ use keytrail_domain::index_run::batch::CommitSha;
 use super::{
     FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched,
     fetch::Attempt,
-    git_program::{self, GitProgram},
+    git_program::{self, GitProgram, fetch::Behind},
     room,
 };
 use crate::git::{
@@ -62,7 +62,8 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
         progress: &progress,
         cancel,
     };
-    let attempt = git_program::fetch::fetch(program, &request, wanted, filter, generations).await;
+    let behind = generations.map_or(Behind::Nothing, Behind::Generations);
+    let attempt = git_program::fetch::fetch(program, &request, wanted, filter, behind).await;
     if attempt.is_err() {
         // What came of too much is not kept.
         cache.remove_packs_but(&packs, &lock)?;

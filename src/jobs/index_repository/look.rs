@@ -50,6 +50,14 @@ enum Elsewhere {
     Remote(Box<Remote>, Listed),
 }
 
+/// What a run before this one looked at, of which the node may know nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Former<'a> {
+    pub(super) refs: &'a [Ref],
+    /// The run is tried no more after this.
+    pub(super) is_last_try: bool,
+}
+
 /// Lists the refs of a repository; `graph` is what is known of it, so that known tags are not read again.
 pub(in crate::jobs) async fn look(
     cancel: &AtomicBool,
@@ -97,11 +105,11 @@ async fn stopped(cancel: &AtomicBool) {
 impl Look {
     /// Makes what these tips lead to readable on this machine: in the mirror in `folder`, unless it is read in place.
     /// Tips that turn out to lead to no commit are dropped. What a run before this one looked at comes, too, if it is to be
-    /// had: `before`, of which the node may know nothing. `beside` bytes are kept of the repository elsewhere.
+    /// had. `beside` bytes are kept of the repository elsewhere.
     pub(super) async fn fetch(
         self,
         tips: &mut RefList,
-        before: &[Ref],
+        before: Former<'_>,
         (folder, beside): (&Path, u64),
         settings: &GitSettings,
         progress: &FetchProgress,
@@ -138,10 +146,10 @@ impl Look {
         };
         count(&fetched);
         let unknown: Vec<CommitSha> =
-            before.iter().map(|item| item.commit).filter(|sha| !graph.contains(*sha)).collect();
+            before.refs.iter().map(|item| item.commit).filter(|sha| !graph.contains(*sha)).collect();
         let copy = mirror.clone();
         let lacking = blocking(move || copy.lacking(unknown)).await?;
-        fetch_what_is_left(&request, lacking).await?;
+        fetch_what_is_left(&request, lacking, before.is_last_try).await?;
         // A tag of a folder is listed as the folder, which a copy of commits alone does not have.
         let wanted: Vec<CommitSha> =
             tips.refs.iter().map(|tip| tip.commit).filter(|sha| !graph.contains(*sha)).collect();
@@ -168,7 +176,14 @@ fn count(fetched: &Fetched) {
 
 /// Fetches those of these commits that the remote still gives, though no ref need lead to them. One that it does not give
 /// spoils a whole request: then they are asked for in halves, up to a bound.
-async fn fetch_what_is_left(request: &FetchRequest<'_>, lacking: BTreeSet<CommitSha>) -> Result<(), GitError> {
+///
+/// A failure that may pass ends the run, which is tried again: what is taken for lost once stays lost. A remote that lists its
+/// refs on every try of a run, and breaks off whenever it is asked for these, does not give them: some refuse like this.
+async fn fetch_what_is_left(
+    request: &FetchRequest<'_>,
+    lacking: BTreeSet<CommitSha>,
+    is_last_try: bool,
+) -> Result<(), GitError> {
     let lacking: Vec<CommitSha> = lacking.into_iter().collect();
     let mut groups = if lacking.is_empty() { Vec::new() } else { vec![&lacking[..]] };
     for _ in 0..MOST_FETCHES {
@@ -177,32 +192,32 @@ async fn fetch_what_is_left(request: &FetchRequest<'_>, lacking: BTreeSet<Commit
             group.iter().map(|sha| WantedRef { name: sha.to_string().into_bytes(), target: *sha }).collect();
         match transport::fetch(&FetchRequest { wanted: &wanted, ..*request }).await {
             Ok(fetched) => count(&fetched),
-            Err(error) if is_refusal(&error) && group.len() > 1 => {
+            Err(error) if !is_refusal(&error, is_last_try) => return Err(error),
+            Err(_) if group.len() > 1 => {
                 let (one, other) = group.split_at(group.len() / 2);
                 groups.extend([other, one]);
             }
-            Err(error) if is_refusal(&error) => {}
-            Err(error) => return Err(error),
+            Err(_) => {}
         }
     }
     Ok(())
 }
 
-/// Whether a remote that gave all its refs led to would not give this. Servers say so in many ways, or just hang up.
-const fn is_refusal(error: &GitError) -> bool {
+/// Whether a remote that gave all its refs led to would not give this. Servers say so in many ways; what may as well be a
+/// passing failure counts on the last try only.
+const fn is_refusal(error: &GitError, is_last_try: bool) -> bool {
     match error {
         GitError::MissingObject { .. } => true,
-        GitError::Fetch(error) => matches!(
-            error,
-            FetchError::RefsMoved | FetchError::Refused { .. } | FetchError::Incomplete | FetchError::BrokeOff
-        ),
-        GitError::Remote(error) => matches!(
-            error.trouble,
-            RemoteTrouble::ServerError { .. }
-                | RemoteTrouble::Protocol { .. }
-                | RemoteTrouble::Forbidden
-                | RemoteTrouble::NotFound
-        ),
+        GitError::Fetch(error) => match error {
+            FetchError::RefsMoved | FetchError::Refused { .. } | FetchError::Incomplete => true,
+            FetchError::BrokeOff => is_last_try,
+            _ => false,
+        },
+        GitError::Remote(error) => match error.trouble {
+            RemoteTrouble::Protocol { .. } | RemoteTrouble::Forbidden | RemoteTrouble::NotFound => true,
+            RemoteTrouble::ServerError { status } => status < 500 || is_last_try,
+            _ => false,
+        },
         _ => false,
     }
 }
@@ -226,4 +241,32 @@ fn wanted(tips: &RefList, listed: Option<&Listed>, graph: &Graph) -> Vec<WantedR
         }
     }
     wanted
+}
+
+#[cfg(test)]
+mod tests {
+    use keytrail_domain::remote_url::Host;
+
+    use super::*;
+    use crate::git::remote::RemoteError;
+
+    #[test]
+    fn what_may_pass_is_a_refusal_only_when_it_is_so_on_the_last_try() {
+        let host = Host::parse("git.example.org").expect("a host");
+        let of_remote = |trouble| GitError::from(RemoteError { host: host.clone(), trouble });
+        let status = |status| of_remote(RemoteTrouble::ServerError { status });
+        for (error, at_once, at_last) in [
+            (FetchError::RefsMoved.into(), true, true),
+            (status(418), true, true),
+            (FetchError::BrokeOff.into(), false, true),
+            (status(503), false, true),
+            // It says nothing of what was asked for, on any try.
+            (of_remote(RemoteTrouble::ConnectionRefused), false, false),
+            (of_remote(RemoteTrouble::Silent), false, false),
+            (FetchError::DiskFull.into(), false, false),
+            (GitError::Cancelled, false, false),
+        ] {
+            assert_eq!((is_refusal(&error, false), is_refusal(&error, true)), (at_once, at_last), "{error}");
+        }
+    }
 }

@@ -12,15 +12,14 @@ use keytrail_domain::{
     repository::{Command, Repository as Aggregate},
 };
 use keytrail_projections::repository_list::{self, Repository, RepositoryState};
-use sha2::{Digest, Sha256};
 
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, RefList, RefsStamp},
+    git::{self, GitError, Graph, RefsStamp},
     ids,
     jobs::{
         JobError, Source,
-        index_repository::{Failure, known_refs, look},
+        index_repository::{Failure, Outgrowth, known_refs, look},
         source_of,
     },
 };
@@ -53,19 +52,23 @@ pub(super) enum Polled {
     Moved,
     /// A run is under way.
     Busy,
-    /// Nothing is newer than when a run was asked for that did not complete, and it was asked for again.
+    /// A run was asked for though nothing is newer than when one was that did not complete, or though the last one was given
+    /// up because it took too much.
     Again,
+    /// The last run was given up because it took too much, and would be again.
+    Held,
     /// The refs could not be listed; nobody should look again before this time is over, when the remote says so.
     Failed(Option<Duration>),
     /// There is nothing to look at any more.
     Gone,
 }
 
-/// Looks once.
+/// Looks once. Where somebody wants it, also for what was too much before.
 pub(super) async fn poll(
     app: &App,
     id: RepositoryId,
     remembered: &mut Remembered,
+    is_wanted: bool,
     cancel: &AtomicBool,
 ) -> Result<Polled, JobError> {
     // As it is now: what the schedule knows of it may be some seconds old.
@@ -129,7 +132,7 @@ pub(super) async fn poll(
     if std::mem::take(&mut remembered.failures) > 0 || repository.trouble.is_some() {
         say(app, repository, Command::ReportReachable).await?;
     }
-    let digest = digest_of(&refs);
+    let digest = refs.digest();
     let mut again = unread;
     if !unread {
         let asked = remembered.asked.filter(|(asked, _)| *asked == digest);
@@ -150,13 +153,21 @@ pub(super) async fn poll(
             return Ok(Polled::Nothing);
         }
     }
+    let outgrowth = match app.jobs.outgrown.of(repository.id, digest, &app.caches).await {
+        Ok(outgrowth) => outgrowth,
+        Err(error) => return Err(error.into()),
+    };
+    // It would be fetched, and thrown away, at every poll.
+    if outgrowth == Outgrowth::Same && !is_wanted {
+        return Ok(Polled::Held);
+    }
     (remembered.stamp, remembered.digest, remembered.asked) = (None, None, None);
     let command = RunCommand::Request { repository: repository.id, cause: Cause::Moved };
     let context = Context::server(PART, repository.position);
     match app.dispatch::<IndexRun>(ids::new_id(), command, context, Vec::new()).await {
         Ok(committed) => {
             remembered.asked = Some((digest, committed.last));
-            Ok(if again { Polled::Again } else { Polled::Moved })
+            Ok(if again || outgrowth != Outgrowth::None { Polled::Again } else { Polled::Moved })
         }
         // A run is under way, and may have begun before this; the next poll sees what it left.
         Err(DispatchError::Claimed(_)) => Ok(Polled::Moved),
@@ -184,15 +195,4 @@ async fn say(app: &App, repository: &Repository, command: Command) -> Result<(),
     let context = Context::server(PART, repository.position);
     app.dispatch::<Aggregate>(repository.id.0, command, context, Vec::new()).await?;
     Ok(())
-}
-
-fn digest_of(refs: &RefList) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    for item in &refs.refs {
-        // No name holds a zero byte.
-        digest.update(item.name.as_bytes());
-        digest.update([0]);
-        digest.update(item.commit.0);
-    }
-    digest.finalize().into()
 }

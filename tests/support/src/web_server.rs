@@ -23,7 +23,7 @@ pub use self::{
     doors::Door,
     forward_proxy::ForwardProxy,
     pack_server::PackServer,
-    relay::{Fault, Relay},
+    relay::{Fault, Refusal, Relay},
     scripted::{Ending, Scripted},
 };
 

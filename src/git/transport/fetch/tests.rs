@@ -5,6 +5,7 @@ mod first_and_next;
 mod hostile;
 mod listed;
 mod shallow;
+mod slow;
 mod stage;
 mod troubles;
 mod ways_to_a_server;

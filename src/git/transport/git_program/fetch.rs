@@ -39,13 +39,24 @@ const MOST_HEARD: u64 = 256 * 1024 * 1024;
 /// What git says when the server knows no filter at all; it then fetches everything.
 const IGNORES_FILTERS: &str = "filtering not recognized by server";
 
-/// Fetches these objects, and the history behind them: all of it, or of commits so many generations.
+/// What comes with an object that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::git::transport) enum Behind {
+    /// The history of a commit. The other side has all of it, or is refused as a shallow clone.
+    Everything,
+    /// So many generations of a commit, itself included.
+    Generations(u8),
+    /// It is no commit.
+    Nothing,
+}
+
+/// Fetches these objects, and what is behind them.
 pub(in crate::git::transport) async fn fetch(
     program: &GitProgram,
     request: &FetchRequest<'_>,
     missing: &BTreeSet<CommitSha>,
     filter: Filter,
-    generations: Option<u8>,
+    behind: Behind,
 ) -> Result<Attempt, GitError> {
     let mirror = request.mirror;
     let before = mirror.whole_packs()?;
@@ -62,9 +73,13 @@ pub(in crate::git::transport) async fn fetch(
     if let Some(filter) = filter.specification() {
         invocation = invocation.argument(format!("--filter={filter}"));
     }
-    if let Some(generations) = generations {
-        invocation = invocation.argument(format!("--depth={generations}"));
-    }
+    invocation = match behind {
+        // Over some protocols git says nothing of it when the other side is a shallow clone. Told to take what that
+        // gives, it always writes down where its history ends.
+        Behind::Everything => invocation.argument("--update-shallow"),
+        Behind::Generations(generations) => invocation.argument(format!("--depth={generations}")),
+        Behind::Nothing => invocation,
+    };
     // Objects by their names, without a ref to write: the server's refs are not listed again, and 23,000 of them fit.
     let names: String = missing.iter().map(|sha| format!("{sha}\n")).collect();
     let invocation = invocation.argument("--end-of-options").argument("origin").on(mirror.path());
@@ -78,7 +93,7 @@ pub(in crate::git::transport) async fn fetch(
         Err(unended) => return Err(unended.into()),
     };
     let said = watch.said();
-    if said::is_shallow(&said) {
+    if behind == Behind::Everything && mirror.is_cut() {
         return Err(match request.source {
             FetchSource::Remote(remote) => remote.trouble(RemoteTrouble::Shallow),
             FetchSource::Local(source) => GitError::Shallow { path: source.path().to_owned() },

@@ -45,13 +45,6 @@ pub(super) fn refuses_filter(lines: &str) -> bool {
     lines.contains("filter") && (lines.contains("not supported") || lines.contains("allows max depth"))
 }
 
-/// Whether the program left out refs because the remote is a shallow clone: it calls that no failure.
-pub(super) fn is_shallow(lines: &str) -> bool {
-    // From builtin/fetch.c: "rejected … because shallow roots are not allowed to be updated".
-    let mut ours = lines.lines().filter(|line| line.starts_with("warning: rejected "));
-    ours.any(|line| line.contains("shallow roots are not allowed to be updated"))
-}
-
 /// Whether the program was refused memory. What the server says of its own memory stands behind `remote:`.
 fn lacks_memory(lines: &str) -> bool {
     // From wrapper.c, zlib.c and curl: "Out of memory, malloc failed", "inflateInit: out of memory", "Out of memory".

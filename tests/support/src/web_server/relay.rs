@@ -27,6 +27,15 @@ pub enum Fault {
     Spoils(u64),
 }
 
+/// What becomes of a request that holds certain bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is answered with the status 503.
+    Unavailable,
+    /// The connection ends without an answer.
+    HangsUp,
+}
+
 /// A running relay; it ends with the value.
 pub struct Relay {
     address: SocketAddr,
@@ -37,6 +46,8 @@ pub struct Relay {
 struct Shared {
     upstream: SocketAddr,
     fault: Mutex<Fault>,
+    refused: Mutex<Option<(Vec<u8>, Refusal)>>,
+    refusals: AtomicU64,
     ended: AtomicBool,
     answered: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
@@ -53,6 +64,8 @@ impl Relay {
         let shared = Arc::new(Shared {
             upstream,
             fault: Mutex::new(fault),
+            refused: Mutex::default(),
+            refusals: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             open: Mutex::default(),
@@ -85,6 +98,17 @@ impl Relay {
         *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
+    /// From now on requests that hold these bytes, uncompressed, are refused like this; with `None` no more are.
+    pub fn refuse(&self, holding: &str, how: Option<Refusal>) {
+        let refused = how.map(|how| (holding.as_bytes().to_vec(), how));
+        *self.shared.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+    }
+
+    /// How many requests it refused.
+    pub fn refusals(&self) -> u64 {
+        self.shared.refusals.load(Ordering::SeqCst)
+    }
+
     /// How many bytes of answers it gave on, over all connections.
     pub fn answered(&self) -> u64 {
         self.shared.answered.load(Ordering::SeqCst)
@@ -101,14 +125,38 @@ impl Shared {
         if self.ended.load(Ordering::SeqCst) {
             return self.close();
         }
-        let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+        let (from_client, to_server, shared) = (client.try_clone()?, server.try_clone()?, self.clone());
         thread::spawn(move || {
-            let _ = io::copy(&mut from_client, &mut to_server);
+            let _ = shared.ask(&from_client, &to_server);
             let _ = to_server.shutdown(Shutdown::Write);
         });
         let ended = self.answer(server, &client);
         let _ = client.shutdown(Shutdown::Both);
         ended
+    }
+
+    /// Gives requests on, unless one is to be refused.
+    fn ask(&self, mut client: &TcpStream, mut server: &TcpStream) -> io::Result<()> {
+        let (mut buffer, mut heard) = ([0; 16 * 1024], Vec::new());
+        loop {
+            let read = client.read(&mut buffer)?;
+            if read == 0 {
+                return Ok(());
+            }
+            heard.extend_from_slice(&buffer[..read]);
+            let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some((bytes, how)) = refused
+                && heard.windows(bytes.len()).any(|part| part == bytes)
+            {
+                self.refusals.fetch_add(1, Ordering::SeqCst);
+                if how == Refusal::Unavailable {
+                    client.write_all(b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+                }
+                server.shutdown(Shutdown::Both)?;
+                return client.shutdown(Shutdown::Both);
+            }
+            server.write_all(&buffer[..read])?;
+        }
     }
 
     fn answer(&self, mut server: TcpStream, mut client: &TcpStream) -> io::Result<()> {

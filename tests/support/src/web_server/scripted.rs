@@ -35,6 +35,18 @@ impl Scripted {
     /// # Panics
     /// When no port is free.
     pub fn start(answer: &[u8], ending: Ending) -> Self {
+        Self::speaking(answer, ending, false)
+    }
+
+    /// Starts one that speaks first, as over `git://`, where no blank line ends a question.
+    ///
+    /// # Panics
+    /// When no port is free.
+    pub fn unasked(answer: &[u8], ending: Ending) -> Self {
+        Self::speaking(answer, ending, true)
+    }
+
+    fn speaking(answer: &[u8], ending: Ending, first: bool) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let (ended, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
@@ -45,7 +57,12 @@ impl Scripted {
                     break;
                 }
                 let (stop, heard, answer) = (stop.clone(), heard.clone(), answer.clone());
-                thread::spawn(move || serve(stream, &answer, ending, &stop, &heard));
+                thread::spawn(move || {
+                    if !first {
+                        hear(&mut &stream, &heard);
+                    }
+                    answer_and_end(stream, &answer, ending, &stop);
+                });
             }
         });
         Self { address, ended, asked, accepting: Some(accepting) }
@@ -82,7 +99,7 @@ impl Scripted {
     }
 }
 
-fn serve(mut stream: TcpStream, answer: &[u8], ending: Ending, stop: &AtomicBool, asked: &Mutex<Vec<Vec<u8>>>) {
+fn hear(stream: &mut &TcpStream, asked: &Mutex<Vec<Vec<u8>>>) {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read == 1) {
@@ -91,6 +108,9 @@ fn serve(mut stream: TcpStream, answer: &[u8], ending: Ending, stop: &AtomicBool
     if !head.is_empty() {
         asked.lock().unwrap_or_else(PoisonError::into_inner).push(head);
     }
+}
+
+fn answer_and_end(mut stream: TcpStream, answer: &[u8], ending: Ending, stop: &AtomicBool) {
     let _ = stream.write_all(answer);
     while ending == Ending::Stays && !stop.load(Ordering::SeqCst) {
         thread::sleep(Duration::from_millis(10));

@@ -1,0 +1,121 @@
+//! Servers that keep a fetch waiting: with nothing, with words, or with a few bytes now and then. No fetch is without an
+//! end, and what is told is why.
+
+use std::time::Duration;
+
+use keytrail_test_support::web_server::{Door, Ending, Fault, Relay, Scripted};
+
+use super::{
+    stage::{Running, remote},
+    *,
+};
+use crate::git::remote::{
+    Limits,
+    pkt_line::{push_flush, push_line},
+};
+
+const SOON: Duration = Duration::from_secs(2);
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// A mirror, and nobody yet to fetch from.
+fn nobody() -> Stage {
+    Stage::new(Server::Folder, &Shape { commits: 1, ..Shape::default() })
+}
+
+/// Fetches a commit that whoever is asked is said to have.
+async fn refused(stage: &Stage, way: Way) -> GitError {
+    let wanted = WantedRef { name: b"refs/heads/main".to_vec(), target: CommitSha([7; 20]) };
+    let error = stage.fetch_these(way, &[wanted]).await.expect_err("nothing can come");
+    assert!(error.is_transient(), "{way:?}: {error}");
+    nothing_is_left(stage, &format!("{way:?}: {error}")).await;
+    error
+}
+
+/// Nothing of a fetch that was ended: what was told to end does so in a moment.
+async fn nothing_is_left(stage: &Stage, about: &str) {
+    for _ in 0..1_000 {
+        if stage.processes_in_the_mirror() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!((stage.packs(), stage.torn(), stage.processes_in_the_mirror()), (0, Vec::new(), 0), "{about}");
+    assert!(stage.mirror.kept().expect("refs").is_empty(), "{about}");
+}
+
+fn within(url: &str, listing: Duration) -> Remote {
+    Remote { limits: Limits { listing, ..Limits::default() }, ..remote(url) }
+}
+
+#[tokio::test]
+async fn a_server_that_accepts_and_never_answers_is_silent_or_slow_whatever_runs_out_first() {
+    let (web, git) = (Scripted::start(b"", Ending::Stays), Scripted::unasked(b"", Ending::Stays));
+    let urls = [web.url("made.git"), git.url("made.git").replace("http://", "git://")];
+    for (url, way) in urls.iter().flat_map(|url| WAYS.map(|way| (url, way))) {
+        for (silence, listing, expected) in
+            [(SOON, LONG, FailureCode::RemoteSilent), (LONG, SOON, FailureCode::RemoteSlow)]
+        {
+            let mut stage = nobody();
+            stage.limits.silence = silence;
+            stage.from(within(url, listing));
+            let error = refused(&stage, way).await;
+            assert_eq!(error.failure_code(), Some(expected), "{url} {way:?}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_only_talks_has_as_long_as_a_listing() {
+    let mut advertised = Vec::new();
+    for line in ["version 2", "agent=git/2", "ls-refs", "fetch=shallow filter", "object-format=sha1"] {
+        push_line(&mut advertised, line);
+    }
+    push_flush(&mut advertised);
+    let mut said = advertised.clone();
+    push_line(&mut said, "packfile");
+    (0..2_000).for_each(|_| push_line(&mut said, "\u{2}."));
+    let server = Scripted::unasked(&said, Ending::Stays);
+    // Three times a second it says that it lives.
+    let relay = Relay::start(server.address(), Fault::Trickles(advertised.len() as u64));
+    let url = relay.url(&server.url("made.git")).replace("http://", "git://");
+    for way in WAYS {
+        let mut stage = nobody();
+        stage.from(within(&url, SOON * 2));
+        let error = refused(&stage, way).await;
+        assert_eq!(error.failure_code(), Some(FailureCode::RemoteSlow), "{way:?}: {error}");
+        assert!(error.to_string().contains("to begin to send"), "{way:?}: {error}");
+    }
+}
+
+/// A pack comes in frames of up to 64 KiB, and the git program writes whole ones: some have to be there before it stops.
+const GOOD: u64 = 200_000;
+
+#[tokio::test]
+async fn a_pack_that_stops_or_trickles_in_the_middle_is_too_slow_however_long_silence_may_be() {
+    for server in [Server::Web(Door::Open), Server::Daemon] {
+        let shape = Shape { commits: 6_000, files_per_commit: 1, ..Shape::default() };
+        let mut stage = Stage::new(server, &shape);
+        let (address, url) = match &stage.running {
+            Running::Web(web) => (web.address(), web.url("made.git")),
+            Running::Daemon(daemon) => (daemon.address(), daemon.url("made.git")),
+            Running::Nothing => panic!("nothing serves"),
+        };
+        for (way, fault) in
+            WAYS.into_iter().flat_map(|way| [Fault::Stalls, Fault::Trickles].map(|one| (way, one(GOOD))))
+        {
+            (stage.limits.silence, stage.limits.window) = (LONG, SOON);
+            let relay = Relay::start(address, fault);
+            stage.from(remote(&relay.url(&url)));
+            let error = stage.fetch(way).await.expect_err("it is stopped");
+            let about = format!("{server:?} {way:?} {fault:?}: {error}");
+            assert_eq!((error.failure_code(), error.is_transient()), (Some(FailureCode::RemoteSlow), true), "{about}");
+            assert!(error.to_string().contains("256 KiB"), "{about}");
+            assert!(relay.answered() >= GOOD, "{about}");
+            nothing_is_left(&stage, &about).await;
+        }
+        stage.limits = FetchLimits { free_bytes: 0, ..FetchLimits::default() };
+        stage.from(remote(&url));
+        stage.fetch(Way::Program).await.expect("the server is well again");
+        assert_eq!((stage.in_the_mirror(), stage.torn()), (stage.on_the_server(), Vec::<String>::new()));
+    }
+}
