@@ -7,8 +7,9 @@ use keytrail_domain::{
     fact::Fact,
     id::RepositoryId,
     index_run::{self, Cause},
+    metadata::Source,
     policy::{Intent, POLICIES},
-    recorded::Position,
+    recorded::{Position, Recorded},
 };
 use keytrail_projections::value::{Cells, Value};
 use tokio_util::sync::CancellationToken;
@@ -174,7 +175,7 @@ impl Reactor {
                     tracing::debug!(policy, ?intent, position = recorded.position, "a policy reacts");
                     match job(intent) {
                         Ok((kind, key, repository)) => {
-                            let (caused_by, is_urgent) = (recorded.position, is_urgent(&recorded.fact));
+                            let (caused_by, is_urgent) = (recorded.position, is_urgent(recorded));
                             jobs.push(NewJob { kind, key, repository, caused_by, is_urgent });
                         }
                         Err(stop) => stopped.push(stop),
@@ -223,9 +224,16 @@ pub async fn position(db: &Db) -> Result<Position, StoreError> {
     Cells::of(row).int().map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// What somebody asked for, or what came a moment ago, goes before the first index of what is old.
-const fn is_urgent(fact: &Fact) -> bool {
-    matches!(fact, Fact::IndexRun(index_run::Event::Requested { cause: Cause::Asked | Cause::Moved, .. }))
+/// What somebody asked for, or what came a moment ago, goes before the first index of what is old. Not what was asked for
+/// of all repositories of an integration at once: nobody waits for ten thousand runs.
+fn is_urgent(recorded: &Recorded<Fact>) -> bool {
+    match &recorded.fact {
+        Fact::IndexRun(index_run::Event::Requested { cause: Cause::Asked, .. }) => {
+            recorded.metadata.source != Source::Job
+        }
+        Fact::IndexRun(index_run::Event::Requested { cause: Cause::Moved, .. }) => true,
+        _ => false,
+    }
 }
 
 /// Which job an intent is, and which repository's node does it; or which one it stops.
@@ -235,6 +243,8 @@ fn job(intent: Intent) -> Result<(Kind, String, Option<RepositoryId>), (Kind, St
         Intent::RequestIndex(repository) => Ok((Kind::RequestIndex, repository.to_string(), None)),
         Intent::IndexRepository(run, repository) => Ok((Kind::IndexRepository, run.to_string(), Some(repository))),
         Intent::ForgetRepositories(integration) => Ok((Kind::ForgetRepositories, integration.to_string(), None)),
+        Intent::ReindexIntegration(integration) => Ok((Kind::ReindexIntegration, integration.to_string(), None)),
+        Intent::ResetIntegration(integration) => Ok((Kind::ResetIntegration, integration.to_string(), None)),
         Intent::StopIndexing(run) => Err((Kind::IndexRepository, run.to_string())),
     }
 }

@@ -11,6 +11,7 @@ mod commit_lookup;
 mod discover_repositories;
 mod forget_repositories;
 mod git_settings;
+mod index_again;
 mod index_progress;
 mod index_repository;
 mod look_now;
@@ -70,17 +71,23 @@ pub enum Kind {
     IndexRepository,
     /// Forget the repositories of an integration.
     ForgetRepositories,
+    /// Ask for an index run of each repository of an integration.
+    ReindexIntegration,
+    /// Reset the index of each repository of an integration.
+    ResetIntegration,
     /// Look at a repository that another node was asked to look at.
     LookNow,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::DiscoverRepositories,
         Self::RequestIndex,
         Self::IndexRepository,
         Self::ForgetRepositories,
+        Self::ReindexIntegration,
+        Self::ResetIntegration,
         Self::LookNow,
     ];
 
@@ -91,6 +98,8 @@ impl Kind {
             Self::RequestIndex => "request_index",
             Self::IndexRepository => "index_repository",
             Self::ForgetRepositories => "forget_repositories",
+            Self::ReindexIntegration => "reindex_integration",
+            Self::ResetIntegration => "reset_integration",
             Self::LookNow => "look_now",
         }
     }
@@ -104,7 +113,12 @@ impl Kind {
     const fn priority(self) -> i64 {
         match self {
             Self::IndexRepository => 0,
-            Self::DiscoverRepositories | Self::RequestIndex | Self::ForgetRepositories | Self::LookNow => 1,
+            Self::DiscoverRepositories
+            | Self::RequestIndex
+            | Self::ForgetRepositories
+            | Self::ReindexIntegration
+            | Self::ResetIntegration
+            | Self::LookNow => 1,
         }
     }
 }

@@ -8,11 +8,12 @@ use std::{
     time::Duration,
 };
 
+use keytrail_domain::index_run::Cause;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_repository,
-    look_now, queue, request_index,
+    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_again,
+    index_repository, look_now, queue, request_index,
 };
 use crate::{
     app::App,
@@ -151,7 +152,12 @@ pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>
 async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
     match job.kind {
         Kind::IndexRepository => index_repository::give_up(app, job).await,
-        Kind::DiscoverRepositories | Kind::RequestIndex | Kind::ForgetRepositories | Kind::LookNow => Ok(()),
+        Kind::DiscoverRepositories
+        | Kind::RequestIndex
+        | Kind::ForgetRepositories
+        | Kind::ReindexIntegration
+        | Kind::ResetIntegration
+        | Kind::LookNow => Ok(()),
     }
 }
 
@@ -161,6 +167,8 @@ async fn carry_out(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Re
         Kind::RequestIndex => request_index::request_index(app, job).await,
         Kind::IndexRepository => index_repository::index_repository(app, job, running).await,
         Kind::ForgetRepositories => forget_repositories::forget_repositories(app, job).await,
+        Kind::ReindexIntegration => index_again::index_again(app, job, running, Cause::Asked).await,
+        Kind::ResetIntegration => index_again::index_again(app, job, running, Cause::Reset).await,
         Kind::LookNow => look_now::look_now(app, job),
     }
 }

@@ -88,6 +88,7 @@ fn a_discovered_repository_waits() {
         first_indexed_at: None,
         indexed_at: None,
         indexed_position: None,
+        ended_position: None,
         counted_from: 0,
         trouble: None,
         added_position: 1,

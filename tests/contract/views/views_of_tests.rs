@@ -200,7 +200,8 @@ impl View for Finds {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 }
