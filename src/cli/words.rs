@@ -31,7 +31,7 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("GetToken", None, "`token list` has all that is known of each"),
     ("ListEvents", Some("events"), "there is nothing else to do with events"),
     ("FollowEvents", Some("events"), "`events --follow`"),
-    ("ListStreamEvents", None, "for programs: as stored, with the state after each; `events` tells them in words"),
+    ("ListStreamEvents", Some("events"), "`events --stream`"),
     ("GetDoctor", Some("doctor"), "there is nothing else to ask a doctor"),
     ("GetSupport", Some("doctor"), "`doctor --bundle`"),
     ("GetReadiness", Some("health"), "for the health checks of containers, which say it so"),

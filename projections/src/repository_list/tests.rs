@@ -134,6 +134,23 @@ fn a_run_that_could_not_tell_what_was_new_counts_alone_and_those_after_it_add_up
 }
 
 #[test]
+fn the_end_of_a_run_is_remembered_however_it_ended() {
+    let given = Given::discovered().request(1, Cause::Discovered);
+    assert_eq!(given.then().ended_position, None);
+    let given = given.complete(1, 10);
+    assert_eq!(given.then().ended_position, Some(3));
+    let given = given.request(2, Cause::Asked);
+    assert_eq!(given.then().ended_position, Some(3));
+    let given = given.fail(2);
+    assert_eq!(given.then().ended_position, Some(5));
+    let given = given.request(3, Cause::Reset);
+    assert_eq!((given.then().number, given.then().ended_position), (6, Some(5)), "that was before the reset");
+    let given = given.cancel(3);
+    assert_eq!(given.then().ended_position, Some(7));
+    assert_eq!(given.forget().discover().then().ended_position, None);
+}
+
+#[test]
 fn a_failure_is_told_until_a_run_completes() {
     let given = Given::discovered().request(1, Cause::Discovered).fail(1);
     let failure = Some((FailureCode::NotARepository, "the folder holds no repository".to_owned()));
