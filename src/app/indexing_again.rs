@@ -18,7 +18,7 @@ use super::{App, Operation, OperationId, OperationProgress, OperationState, Oper
 use crate::jobs::{JobStanding, Kind};
 
 /// Of each kind, so many of the latest requests are looked at when all operations are asked for.
-const LATEST: u32 = 20;
+const LATEST: u32 = 10;
 /// Fewer repositories than these say nothing of how long the others take.
 const FEWEST: u64 = 5;
 
@@ -30,7 +30,7 @@ struct Sort {
     far: fn(IntegrationId, Position) -> Read<Again>,
 }
 
-const SORTS: [Sort; 2] = [
+static SORTS: [Sort; 2] = [
     Sort {
         job: Kind::ReindexIntegration,
         event: "integration.reindex_requested",
@@ -90,11 +90,11 @@ impl App {
 
     async fn indexing_again(&self, sort: &Sort, request: &AuditEntry) -> Result<Operation, OperationTrouble> {
         let (integration, asked) = (IntegrationId(request.stream_id), request.position);
-        // The job is looked up first: what it asked for before it was done is in the log then.
         let reacted = crate::reactors::position(&self.db).await?;
         let job = self.jobs.standing(sort.job, &integration.to_string()).await?;
         let (state, _) = self.load::<Integration>(StreamId::new("integration", integration.0)).await?;
-        let far = self.read_at_least(self.log.feed().head().position, (sort.far)(integration, asked)).await?;
+        // A view that is behind shows less than was done, never more.
+        let far = self.read_at_least(asked, (sort.far)(integration, asked)).await?;
         let seen = Seen {
             is_removed: matches!(state, Integration::Removed { .. }),
             is_to_come: reacted < asked,

@@ -32,7 +32,7 @@ impl Standing for Operation {
 #[utoipa::path(tag = "operations", operation_id = "WatchOperation", security(("bearer" = ["auditor"])),
     params(("id" = String, Path, description = "As an answer names it, such as index_run.ID.")),
     responses((status = 200, description = "How it stands, until it has ended. The last event, `end`, says why: `done`, \
-        `token_invalid`, `stopping` or `store_unavailable`.", body = Operation, content_type = "text/event-stream")))]
+        `token_invalid`, `stopping` or `store_unavailable`. The example is the data of one event.", body = Operation, content_type = "text/event-stream")))]
 #[get("/api/v1/operations/{id}/stream")]
 pub(super) async fn watch_operation(
     auditor: Auditor,

@@ -33,7 +33,7 @@ impl Standing for Shown {
 #[utoipa::path(tag = "index-runs", operation_id = "WatchIndexRun", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "Of the run.")),
     responses((status = 200, description = "How it stands, until it has ended. The last event, `end`, says why: `done`, \
-        `token_invalid`, `stopping` or `store_unavailable`.", body = Shown, content_type = "text/event-stream")))]
+        `token_invalid`, `stopping` or `store_unavailable`. The example is the data of one event.", body = Shown, content_type = "text/event-stream")))]
 #[get("/api/v1/index-runs/{id}/stream")]
 pub(super) async fn watch_index_run(
     viewer: Viewer,

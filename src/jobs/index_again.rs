@@ -1,5 +1,5 @@
-//! Asks for an index run, or a reset, of each repository that an integration saw when somebody asked for that. Enqueued by
-//! the reactors; the runs themselves are jobs of their own. It may be repeated: a repository gets one run for one request.
+//! Asks for an index run, or a reset, of each repository that an integration saw when somebody asked for that. Called by
+//! the two jobs that differ in which of them; the runs themselves are jobs of their own. It may be repeated: a repository gets one run for one request.
 
 use std::{sync::atomic::Ordering, time::Duration};
 

@@ -8,12 +8,11 @@ use std::{
     time::Duration,
 };
 
-use keytrail_domain::index_run::Cause;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_again,
-    index_repository, look_now, queue, request_index,
+    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_repository,
+    look_now, queue, reindex_integration, request_index, reset_integration,
 };
 use crate::{
     app::App,
@@ -167,8 +166,8 @@ async fn carry_out(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Re
         Kind::RequestIndex => request_index::request_index(app, job).await,
         Kind::IndexRepository => index_repository::index_repository(app, job, running).await,
         Kind::ForgetRepositories => forget_repositories::forget_repositories(app, job).await,
-        Kind::ReindexIntegration => index_again::index_again(app, job, running, Cause::Asked).await,
-        Kind::ResetIntegration => index_again::index_again(app, job, running, Cause::Reset).await,
+        Kind::ReindexIntegration => reindex_integration::reindex_integration(app, job, running).await,
+        Kind::ResetIntegration => reset_integration::reset_integration(app, job, running).await,
         Kind::LookNow => look_now::look_now(app, job),
     }
 }

@@ -233,6 +233,7 @@ async fn an_operation_is_told_until_it_has_ended(server: Server) {
     soon("it is indexed", || async { server.get(&list).await.items().len() == 1 }).await;
     let id = server.get(&list).await.items()[0]["id"].as_str().expect("an id").to_owned();
     let run = server.post(&format!("/api/v1/repositories/{id}/index-runs"), json!({})).await.with(StatusCode::ACCEPTED);
+    server.get(&format!("/api/v1/index-runs/{}?wait_ms=30000", run.id())).await.with(StatusCode::OK);
     let all = server.post(&format!("/api/v1/integrations/{}/reset", added.id()), json!({})).await;
     let verifying = server.post("/api/v1/views/verify", json!({})).await.with(StatusCode::ACCEPTED);
     for operation in [format!("index_run.{}", run.id()), all.with(StatusCode::ACCEPTED).id(), verifying.id()] {

@@ -63,6 +63,7 @@ fn every_kind_of_job_has_its_file() {
             "commit_diff",
             "commit_lookup",
             "git_settings",
+            "index_again",
             "index_progress",
             "looks",
             "one_commit",
