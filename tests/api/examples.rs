@@ -128,8 +128,9 @@ impl Tour {
         let data = loop {
             let bytes = stream.chunk().await.expect("bytes").expect("an event before the end");
             text.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
-            let whole = text.split("\n\n").filter(|event| text.contains(&format!("{event}\n\n")));
-            if let Some(data) = whole.filter_map(|event| event.split("data: ").nth(1)).next() {
+            // What follows the last empty line has not come whole.
+            let whole = text.rsplit_once("\n\n").map_or("", |(whole, _)| whole);
+            if let Some(data) = whole.lines().find_map(|line| line.strip_prefix("data: ")) {
                 break serde_json::from_str::<Value>(data).expect("JSON");
             }
         };

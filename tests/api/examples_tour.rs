@@ -95,11 +95,11 @@ async fn change(tour: &mut Tour, server: &Server, repository: &str, elsewhere: &
     tour.call("ResumeIntegration", &changed, None).await;
     settled(server).await;
     let asked = [("id", integration), ("Idempotency-Key", "all-again")];
-    tour.call("ReindexIntegration", &asked, None).await;
-    settled(server).await;
+    let indexing = tour.call("ReindexIntegration", &asked, None).await;
+    succeeded(server, &indexing.id()).await;
     let resetting = tour.call("ResetIntegration", &asked, None).await;
+    succeeded(server, &resetting.id()).await;
     tour.listen("WatchOperation", &[("id", &resetting.id())]).await;
-    settled(server).await;
     tour.call("RenameIntegration", &changed, Some(json!({ "name": "store" }))).await;
     let place = json!({ "connection": { "kind": "path", "path": elsewhere } });
     tour.call("ChangeConnection", &changed, Some(place)).await;
@@ -146,6 +146,12 @@ async fn administer(tour: &mut Tour) {
     tour.call("GetSupport", &[], None).await;
     tour.call("GetLiveness", &[], None).await;
     tour.call("GetReadiness", &[], None).await;
+}
+
+/// Waits until an operation has ended well.
+async fn succeeded(server: &Server, operation: &str) {
+    let at = format!("/api/v1/operations/{operation}");
+    soon("the operation ends", || async { server.get(&at).await.body["state"] == "succeeded" }).await;
 }
 
 /// Waits until no run is under way.
