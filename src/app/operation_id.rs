@@ -118,7 +118,16 @@ mod tests {
         ] {
             assert_eq!(operation.to_string().parse(), Ok(operation));
         }
-        for bad in ["", "index_run", "index_run.7", "rebuild_view.x", "rebuild_view.x.y", "other.1", ".", "reset_integration.7.7"] {
+        for bad in [
+            "",
+            "index_run",
+            "index_run.7",
+            "rebuild_view.x",
+            "rebuild_view.x.y",
+            "other.1",
+            ".",
+            "reset_integration.7.7",
+        ] {
             assert_eq!(bad.parse::<OperationId>(), Err(NoSuchOperation), "{bad}");
         }
     }

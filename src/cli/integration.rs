@@ -150,7 +150,9 @@ impl Integration {
             }
             Self::Move { integration, place, .. } => {
                 let body = json!({ "connection": place.connection()? });
-                output::json(&client.put::<Value>(&format!("{}/connection", at(client, &integration).await?), &body).await?)
+                output::json(
+                    &client.put::<Value>(&format!("{}/connection", at(client, &integration).await?), &body).await?,
+                )
             }
             Self::Pause { integration, .. } => {
                 let at = at(client, &integration).await?;

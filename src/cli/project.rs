@@ -106,7 +106,8 @@ impl Project {
                 .await
             }
             Self::Disallow { projects, json } => {
-                change(client, json, |rules| upper(projects).iter().for_each(|project| drop(rules.known.take(project)))).await
+                change(client, json, |rules| upper(projects).iter().for_each(|project| drop(rules.known.take(project))))
+                    .await
             }
             Self::Deny { entries, json } => {
                 change(client, json, |rules| {
@@ -118,7 +119,8 @@ impl Project {
                 .await
             }
             Self::Undeny { entries, json } => {
-                change(client, json, |rules| upper(entries).iter().for_each(|entry| drop(rules.denied.take(entry)))).await
+                change(client, json, |rules| upper(entries).iter().for_each(|entry| drop(rules.denied.take(entry))))
+                    .await
             }
         }
     }

@@ -119,7 +119,9 @@ impl Repository {
                 Ok(())
             }
             Self::Show { id, .. } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
-            Self::Fetch { id, .. } => output::json(&client.post::<Value>(&format!("{}/fetch", at(&id)), &json!({})).await?),
+            Self::Fetch { id, .. } => {
+                output::json(&client.post::<Value>(&format!("{}/fetch", at(&id)), &json!({})).await?)
+            }
             Self::Index { id, waiting, .. } => waiting.for_run(client, &format!("{}/index-runs", at(&id))).await,
             Self::Reset { id, waiting, consent, json } => {
                 let repository: Value = client.get(&at(&id), &[]).await?;

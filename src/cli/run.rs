@@ -94,7 +94,9 @@ impl Run {
                 }
                 Ok(())
             }
-            Self::Retry { id, .. } => output::json(&client.post::<Value>(&format!("{}/retry", at(&id)), &json!({})).await?),
+            Self::Retry { id, .. } => {
+                output::json(&client.post::<Value>(&format!("{}/retry", at(&id)), &json!({})).await?)
+            }
             Self::Cancel { id, .. } => {
                 output::json(&client.post::<Value>(&format!("{}/cancel", at(&id)), &json!({})).await?)
             }

@@ -20,7 +20,9 @@ const NOW_AND_THEN: Duration = Duration::from_secs(10);
 pub(super) async fn watch(client: &Client, id: &str) -> Result<Value, CliError> {
     let terminal = std::io::stderr().is_terminal();
     let bar = if terminal { ProgressBar::no_length() } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {human_pos}/{human_len} repositories, {prefix}") {
+    if let Ok(style) =
+        ProgressStyle::with_template("{msg:12} [{bar:40}] {human_pos}/{human_len} repositories, {prefix}")
+    {
         bar.set_style(style);
     }
     let path = format!("/api/v1/operations/{id}");

@@ -14,7 +14,11 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("RestoreCommitLink", Some("issue restore"), "as LinkCommit"),
     ("ExplainCommit", Some("explain"), "it is asked so often that it needs no group"),
     ("SearchIssues", Some("search"), "as ExplainCommit"),
-    ("SetProjectRules", Some("project deny"), "a person changes one entry, and the others stay; `allow` and the like, too"),
+    (
+        "SetProjectRules",
+        Some("project deny"),
+        "a person changes one entry, and the others stay; `allow` and the like, too",
+    ),
     ("ChangeConnection", Some("integration move"), "`integration` says of what; the connection is its place"),
     ("ListIntegrationRepositories", None, "`repository list` has them all"),
     ("RequestIndex", Some("repository index"), "it is asked of a repository"),
@@ -137,7 +141,10 @@ fn the_commands_are_called_like_the_operations() {
     }
     for command in &known {
         let alone = ALONE.iter().any(|(words, _)| words == command);
-        assert!(reached.contains(command) != alone, "`keytrail {command}`: an operation, or a line in ALONE, and not both");
+        assert!(
+            reached.contains(command) != alone,
+            "`keytrail {command}`: an operation, or a line in ALONE, and not both"
+        );
     }
     for (command, _) in ALONE {
         assert!(known.contains(*command), "there is no `keytrail {command}`");

@@ -6,7 +6,8 @@ use actix_web::{
 };
 use keytrail_domain::id::RepositoryId;
 use keytrail_projections::{
-    issue_branches::IssueBranches, issue_commits::IssueCommits, issue_search::IssueSearch, repository_list::RepositoryList,
+    issue_branches::IssueBranches, issue_commits::IssueCommits, issue_search::IssueSearch,
+    repository_list::RepositoryList,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

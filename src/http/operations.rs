@@ -42,7 +42,7 @@ pub(super) struct OperationRef {
     #[schema(example = "index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
     id: String,
     /// Where it is watched.
-    href: String,
+    pub(super) href: String,
 }
 
 impl OperationRef {
@@ -332,8 +332,6 @@ async fn found(api: &Api, id: &OperationId) -> Result<app::Operation, ApiError> 
         | OperationId::ForgetRepositories(_)
         | OperationId::ReindexIntegration(..)
         | OperationId::ResetIntegration(..)
-        | OperationId::RebuildView(..) => {
-            Err(unknown(Code::OperationUnknown))
-        }
+        | OperationId::RebuildView(..) => Err(unknown(Code::OperationUnknown)),
     }
 }

@@ -3,9 +3,9 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commit_links, commits, doctor, event_stream, events, explain, health, index_again, index_runs, integrations, issue_summary,
-    issues, metrics, one_commit, operation_stream, operations, people, project_rules, projects, repositories, run_stream, search,
-    streams, tokens, views,
+    commit_links, commits, doctor, event_stream, events, explain, health, index_again, index_runs, integrations,
+    issue_summary, issues, metrics, one_commit, operation_stream, operations, people, project_rules, projects,
+    repositories, run_stream, search, streams, tokens, views,
 };
 
 /// Registers and describes them.

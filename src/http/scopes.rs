@@ -43,7 +43,16 @@ const TABLE: &[(Scope, &[&str])] = &[
     ),
     (
         Scope::RepositoriesWrite,
-        &["FetchRepository", "RequestIndex", "ResetIndex", "ReindexIntegration", "ResetIntegration", "CancelIndex", "RetryIndex", "CancelOperation"],
+        &[
+            "FetchRepository",
+            "RequestIndex",
+            "ResetIndex",
+            "ReindexIntegration",
+            "ResetIntegration",
+            "CancelIndex",
+            "RetryIndex",
+            "CancelOperation",
+        ],
     ),
     (Scope::IntegrationsRead, &["ListIntegrations", "GetIntegration"]),
     (

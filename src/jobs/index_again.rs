@@ -49,8 +49,10 @@ pub(super) async fn index_again(app: &App, job: &TakenJob, running: &Running, ca
             // The same run however often the job is repeated; where a repository stands in the list does not change.
             let nth = usize::try_from(repository.added_position).unwrap_or(usize::MAX);
             let run = ids::derived_id(job.kind.as_str(), job.caused_by, nth);
-            let (command, context) =
-                (Command::Request { repository: repository.id, cause }, Context::server(job.kind.as_str(), job.caused_by));
+            let (command, context) = (
+                Command::Request { repository: repository.id, cause },
+                Context::server(job.kind.as_str(), job.caused_by),
+            );
             match app.dispatch::<IndexRun>(run, command, context, Vec::new()).await {
                 // Asked for just now, or by an earlier try.
                 Ok(_) | Err(DispatchError::Refused { .. }) => {}

@@ -94,10 +94,8 @@ impl Tour {
         let answer = answer(request).await;
         assert!(answer.status.is_success() && answer.body["code"].is_null(), "{operation}: {}", answer.text);
         let mut exchange = Map::new();
-        let given: Map<_, _> = parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), told(described, name, value)))
-            .collect();
+        let given: Map<_, _> =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), told(described, name, value))).collect();
         if !given.is_empty() {
             exchange.insert("parameters".to_owned(), self.names.steady(&Value::Object(given)));
         }
@@ -118,9 +116,9 @@ impl Tour {
     pub(crate) async fn listen(&mut self, operation: &str, parameters: &[(&str, &str)]) {
         let (method, template, described) = by_name(operation);
         let is_in_path = |name: &str| template.contains(&format!("{{{name}}}"));
-        let path = parameters.iter().fold(template.to_owned(), |path, (name, value)| {
-            path.replace(&format!("{{{name}}}"), value)
-        });
+        let path = parameters
+            .iter()
+            .fold(template.to_owned(), |path, (name, value)| path.replace(&format!("{{{name}}}"), value));
         let query: Vec<_> = parameters.iter().filter(|(name, _)| !is_in_path(name)).collect();
         let mut stream = self.server.local(method, &path).query(&query).send().await.expect("an answer");
         assert_eq!(stream.headers()["content-type"], "text/event-stream", "{operation}");
@@ -134,10 +132,8 @@ impl Tour {
                 break serde_json::from_str::<Value>(data).expect("JSON");
             }
         };
-        let given: Map<_, _> = parameters
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), told(described, name, value)))
-            .collect();
+        let given: Map<_, _> =
+            parameters.iter().map(|(name, value)| ((*name).to_owned(), told(described, name, value))).collect();
         let exchange = json!({
             "parameters": self.names.steady(&Value::Object(given)),
             "responses": { "200": self.names.steady(&data) },

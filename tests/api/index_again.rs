@@ -48,7 +48,12 @@ async fn each_repository_gets_one_run_and_the_operation_tells_of_how_many(server
     let again = reindex().await.with(StatusCode::ACCEPTED);
     assert_eq!((again.id(), again.header("idempotency-replayed")), (asked.id(), "true".to_owned()));
     let told = ended(&server, &href).await;
-    assert_eq!((told.text_of("state"), &told.body["cancellable"]), ("succeeded".into(), &json!(false)), "{}", told.text);
+    assert_eq!(
+        (told.text_of("state"), &told.body["cancellable"]),
+        ("succeeded".into(), &json!(false)),
+        "{}",
+        told.text
+    );
     assert_eq!(runs(&server, "asked").await.len(), 3, "one for each, though it was sent twice");
 
     // Each run says what led to it.
@@ -93,7 +98,10 @@ async fn a_run_under_way_counts_for_an_index_and_is_waited_for_by_a_reset(server
     .await;
     let now = server.get(&href).await.with(StatusCode::OK);
     assert_eq!(now.text_of("state"), "running");
-    assert_eq!(now.body["progress"], json!({ "phase": "asking", "done": 0, "total": 1, "unit": "repositories", "eta_seconds": null }));
+    assert_eq!(
+        now.body["progress"],
+        json!({ "phase": "asking", "done": 0, "total": 1, "unit": "repositories", "eta_seconds": null })
+    );
     soon("all runs of the index are asked for", || async {
         let now = server.get(&indexing.header("location")).await.with(StatusCode::OK);
         (now.text_of("state"), &now.body["progress"]["phase"]) == ("running".into(), &json!("indexing"))

@@ -12,11 +12,7 @@ fn services(keys: &[u8]) -> Services {
         leeway_seconds: 60,
         keys: keys
             .iter()
-            .map(|byte| TrustedKey {
-                kid: None,
-                algorithm: Algorithm::Rs256,
-                fingerprint: KeyFingerprint([*byte; 32]),
-            })
+            .map(|byte| TrustedKey { kid: None, algorithm: Algorithm::Rs256, fingerprint: KeyFingerprint([*byte; 32]) })
             .collect(),
     }
 }

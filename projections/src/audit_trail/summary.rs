@@ -40,7 +40,9 @@ fn integration(event: &integration::Event) -> String {
         }
         integration::Event::Paused {} => "paused the integration".to_owned(),
         integration::Event::Resumed {} => "resumed the integration".to_owned(),
-        integration::Event::ReindexRequested {} => "asked for an index of each repository of the integration".to_owned(),
+        integration::Event::ReindexRequested {} => {
+            "asked for an index of each repository of the integration".to_owned()
+        }
         integration::Event::ResetRequested {} => "asked for a reset of each repository of the integration".to_owned(),
         integration::Event::Removed { name, connection, mirrors } => {
             let kept = if mirrors.are_deleted() { "" } else { ", and kept the copies of its repositories" };
