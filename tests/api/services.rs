@@ -6,12 +6,16 @@ use keytrail::{
     config::{Access, Jwt, JwtAlgorithm, JwtKey},
     http,
 };
-use keytrail_test_support::issuer::{Signer, base64url};
+use keytrail_test_support::{
+    issuer::{Signer, base64url},
+    server::{Home, Options},
+};
 use reqwest::{Method, StatusCode, header::AUTHORIZATION};
 use serde_json::{Value, json};
 
 use crate::{
     access::operations,
+    command_line::{done, lines},
     server::{Answer, Server, answer, on_both_engines, soon},
 };
 
@@ -186,7 +190,8 @@ async fn who_may_come_in_is_an_event_whenever_that_changes(server: Server) {
     };
     assert_eq!(named(services), [r#"e "ES256""#, r#"r "RS256""#]);
     assert_eq!(first[0]["state"]["services"], *services);
-    let listed = server.get("/api/v1/events?type=access_settings.").await.with(StatusCode::OK);
+    let at = format!("/api/v1/events?type=access_settings.&min_position={}", first[0]["position"]);
+    let listed = server.get(&at).await.with(StatusCode::OK);
     assert!(listed.items()[0]["summary"].as_str().is_some_and(|told| told.contains("https://issuer.example")));
     assert_eq!(listed.items()[0]["actor"]["name"], "access_settings");
 
@@ -225,6 +230,35 @@ on_both_engines!(access trusting;
     no_forged_token_opens_any_operation,
     a_token_of_one_kind_is_of_no_use_in_the_place_of_another,
 );
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_says_at_its_start_who_may_come_in_and_a_command_without_a_server_says_nothing() {
+    let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default());
+    let folder = home.folder().join(".config/keytrail");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let set = folder.join("jwks.json");
+    std::fs::write(&set, json!({ "keys": [issuer().ec.jwk("e")] }).to_string()).expect("a file");
+    let settings = format!(
+        "[access.jwt]\nissuer = \"https://issuer.example\"\naudience = \"keytrail\"\njwks_file = \"{}\"\n",
+        set.display()
+    );
+    std::fs::write(folder.join("keytrail.toml"), settings).expect("a file");
+    // A command that starts a server for itself lets nobody in, and that is no change.
+    done(home.run(["token", "list"]).await);
+    let server = home.start().await;
+    let said = async || {
+        let events = lines(&done(server.home().run(["events", "--json", "--last", "0"]).await));
+        events.into_iter().filter(|event| event["event_type"] == "access_settings.changed").collect::<Vec<_>>()
+    };
+    let first = said().await;
+    assert_eq!(first.len(), 1, "{first:?}");
+    let home = server.stop().await;
+    done(home.run(["token", "list"]).await);
+    let server = home.start().await;
+    let events = lines(&done(server.home().run(["events", "--json", "--last", "0"]).await));
+    let said = events.iter().filter(|event| event["event_type"] == "access_settings.changed").count();
+    assert_eq!(said, 1, "nothing changed: {events:?}");
+}
 
 mod without_an_issuer {
     use super::*;

@@ -202,6 +202,8 @@ fn reads_fit_their_tables() {
         check_columns(&read, &REPOSITORIES, "r.");
     }
     check_read(&indexing(IntegrationId(id(1, 1))));
+    check_read(&reindexed(IntegrationId(id(1, 1)), 3));
+    check_read(&reset(IntegrationId(id(1, 1)), 3));
     check_read(&briefs_changed(3, 10));
     check_read(&briefs_of(IntegrationId(id(1, 1)), Some(3), 10));
 }
