@@ -153,7 +153,7 @@ async fn what_changes_something_prints_json_when_it_is_asked_for() {
     assert_eq!(one(&["token", "revoke", &token, "--yes"]).await["state"], "revoked");
     assert_eq!(one(&["integration", "remove", "store", "--dry-run"]).await["done"], false);
     assert_eq!(one(&["integration", "remove", "store", "--yes"]).await["state"], "removed");
-    let home = server.stop().await;
+    let (home, _) = server.terminate().await;
     let ran = lines(&done(home.run(["migrate", "--json"]).await)).remove(0);
     assert_eq!(ran, serde_json::json!({ "ran": true, "migrations": [] }));
     let rotated = lines(&done(home.run(["vault", "rotate-root-key", "--json"]).await)).remove(0);

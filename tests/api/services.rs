@@ -252,7 +252,7 @@ async fn the_program_says_at_its_start_who_may_come_in_and_a_command_without_a_s
     };
     let first = said().await;
     assert_eq!(first.len(), 1, "{first:?}");
-    let home = server.stop().await;
+    let (home, _) = server.terminate().await;
     done(home.run(["token", "list"]).await);
     let server = home.start().await;
     let events = lines(&done(server.home().run(["events", "--json", "--last", "0"]).await));
