@@ -1,6 +1,8 @@
 //! From a configuration to a running server: opens the store, migrates it, opens the vault, starts the app, and says
 //! where it is.
 
+mod node_identity;
+
 use std::{
     fs,
     io::{self, Write},
@@ -26,7 +28,7 @@ use crate::{
     log::OnFatal,
     secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
     store::{
-        self, Db, StoreError,
+        self, Db, FolderLock, StoreError,
         migrate::{self, MigrateError},
     },
 };
@@ -93,6 +95,11 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
         RootKey::read(path, folder)?;
     }
     let db = open_store(config).await?;
+    // The embedded store has it itself.
+    let lock = match &*db {
+        Db::Sqlite(_) => None,
+        Db::Postgres(_) => Some(FolderLock::take(folder)?),
+    };
     let on_fatal = end_process();
     if let Db::Sqlite(sqlite) = &*db {
         let end = on_fatal.clone();
@@ -114,9 +121,10 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     let mirrors = caches.mirrors();
     make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
     let git = git_settings(&config.git).await?;
-    let (node, workers) = (node(config), config.jobs.workers);
-    let config = Arc::new(config.clone());
-    let parts = Parts { db, clock, node, vault, keys, caches, git, workers, config, on_fatal };
+    let node =
+        node_identity::node_identity(config).map_err(|source| BootError::Folder { path: folder.clone(), source })?;
+    let (workers, config) = (config.jobs.workers, Arc::new(config.clone()));
+    let parts = Parts { db, clock, node, lock, vault, keys, caches, git, workers, config, on_fatal };
     Ok(App::start(parts).await?)
 }
 
@@ -192,6 +200,7 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
         shortest_poll: seconds(git.shortest_poll_seconds),
         longest_poll: seconds(git.longest_poll_seconds),
         upkeep: seconds(git.upkeep_seconds.max(1)),
+        handed_over: seconds(git.handed_over_seconds),
     })
 }
 
@@ -212,13 +221,6 @@ fn end_process() -> OnFatal {
         const IO_ERROR: i32 = 74;
         std::process::exit(IO_ERROR);
     })
-}
-
-fn node(config: &Config) -> String {
-    let host = || fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned());
-    let name = config.store.node.clone().or_else(|| host().ok()).unwrap_or_else(|| "node".into());
-    // Two processes on one host are two nodes; so is one before and after a restart.
-    format!("{name}-{}", crate::ids::new_id())
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

@@ -170,6 +170,8 @@ pub struct Git {
     pub longest_poll_seconds: u64,
     /// Seconds between two looks after the copies of repositories: unneeded ones are deleted, others put in order.
     pub upkeep_seconds: u64,
+    /// Seconds that a copy stays whose repository another node looks after, when that one has a copy of its own.
+    pub handed_over_seconds: u64,
 }
 
 impl Default for Git {
@@ -192,6 +194,7 @@ impl Default for Git {
             shortest_poll_seconds: 60,
             longest_poll_seconds: 3_600,
             upkeep_seconds: 3_600,
+            handed_over_seconds: 604_800,
         }
     }
 }

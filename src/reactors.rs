@@ -5,11 +5,12 @@ use std::{sync::Arc, time::Duration};
 
 use keytrail_domain::{
     fact::Fact,
-    id::RepositoryId,
+    id::{IntegrationId, RepositoryId},
     index_run::{self, Cause},
     metadata::Source,
     policy::{Intent, POLICIES},
-    recorded::{Position, Recorded},
+    recorded::{Position, Recorded, StreamId},
+    repository::Repository,
 };
 use keytrail_projections::value::{Cells, Value};
 use tokio_util::sync::CancellationToken;
@@ -173,10 +174,11 @@ impl Reactor {
                 for (policy, rule) in POLICIES {
                     let Some(intent) = rule(recorded) else { continue };
                     tracing::debug!(policy, ?intent, position = recorded.position, "a policy reacts");
+                    let integration = self.integration_of(&intent).await;
                     match job(intent) {
                         Ok((kind, key, repository)) => {
                             let (caused_by, is_urgent) = (recorded.position, is_urgent(recorded));
-                            jobs.push(NewJob { kind, key, repository, caused_by, is_urgent });
+                            jobs.push(NewJob { kind, key, repository, integration, caused_by, is_urgent });
                         }
                         Err(stop) => stopped.push(stop),
                     }
@@ -194,6 +196,24 @@ impl Reactor {
                 self.app.jobs.wake();
             }
             position = last;
+        }
+    }
+
+    /// Whose job it is, for the order among those that wait: what cannot be told now is nobody's.
+    async fn integration_of(&self, intent: &Intent) -> Option<IntegrationId> {
+        let repository = match intent {
+            Intent::DiscoverRepositories(integration)
+            | Intent::ForgetRepositories(integration)
+            | Intent::ReindexIntegration(integration)
+            | Intent::ResetIntegration(integration) => {
+                return Some(*integration);
+            }
+            Intent::RequestIndex(repository) | Intent::IndexRepository(_, repository) => repository,
+            Intent::StopIndexing(_) => return None,
+        };
+        match self.app.load::<Repository>(StreamId::new("repository", repository.0)).await {
+            Ok((Repository::Known { integration, .. }, _)) => Some(integration),
+            Ok((Repository::Absent | Repository::Refused { .. } | Repository::Forgotten, _)) | Err(_) => None,
         }
     }
 

@@ -11,7 +11,10 @@ mod operations;
 mod turns;
 mod verifications;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use keytrail_domain::recorded::Position;
 use keytrail_projections::{registry::VIEWS, view::Read};
@@ -34,7 +37,7 @@ use crate::{
     jobs::{Caches, GitSettings, Jobs},
     log::{Log, OnFatal, streams::Streams},
     secrets::{People, ServerSecrets, Tokens, Vault},
-    store::{Db, StoreError},
+    store::{Db, FolderLock, StoreError},
     views::{ViewError, Views},
 };
 
@@ -53,6 +56,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Which node this is, among those of one database.
     pub node: String,
+    /// The data folder, where the store has not locked it itself.
+    pub lock: Option<FolderLock>,
     /// The vault, already opened with the root key.
     pub vault: Vault,
     /// The server's own keys.
@@ -101,12 +106,13 @@ pub struct App {
     gates: Gates,
     verifications: Verifications,
     stop: CancellationToken,
+    lock: Mutex<Option<FolderLock>>,
 }
 
 impl App {
     /// Starts it: from here on views follow the log, policies react, and jobs are done.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { db, clock, node, vault, keys, caches, git, workers, config, on_fatal } = parts;
+        let Parts { db, clock, node, lock, vault, keys, caches, git, workers, config, on_fatal } = parts;
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
@@ -131,6 +137,7 @@ impl App {
             gates: Gates::default(),
             verifications: Verifications::default(),
             stop: stop.clone(),
+            lock: Mutex::new(lock),
         });
         crate::reactors::start(&app, &node, &stop).await?;
         crate::jobs::start(&app, workers, &stop).await?;
@@ -213,5 +220,7 @@ impl App {
         let _ = self.tokens.write_uses().await;
         self.log.stop();
         self.db.close().await;
+        // Only now another process may be this node.
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 }

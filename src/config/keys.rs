@@ -90,6 +90,7 @@ pub const KEYS: &[Key] = &[
     key("git.shortest_poll_seconds", "Seconds between two looks at a busy repository."),
     key("git.longest_poll_seconds", "And at one where nothing happens."),
     key("git.upkeep_seconds", "Seconds between two looks after the copies of repositories."),
+    key("git.handed_over_seconds", "Seconds that a copy stays whose repository another node looks after by now."),
     key("access.requests_per_minute", "Requests of one token or service within a minute; 0: no limit."),
     key("access.address_requests_per_minute", "Requests from one address, before anybody is known; 0: no limit."),
     key("access.address_failures_per_minute", "Tokens that may be refused to one address; 0: no limit."),

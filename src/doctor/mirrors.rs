@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Finding, blocking, megabytes};
+use super::{Finding, blocking, duration, megabytes};
 use crate::{
     app::App,
     git::Neglect,
@@ -17,12 +17,12 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let caches = app.caches.clone();
     let survey = blocking(move || Survey::of(&caches).map_err(|error| error.to_string())).await?;
     let (mut count, mut bytes, mut leftovers, mut unneeded) = (0_u64, 0_u64, 0_u64, 0_u64);
-    let (mut kept, mut large) = (Vec::new(), Vec::new());
+    let (mut kept, mut large, mut handed_over) = (Vec::new(), Vec::new(), Vec::new());
     let quota = app.jobs.git.limits.quota_bytes;
     for (id, found) in survey.repositories {
         leftovers += u64::from(found.half_made);
         let Some(mirror) = found.mirror else { continue };
-        let (path, objects) = (mirror.path().to_owned(), found.objects);
+        let (path, objects, is_elsewhere) = (mirror.path().to_owned(), found.objects, mirror.handed_over().is_some());
         let measured = blocking(move || {
             // One that is being deleted at this moment has nothing any more.
             let neglect = Neglect::of(&mirror).map_or(0, |neglect| neglect.leftovers);
@@ -38,6 +38,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         match standing_of(app, id).await? {
             Standing::KeptOnRemoval(_) => kept.push((path, size)),
             Standing::Unneeded | Standing::ReadInPlace => unneeded += 1,
+            Standing::Needed { .. } if is_elsewhere => handed_over.push(size),
             Standing::Needed { .. } => {}
         }
     }
@@ -60,6 +61,17 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         let sentence =
             format!("kept of integrations that were removed: {} ({all}): {}", copies(kept.len() as u64), some(&each));
         Finding::warn("mirrors_kept", sentence, "delete the folders that nobody needs any more; the server never does")
+    });
+    findings.push(if handed_over.is_empty() {
+        Finding::ok("mirrors_handed_over", "no copy is of a repository that another node looks after".to_owned())
+    } else {
+        let (count, all) = (copies(handed_over.len() as u64), megabytes(handed_over.iter().sum()));
+        let time = duration(app.config.git.handed_over_seconds.try_into().unwrap_or(i64::MAX));
+        let sentence = format!(
+            "this node has {count} ({all}) of repositories that another node looks after; each is removed once that node has \
+             its own and {time} are over (git.handed_over_seconds), or when room is short"
+        );
+        Finding::ok("mirrors_handed_over", sentence)
     });
     let waiting = leftovers + unneeded;
     findings.push(if waiting == 0 {

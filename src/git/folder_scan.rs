@@ -13,7 +13,7 @@ use std::{
     fs, io,
     os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use keytrail_domain::{display_text::DisplayText, service::Connection};
@@ -62,6 +62,22 @@ impl Default for ScanBounds {
     }
 }
 
+/// What a scan and whoever waits for it tell each other.
+#[derive(Debug, Default)]
+pub struct ScanWatch {
+    /// Becomes true when nobody waits for it any more.
+    pub cancel: AtomicBool,
+    /// How often it got on; while it hangs, this stays.
+    pub steps: AtomicU64,
+}
+
+impl ScanWatch {
+    /// It got on.
+    pub fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// Looks for repositories below `root`, which is itself none of them. `now` is nanoseconds since 1970, by the server's
 /// clock.
 ///
@@ -74,7 +90,7 @@ pub fn scan(
     depth: ScanDepth,
     bounds: ScanBounds,
     now: i128,
-    cancel: &AtomicBool,
+    watch: &ScanWatch,
 ) -> Result<Scanned, GitError> {
     let absent = || GitError::FolderAbsent { path: root.to_owned() };
     let unreadable = |error: io::Error| match error.kind() {
@@ -88,7 +104,7 @@ pub fn scan(
     fs::read_dir(&real).map_err(unreadable)?;
 
     let scanned = Scanned { root: real.clone(), depth, ..Scanned::default() };
-    let mut scan = Scan { root: &real, bounds, now, cancel, entries: 0, links: BTreeSet::new(), scanned };
+    let mut scan = Scan { root: &real, bounds, now, watch, entries: 0, links: BTreeSet::new(), scanned };
     if !matches!(kind(&real), Ok(Kind::Plain) | Err(_)) {
         let sentence =
             format!("{} is a repository itself; add it by its path, or track the folder above it", real.display());
@@ -119,7 +135,7 @@ struct Scan<'a> {
     root: &'a Path,
     bounds: ScanBounds,
     now: i128,
-    cancel: &'a AtomicBool,
+    watch: &'a ScanWatch,
     entries: usize,
     /// Where links lead that stay below the root.
     links: BTreeSet<PathBuf>,
@@ -153,6 +169,7 @@ impl Scan<'_> {
     }
 
     fn below(&mut self, path: &Path, levels: u8) -> Result<(), GitError> {
+        self.watch.step();
         let hidden = path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
         match kind(path) {
             Ok(Kind::Repository) => self.repository(path),
@@ -184,7 +201,7 @@ impl Scan<'_> {
             Err(error) => return Ok(Err(error)),
         };
         for entry in read {
-            if self.cancel.load(Ordering::Relaxed) {
+            if self.watch.cancel.load(Ordering::Relaxed) {
                 return Err(GitError::Cancelled);
             }
             if self.entries == self.bounds.max_entries {
@@ -192,6 +209,7 @@ impl Scan<'_> {
                 break;
             }
             self.entries += 1;
+            self.watch.step();
             match entry.and_then(|entry| Ok((entry.path(), entry.file_type()?))) {
                 Ok(entry) => entries.push(entry),
                 Err(error) => return Ok(Err(error)),
@@ -221,7 +239,7 @@ impl Scan<'_> {
 
     fn follow_links(&mut self) -> Result<(), GitError> {
         for real in std::mem::take(&mut self.links) {
-            if self.cancel.load(Ordering::Relaxed) {
+            if self.watch.cancel.load(Ordering::Relaxed) {
                 return Err(GitError::Cancelled);
             }
             let inside = |path: &Path| real.starts_with(path);

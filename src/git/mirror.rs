@@ -4,6 +4,7 @@
 //! Its only refs are `refs/keytrail/kept/<object>`, one for each tip that was ever fetched, in one file that is
 //! replaced as a whole. So a fetch moves all refs or none, and what a force push left behind stays readable.
 
+mod handed_over;
 mod kept;
 mod memory;
 mod packs;
@@ -19,7 +20,10 @@ use std::{
 
 use keytrail_domain::index_run::batch::CommitSha;
 
-pub use self::memory::{Filter, TransportKind};
+pub use self::{
+    handed_over::HandedOver,
+    memory::{Filter, TransportKind},
+};
 pub(super) use self::{memory::Memory, packs::Pack};
 use super::{GitError, OpenedRepository, transport::FetchError};
 

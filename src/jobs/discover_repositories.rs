@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
 };
 
 use keytrail_domain::{
@@ -24,7 +23,7 @@ use super::{
 };
 use crate::{
     app::{App, Context},
-    git::folder_scan::{self, FoundState, Refusal, ScanBounds, ScanDepth, Scanned},
+    git::folder_scan::{self, FoundState, Refusal, ScanBounds, ScanDepth, ScanWatch, Scanned},
 };
 
 const PART: &str = "discover_repositories";
@@ -139,11 +138,10 @@ async fn look(app: &App, connection: Connection) -> Result<(Vec<Seen>, Option<Sc
     };
     let depth = ScanDepth::new(depth).ok_or_else(|| JobError::Later("the depth of the folder is not 1 to 5".into()))?;
     let now = i128::from(app.clock.now().0) * 1_000;
-    let scanning = tokio::task::spawn_blocking(move || {
-        // A scan looks at half a million entries at most.
-        folder_scan::scan(&path, depth, ScanBounds::default(), now, &AtomicBool::new(false))
-    });
-    let scanned = scanning.await??;
+    let (root, patience) = (path.clone(), app.jobs.git.limits.silence);
+    // A scan looks at half a million entries at most.
+    let scan = move |watch: &ScanWatch| folder_scan::scan(&root, depth, ScanBounds::default(), now, watch);
+    let scanned = app.jobs.folder_scans.run(&path, patience, app.stopping(), scan).await??;
     if let Some(cut) = scanned.cut {
         tracing::warn!(?cut, "a tracked folder holds more than is looked at; what was not looked at stays as it is");
     }

@@ -30,4 +30,6 @@ pub struct GitSettings {
     pub longest_poll: Duration,
     /// Between two rounds of the upkeep.
     pub upkeep: Duration,
+    /// How long a copy stays at least whose repository another node looks after.
+    pub handed_over: Duration,
 }

@@ -4,11 +4,13 @@
 //! Jobs are enqueued by the reactors. All of it dispatches commands and reads views through `app`, and is what calls
 //! `git`, beside the doctor and the checks of the API.
 
+mod admission;
 mod backlog;
 mod caches;
 mod commit_diff;
 mod commit_lookup;
 mod discover_repositories;
+mod folder_scans;
 mod forget_repositories;
 mod git_settings;
 mod index_again;
@@ -16,6 +18,7 @@ mod index_progress;
 mod index_repository;
 mod look_now;
 mod looks;
+mod mounts;
 mod one_commit;
 mod queue;
 mod reindex_integration;
@@ -55,7 +58,7 @@ pub use self::{
     runner::start,
     upkeep::{Kept, Standing, Survey, standing_of},
 };
-use self::{index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
+use self::{folder_scans::FolderScans, index_progress::IndexProgress, index_repository::DoubtedMirrors, looks::Looks};
 use crate::{
     app::Turns,
     git::GitError,
@@ -211,6 +214,7 @@ pub struct Jobs {
     /// Graphs that are loaded for who asks, at once: each takes 28 bytes a commit.
     pub graph_loads: Turns,
     doubted: DoubtedMirrors,
+    folder_scans: FolderScans,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
     wanted_soon: Notify,
@@ -231,6 +235,7 @@ impl Jobs {
             graphs: Mutex::default(),
             graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
+            folder_scans: FolderScans::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),
             wanted_soon: Notify::new(),

@@ -1,13 +1,19 @@
 //! The table of jobs: one row per (kind, key), taken by one worker at a time.
 
-use keytrail_domain::{id::RepositoryId, recorded::Position, timestamp::Timestamp};
+use keytrail_domain::{
+    id::{IntegrationId, RepositoryId},
+    recorded::Position,
+    timestamp::Timestamp,
+};
 use keytrail_projections::value::{BadRow, Cells, Row, Value};
 
-use super::{Kind, shards};
+use super::{
+    Kind,
+    admission::{self, LEASE_MICROS, Priority},
+    shards,
+};
 use crate::store::{Area, Db, LeaseClock, Statement, StoreError};
 
-/// How long a worker that falls silent keeps its job, in microseconds.
-pub(super) const LEASE_MICROS: i64 = 30_000_000;
 /// The longest pause before a job is tried again, unless somebody asked for more.
 pub(super) const LONGEST_PAUSE_MICROS: i64 = 300_000_000;
 
@@ -20,6 +26,8 @@ pub struct NewJob {
     pub key: String,
     /// Which repository's node does it; `None` when any node may.
     pub repository: Option<RepositoryId>,
+    /// Among whose jobs it waits for its turn; `None` when it is no integration's.
+    pub integration: Option<IntegrationId>,
     /// Because of which event.
     pub caused_by: Position,
     /// Whether somebody waits for what is new, and not only for what was there long before.
@@ -35,13 +43,15 @@ impl NewJob {
             Value::Int(self.kind.priority() + i64::from(self.is_urgent)),
             Value::Int(self.caused_by),
             Value::from(self.repository.map(shards::shard_of)),
+            Value::from(self.integration.map(|id| id.to_string()).unwrap_or_default()),
         ];
         let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
         args.extend(arg);
+        let turn = admission::turn(db, "$6", "$3");
         let sql = format!(
             "INSERT INTO jobs (kind, key, state, priority, attempts, run_after, epoch, lease_until, cancelled, again, \
-             caused_by, created_at, noted_at, shard) \
-             VALUES ($1, $2, 'waiting', $3, 0, {now}, 0, 0, 0, 0, $4, {now}, {now}, $5) \
+             caused_by, created_at, noted_at, shard, line, turn) \
+             VALUES ($1, $2, 'waiting', $3, 0, {now}, 0, 0, 0, 0, $4, {now}, {now}, $5, $6, {turn}) \
              ON CONFLICT (kind, key) DO UPDATE SET again = 1, caused_by = excluded.caused_by"
         );
         Statement::new(sql, args)
@@ -57,9 +67,6 @@ pub fn cancel(kind: Kind, key: &str) -> Statement {
     )
 }
 
-/// How urgent a job is: 0 is what may take hours, such as a first index.
-pub(super) type Priority = i64;
-
 /// A job that this worker does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenJob {
@@ -74,36 +81,9 @@ pub struct TakenJob {
     pub(super) epoch: i64,
 }
 
-/// Which jobs are due at this time for this node, which is the first argument. A pause that began later than now, and a
-/// time that no lease leads to, were written before the clock was put back: they do not count.
-fn due(db: &Db, now: &str) -> String {
-    let lease = 2 * LEASE_MICROS;
-    let due = format!(
-        "((state = 'waiting' AND (run_after <= {now} OR noted_at > {now})) \
-         OR (state = 'running' AND (lease_until < {now} OR lease_until > {now} + {lease})))"
-    );
-    match db {
-        // One node has them all.
-        Db::Sqlite(_) => format!("$1 = $1 AND {due}"),
-        // What a node has in its caches is of use to jobs of the repositories that it looks after.
-        Db::Postgres(_) => format!("{due} AND {}", shards::held(now)),
-    }
-}
-
-/// Takes the next job that is due: the most urgent first, and a minute of waiting is worth one step of urgency.
+/// Takes the next job that is due; see [`admission::claim`].
 pub(super) async fn take(db: &Db, node: &str, least: Priority, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
-    let mut args = vec![Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
-    let due = due(db, &now);
-    let sql = format!(
-        "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, again = 0, \
-         lease_until = {now} + {LEASE_MICROS} \
-         WHERE {due} AND (kind, key) = (SELECT kind, key FROM jobs WHERE {due} AND priority >= {least} \
-         ORDER BY priority + ({now} - created_at) / 60000000 DESC, run_after, kind, key LIMIT 1) \
-         RETURNING kind, key, caused_by, attempts + 1, epoch"
-    );
-    let answers = db.write(Area::Log, vec![Statement::new(sql, args)]).await?;
+    let answers = db.write(Area::Log, admission::claim(db, node, least, now).into()).await?;
     let Some(row) = answers.first().and_then(|rows| rows.first()) else { return Ok(None) };
     read(row).map(Some).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
@@ -121,17 +101,19 @@ fn read(row: &Row) -> Result<TakenJob, BadRow> {
 
 /// Whether anything is due; a read, so that an idle server writes nothing.
 pub(super) async fn is_due(db: &Db, node: &str, least: Priority, now: Timestamp) -> Result<bool, StoreError> {
-    let mut args = vec![Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
-    let sql = format!("SELECT 1 FROM jobs WHERE {} AND priority >= {least} LIMIT 1", due(db, &now));
+    let (sql, args) = admission::is_any_due(db, node, least, now);
     Ok(!db.read(Area::Log, &sql, &args).await?.is_empty())
 }
 
-/// What another process on the embedded store was doing when it ended is to be done now.
-pub(super) async fn reclaim(db: &Db) -> Result<(), StoreError> {
-    let sql = "UPDATE jobs SET state = 'waiting', run_after = 0 WHERE state = 'running'";
-    db.write(Area::Log, vec![Statement::new(sql, vec![])]).await.map(|_| ())
+/// What this node was doing when its process ended is to be done now: its data folder is locked by this process, so there
+/// is no other that does it still. On the embedded engine there is no other node.
+pub(super) async fn reclaim(db: &Db, node: &str) -> Result<(), StoreError> {
+    let of_this_node = match db {
+        Db::Sqlite(_) => "$1 = $1",
+        Db::Postgres(_) => "owner = $1",
+    };
+    let sql = format!("UPDATE jobs SET state = 'waiting', run_after = 0 WHERE state = 'running' AND {of_this_node}");
+    db.write(Area::Log, vec![Statement::new(sql, vec![Value::from(node)])]).await.map(|_| ())
 }
 
 impl TakenJob {
@@ -154,14 +136,16 @@ impl TakenJob {
         Cells::of(row).bool().map(|cancelled| !cancelled).map_err(|error| StoreError::Corrupt(error.to_string()))
     }
 
-    /// It is done; unless it was asked for again meanwhile, its row goes.
+    /// It is done; unless it was asked for again meanwhile, its row goes. Otherwise it waits for another turn.
     pub(super) async fn done(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
         let delete = "DELETE FROM jobs WHERE kind = $1 AND key = $2 AND epoch = $3 AND again = 0";
         let mut args = self.args();
         let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
         args.extend(arg);
+        let turn = admission::turn(db, "jobs.line", "jobs.priority");
         let again = format!(
-            "UPDATE jobs SET state = 'waiting', run_after = {now}, attempts = 0, created_at = {now}, progress = NULL \
+            "UPDATE jobs SET state = 'waiting', run_after = {now}, attempts = 0, created_at = {now}, progress = NULL, \
+             turn = {turn} \
              WHERE kind = $1 AND key = $2 AND epoch = $3"
         );
         let statements = vec![Statement::new(delete, self.args()), Statement::new(again, args)];

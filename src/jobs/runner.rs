@@ -11,14 +11,10 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    JobError, Kind, MOST_TRIES, Running, TakenJob, discover_repositories, forget_repositories, index_repository,
-    look_now, queue, reindex_integration, request_index, reset_integration,
+    JobError, Kind, MOST_TRIES, Running, TakenJob, admission::Priority, discover_repositories, forget_repositories,
+    index_repository, look_now, queue, reindex_integration, request_index, reset_integration,
 };
-use crate::{
-    app::App,
-    ids,
-    store::{Db, StoreError},
-};
+use crate::{app::App, ids, store::StoreError};
 
 /// How often a worker looks for jobs that nobody told it of: those that wait for a moment, and other nodes'.
 const LOOK: Duration = Duration::from_secs(1);
@@ -29,9 +25,7 @@ const FIRST_PAUSE_MICROS: i64 = 500_000;
 
 /// Starts the workers.
 pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> Result<(), StoreError> {
-    if let Db::Sqlite(_) = *app.db {
-        queue::reclaim(&app.db).await?;
-    }
+    queue::reclaim(&app.db, &app.jobs.node).await?;
     super::schedule::start(app, stop);
     super::upkeep::start(app, stop);
     for worker in 0..workers.max(1) {
@@ -45,7 +39,7 @@ pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> 
     Ok(())
 }
 
-async fn work(app: Arc<App>, least: queue::Priority, stop: CancellationToken) {
+async fn work(app: Arc<App>, least: Priority, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let now = app.clock.now();
         let taken = match queue::is_due(&app.db, &app.jobs.node, least, now).await {

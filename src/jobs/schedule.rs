@@ -2,13 +2,14 @@
 //! with the server; a look that finds nothing writes nothing.
 
 mod poll;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod watch_list;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     poll::{Polled, Remembered, poll},
+    slots::{AT_ONCE, Slots},
     watch_list::{WatchList, Watched},
 };
 use super::{JobError, Kind, NewJob, discover_repositories::discover, looks::LookOutcome, shards::PollShards};
@@ -37,10 +39,6 @@ use crate::{app::App, store::Area};
 const TICK: Duration = Duration::from_millis(500);
 /// How often other nodes are told that this one lives.
 const RENEW: Duration = Duration::from_secs(10);
-/// Looks at once.
-const AT_ONCE: usize = 8;
-/// How many of these may be at one server: those that say nothing keep nobody else's repositories waiting.
-const OF_ONE_SERVER: usize = 2;
 
 /// Starts to look.
 pub(super) fn start(app: &Arc<App>, stop: &CancellationToken) {
@@ -69,8 +67,8 @@ struct Schedule {
     looks: JoinSet<Looked>,
     /// What each of the looks is at, should it end with a fault.
     at: HashMap<Id, At>,
-    /// The servers that looks are at.
-    asked: HashMap<Id, Arc<str>>,
+    /// The places that looks are at.
+    slots: Slots,
     /// When it was last said that the lists cannot be read.
     complained: Option<Instant>,
 }
@@ -84,7 +82,7 @@ impl Schedule {
             list: WatchList::beginning_at(app.log.feed().head().position),
             looks: JoinSet::new(),
             at: HashMap::new(),
-            asked: HashMap::new(),
+            slots: Slots::default(),
             complained: None,
         }
     }
@@ -175,6 +173,7 @@ impl Schedule {
             kind: Kind::LookNow,
             key: id.to_string(),
             repository: Some(id),
+            integration: self.list.repositories.get(&id).map(|watched| watched.integration),
             caused_by: self.app.log.feed().head().position,
             is_urgent: true,
         };
@@ -186,14 +185,16 @@ impl Schedule {
     fn begin(&mut self) {
         let now = Instant::now();
         for (id, (connection, timer)) in &mut self.list.folders {
-            let mine = self.shards.has(&self.app.db, RepositoryId(id.0));
-            if self.looks.len() >= AT_ONCE || timer.busy || timer.due > now || !mine {
+            if timer.busy || timer.due > now || !self.shards.has(&self.app.db, RepositoryId(id.0)) {
                 continue;
             }
+            let place = self.list.places.get(id).filter(|place| self.slots.admits(place, now));
+            let Some(place) = place else { continue };
             timer.busy = true;
             let (app, id, connection) = (self.app.clone(), *id, connection.clone());
             let look = self.looks.spawn(async move { Looked::Folder(id, rescan(&app, id, connection).await) });
             self.at.insert(look.id(), At::Folder(id));
+            self.slots.begin(look.id(), place.clone(), now);
         }
         let due =
             self.list.repositories.iter_mut().filter(|(_, watched)| !watched.timer.busy && watched.timer.due <= now);
@@ -204,13 +205,15 @@ impl Schedule {
         };
         let mut due: Vec<_> = due.filter(|(id, watched)| watched.wanted || by_itself(id, watched)).collect();
         due.sort_by_key(|(_, watched)| (!watched.wanted, watched.timer.due));
+        let mut full: HashSet<&str> = HashSet::new();
         for (id, watched) in due {
-            if self.looks.len() >= AT_ONCE {
-                break;
+            let Some(place) = self.list.places.get(&watched.integration) else { continue };
+            if full.contains(&**place) {
+                continue;
             }
-            let server = self.list.servers.get(&watched.integration);
-            if server.is_some_and(|server| self.asked.values().filter(|one| *one == server).count() >= OF_ONE_SERVER) {
-                // It stays due, and has its turn when one of those ends.
+            if !self.slots.admits(place, now) {
+                // They stay due, and have their turn when a look ends.
+                full.insert(place);
                 continue;
             }
             (watched.timer.busy, watched.wanted) = (true, false);
@@ -221,9 +224,7 @@ impl Schedule {
                 Looked::Repository(id, remembered, polled)
             });
             self.at.insert(look.id(), At::Repository(id));
-            if let Some(server) = server {
-                self.asked.insert(look.id(), server.clone());
-            }
+            self.slots.begin(look.id(), place.clone(), now);
         }
     }
 
@@ -233,7 +234,7 @@ impl Schedule {
             Err(error) => error.id(),
         };
         let at = self.at.remove(&look);
-        self.asked.remove(&look);
+        self.slots.end(look, Instant::now());
         let settings = &self.app.jobs.git;
         let (shortest, longest) = (settings.shortest_poll, settings.longest_poll);
         let count =

@@ -141,6 +141,23 @@ pub(super) async fn of_node(db: &Db, node: &str, now: Timestamp) -> Result<PollS
     Ok(PollShards { mine: rows.iter().filter_map(|row| Cells::of(row).int().ok()).collect() })
 }
 
+/// Whether another node looks after a repository at this moment.
+pub(super) async fn is_elsewhere(
+    db: &Db,
+    node: &str,
+    repository: RepositoryId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    if let Db::Sqlite(_) = db {
+        return Ok(false);
+    }
+    let mut args = vec![Value::from(node), Value::Int(shard_of(repository))];
+    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
+    args.extend(arg);
+    let sql = format!("SELECT 1 FROM poll_shards WHERE shard = $2 AND owner <> $1 AND lease_until >= {now}");
+    Ok(!db.read(Area::Log, &sql, &args).await?.is_empty())
+}
+
 /// Of a row with a `shard`, over PostgreSQL: whether the node that is the first argument has it now, or any node may.
 pub(super) fn held(now: &str) -> String {
     format!(

@@ -101,6 +101,7 @@ impl Stage {
             kind: Kind::IndexRepository,
             key: run.to_string(),
             repository: None,
+            integration: None,
             caused_by: 0,
             is_urgent: false,
         };
@@ -207,7 +208,7 @@ async fn a_try_that_ended_with_its_process_does_not_count_and_one_that_was_put_b
     let mut job = stage.take(run).await;
     for _ in 0..10 {
         // The process was killed, and another one began.
-        queue::reclaim(&stage.app.db).await.expect("it is reclaimed");
+        queue::reclaim(&stage.app.db, "case").await.expect("it is reclaimed");
         job = stage.again().await;
         assert_eq!(job.attempts, 1);
     }
@@ -313,6 +314,19 @@ async fn a_run_that_was_cancelled_before_it_started_records_nothing() {
     let recorded = "SELECT aggregate_id FROM events WHERE aggregate_type = 'index_batch'";
     let of_run = Value::from(run.to_string());
     assert!(!stage.rows(recorded).await.iter().any(|row| row[0] == of_run));
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_waits_in_the_line_of_its_integration() {
+    let stage = Stage::set().await;
+    // No worker takes anything any more; policies go on.
+    stage.app.jobs.set_outdated();
+    stage.request().await;
+    let lines = || stage.rows("SELECT kind, line FROM jobs");
+    stage.until("it waits", || async { !lines().await.is_empty() }).await;
+    let line = Value::from(stage.integration.to_string());
+    assert_eq!(lines().await, [[Value::from("index_repository"), line]]);
     stage.app.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! Keeps the caches of this node in order: deletes copies that nothing reads, tends the others, and counts their bytes.
 //! Started with the server. It never touches an original or what it does not know, and writes nothing to the log.
 
+mod handed_over;
 mod survey;
 
 use std::{
@@ -118,11 +119,16 @@ impl Upkeep {
         let Some(mirror) = kept.mirror else { return Ok(()) };
         // Another node's job, if it is one's at all: here nothing reads it, until the repository is this node's again.
         let mine = shards::of_node(&self.app.db, &self.app.jobs.node, self.app.clock.now()).await?;
-        if let Standing::Needed { number, position } = standing
-            && mine.has(&self.app.db, id)
-            && self.tend(id, &mirror, number, position).await?
-        {
-            round.tended += 1;
+        if let Standing::Needed { number, position, indexed } = standing {
+            if mine.has(&self.app.db, id) {
+                let used = mirror.clone();
+                blocking(move || used.note_used()).await?;
+                if self.tend(id, &mirror, number, position).await? {
+                    round.tended += 1;
+                }
+            } else if self.after_handing_over(id, kept.objects.as_ref(), &mirror, indexed, round).await? {
+                return Ok(());
+            }
         }
         if matches!(standing, Standing::Needed { .. }) && self.is_over_quota(id, &mirror, kept.objects).await? {
             round.over_quota += 1;

@@ -33,6 +33,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(Area::Log, "log_0003_poll_shards"),
     migration!(Area::Log, "log_0004_job_shards"),
     migration!(Area::Log, "log_0005_token_scopes"),
+    migration!(Area::Log, "log_0006_job_turns"),
     migration!(Area::Views, "views_0001_builds"),
 ];
 

@@ -4,6 +4,7 @@
 //! arguments.
 
 mod error;
+mod folder_lock;
 mod lease_clock;
 pub mod migrate;
 pub mod postgres;
@@ -22,6 +23,7 @@ use keytrail_projections::{
 
 pub use self::{
     error::StoreError,
+    folder_lock::FolderLock,
     lease_clock::LeaseClock,
     postgres::Postgres,
     settings::{PostgresFacts, StoreSetting},

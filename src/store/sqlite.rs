@@ -4,7 +4,6 @@
 //! another connection commits, versions before 3.51.3) cannot happen, and why a second process is refused.
 
 use std::{
-    fs::{File, TryLockError},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, OnceLock, PoisonError, RwLock,
@@ -20,6 +19,7 @@ use tokio::sync::oneshot;
 
 use super::{
     error::StoreError,
+    folder_lock::FolderLock,
     statement::{Area, Body, Statement, markers},
 };
 
@@ -36,7 +36,7 @@ pub struct Sqlite {
     views: Lane,
     on_disk_failure: Arc<OnceLock<OnDiskFailure>>,
     /// Held as long as the store is open: a second process is refused.
-    _lock: File,
+    _lock: FolderLock,
 }
 
 /// What is done when a write or a sync failed.
@@ -57,23 +57,7 @@ struct Lane {
 impl Sqlite {
     /// Opens or makes the store in `folder`.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let lock_path = folder.join("lock");
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock_path)
-            .map_err(|error| StoreError::Unavailable(format!("{}: {error}", lock_path.display())))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Unavailable(format!(
-                    "another process uses {}; stop it first, or talk to it",
-                    folder.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(StoreError::Unavailable(error.to_string())),
-        }
+        let lock = FolderLock::take(folder)?;
         Ok(Self {
             // The log is read along, or a short stream of it: what was read once is seldom wanted again.
             log: Lane::open(folder.join("log.db"), "FULL", "unix", 4 << 10)?,

@@ -31,6 +31,7 @@ async fn everything_is_looked_at(server: Server) {
         "mirrors",
         "mirrors_kept",
         "mirrors_leftovers",
+        "mirrors_handed_over",
         "disk",
         "repositories",
     ] {

@@ -93,6 +93,57 @@ async fn a_node_whose_clock_is_wrong_takes_nothing_from_the_others_and_what_is_a
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_killed_and_comes_back_has_its_own_again_at_once() {
+    let (folder, database) = (tempfile::tempdir().expect("a temporary folder"), database().await);
+    let url = database.url();
+    let first = node(folder.path(), Some(&url), Clock::System).await;
+    let names = "SELECT node FROM poll_nodes";
+    soon("it says that it lives", || async { rows(&first, names).await.len() == 1 }).await;
+    let Value::Text(name) = rows(&first, names).await[0][0].clone() else { panic!("a node has a name") };
+    let (_folder, other) = another(folder.path(), &url, Clock::System).await;
+    first.stop().await;
+    // As if it had not gone in peace: all is held for longer than anybody here waits.
+    let until = format!("{NOW} + 55000000");
+    by_hand(&other, format!("INSERT INTO poll_nodes (node, lease_until) VALUES ('{name}', {until})")).await;
+    by_hand(&other, format!("UPDATE poll_shards SET owner = '{name}', lease_until = {until}")).await;
+    let held = format!("owner = '{name}', epoch = epoch + 100, lease_until = {until}");
+    by_hand(&other, format!("UPDATE reactor_checkpoints SET {held}")).await;
+    by_hand(&other, format!("UPDATE view_builds SET {held}")).await;
+    by_hand(&other, job("running", &until)).await;
+    by_hand(&other, format!("UPDATE jobs SET owner = '{name}'")).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let its_own = format!("SELECT owner FROM poll_shards WHERE owner = '{name}'");
+    assert_eq!((rows(&other, &its_own).await.len(), rows(&other, JOBS).await.len()), (64, 1), "the other one waits");
+
+    let first = node(folder.path(), Some(&url), Clock::System).await;
+    soon("its job is done", || async { rows(&other, JOBS).await.is_empty() }).await;
+    // Half of them: there is another node.
+    soon("it looks after repositories", || async {
+        let held = format!("{its_own} AND lease_until < {NOW} + 31000000");
+        rows(&first, &held).await.len() == 32
+    })
+    .await;
+    let renewed =
+        format!("SELECT 1 FROM reactor_checkpoints WHERE owner = '{name}' AND lease_until < {NOW} + 31000000");
+    soon("it reacts", || async { rows(&first, &renewed).await.len() == 1 }).await;
+    first.stop().await;
+    other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_nodes_cannot_use_one_data_folder() {
+    let (folder, database) = (tempfile::tempdir().expect("a temporary folder"), database().await);
+    let first = node(folder.path(), Some(&database.url()), Clock::System).await;
+    let mut config = (*first.config).clone();
+    config.store.connections = 2;
+    let refused = keytrail::boot::start(&config, Clock::System).await.err().expect("it is in use").to_string();
+    assert!(refused.contains("another process uses"), "{refused}");
+    first.stop().await;
+    let again = node(folder.path(), Some(&database.url()), Clock::System).await;
+    again.stop().await;
+}
+
 /// Appends an event as a newer version would, and lets the nodes see it.
 async fn append_future(app: &App, zeros: &str) {
     let insert = format!(

@@ -26,6 +26,7 @@ mod explanations;
 mod folders;
 mod followed;
 mod full_database;
+mod handed_over;
 mod history;
 mod hostile_packs;
 mod index_again;

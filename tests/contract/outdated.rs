@@ -27,6 +27,7 @@ async fn start(db: &Arc<Db>, folder: &tempfile::TempDir) -> Arc<App> {
         db: db.clone(),
         clock,
         node: "one".into(),
+        lock: None,
         vault,
         keys,
         caches: Caches::new(folder.path().join("caches")),

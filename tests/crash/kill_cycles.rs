@@ -37,21 +37,6 @@ async fn a_server_on_postgresql_that_is_killed_loses_nothing_acknowledged_and_do
     kill_and_look(&part, &home(Some(url.clone())), Some(&url), cycles() / 2).await;
 }
 
-/// What the dead held is given up at once: nobody waits for leases to run out.
-pub(crate) async fn give_up_leases(url: &str, node: &str) {
-    let mut connection = PgConnection::connect(url).await.expect("the database answers");
-    for sql in [
-        "UPDATE view_builds SET lease_until = 0 WHERE owner LIKE $1",
-        "UPDATE reactor_checkpoints SET lease_until = 0 WHERE owner LIKE $1",
-        "UPDATE jobs SET lease_until = 0 WHERE state = 'running' AND owner LIKE $1",
-        "UPDATE poll_shards SET lease_until = 0 WHERE owner LIKE $1",
-        "UPDATE poll_nodes SET lease_until = 0 WHERE node LIKE $1",
-    ] {
-        sqlx::query(sql).bind(format!("{node}%")).execute(&mut connection).await.expect("leases are rows");
-    }
-    connection.close().await.expect("it closes");
-}
-
 /// The jobs that wait or run.
 pub(crate) async fn jobs(home: &Home, url: Option<&str>) -> Vec<String> {
     const SQL: &str = "SELECT kind || ' ' || key || ' ' || state || ' ' || COALESCE(last_error, '') FROM jobs";
@@ -96,9 +81,6 @@ async fn kill_and_look(part: &Part, home: &Home, url: Option<&str>, cycles: u64)
         let home = server.kill().await;
         node.send_replace(None);
         load.check();
-        if let Some(url) = url {
-            give_up_leases(url, "").await;
-        }
         if cycle % LOOK_EVERY == 0 {
             let log = stored(&home, url).await;
             log.check();

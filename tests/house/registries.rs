@@ -57,11 +57,14 @@ fn every_kind_of_job_has_its_file() {
     for name in tree::names_in("src/jobs") {
         let name = name.trim_end_matches(".rs");
         if ![
+            "admission",
             "backlog",
             "caches",
             "mod",
+            "mounts",
             "commit_diff",
             "commit_lookup",
+            "folder_scans",
             "git_settings",
             "index_again",
             "index_progress",

@@ -44,7 +44,7 @@ impl Tracked {
 
     fn bounded(&self, depth: u8, bounds: ScanBounds) -> Scanned {
         let depth = ScanDepth::new(depth).expect("a depth");
-        scan(&self.root, depth, bounds, LATER, &AtomicBool::new(false)).expect("a folder")
+        scan(&self.root, depth, bounds, LATER, &ScanWatch::default()).expect("a folder")
     }
 
     fn below<'a>(&self, path: &'a Path) -> &'a str {
@@ -86,7 +86,7 @@ fn bare_repositories_and_working_trees_are_found_in_one_order_down_to_the_depth(
     let link = tracked.folder.path().join("link");
     symlink(&tracked.root, &link).expect("a link");
     let depth = ScanDepth::new(3).expect("a depth");
-    let by_link = scan(&link, depth, ScanBounds::default(), LATER, &AtomicBool::new(false));
+    let by_link = scan(&link, depth, ScanBounds::default(), LATER, &ScanWatch::default());
     assert_eq!(by_link.expect("a folder"), tracked.scan(3));
 }
 
@@ -245,7 +245,7 @@ fn a_repository_that_is_being_made_is_told_apart() {
     let written = i128::from(fs::metadata(locked.path.join(".git/packed-refs.lock")).expect("a file").mtime());
     let just_now = (written + 60) * 1_000_000_000;
     let depth = ScanDepth::default();
-    let scanned = scan(&tracked.root, depth, ScanBounds::default(), just_now, &AtomicBool::new(false));
+    let scanned = scan(&tracked.root, depth, ScanBounds::default(), just_now, &ScanWatch::default());
     let writing = |file: &str| format!("git is writing into it ({file} is there)");
     let expected = lines(&writing("tmp_pack_x1"), &writing("packed-refs.lock"));
     assert_eq!(state(&scanned.expect("a folder")), expected);
@@ -283,7 +283,7 @@ fn what_cannot_be_seen_is_not_called_absent() {
     let aside = tracked.folder.path().join("aside");
     fs::rename(&tracked.root, &aside).expect("a folder");
     let gone = |root: &Path| {
-        scan(root, ScanDepth::default(), ScanBounds::default(), LATER, &AtomicBool::new(false)).expect_err("not there")
+        scan(root, ScanDepth::default(), ScanBounds::default(), LATER, &ScanWatch::default()).expect_err("not there")
     };
     let error = gone(&tracked.root);
     assert!(matches!(error, GitError::FolderAbsent { .. }) && error.is_transient(), "{error}");
@@ -319,7 +319,8 @@ fn a_bound_cuts_a_scan_and_is_told() {
     fs::remove_dir_all(tracked.root.join("folder")).expect("a folder");
     fs::remove_dir_all(tracked.root.join("a.git")).expect("a folder");
     assert_eq!(cut(bounds(100, 2)), (Some(Cut::Refusals), 2, 2));
-    let stopped = scan(&tracked.root, ScanDepth::default(), bounds(8, 8), LATER, &AtomicBool::new(true));
+    let watch = ScanWatch { cancel: AtomicBool::new(true), ..ScanWatch::default() };
+    let stopped = scan(&tracked.root, ScanDepth::default(), bounds(8, 8), LATER, &watch);
     assert!(matches!(stopped, Err(GitError::Cancelled)));
 }
 

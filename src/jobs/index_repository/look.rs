@@ -118,7 +118,12 @@ impl Look {
         };
         let wanted_refs = wanted(tips, listed, &graph);
         let folder = folder.to_owned();
-        let mirror = blocking(move || Mirror::open_or_make(&folder)).await?;
+        let mirror = blocking(move || {
+            let mirror = Mirror::open_or_make(&folder)?;
+            mirror.note_used()?;
+            Ok(mirror)
+        })
+        .await?;
         let program = settings.program.as_ref();
         let limits = settings.limits;
         let wanted = &wanted_refs[..];

@@ -13,7 +13,10 @@ use keytrail_domain::{
 use keytrail_test_support::web_server::{Ending, Scripted};
 use tempfile::TempDir;
 
-use super::*;
+use super::{
+    slots::{OF_ONE_PLACE, QUIET},
+    *,
+};
 use crate::{app::Context, boot, clock::Clock, config::Config, ids};
 
 /// A server whose workers, policies and own schedule stand still.
@@ -180,20 +183,50 @@ async fn many_repositories_of_a_silent_server_keep_no_look_at_another_servers_wa
     schedule.list.keep_up(&app).await.expect("the views");
     ids.iter().for_each(|id| schedule.want(*id));
     schedule.begin();
-    assert_eq!(schedule.looks.len(), OF_ONE_SERVER + 1);
+    assert_eq!(schedule.looks.len(), 1 + 1, "of servers that never answered one look each");
     let (look, looked) = schedule.looks.join_next_with_id().await.expect("a look").expect("no panic");
-    assert!(matches!(&looked, Looked::Repository(id, ..) if *id == other), "the silent ones are waited for still");
+    assert!(matches!(&looked, Looked::Repository(id, ..) if *id == other), "the silent one is waited for still");
     schedule.end(Ok((look, looked)));
     schedule.begin();
-    assert_eq!(schedule.looks.len(), OF_ONE_SERVER, "no more of the silent one's");
+    assert_eq!(schedule.looks.len(), 1, "no more of the silent one's");
     schedule.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
-    for _ in 0..OF_ONE_SERVER {
-        let ended = schedule.looks.join_next_with_id().await.expect("a look");
-        schedule.end(ended);
-    }
-    assert!(schedule.asked.is_empty());
+    let ended = schedule.looks.join_next_with_id().await.expect("a look");
+    schedule.end(ended);
     schedule.cancel.store(false, std::sync::atomic::Ordering::Relaxed);
     schedule.begin();
-    assert_eq!(schedule.looks.len(), OF_ONE_SERVER, "others of it have their turn");
+    assert_eq!(schedule.looks.len(), OF_ONE_PLACE, "others of it have their turn");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_silent_servers_and_more_leave_room_for_one_that_answers() {
+    let (_folder, app) = still().await;
+    let well = Scripted::answering("404 Not Found", "text/html", b"");
+    let silent: Vec<_> = (0..2 * AT_ONCE).map(|_| Scripted::start(b"", Ending::Stays)).collect();
+    let mut ids = Vec::new();
+    for server in &silent {
+        for number in 0..2 {
+            ids.push(repository_at(&app, &server.url(&format!("{number}.git"))).await);
+        }
+    }
+    let other = repository_at(&app, &well.url("other.git")).await;
+    settle(&app).await;
+    let mut schedule = Schedule::of(&app);
+    schedule.list.keep_up(&app).await.expect("the views");
+    // It was heard of before the others.
+    schedule.want(other);
+    schedule.begin();
+    let ended = schedule.looks.join_next_with_id().await.expect("a look");
+    schedule.end(ended);
+    ids.iter().for_each(|id| schedule.want(*id));
+    schedule.begin();
+    assert_eq!(schedule.looks.len(), QUIET);
+    schedule.want(other);
+    schedule.begin();
+    assert_eq!(schedule.looks.len(), QUIET + 1);
+    let (_, looked) = schedule.looks.join_next_with_id().await.expect("a look").expect("no panic");
+    assert!(matches!(&looked, Looked::Repository(id, ..) if *id == other), "all the others are waited for");
+    schedule.cancel.store(true, std::sync::atomic::Ordering::Relaxed);
+    while schedule.looks.join_next().await.is_some() {}
     app.stop().await;
 }

@@ -1,7 +1,7 @@
 //! What there is to look at, kept up with the views: of a long list only what changed is read. Kept by the schedule; it
 //! decides nothing about when.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
 
 use keytrail_domain::{
     id::{IntegrationId, RepositoryId},
@@ -14,7 +14,11 @@ use keytrail_projections::{
 };
 
 use super::{poll::Remembered, timer::Timer};
-use crate::{app::App, jobs::JobError, views::Views};
+use crate::{
+    app::App,
+    jobs::{JobError, mounts::Mounts},
+    views::Views,
+};
 
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
@@ -35,8 +39,8 @@ pub(super) struct Watched {
 pub(super) struct WatchList {
     pub(super) repositories: HashMap<RepositoryId, Watched>,
     pub(super) folders: HashMap<IntegrationId, (Connection, Timer)>,
-    /// The servers of those integrations that are at one, by scheme, name and port.
-    pub(super) servers: HashMap<IntegrationId, Arc<str>>,
+    /// Where each integration looks: a server, by scheme, name and port, or a file system of this machine.
+    pub(super) places: HashMap<IntegrationId, Arc<str>>,
     active: HashMap<IntegrationId, Connection>,
     /// The head of the log when the list was begun: what changed before that changed for nobody here.
     began_at: Position,
@@ -60,7 +64,7 @@ impl WatchList {
         Self {
             repositories: HashMap::new(),
             folders: HashMap::new(),
-            servers: HashMap::new(),
+            places: HashMap::new(),
             active: HashMap::new(),
             began_at,
             stood_at: 0,
@@ -108,7 +112,7 @@ impl WatchList {
         let (id, connection) = (integration.id, integration.connection);
         if integration.state != IntegrationState::Active {
             self.active.remove(&id);
-            self.servers.remove(&id);
+            self.places.remove(&id);
             self.folders.remove(&id);
             self.repositories.retain(|_, watched| watched.integration != id);
             return Ok(());
@@ -118,10 +122,11 @@ impl WatchList {
             let folder = || (connection.clone(), Timer::new(shortest, id.0.as_bytes()[15]));
             self.folders.entry(id).or_insert_with(folder).0 = connection.clone();
         }
-        match &connection {
-            Connection::Git(remote) => self.servers.insert(id, remote.url.origin().into()),
-            Connection::Path { .. } | Connection::Folder { .. } => self.servers.remove(&id),
+        let place = match &connection {
+            Connection::Git(remote) => remote.url.origin().into(),
+            Connection::Path { path, .. } | Connection::Folder { path, .. } => Mounts::read().of(Path::new(path)),
         };
+        self.places.insert(id, place);
         match self.active.insert(id, connection.clone()) {
             Some(before) if before == connection => {}
             Some(_) => self.reconnect(id, reconnected),

@@ -48,6 +48,8 @@ pub enum Standing {
         number: Position,
         /// Where the list of repositories stood.
         position: Position,
+        /// The end of the last run that completed.
+        indexed: Option<Position>,
     },
     /// The repository is read where it lies, and what is remembered of its commits is needed.
     ReadInPlace,
@@ -127,6 +129,6 @@ pub async fn standing_of(app: &App, repository: RepositoryId) -> Result<Standing
         }
         Connection::Path { reading: Reading::Mirrored, .. }
         | Connection::Folder { reading: Reading::Mirrored, .. }
-        | Connection::Git(_) => Standing::Needed { number: row.number, position: head },
+        | Connection::Git(_) => Standing::Needed { number: row.number, position: head, indexed: row.indexed_position },
     })
 }

@@ -1,0 +1,86 @@
+//! Which file system of this machine a path lies in, told without a look at the file system itself: one that hangs, as a
+//! share whose server is away, would not answer. Asked by the schedule and by scans of folders.
+
+use std::{
+    fs,
+    os::unix::ffi::OsStringExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Where file systems are mounted.
+#[derive(Debug, Default)]
+pub(super) struct Mounts(Vec<PathBuf>);
+
+impl Mounts {
+    /// As they are now. Where that cannot be read, all is one file system.
+    pub(super) fn read() -> Self {
+        Self::parse(&fs::read("/proc/self/mountinfo").unwrap_or_default())
+    }
+
+    /// From the lines of proc(5): the fifth word is the place, with blanks and the like as `\040`.
+    fn parse(lines: &[u8]) -> Self {
+        let place = |line: &[u8]| {
+            Some(PathBuf::from(std::ffi::OsString::from_vec(plain(line.split(|byte| *byte == b' ').nth(4)?))))
+        };
+        Self(lines.split(|byte| *byte == b'\n').filter_map(place).collect())
+    }
+
+    /// The place of the file system that a path lies in, or would; links are not followed.
+    pub(super) fn of(&self, path: &Path) -> Arc<str> {
+        let innermost =
+            self.0.iter().filter(|place| path.starts_with(place)).max_by_key(|place| place.as_os_str().len());
+        innermost.map_or_else(|| "/".into(), |place| place.to_string_lossy().into())
+    }
+}
+
+/// The bytes of a word with octal escapes.
+fn plain(word: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(word.len());
+    let mut rest = word;
+    while let Some((first, after)) = rest.split_first() {
+        let octal = after.get(..3).filter(|_| *first == b'\\');
+        let code = octal.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        match code {
+            Some(code) => {
+                bytes.push(code);
+                rest = &after[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_belongs_to_the_innermost_file_system() {
+        let mounts = Mounts::parse(
+            b"21 1 8:1 / / rw - ext4 /dev/sda1 rw\n\
+              40 21 0:50 / /mnt/nas rw - nfs nas:/git rw\n\
+              41 40 0:51 / /mnt/nas/two\\040words rw - nfs nas:/old rw\n",
+        );
+        for (path, place) in [
+            ("/srv/git/shop.git", "/"),
+            ("/mnt/nas", "/mnt/nas"),
+            ("/mnt/nas/shop.git", "/mnt/nas"),
+            ("/mnt/nasty/shop.git", "/"),
+            ("/mnt/nas/two words/shop.git", "/mnt/nas/two words"),
+        ] {
+            assert_eq!(&*mounts.of(Path::new(path)), place, "{path}");
+        }
+        assert_eq!(&*Mounts::parse(b"no such lines").of(Path::new("/srv")), "/");
+    }
+
+    #[test]
+    fn this_machine_has_more_than_one() {
+        let mounts = Mounts::read();
+        assert_ne!(mounts.of(Path::new("/proc/self")), mounts.of(Path::new("/no such folder")));
+    }
+}

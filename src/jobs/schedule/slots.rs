@@ -1,0 +1,159 @@
+//! Which looks may begin, so that places which do not answer keep no others waiting. Asked by the schedule, which tells the
+//! time; a place is a server, or a file system of this machine.
+//!
+//! The rule: of eight looks at once, two at one place, at most four are at places that did not answer within ten seconds
+//! the last time (or were never asked), one at each; a look that goes on for longer counts as one of those from then on.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{task::Id, time::Instant};
+
+/// Looks at once.
+pub(super) const AT_ONCE: usize = 8;
+/// How many of these may be at one place that answers.
+pub(super) const OF_ONE_PLACE: usize = 2;
+/// How many may be at places that do not: the others are kept for those that do.
+pub(super) const QUIET: usize = AT_ONCE / 2;
+/// Whoever takes as long as this does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// With those that were begun at places which answered, and then did not.
+const MOST: usize = 4 * AT_ONCE;
+
+/// The looks that go on.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    looks: HashMap<Id, (Arc<str>, Instant)>,
+    /// The places whose last look was over soon.
+    answer: HashSet<Arc<str>>,
+}
+
+impl Slots {
+    /// Whether a look at this place may begin now.
+    pub(super) fn admits(&self, place: &str, now: Instant) -> bool {
+        let here = self.looks.values().filter(|(at, _)| **at == *place).count();
+        let quiet = self.looks.values().filter(|(at, began)| !self.answers(at, *began, now)).count();
+        let waited_for = self.looks.values().any(|(at, began)| **at == *place && is_over_long(*began, now));
+        if self.answer.contains(place) && !waited_for {
+            let well = self.looks.len() - quiet;
+            return here < OF_ONE_PLACE && well + quiet.min(QUIET) < AT_ONCE && self.looks.len() < MOST;
+        }
+        here == 0 && quiet < QUIET && self.looks.len() < AT_ONCE
+    }
+
+    /// A look at this place began.
+    pub(super) fn begin(&mut self, look: Id, place: Arc<str>, now: Instant) {
+        self.looks.insert(look, (place, now));
+    }
+
+    /// It ended, well or not.
+    pub(super) fn end(&mut self, look: Id, now: Instant) {
+        let Some((place, began)) = self.looks.remove(&look) else { return };
+        if is_over_long(began, now) {
+            self.answer.remove(&place);
+        } else {
+            self.answer.insert(place);
+        }
+    }
+
+    fn answers(&self, place: &str, began: Instant, now: Instant) -> bool {
+        self.answer.contains(place) && !is_over_long(began, now)
+    }
+}
+
+fn is_over_long(began: Instant, now: Instant) -> bool {
+    now.duration_since(began) >= PATIENCE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks that go on, each with a name of the runtime's.
+    struct Stage {
+        slots: Slots,
+        now: Instant,
+        tasks: tokio::task::JoinSet<()>,
+    }
+
+    impl Stage {
+        fn new() -> Self {
+            Self { slots: Slots::default(), now: Instant::now(), tasks: tokio::task::JoinSet::new() }
+        }
+
+        fn begin(&mut self, place: &str) -> Option<Id> {
+            let id = self.tasks.spawn(std::future::pending()).id();
+            self.slots.admits(place, self.now).then(|| self.slots.begin(id, place.into(), self.now))?;
+            Some(id)
+        }
+
+        /// As many as may begin at these places in turn.
+        fn fill(&mut self, places: &[String]) -> Vec<Id> {
+            (0..AT_ONCE).flat_map(|_| places).filter_map(|place| self.begin(place)).collect()
+        }
+
+        fn answered(&mut self, place: &str) {
+            let look = self.begin(place).expect("there is room");
+            self.slots.end(look, self.now);
+        }
+    }
+
+    fn places(name: &str, count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("https://{name}{number}")).collect()
+    }
+
+    #[tokio::test]
+    async fn places_that_never_answered_have_one_look_each_and_half_of_all() {
+        let mut stage = Stage::new();
+        stage.answered("https://well");
+        assert_eq!(stage.fill(&places("silent", 20)).len(), QUIET);
+        for _ in 0..OF_ONE_PLACE {
+            assert!(stage.begin("https://well").is_some(), "this one answers");
+        }
+        assert_eq!(stage.begin("https://well"), None, "and has as many as anybody");
+    }
+
+    #[tokio::test]
+    async fn one_that_answered_has_two_looks_and_one_again_when_it_fell_silent() {
+        let mut stage = Stage::new();
+        let first = stage.begin("https://one").expect("there is room");
+        assert_eq!(stage.begin("https://one"), None, "nobody knows yet whether it answers");
+        stage.slots.end(first, stage.now);
+        let looks = stage.fill(&["https://one".to_owned()]);
+        assert_eq!(looks.len(), OF_ONE_PLACE);
+        stage.now += PATIENCE;
+        stage.slots.end(looks[0], stage.now);
+        assert_eq!(stage.begin("https://one"), None, "the other look is waited for");
+        stage.slots.end(looks[1], stage.now);
+        assert!(stage.begin("https://one").is_some());
+        assert_eq!(stage.begin("https://one"), None);
+    }
+
+    #[tokio::test]
+    async fn places_that_fall_silent_together_make_room_for_those_that_answer() {
+        let mut stage = Stage::new();
+        let (silent, well) = (places("silent", 4), places("well", 4));
+        silent.iter().chain(&well).for_each(|place| stage.answered(place));
+        assert_eq!(stage.fill(&silent).len(), AT_ONCE, "all there are");
+        assert!(stage.fill(&well).is_empty());
+        stage.now += PATIENCE;
+        assert_eq!(stage.fill(&well).len(), AT_ONCE - QUIET);
+        assert!(stage.fill(&silent).is_empty() && stage.fill(&places("new", 1)).is_empty());
+    }
+
+    #[tokio::test]
+    async fn looks_that_never_end_are_bounded() {
+        let mut stage = Stage::new();
+        let all = places("silent", 60);
+        all.iter().for_each(|place| stage.answered(place));
+        let mut hung = 0;
+        for _ in 0..20 {
+            hung += stage.fill(&all).len();
+            stage.now += PATIENCE;
+        }
+        assert_eq!(hung, MOST);
+    }
+}
