@@ -7,8 +7,9 @@ use keytrail_domain::{
     fact::Fact,
     id::{IntegrationId, RepositoryId},
     index_run::{self, Cause},
+    metadata::Source,
     policy::{Intent, POLICIES},
-    recorded::{Position, StreamId},
+    recorded::{Position, Recorded, StreamId},
     repository::Repository,
 };
 use keytrail_projections::value::{Cells, Value};
@@ -176,7 +177,7 @@ impl Reactor {
                     let integration = self.integration_of(&intent).await;
                     match job(intent) {
                         Ok((kind, key, repository)) => {
-                            let (caused_by, is_urgent) = (recorded.position, is_urgent(&recorded.fact));
+                            let (caused_by, is_urgent) = (recorded.position, is_urgent(recorded));
                             jobs.push(NewJob { kind, key, repository, integration, caused_by, is_urgent });
                         }
                         Err(stop) => stopped.push(stop),
@@ -201,7 +202,10 @@ impl Reactor {
     /// Whose job it is, for the order among those that wait: what cannot be told now is nobody's.
     async fn integration_of(&self, intent: &Intent) -> Option<IntegrationId> {
         let repository = match intent {
-            Intent::DiscoverRepositories(integration) | Intent::ForgetRepositories(integration) => {
+            Intent::DiscoverRepositories(integration)
+            | Intent::ForgetRepositories(integration)
+            | Intent::ReindexIntegration(integration)
+            | Intent::ResetIntegration(integration) => {
                 return Some(*integration);
             }
             Intent::RequestIndex(repository) | Intent::IndexRepository(_, repository) => repository,
@@ -240,9 +244,16 @@ pub async fn position(db: &Db) -> Result<Position, StoreError> {
     Cells::of(row).int().map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// What somebody asked for, or what came a moment ago, goes before the first index of what is old.
-const fn is_urgent(fact: &Fact) -> bool {
-    matches!(fact, Fact::IndexRun(index_run::Event::Requested { cause: Cause::Asked | Cause::Moved, .. }))
+/// What somebody asked for, or what came a moment ago, goes before the first index of what is old. Not what was asked for
+/// of all repositories of an integration at once: nobody waits for ten thousand runs.
+fn is_urgent(recorded: &Recorded<Fact>) -> bool {
+    match &recorded.fact {
+        Fact::IndexRun(index_run::Event::Requested { cause: Cause::Asked, .. }) => {
+            recorded.metadata.source != Source::Job
+        }
+        Fact::IndexRun(index_run::Event::Requested { cause: Cause::Moved, .. }) => true,
+        _ => false,
+    }
 }
 
 /// Which job an intent is, and which repository's node does it; or which one it stops.
@@ -252,6 +263,8 @@ fn job(intent: Intent) -> Result<(Kind, String, Option<RepositoryId>), (Kind, St
         Intent::RequestIndex(repository) => Ok((Kind::RequestIndex, repository.to_string(), None)),
         Intent::IndexRepository(run, repository) => Ok((Kind::IndexRepository, run.to_string(), Some(repository))),
         Intent::ForgetRepositories(integration) => Ok((Kind::ForgetRepositories, integration.to_string(), None)),
+        Intent::ReindexIntegration(integration) => Ok((Kind::ReindexIntegration, integration.to_string(), None)),
+        Intent::ResetIntegration(integration) => Ok((Kind::ResetIntegration, integration.to_string(), None)),
         Intent::StopIndexing(run) => Err((Kind::IndexRepository, run.to_string())),
     }
 }

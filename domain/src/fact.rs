@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::{
-    access,
+    access, access_settings,
     aggregate::{Aggregate, StoredEvent},
     claim::ClaimChange,
     commit_link, index_run, integration, person, project_rules, repository,
@@ -97,6 +97,8 @@ facts! {
     CommitLink(commit_link::CommitLink::TYPE, commit_link::Event),
     /// Of a person.
     Person(person::Person::TYPE, person::Event),
+    /// Of what the configuration says of access.
+    AccessSettings(access_settings::AccessSettings::TYPE, access_settings::Event),
 }
 
 impl Fact {
@@ -111,6 +113,7 @@ impl Fact {
             Self::ProjectRules(event) => project_rules::ProjectRules::claims(event),
             Self::CommitLink(event) => commit_link::CommitLink::claims(event),
             Self::Person(event) => person::Person::claims(event),
+            Self::AccessSettings(event) => access_settings::AccessSettings::claims(event),
         }
     }
 

@@ -4,6 +4,7 @@
 //! secret: all of these come in as values.
 
 pub mod access;
+pub mod access_settings;
 pub mod aggregate;
 pub mod claim;
 pub mod commit_link;

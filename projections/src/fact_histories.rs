@@ -7,6 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use keytrail_domain::{
     access::{self, Role, Scope, Scopes},
+    access_settings,
     aggregate::Aggregate,
     commit_link::{self, LinkedCommit},
     display_text::DisplayText,
@@ -222,6 +223,7 @@ const fn stream_type(fact: &Fact) -> &'static str {
         Fact::ProjectRules(_) => project_rules::ProjectRules::TYPE,
         Fact::CommitLink(_) => commit_link::CommitLink::TYPE,
         Fact::Person(_) => person::Person::TYPE,
+        Fact::AccessSettings(_) => access_settings::AccessSettings::TYPE,
     }
 }
 

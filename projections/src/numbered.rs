@@ -58,7 +58,8 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::Access(_)
         | Fact::ProjectRules(_)
         | Fact::CommitLink(_)
-        | Fact::Person(_) => {}
+        | Fact::Person(_)
+        | Fact::AccessSettings(_) => {}
     }
 }
 
@@ -90,6 +91,7 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::Access(_)
         | Fact::ProjectRules(_)
         | Fact::CommitLink(_)
-        | Fact::Person(_) => {}
+        | Fact::Person(_)
+        | Fact::AccessSettings(_) => {}
     }
 }

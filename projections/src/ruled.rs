@@ -116,7 +116,8 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::IndexBatch(_)
         | Fact::Access(_)
         | Fact::CommitLink(_)
-        | Fact::Person(_) => {}
+        | Fact::Person(_)
+        | Fact::AccessSettings(_) => {}
     }
 }
 
@@ -138,6 +139,7 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::IndexBatch(_)
         | Fact::Access(_)
         | Fact::CommitLink(_)
-        | Fact::Person(_) => {}
+        | Fact::Person(_)
+        | Fact::AccessSettings(_) => {}
     }
 }

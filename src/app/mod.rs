@@ -4,6 +4,7 @@
 
 mod context;
 mod dispatch;
+mod indexing_again;
 mod operation;
 mod operation_id;
 mod operations;

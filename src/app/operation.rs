@@ -77,7 +77,7 @@ pub struct OperationProgress {
     pub done: u64,
     /// How much there is; 0 until that is known.
     pub total: u64,
-    /// Of what: `commits`, `objects`, `events`, `views`.
+    /// Of what: `commits`, `objects`, `repositories`, `events`, `views`.
     pub unit: &'static str,
     /// Seconds that it takes from now on, if it goes on as fast; nothing while that would be a guess.
     pub eta_seconds: Option<u64>,
@@ -95,6 +95,11 @@ pub enum OperationResult {
 }
 
 impl Operation {
+    /// One that was asked for just now.
+    pub const fn asked_for(id: OperationId) -> Self {
+        Self::new(id, OperationState::Waiting)
+    }
+
     pub(super) const fn new(id: OperationId, state: OperationState) -> Self {
         Self { id, state, asked_at: None, began_at: None, ended_at: None, progress: None, problem: None, result: None }
     }

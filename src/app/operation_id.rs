@@ -2,7 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use keytrail_domain::id::{IndexRunId, IntegrationId, RepositoryId};
+use keytrail_domain::{
+    id::{IndexRunId, IntegrationId, RepositoryId},
+    recorded::Position,
+};
 use uuid::Uuid;
 
 /// Which operation. As text `index_run.ID`, `rebuild_view.NAME.NUMBER` and so on.
@@ -16,6 +19,10 @@ pub enum OperationId {
     DiscoverRepositories(IntegrationId),
     /// Forgetting the repositories of an integration.
     ForgetRepositories(IntegrationId),
+    /// Indexing the repositories of an integration again, asked for at this position.
+    ReindexIntegration(IntegrationId, Position),
+    /// Resetting the repositories of an integration, asked for at this position.
+    ResetIntegration(IntegrationId, Position),
     /// A build of a view, by its number.
     RebuildView(String, i64),
     /// A verification of the views, on the node that was asked.
@@ -35,6 +42,8 @@ impl OperationId {
             Self::FetchRepository(_) => "fetch_repository",
             Self::DiscoverRepositories(_) => "discover_repositories",
             Self::ForgetRepositories(_) => "forget_repositories",
+            Self::ReindexIntegration(..) => "reindex_integration",
+            Self::ResetIntegration(..) => "reset_integration",
             Self::RebuildView(..) => "rebuild_view",
             Self::VerifyViews(_) => "verify_views",
         }
@@ -48,6 +57,9 @@ impl fmt::Display for OperationId {
             Self::IndexRun(id) => write!(f, "{kind}.{id}"),
             Self::FetchRepository(id) => write!(f, "{kind}.{id}"),
             Self::DiscoverRepositories(id) | Self::ForgetRepositories(id) => write!(f, "{kind}.{id}"),
+            Self::ReindexIntegration(id, asked) | Self::ResetIntegration(id, asked) => {
+                write!(f, "{kind}.{id}.{asked}")
+            }
             Self::RebuildView(view, number) => write!(f, "{kind}.{view}.{number}"),
             Self::VerifyViews(id) => write!(f, "{kind}.{id}"),
         }
@@ -65,6 +77,8 @@ impl FromStr for OperationId {
             "fetch_repository" => Self::FetchRepository(RepositoryId(id()?)),
             "discover_repositories" => Self::DiscoverRepositories(IntegrationId(id()?)),
             "forget_repositories" => Self::ForgetRepositories(IntegrationId(id()?)),
+            "reindex_integration" => asked(rest).map(|(id, asked)| Self::ReindexIntegration(id, asked))?,
+            "reset_integration" => asked(rest).map(|(id, asked)| Self::ResetIntegration(id, asked))?,
             "rebuild_view" => {
                 let (view, number) = rest.split_once('.').ok_or(NoSuchOperation)?;
                 Self::RebuildView(view.to_owned(), number.parse().map_err(|_| NoSuchOperation)?)
@@ -73,6 +87,16 @@ impl FromStr for OperationId {
             _ => return Err(NoSuchOperation),
         })
     }
+}
+
+/// An integration, and the position at which something was asked of it.
+fn asked(text: &str) -> Result<(IntegrationId, Position), NoSuchOperation> {
+    let (id, position) = text.split_once('.').ok_or(NoSuchOperation)?;
+    let id = id.parse().map_err(|_| NoSuchOperation)?;
+    // As it was written: one operation has one name.
+    let is_plain = position.bytes().all(|byte| byte.is_ascii_digit()) && !position.starts_with('0');
+    let position = position.parse().ok().filter(|_| is_plain).ok_or(NoSuchOperation)?;
+    Ok((IntegrationId(id), position))
 }
 
 #[cfg(test)]
@@ -87,12 +111,23 @@ mod tests {
             OperationId::FetchRepository(RepositoryId(id)),
             OperationId::DiscoverRepositories(IntegrationId(id)),
             OperationId::ForgetRepositories(IntegrationId(id)),
+            OperationId::ReindexIntegration(IntegrationId(id), 7),
+            OperationId::ResetIntegration(IntegrationId(id), 70),
             OperationId::RebuildView("issue_commits".into(), 7),
             OperationId::VerifyViews(id),
         ] {
             assert_eq!(operation.to_string().parse(), Ok(operation));
         }
-        for bad in ["", "index_run", "index_run.7", "rebuild_view.x", "rebuild_view.x.y", "other.1", "."] {
+        for bad in [
+            "",
+            "index_run",
+            "index_run.7",
+            "rebuild_view.x",
+            "rebuild_view.x.y",
+            "other.1",
+            ".",
+            "reset_integration.7.7",
+        ] {
             assert_eq!(bad.parse::<OperationId>(), Err(NoSuchOperation), "{bad}");
         }
     }

@@ -54,6 +54,9 @@ impl App {
             OperationId::ForgetRepositories(integration) => {
                 self.operation_of_job(id, Kind::ForgetRepositories, *integration).await?
             }
+            OperationId::ReindexIntegration(..) | OperationId::ResetIntegration(..) => {
+                self.operation_of_indexing_again(id).await?
+            }
             OperationId::RebuildView(view, number) => {
                 self.views.build_of(view, *number).await?.map(|state| self.operation_of_build(id.clone(), state))
             }
@@ -82,6 +85,7 @@ impl App {
                 found.push(Operation::of_job(id(IntegrationId(integration)), Some(job)));
             }
         }
+        found.extend(self.indexing_again_under_way().await?);
         for (repository, look) in self.jobs.looks().into_iter().take(MOST as usize) {
             found.push(self.operation_of_look(repository, look).await?);
         }

@@ -18,10 +18,20 @@ pub(super) struct Consent {
 }
 
 impl Consent {
-    /// Whether it is to be done. `lines` say what would happen, from what the server has now.
-    pub(super) fn given(self, lines: &[String]) -> Result<bool, CliError> {
+    /// Whether it is only to be said what would happen.
+    pub(super) const fn is_dry_run(self) -> bool {
+        self.dry_run
+    }
+
+    /// Whether it is to be done. `lines` say what would happen, from what the server has now; with
+    /// `json`, as one object.
+    pub(super) fn given(self, lines: &[String], json: bool) -> Result<bool, CliError> {
         if self.yes {
             return Ok(true);
+        }
+        if self.dry_run && json {
+            output::json(&serde_json::json!({ "done": false, "would": lines }))?;
+            return Ok(false);
         }
         if self.dry_run {
             lines.iter().for_each(|line| output::print(line));
@@ -42,7 +52,9 @@ impl Consent {
         let read = io::stdin().lock().read_line(&mut answer);
         read.map_err(|source| CliError::System { what: "read the answer", source })?;
         let yes = matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-        if !yes {
+        if !yes && json {
+            output::json(&serde_json::json!({ "done": false }))?;
+        } else if !yes {
             output::print("nothing was done");
         }
         Ok(yes)

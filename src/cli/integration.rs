@@ -2,15 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
     CliError,
     client::{Client, with_client},
     consent::Consent,
+    json_anyway::JsonAnyway,
     output,
     place::Place,
+    watched_operation::watch,
 };
 use crate::config::Config;
 
@@ -23,6 +25,8 @@ pub(super) enum Integration {
         /// What people call it
         #[arg(long)]
         name: String,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// All integrations
     List {
@@ -32,44 +36,84 @@ pub(super) enum Integration {
     },
     /// One integration
     Show {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        integration: String,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Call it something else
     Rename {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        integration: String,
         /// The new name
         name: String,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Connect it to another place, or to the same in another way; what was found in repositories that it does not see
     /// any more is forgotten. The password stays as long as scheme, host and port do
     Move {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        integration: String,
         #[command(flatten)]
         place: Box<Place>,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Stop looking for anything new
     Pause {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        integration: String,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Look again
     Resume {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        integration: String,
+        #[command(flatten)]
+        _json: JsonAnyway,
+    },
+    /// Ask for an index run over what is new in each of its repositories
+    Reindex {
+        /// Its name or its id
+        integration: String,
+        #[command(flatten)]
+        asking: Asking,
+    },
+    /// Throw away what was found in each of its repositories, and look at everything again
+    Reset {
+        /// Its name or its id
+        integration: String,
+        #[command(flatten)]
+        asking: Asking,
     },
     /// Take it away; its repositories are forgotten, their folders are not touched
     Remove {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        integration: String,
         /// Keep the copies that the server made of its repositories; they stay until a person deletes them
         #[arg(long)]
         keep_mirrors: bool,
         #[command(flatten)]
         consent: Consent,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
+}
+
+/// How something is asked for of all its repositories.
+#[derive(Clone, Copy, Debug, Args)]
+pub(super) struct Asking {
+    #[command(flatten)]
+    consent: Consent,
+    /// Only ask for it, and name the operation to watch
+    #[arg(long)]
+    no_wait: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Integration {
@@ -79,9 +123,8 @@ impl Integration {
     }
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
-        let at = |id: &uuid::Uuid| format!("/api/v1/integrations/{id}");
         match self {
-            Self::Add { place, name } => {
+            Self::Add { place, name, .. } => {
                 let body = json!({ "name": name, "connection": place.connection()? });
                 output::json(&client.post::<Value>("/api/v1/integrations", &body).await?)
             }
@@ -98,25 +141,39 @@ impl Integration {
                 output::table(&["id", "name", "kind", "state", "location"], &rows);
                 Ok(())
             }
-            Self::Show { id } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
-            Self::Rename { id, name } => {
+            Self::Show { integration, .. } => {
+                output::json(&client.get::<Value>(&at(client, &integration).await?, &[]).await?)
+            }
+            Self::Rename { integration, name, .. } => {
                 let body = json!({ "name": name });
-                output::json(&client.put::<Value>(&format!("{}/name", at(&id)), &body).await?)
+                output::json(&client.put::<Value>(&format!("{}/name", at(client, &integration).await?), &body).await?)
             }
-            Self::Move { id, place } => {
+            Self::Move { integration, place, .. } => {
                 let body = json!({ "connection": place.connection()? });
-                output::json(&client.put::<Value>(&format!("{}/connection", at(&id)), &body).await?)
+                output::json(
+                    &client.put::<Value>(&format!("{}/connection", at(client, &integration).await?), &body).await?,
+                )
             }
-            Self::Pause { id } => output::json(&client.post::<Value>(&format!("{}/pause", at(&id)), &json!({})).await?),
-            Self::Resume { id } => {
-                output::json(&client.post::<Value>(&format!("{}/resume", at(&id)), &json!({})).await?)
+            Self::Pause { integration, .. } => {
+                let at = at(client, &integration).await?;
+                output::json(&client.post::<Value>(&format!("{at}/pause"), &json!({})).await?)
             }
-            Self::Remove { id, keep_mirrors, consent } => {
-                if !consent.given(&would_remove(client, &at(&id), keep_mirrors).await?)? {
+            Self::Resume { integration, .. } => {
+                let at = at(client, &integration).await?;
+                output::json(&client.post::<Value>(&format!("{at}/resume"), &json!({})).await?)
+            }
+            Self::Reindex { integration, asking } => asking.ask(client, &integration, Wish::REINDEX).await,
+            Self::Reset { integration, asking } => asking.ask(client, &integration, Wish::RESET).await,
+            Self::Remove { integration, keep_mirrors, consent, json } => {
+                let at = at(client, &integration).await?;
+                if !consent.given(&would_remove(client, &at, keep_mirrors).await?, json)? {
                     return Ok(());
                 }
                 let mirrors = if keep_mirrors { "kept" } else { "deleted" };
-                client.delete(&format!("{}?mirrors={mirrors}", at(&id))).await?;
+                let removed: Value = client.delete_for(&format!("{at}?mirrors={mirrors}")).await?;
+                if json {
+                    return output::json(&removed);
+                }
                 output::print("removed; its repositories and passwords are forgotten, their folders were not touched");
                 if keep_mirrors {
                     output::print("their copies are kept; `keytrail doctor` says where");
@@ -127,13 +184,103 @@ impl Integration {
     }
 }
 
+/// What is asked for of all repositories of an integration.
+struct Wish {
+    word: &'static str,
+    /// What would happen to the repositories, and what to the commits that name issues.
+    would: fn(&str, u64, u64) -> String,
+    done: &'static str,
+}
+
+impl Wish {
+    const REINDEX: Self = Self {
+        word: "reindex",
+        would: |name, repositories, _| {
+            format!("this looks for what is new in {} of {name}; nothing is thrown away", counted(repositories))
+        },
+        done: "indexed again",
+    };
+    const RESET: Self = Self {
+        word: "reset",
+        would: |name, repositories, keyed| {
+            format!(
+                "this throws away what was found in {} of {name} ({} that name issues), and reads all of them again",
+                counted(repositories),
+                output::count(keyed, "commit"),
+            )
+        },
+        done: "indexed from their beginning",
+    };
+}
+
+impl Asking {
+    async fn ask(self, client: &Client, integration: &str, wish: Wish) -> Result<(), CliError> {
+        let at = at(client, integration).await?;
+        let found: Value = client.get(&at, &[]).await?;
+        let (repositories, keyed) = seen(client, &at).await?;
+        let name = found["name"].as_str().unwrap_or_default();
+        let would = (wish.would)(name, repositories.len() as u64, keyed);
+        // What throws nothing away is done without being asked about.
+        let is_harmless = wish.word == Wish::REINDEX.word && !self.consent.is_dry_run();
+        if !is_harmless && !self.consent.given(&[would], self.json)? {
+            return Ok(());
+        }
+        let mut operation: Value = client.post(&format!("{at}/{}", wish.word), &json!({})).await?;
+        let id = operation["id"].as_str().unwrap_or_default().to_owned();
+        if !self.no_wait {
+            operation = watch(client, &id).await?;
+        }
+        if self.json {
+            output::json(&operation)?;
+        } else if self.no_wait {
+            output::print(&format!("asked for; how far it is: keytrail operation show {id}"));
+        }
+        match operation["state"].as_str() {
+            Some("failed" | "cancelled") => {
+                let why = operation["problem"]["detail"].as_str().unwrap_or("it could not be done");
+                Err(CliError::Failed(why.trim_end_matches('.').to_owned()))
+            }
+            _ if !self.no_wait && !self.json => {
+                output::print(&format!("{} {}", counted(repositories.len() as u64), wish.done));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Where an integration is that is named, or given by its id.
+async fn at(client: &Client, integration: &str) -> Result<String, CliError> {
+    if let Ok(id) = integration.parse::<uuid::Uuid>() {
+        return Ok(format!("/api/v1/integrations/{id}"));
+    }
+    let all: Vec<Value> = client.list("/api/v1/integrations", &[], usize::MAX).await?;
+    let folded = integration.to_lowercase();
+    let is_it = |row: &&Value| {
+        row["state"] != "removed" && row["name"].as_str().is_some_and(|name| name.to_lowercase() == folded)
+    };
+    match all.iter().find(is_it).and_then(|row| row["id"].as_str()) {
+        Some(id) => Ok(format!("/api/v1/integrations/{id}")),
+        None => {
+            let detail = format!("there is no integration {integration:?}; `keytrail integration list` shows them");
+            Err(CliError::Input(detail))
+        }
+    }
+}
+
+/// The repositories that it sees, and how many of their commits name issues.
+async fn seen(client: &Client, at: &str) -> Result<(Vec<Value>, u64), CliError> {
+    let mut repositories: Vec<Value> = client.list(&format!("{at}/repositories"), &[], usize::MAX).await?;
+    repositories.retain(|repository| repository["state"] != "forgotten");
+    let keyed = repositories.iter().filter_map(|repository| repository["keyed"].as_u64()).sum();
+    Ok((repositories, keyed))
+}
+
 /// What would go with it, as the server has it now.
 async fn would_remove(client: &Client, at: &str, keep_mirrors: bool) -> Result<Vec<String>, CliError> {
     let integration: Value = client.get(at, &[]).await?;
-    let repositories: Vec<Value> = client.list(&format!("{at}/repositories"), &[], usize::MAX).await?;
+    let (seen, keyed) = seen(client, at).await?;
     let text = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
-    let seen: Vec<_> = repositories.iter().filter(|repository| repository["state"] != "forgotten").collect();
-    let keyed: u64 = seen.iter().filter_map(|repository| repository["keyed"].as_u64()).sum();
     let mut lines = vec![format!(
         "this removes the integration {} at {}, and forgets {} with {} that name issues",
         text(&integration, "name"),

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     client::{Client, with_client},
+    json_anyway::JsonAnyway,
     output,
 };
 use crate::config::Config;
@@ -65,6 +66,8 @@ pub(super) struct Pair {
     /// The id of the repository; needed when several have the commit
     #[arg(long, value_name = "ID")]
     repository: Option<uuid::Uuid>,
+    #[command(flatten)]
+    _json: JsonAnyway,
 }
 
 impl Issue {

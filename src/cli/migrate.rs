@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use super::{CliError, output};
 use crate::{
@@ -17,6 +18,9 @@ pub(super) struct Migrate {
     /// Only say what would run
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Migrate {
@@ -27,13 +31,17 @@ impl Migrate {
         } else {
             (migrate::migrate(&db, Clock::System.now()).await.map_err(BootError::from)?, "ran")
         };
+        db.close().await;
+        if self.json {
+            output::json(&json!({ "ran": !self.dry_run, "migrations": names }))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         for name in &names {
             output::print(&format!("{said}: {name}"));
         }
         if names.is_empty() {
             output::print("the store is up to date");
         }
-        db.close().await;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -17,6 +17,7 @@ mod health;
 mod index;
 mod integration;
 mod issue;
+mod json_anyway;
 mod manual;
 mod migrate;
 mod operation;
@@ -36,7 +37,10 @@ mod token;
 mod vault;
 mod version;
 mod views;
+mod watched_operation;
 mod watched_run;
+#[cfg(test)]
+mod words;
 
 use std::{
     net::SocketAddr,

@@ -32,6 +32,9 @@ pub(super) enum Person {
         /// Do it: nothing brings them back
         #[arg(long)]
         yes: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -56,12 +59,15 @@ impl Person {
                 output::table(&["id", "name", "address", "forgotten at"], &rows);
                 Ok(())
             }
-            Self::Forget { id, yes } => {
+            Self::Forget { id, yes, json: as_json } => {
                 if !yes {
                     let what = "name and address of the person go everywhere and do not come back";
                     return Err(CliError::Input(format!("{what}; say --yes when that is meant")));
                 }
-                let _: Value = client.post(&format!("/api/v1/people/{id}/forget"), &json!({})).await?;
+                let forgotten: Value = client.post(&format!("/api/v1/people/{id}/forget"), &json!({})).await?;
+                if as_json {
+                    return output::json(&forgotten);
+                }
                 output::print("forgotten");
                 Ok(())
             }

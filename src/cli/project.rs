@@ -38,24 +38,36 @@ pub(super) enum Project {
         /// For example KAFKA
         #[arg(required = true)]
         projects: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Take projects off those that are known; when none is left, every project counts
     Disallow {
         /// For example KAFKA
         #[arg(required = true)]
         projects: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Leave out projects that are none, or single issues
     Deny {
         /// For example UTF or KAFKA-404
         #[arg(required = true)]
         entries: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Leave them out no more
     Undeny {
         /// For example UTF or KAFKA-404
         #[arg(required = true)]
         entries: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -84,8 +96,8 @@ impl Project {
                 show(&client.get(RULES, &[]).await?);
                 Ok(())
             }
-            Self::Allow { projects } => {
-                change(client, |rules| {
+            Self::Allow { projects, json } => {
+                change(client, json, |rules| {
                     for project in upper(projects) {
                         rules.denied.remove(&project);
                         rules.known.insert(project);
@@ -93,11 +105,12 @@ impl Project {
                 })
                 .await
             }
-            Self::Disallow { projects } => {
-                change(client, |rules| upper(projects).iter().for_each(|project| drop(rules.known.take(project)))).await
+            Self::Disallow { projects, json } => {
+                change(client, json, |rules| upper(projects).iter().for_each(|project| drop(rules.known.take(project))))
+                    .await
             }
-            Self::Deny { entries } => {
-                change(client, |rules| {
+            Self::Deny { entries, json } => {
+                change(client, json, |rules| {
                     for entry in upper(entries) {
                         rules.known.remove(&entry);
                         rules.denied.insert(entry);
@@ -105,8 +118,9 @@ impl Project {
                 })
                 .await
             }
-            Self::Undeny { entries } => {
-                change(client, |rules| upper(entries).iter().for_each(|entry| drop(rules.denied.take(entry)))).await
+            Self::Undeny { entries, json } => {
+                change(client, json, |rules| upper(entries).iter().for_each(|entry| drop(rules.denied.take(entry))))
+                    .await
             }
         }
     }
@@ -127,11 +141,15 @@ async fn list(client: &Client, all: bool, json: bool) -> Result<(), CliError> {
 }
 
 /// Changes the rules that are there, and no others: somebody else's change meanwhile is refused, not lost.
-async fn change(client: &Client, change: impl FnOnce(&mut Rules)) -> Result<(), CliError> {
+async fn change(client: &Client, json: bool, change: impl FnOnce(&mut Rules)) -> Result<(), CliError> {
     let mut rules: Rules = client.get(RULES, &[]).await?;
     let version = rules.version;
     change(&mut rules);
-    show(&client.put_at(RULES, version, &rules).await?);
+    let now: Value = client.put_at(RULES, version, &rules).await?;
+    if json {
+        return output::json(&now);
+    }
+    show(&serde_json::from_value(now).map_err(|error| CliError::Failed(error.to_string()))?);
     Ok(())
 }
 

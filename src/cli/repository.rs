@@ -9,6 +9,7 @@ use super::{
     CliError,
     client::{Client, with_client},
     consent::Consent,
+    json_anyway::JsonAnyway,
     output,
     watched_run::watch,
 };
@@ -29,11 +30,15 @@ pub(super) enum Repository {
     Show {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Look at once whether anything is new in it, and fetch and index that
     Fetch {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Ask for an index run over what is new in it
     Index {
@@ -41,6 +46,8 @@ pub(super) enum Repository {
         id: uuid::Uuid,
         #[command(flatten)]
         waiting: Waiting,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Throw away what was found in it, and look at everything again
     Reset {
@@ -50,6 +57,9 @@ pub(super) enum Repository {
         waiting: Waiting,
         #[command(flatten)]
         consent: Consent,
+        /// Print JSON, also of what would happen
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -108,17 +118,19 @@ impl Repository {
                 tell_troubles(&all);
                 Ok(())
             }
-            Self::Show { id } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
-            Self::Fetch { id } => output::json(&client.post::<Value>(&format!("{}/fetch", at(&id)), &json!({})).await?),
-            Self::Index { id, waiting } => waiting.for_run(client, &format!("{}/index-runs", at(&id))).await,
-            Self::Reset { id, waiting, consent } => {
+            Self::Show { id, .. } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
+            Self::Fetch { id, .. } => {
+                output::json(&client.post::<Value>(&format!("{}/fetch", at(&id)), &json!({})).await?)
+            }
+            Self::Index { id, waiting, .. } => waiting.for_run(client, &format!("{}/index-runs", at(&id))).await,
+            Self::Reset { id, waiting, consent, json } => {
                 let repository: Value = client.get(&at(&id), &[]).await?;
                 let would = format!(
                     "this throws away what was found in {} ({} that name issues), and reads all of it again",
                     repository["name"].as_str().unwrap_or_default(),
                     output::count(repository["keyed"].as_u64().unwrap_or_default(), "commit"),
                 );
-                if !consent.given(&[would])? {
+                if !consent.given(&[would], json)? {
                     return Ok(());
                 }
                 waiting.for_run(client, &format!("{}/reset", at(&id))).await

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     client::{Client, with_client},
+    json_anyway::JsonAnyway,
     output,
 };
 use crate::config::Config;
@@ -27,6 +28,8 @@ pub(super) enum Run {
     Show {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// What a run did, as it happened
     Log {
@@ -40,11 +43,15 @@ pub(super) enum Run {
     Retry {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
     /// Stop a run
     Cancel {
         /// Its id
         id: uuid::Uuid,
+        #[command(flatten)]
+        _json: JsonAnyway,
     },
 }
 
@@ -74,7 +81,7 @@ impl Run {
                 output::table(&["id", "state", "cause", "requested at", "commits", "why"], &rows);
                 Ok(())
             }
-            Self::Show { id } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
+            Self::Show { id, .. } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
             Self::Log { id, json } => {
                 let all: Vec<Value> = client.list(&format!("{}/events", at(&id)), &[], usize::MAX).await?;
                 if json {
@@ -87,8 +94,10 @@ impl Run {
                 }
                 Ok(())
             }
-            Self::Retry { id } => output::json(&client.post::<Value>(&format!("{}/retry", at(&id)), &json!({})).await?),
-            Self::Cancel { id } => {
+            Self::Retry { id, .. } => {
+                output::json(&client.post::<Value>(&format!("{}/retry", at(&id)), &json!({})).await?)
+            }
+            Self::Cancel { id, .. } => {
                 output::json(&client.post::<Value>(&format!("{}/cancel", at(&id)), &json!({})).await?)
             }
         }

@@ -80,6 +80,7 @@ impl Serve {
         let listener = self.bind(address)?;
         let address = listener.local_addr().map_err(listen)?;
         let app = boot::start(config, Clock::System).await?;
+        http::record_access(&app, &access).await;
         let (token, local) = LocalToken::random();
         let settings = HttpSettings { workers: config.server.workers, local_token: Some(local), metrics, access };
         let server = http::serve(app.clone(), settings, listener).map_err(listen)?;

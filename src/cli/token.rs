@@ -30,8 +30,11 @@ pub(super) enum Token {
         #[arg(long, default_value_t = 90)]
         days: u32,
         /// Print only the token
-        #[arg(long)]
+        #[arg(long, conflicts_with = "json")]
         quiet: bool,
+        /// Print JSON, as long as --quiet is not said
+        #[arg(long)]
+        json: bool,
     },
     /// All tokens, without the tokens themselves
     List {
@@ -45,6 +48,9 @@ pub(super) enum Token {
         id: uuid::Uuid,
         #[command(flatten)]
         consent: Consent,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -56,7 +62,7 @@ impl Token {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
-            Self::Issue { name, role, scopes, days, quiet } => {
+            Self::Issue { name, role, scopes, days, quiet, json: _ } => {
                 let mut body = json!({ "name": name, "role": role, "expires_in_days": days });
                 if !scopes.is_empty() {
                     body["scopes"] = scopes.into();
@@ -89,11 +95,14 @@ impl Token {
                 output::table(&headings, &rows);
                 Ok(())
             }
-            Self::Revoke { id, consent } => {
-                if !consent.given(&[would_revoke(client, id).await?])? {
+            Self::Revoke { id, consent, json } => {
+                if !consent.given(&[would_revoke(client, id).await?], json)? {
                     return Ok(());
                 }
-                client.delete(&format!("/api/v1/tokens/{id}")).await?;
+                let revoked: Value = client.delete_for(&format!("/api/v1/tokens/{id}")).await?;
+                if json {
+                    return output::json(&revoked);
+                }
                 output::print("revoked");
                 Ok(())
             }

@@ -14,12 +14,16 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(super) enum Vault {
     /// Make a new root key and put every secret under it; the server must be stopped
-    RotateRootKey,
+    RotateRootKey {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 impl Vault {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
-        let Self::RotateRootKey = self;
+        let Self::RotateRootKey { json } = self;
         let folder = &config.store.folder;
         let path: PathBuf = config
             .secrets
@@ -47,6 +51,10 @@ impl Vault {
         let rotated = rotated.await;
         db.close().await;
         let keys = rotated?;
+        if json {
+            output::json(&serde_json::json!({ "data_keys": keys, "root_key_file": path.display().to_string() }))?;
+            return Ok(ExitCode::SUCCESS);
+        }
         output::print(&format!(
             "{} now under a new root key in {}",
             output::count(keys as u64, "data key"),

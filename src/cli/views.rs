@@ -30,6 +30,9 @@ pub(super) enum Views {
     Rebuild {
         /// Its name
         name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -98,11 +101,15 @@ impl Views {
                     ))
                 }
             }
-            Self::Rebuild { name } => {
+            Self::Rebuild { name, json: as_json } => {
                 if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
                     return Err(CliError::Input(format!("there is no view {name:?}; see `keytrail views list`")));
                 }
-                let _: Value = client.post(&format!("/api/v1/views/{name}/rebuild"), &json!({})).await?;
+                let begun: Value = client.post(&format!("/api/v1/views/{name}/rebuild"), &json!({})).await?;
+                if as_json {
+                    output::json(&begun["operation"])?;
+                    return Ok(ExitCode::SUCCESS);
+                }
                 output::print("it is being built beside the live one; `keytrail views list` says how far it is");
                 Ok(ExitCode::SUCCESS)
             }

@@ -1,6 +1,8 @@
 //! What the configuration says of access, made ready: how often anybody may ask, which proxies and origins are trusted,
 //! which services come in. Called at the start; the edge and `auth` use it with every request.
 
+use std::sync::Arc;
+
 use super::{
     client_address::Proxies,
     limits::Limits,
@@ -31,7 +33,7 @@ pub struct Access {
     pub(super) limits: Limits,
     pub(super) proxies: Proxies,
     pub(super) origins: Origins,
-    pub(super) services: Option<Services>,
+    pub(super) services: Option<Arc<Services>>,
     /// Places for streams that are open at once.
     pub(super) streams: StreamPlaces,
 }
@@ -47,7 +49,7 @@ impl Access {
             proxies: Proxies::new(settings).map_err(bad("trusted_proxies", "a network such as 10.0.0.0/8"))?,
             origins: Origins::new(&settings.origins)
                 .map_err(bad("origins", "an origin such as https://board.example, in full and in small letters"))?,
-            services: settings.jwt.as_ref().map(Services::open).transpose()?,
+            services: settings.jwt.as_ref().map(Services::open).transpose()?.map(Arc::new),
             streams: StreamPlaces::new(settings.streams as usize),
         })
     }

@@ -4,12 +4,14 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::IF_MATCH};
 use keytrail_domain::recorded::{Position, Sequence};
-use keytrail_projections::view::Read;
+use keytrail_projections::view::{Read, View};
+use tokio::time::timeout;
 
 use super::{
     Api,
     error::{ApiError, Code},
 };
+use crate::views::{PATIENCE, ViewError};
 
 /// What `If-Match` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +82,20 @@ impl Api {
             Some(position) => self.app.read_at_least(position, read).await?,
             None => self.app.read(read).await?,
         })
+    }
+
+    /// Waits until these views stand at `min_position` or beyond, if one is asked for; without any view, until this node
+    /// knows of it. For answers that are made of several reads.
+    pub(super) async fn stands_at(&self, min_position: Option<Position>, views: &[&dyn View]) -> Result<(), ApiError> {
+        let Some(position) = min_position else { return Ok(()) };
+        for view in views {
+            self.app.views.wait_for(view.name(), position).await?;
+        }
+        let feed = self.app.log.feed();
+        if views.is_empty() && timeout(PATIENCE, feed.wait_beyond(position.saturating_sub(1))).await.is_err() {
+            return Err(ViewError::Behind { view: "log", position: feed.head().position, wanted: position }.into());
+        }
+        Ok(())
     }
 
     /// The one row of a read. `again` makes the same read once more.

@@ -46,7 +46,7 @@ pub(super) struct StreamQuery {
     params(StreamQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was received.")),
     responses((status = 200, description = "Events, until one side ends it. The last one, `end`, says why: \
-        `token_invalid`, `stopping` or `store_unavailable`.", body = Entry, content_type = "text/event-stream")))]
+        `token_invalid`, `stopping` or `store_unavailable`. The example is the data of one event.", body = Entry, content_type = "text/event-stream")))]
 #[get("/api/v1/events/stream")]
 pub(super) async fn follow_events(
     auditor: Auditor,

@@ -5,6 +5,10 @@ use actix_web::{
     web::{Data, Query},
 };
 use keytrail_domain::id::RepositoryId;
+use keytrail_projections::{
+    issue_branches::IssueBranches, issue_commits::IssueCommits, issue_search::IssueSearch,
+    repository_list::RepositoryList,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -89,6 +93,8 @@ pub(super) struct ExplainQuery {
     issue: String,
     /// The repository that should have the commit; the first that has it when nothing is said.
     repository: Option<Uuid>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
 }
 
 /// Why an issue shows a commit, or does not: step by step, and what to do about the first that is in the way.
@@ -101,9 +107,10 @@ pub(super) async fn explain_commit(
     api: Data<Api>,
     query: Query<ExplainQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let ExplainQuery { commit, issue, repository } = query.into_inner();
+    let ExplainQuery { commit, issue, repository, min_position } = query.into_inner();
     let question =
         Question { commit: commit_name(&commit)?, issue, repository: repository.map(RepositoryId), role: viewer.role };
+    api.stands_at(min_position, &[&RepositoryList, &IssueSearch, &IssueCommits, &IssueBranches]).await?;
     let found = explain(&api.app, &question).await.map_err(|trouble| match trouble {
         Unexplained::Ambiguous(found) => ambiguous(&found),
         Unexplained::View(error) => error.into(),

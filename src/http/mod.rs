@@ -4,6 +4,7 @@
 //! listed once in `routes`.
 
 mod access;
+mod access_record;
 mod auth;
 mod changed;
 mod client_address;
@@ -22,6 +23,7 @@ mod explain;
 mod following;
 mod health;
 mod idempotency;
+mod index_again;
 mod index_runs;
 mod input;
 mod integrations;
@@ -31,6 +33,7 @@ mod limits;
 mod list_place;
 mod metrics;
 mod one_commit;
+mod operation_stream;
 mod operations;
 mod origins;
 mod outlet;
@@ -51,6 +54,7 @@ mod streams;
 mod tokens;
 mod unrouted;
 mod views;
+mod watched;
 mod words;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
@@ -66,6 +70,7 @@ use utoipa_actix_web::AppExt;
 
 pub use self::{
     access::{Access, BadAccess},
+    access_record::record_access,
     auth::LocalToken,
     error::{ApiError, Code},
     services::BadServices,

@@ -18,10 +18,10 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 use keytrail_projections::{
-    issue_branches::CurrentRef,
+    issue_branches::{CurrentRef, IssueBranches},
     issue_commits::{self, CommitCursor, IssueCommit},
-    issue_search,
-    repository_list::{self, Repository, RepositoryState},
+    issue_search::{self, IssueSearch},
+    repository_list::{self, Repository, RepositoryList, RepositoryState},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -129,6 +129,8 @@ struct RefOfCommit {
 pub(super) struct RefsQuery {
     /// Refs that are shown: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
 }
 
 /// One commit with the issues that it names.
@@ -145,6 +147,8 @@ pub(super) async fn get_commit(
     place: Path<(Uuid, String)>,
     query: Query<OneQuery>,
 ) -> Result<HttpResponse, ApiError> {
+    // Whether the repository is there is told by a view, too.
+    api.stands_at(query.min_position, &[&RepositoryList]).await?;
     let (repository, sha) = found(&api, place.into_inner()).await?;
     let details = details_of(&api.app, &repository, sha).await;
     let named = shown_at(&api, &repository, sha, details.as_ref(), query.min_position).await?;
@@ -210,6 +214,7 @@ pub(super) async fn list_commit_refs(
     query: Query<RefsQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let most = limit(query.limit)? as usize;
+    api.stands_at(query.min_position, &[&RepositoryList, &IssueSearch, &IssueBranches]).await?;
     let (repository, sha) = found(&api, place.into_inner()).await?;
     let named = issue_search::issues_of_commit(sha, Some(repository.number));
     if !is_walked(&api.app, &repository, sha).await && api.read(None, named).await?.is_empty() {

@@ -12,7 +12,12 @@ use keytrail_domain::{
     recorded::Position,
     timestamp::Timestamp,
 };
-use keytrail_projections::index_runs::{self, Filter, Order, RunState};
+use keytrail_projections::{
+    audit_trail::AuditTrail,
+    index_runs::{self, Filter, IndexRuns, Order, RunState},
+    repository_list::RepositoryList,
+    view::View,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -23,6 +28,7 @@ use super::{
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
     idempotency::IdempotencyKey,
+    integrations::OneQuery,
     scopes::of_work,
     views::Verdicts,
     words,
@@ -36,7 +42,7 @@ pub(super) struct OperationRef {
     #[schema(example = "index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")]
     id: String,
     /// Where it is watched.
-    href: String,
+    pub(super) href: String,
 }
 
 impl OperationRef {
@@ -77,6 +83,9 @@ pub(super) struct Operation {
     verdicts: Option<Verdicts>,
     /// Whether it can be stopped.
     cancellable: bool,
+    #[serde(skip)]
+    #[schema(ignore)]
+    has_ended: bool,
 }
 
 /// How far an operation is.
@@ -89,7 +98,7 @@ struct Progress {
     done: u64,
     /// How much there is; 0 until that is known.
     total: u64,
-    /// Of what: `commits`, `objects`, `events` or `views`.
+    /// Of what: `commits`, `objects`, `repositories`, `events` or `views`.
     unit: &'static str,
     /// Seconds that it takes from now on, if it goes on as fast; nothing while that would be a guess.
     eta_seconds: Option<u64>,
@@ -105,7 +114,12 @@ struct OperationProblem {
 }
 
 impl Operation {
-    fn of(operation: app::Operation) -> Self {
+    /// Whether nothing follows any more.
+    pub(super) const fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    pub(super) fn of(operation: app::Operation) -> Self {
         let cancellable = operation.can_be_cancelled();
         let mut shown = Self {
             id: operation.id.to_string(),
@@ -128,6 +142,7 @@ impl Operation {
             index_run: None,
             verdicts: None,
             cancellable,
+            has_ended: operation.state.has_ended(),
         };
         match operation.result {
             Some(OperationResult::IndexRun(run)) => shown.index_run = Some(format!("/api/v1/index-runs/{run}")),
@@ -156,6 +171,8 @@ pub(super) struct OperationsQuery {
     cursor: Option<String>,
     /// Index runs of a page: 1 to 500, 50 when nothing is said. The others are all on the first page.
     limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
 }
 
 /// The long work that is under way, and what this node remembers of looks and verifications that ended. Index runs come
@@ -172,6 +189,7 @@ pub(super) async fn list_operations(
     let list = List::new("operations", &());
     let after: Option<(bool, Position)> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
+    api.stands_at(query.min_position, &[&IndexRuns, &RepositoryList, &AuditTrail]).await?;
     let mut items = Vec::new();
     if after.is_none() {
         items.extend(api.app.operations_beside_runs().await?.into_iter().map(Operation::of));
@@ -199,20 +217,45 @@ pub(super) async fn list_operations(
 
 /// One operation as it stands now.
 #[utoipa::path(tag = "operations", operation_id = "GetOperation", security(("bearer" = ["auditor"])),
-    params(("id" = String, Path, description = "As an answer names it, such as index_run.ID.")),
+    params(("id" = String, Path, description = "As an answer names it, such as index_run.ID."), OneQuery),
     responses((status = 200, description = "It.", body = Operation)))]
 #[get("/api/v1/operations/{id}")]
 pub(super) async fn get_operation(
     auditor: Auditor,
     api: Data<Api>,
     id: Path<String>,
+    query: Query<OneQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = parsed(&id);
+    let id = looked_at(&auditor, &id)?;
+    Ok(HttpResponse::Ok().json(look(&api, &id, query.min_position).await?))
+}
+
+/// The operation that this caller wants to look at, and may.
+pub(super) fn looked_at(auditor: &Auditor, id: &str) -> Result<OperationId, ApiError> {
+    let id = parsed(id);
     if !id.as_ref().is_ok_and(|id| auditor.has(of_work(id))) {
         auditor.needs(Scope::RepositoriesRead)?;
     }
-    let found = found(&api, &id?).await?;
-    Ok(HttpResponse::Ok().json(Operation::of(found)))
+    id
+}
+
+/// The operation as it is now; the views that tell of it stand at `min_position` or beyond.
+pub(super) async fn look(api: &Api, id: &OperationId, min_position: Option<Position>) -> Result<Operation, ApiError> {
+    api.stands_at(min_position, views_of(id)).await?;
+    Ok(Operation::of(found(api, id).await?))
+}
+
+/// The views that tell of an operation.
+const fn views_of(id: &OperationId) -> &'static [&'static dyn View] {
+    match id {
+        OperationId::IndexRun(_) => &[&IndexRuns],
+        OperationId::FetchRepository(_) => &[&RepositoryList],
+        OperationId::ReindexIntegration(..) | OperationId::ResetIntegration(..) => &[&AuditTrail, &RepositoryList],
+        OperationId::DiscoverRepositories(_)
+        | OperationId::ForgetRepositories(_)
+        | OperationId::RebuildView(..)
+        | OperationId::VerifyViews(_) => &[],
+    }
 }
 
 /// Stops an index run or a verification. What was recorded so far stays.
@@ -248,6 +291,8 @@ pub(super) async fn cancel_operation(
         | OperationId::FetchRepository(_)
         | OperationId::DiscoverRepositories(_)
         | OperationId::ForgetRepositories(_)
+        | OperationId::ReindexIntegration(..)
+        | OperationId::ResetIntegration(..)
         | OperationId::RebuildView(..) => {
             let detail = format!("It is {}, and ends by itself.", operation.state.as_str());
             return Err(ApiError::new(Code::OperationNotCancellable, detail).with("state", operation.state.as_str()));
@@ -283,8 +328,10 @@ async fn found(api: &Api, id: &OperationId) -> Result<app::Operation, ApiError> 
                           node, or ask for a new one.";
             Err(ApiError::new(Code::OperationUnknown, detail))
         }
-        OperationId::DiscoverRepositories(_) | OperationId::ForgetRepositories(_) | OperationId::RebuildView(..) => {
-            Err(unknown(Code::OperationUnknown))
-        }
+        OperationId::DiscoverRepositories(_)
+        | OperationId::ForgetRepositories(_)
+        | OperationId::ReindexIntegration(..)
+        | OperationId::ResetIntegration(..)
+        | OperationId::RebuildView(..) => Err(unknown(Code::OperationUnknown)),
     }
 }

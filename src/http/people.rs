@@ -1,5 +1,5 @@
-//! The persons whom commits name as authors: found by a part of their name, and forgotten for good. Addresses are shown
-//! to administrators only, who are asked by them to forget somebody; of tokens with scopes only to those for persons.
+//! The persons whom commits name as authors: found by a part of their name, and forgotten for good. Open to auditors;
+//! viewers see a name beside the commit that names it. Addresses are shown to administrators only, who are asked by them to forget somebody; of tokens with scopes only to those for persons.
 
 use actix_web::{
     HttpResponse, get, post,
@@ -16,11 +16,12 @@ use uuid::Uuid;
 
 use super::{
     Api,
-    auth::{Admin, Caller, Viewer},
+    auth::{Admin, Auditor, Caller},
     changed::X_LOG_POSITION,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
     idempotency::{IDEMPOTENCY_REPLAYED, IdempotencyKey},
+    integrations::OneQuery,
 };
 use crate::secrets::{ListedPerson, People, PeopleCursor, PeopleFilter};
 
@@ -63,6 +64,8 @@ pub(super) struct PeopleQuery {
     cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
 }
 
 /// Where a page ended. Part of a cursor, which its holder could decode: of a person only the id.
@@ -86,11 +89,11 @@ pub(super) fn fragment(text: Option<String>) -> Result<Option<String>, ApiError>
 }
 
 /// Those whom commits name as authors, by name.
-#[utoipa::path(tag = "people", operation_id = "ListPeople", security(("bearer" = ["viewer"])),
+#[utoipa::path(tag = "people", operation_id = "ListPeople", security(("bearer" = ["auditor"])),
     params(PeopleQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
 #[get("/api/v1/people")]
 pub(super) async fn list_people(
-    viewer: Viewer,
+    auditor: Auditor,
     api: Data<Api>,
     query: Query<PeopleQuery>,
 ) -> Result<HttpResponse, ApiError> {
@@ -98,7 +101,7 @@ pub(super) async fn list_people(
     let query = query.into_inner();
     let filter = PeopleFilter {
         fragment: fragment(query.fragment)?,
-        in_addresses: sees_addresses(&viewer),
+        in_addresses: sees_addresses(&auditor),
         forgotten: query.forgotten.unwrap_or(false),
     };
     let list = List::new("people", &filter);
@@ -108,8 +111,10 @@ pub(super) async fn list_people(
         Some(After(id)) => Some(place_of(&api, PersonId(id), filter.forgotten).await?),
         None => None,
     };
+    // Persons are written to their table before the log says anything of them.
+    api.stands_at(query.min_position, &[]).await?;
     let rows = api.app.people.page(&filter, after.as_ref(), limit + 1).await?;
-    let page = api.cursors.page(rows, limit, &list, now, |row| After(row.id.0), |row| Shown::of(row, &viewer))?;
+    let page = api.cursors.page(rows, limit, &list, now, |row| After(row.id.0), |row| Shown::of(row, &auditor))?;
     page.answer()
 }
 
@@ -126,12 +131,19 @@ async fn place_of(api: &Api, id: PersonId, forgotten: bool) -> Result<PeopleCurs
 }
 
 /// One person.
-#[utoipa::path(tag = "people", operation_id = "GetPerson", security(("bearer" = ["viewer"])),
+#[utoipa::path(tag = "people", operation_id = "GetPerson", security(("bearer" = ["auditor"])),
+    params(("id" = Uuid, Path, description = "The person."), OneQuery),
     responses((status = 200, description = "The person.", body = Shown)))]
 #[get("/api/v1/people/{id}")]
-pub(super) async fn get_person(viewer: Viewer, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn get_person(
+    auditor: Auditor,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<OneQuery>,
+) -> Result<HttpResponse, ApiError> {
+    api.stands_at(query.min_position, &[]).await?;
     let listed = api.app.people.listed(PersonId(*id)).await?.ok_or_else(person_unknown)?;
-    Ok(HttpResponse::Ok().json(Shown::of(listed, &viewer)))
+    Ok(HttpResponse::Ok().json(Shown::of(listed, &auditor)))
 }
 
 /// Deletes name and address of a person, everywhere and at once. They do not come back with another run. What the person

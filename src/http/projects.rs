@@ -7,7 +7,7 @@ use actix_web::{
 use keytrail_domain::id::RepositoryId;
 use keytrail_projections::{
     Rule,
-    issue_commits::{self, ProjectCount},
+    issue_commits::{self, IssueCommits, ProjectCount},
     repository_list,
 };
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,8 @@ pub(super) struct ProjectsQuery {
     all: Option<bool>,
     /// How many: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
 }
 
 /// The projects that commits name and that count, the most named first.
@@ -69,10 +71,11 @@ pub(super) async fn list_projects(
     query: Query<ProjectsQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let (limit, all) = (limit(query.limit)?, query.all.unwrap_or(false));
+    api.stands_at(query.min_position, &[&IssueCommits]).await?;
     let read = match query.repository.map(RepositoryId) {
         None => issue_commits::top_projects(all, limit),
         Some(repository) => {
-            api.one(None, || repository_list::by_id(repository), Code::RepositoryUnknown).await?;
+            api.one(query.min_position, || repository_list::by_id(repository), Code::RepositoryUnknown).await?;
             issue_commits::projects_of_repository(repository, all, limit)
         }
     };

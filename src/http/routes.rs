@@ -3,9 +3,9 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commit_links, commits, doctor, event_stream, events, explain, health, index_runs, integrations, issue_summary,
-    issues, metrics, one_commit, operations, people, project_rules, projects, repositories, run_stream, search,
-    streams, tokens, views,
+    commit_links, commits, doctor, event_stream, events, explain, health, index_again, index_runs, integrations,
+    issue_summary, issues, metrics, one_commit, operation_stream, operations, people, project_rules, projects,
+    repositories, run_stream, search, streams, tokens, views,
 };
 
 /// Registers and describes them.
@@ -32,6 +32,8 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(integrations::pause_integration)
         .service(integrations::resume_integration)
         .service(integrations::remove_integration)
+        .service(index_again::reindex_integration)
+        .service(index_again::reset_integration)
         .service(repositories::list_integration_repositories)
         // Repositories
         .service(repositories::list_repositories)
@@ -54,6 +56,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(operations::list_operations)
         .service(operations::get_operation)
         .service(operations::cancel_operation)
+        .service(operation_stream::watch_operation)
         // People
         .service(people::list_people)
         .service(people::get_person)

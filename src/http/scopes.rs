@@ -38,11 +38,21 @@ const TABLE: &[(Scope, &[&str])] = &[
             "ListIndexRunEvents",
             "ListOperations",
             "GetOperation",
+            "WatchOperation",
         ],
     ),
     (
         Scope::RepositoriesWrite,
-        &["FetchRepository", "RequestIndex", "ResetIndex", "CancelIndex", "RetryIndex", "CancelOperation"],
+        &[
+            "FetchRepository",
+            "RequestIndex",
+            "ResetIndex",
+            "ReindexIntegration",
+            "ResetIntegration",
+            "CancelIndex",
+            "RetryIndex",
+            "CancelOperation",
+        ],
     ),
     (Scope::IntegrationsRead, &["ListIntegrations", "GetIntegration"]),
     (
@@ -67,13 +77,17 @@ const TABLE: &[(Scope, &[&str])] = &[
 /// begin a work may look at it and stop it.
 const BY_KIND: &[(&str, &[Scope])] = &[
     ("GetOperation", &[Scope::RepositoriesWrite, Scope::IntegrationsWrite, Scope::ServerWrite]),
+    ("WatchOperation", &[Scope::RepositoriesWrite, Scope::IntegrationsWrite, Scope::ServerWrite]),
     ("CancelOperation", &[Scope::IntegrationsWrite, Scope::ServerWrite]),
 ];
 
 /// The scope that begins long work, and stops it.
 pub(super) const fn of_work(id: &OperationId) -> Scope {
     match id {
-        OperationId::IndexRun(_) | OperationId::FetchRepository(_) => Scope::RepositoriesWrite,
+        OperationId::IndexRun(_)
+        | OperationId::FetchRepository(_)
+        | OperationId::ReindexIntegration(..)
+        | OperationId::ResetIntegration(..) => Scope::RepositoriesWrite,
         OperationId::DiscoverRepositories(_) | OperationId::ForgetRepositories(_) => Scope::IntegrationsWrite,
         OperationId::RebuildView(..) | OperationId::VerifyViews(_) => Scope::ServerWrite,
     }

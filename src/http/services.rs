@@ -17,11 +17,11 @@ use std::{
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD};
 use jsonwebtoken::Validation;
-use keytrail_domain::{access::Role, display_text::DisplayText, timestamp::Timestamp};
+use keytrail_domain::{access::Role, access_settings, display_text::DisplayText, timestamp::Timestamp};
 use serde_json::{Map, Value};
 
 use self::keys::Keys;
-use crate::config::Jwt;
+use crate::{config::Jwt, secrets::KeyedHash};
 
 /// A longer token is not looked at, in bytes.
 const LONGEST_TOKEN: usize = 8 * 1024;
@@ -190,6 +190,23 @@ impl Services {
             tracing::info!(keys = held.keys.0.len(), "the keys of services were read again");
         }
         held.keys.clone()
+    }
+
+    /// Whether what counts may change while the server runs.
+    pub(super) const fn may_change(&self) -> bool {
+        self.set.is_some()
+    }
+
+    /// What counts now, as the log tells it: no key, only what each is known by.
+    pub(super) fn told(&self, hash: &KeyedHash) -> access_settings::Services {
+        access_settings::Services {
+            issuer: DisplayText::clean(&self.issuer),
+            audience: DisplayText::clean(&self.audience),
+            role_claim: DisplayText::clean(&self.role_claim),
+            roles: self.roles.iter().map(|(claimed, role)| (DisplayText::clean(claimed), *role)).collect(),
+            leeway_seconds: u32::try_from(self.leeway).unwrap_or(u32::MAX),
+            keys: self.keys().0.iter().map(|key| key.told(hash)).collect(),
+        }
     }
 
     /// Who comes in with this token.

@@ -6,6 +6,7 @@ use actix_web::{
 };
 use keytrail_domain::{
     access::Access,
+    access_settings::AccessSettings,
     aggregate::Aggregate,
     commit_link::CommitLink,
     fact::Fact,
@@ -75,8 +76,8 @@ pub(super) struct StreamQuery {
 
 /// The events of a stream, with the state after each.
 #[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
-    params(("type" = String, Path, description = "`integration`, `repository`, `index_run`, `access`, `project_rules`, `commit_link` or \
-        `person`."),
+    params(("type" = String, Path, description = "`integration`, `repository`, `index_run`, `access`, `project_rules`, `commit_link`, \
+        `person` or `access_settings`."),
         ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
     responses((status = 200, description = "A page.", body = Page<StreamEvent>),
         (status = 422, description = "Streams of this type are not shown event by event.")))]
@@ -146,6 +147,7 @@ struct State {
     project_rules: ProjectRules,
     commit_link: CommitLink,
     person: Person,
+    access_settings: AccessSettings,
 }
 
 impl State {
@@ -158,6 +160,7 @@ impl State {
             Fact::ProjectRules(event) => self.project_rules.evolve(event),
             Fact::CommitLink(event) => self.commit_link.evolve(event),
             Fact::Person(event) => self.person.evolve(event),
+            Fact::AccessSettings(event) => self.access_settings.evolve(event),
             Fact::IndexBatch(_) => {}
         }
     }
@@ -171,6 +174,7 @@ impl State {
             Fact::ProjectRules(_) => serde_json::to_value(&self.project_rules).map(Some),
             Fact::CommitLink(_) => serde_json::to_value(&self.commit_link).map(Some),
             Fact::Person(_) => serde_json::to_value(&self.person).map(Some),
+            Fact::AccessSettings(_) => serde_json::to_value(&self.access_settings).map(Some),
             Fact::IndexBatch(_) => Ok(None),
         }
     }

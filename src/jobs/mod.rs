@@ -13,6 +13,7 @@ mod discover_repositories;
 mod folder_scans;
 mod forget_repositories;
 mod git_settings;
+mod index_again;
 mod index_progress;
 mod index_repository;
 mod look_now;
@@ -20,8 +21,10 @@ mod looks;
 mod mounts;
 mod one_commit;
 mod queue;
+mod reindex_integration;
 mod repository_source;
 mod request_index;
+mod reset_integration;
 mod runner;
 mod schedule;
 mod shards;
@@ -78,17 +81,23 @@ pub enum Kind {
     IndexRepository,
     /// Forget the repositories of an integration.
     ForgetRepositories,
+    /// Ask for an index run of each repository of an integration.
+    ReindexIntegration,
+    /// Reset the index of each repository of an integration.
+    ResetIntegration,
     /// Look at a repository that another node was asked to look at.
     LookNow,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::DiscoverRepositories,
         Self::RequestIndex,
         Self::IndexRepository,
         Self::ForgetRepositories,
+        Self::ReindexIntegration,
+        Self::ResetIntegration,
         Self::LookNow,
     ];
 
@@ -99,6 +108,8 @@ impl Kind {
             Self::RequestIndex => "request_index",
             Self::IndexRepository => "index_repository",
             Self::ForgetRepositories => "forget_repositories",
+            Self::ReindexIntegration => "reindex_integration",
+            Self::ResetIntegration => "reset_integration",
             Self::LookNow => "look_now",
         }
     }
@@ -112,7 +123,12 @@ impl Kind {
     const fn priority(self) -> i64 {
         match self {
             Self::IndexRepository => 0,
-            Self::DiscoverRepositories | Self::RequestIndex | Self::ForgetRepositories | Self::LookNow => 1,
+            Self::DiscoverRepositories
+            | Self::RequestIndex
+            | Self::ForgetRepositories
+            | Self::ReindexIntegration
+            | Self::ResetIntegration
+            | Self::LookNow => 1,
         }
     }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     JobError, Kind, MOST_TRIES, Running, TakenJob, admission::Priority, discover_repositories, forget_repositories,
-    index_repository, look_now, queue, request_index,
+    index_repository, look_now, queue, reindex_integration, request_index, reset_integration,
 };
 use crate::{app::App, ids, store::StoreError};
 
@@ -145,7 +145,12 @@ pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>
 async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
     match job.kind {
         Kind::IndexRepository => index_repository::give_up(app, job).await,
-        Kind::DiscoverRepositories | Kind::RequestIndex | Kind::ForgetRepositories | Kind::LookNow => Ok(()),
+        Kind::DiscoverRepositories
+        | Kind::RequestIndex
+        | Kind::ForgetRepositories
+        | Kind::ReindexIntegration
+        | Kind::ResetIntegration
+        | Kind::LookNow => Ok(()),
     }
 }
 
@@ -155,6 +160,8 @@ async fn carry_out(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Re
         Kind::RequestIndex => request_index::request_index(app, job).await,
         Kind::IndexRepository => index_repository::index_repository(app, job, running).await,
         Kind::ForgetRepositories => forget_repositories::forget_repositories(app, job).await,
+        Kind::ReindexIntegration => reindex_integration::reindex_integration(app, job, running).await,
+        Kind::ResetIntegration => reset_integration::reset_integration(app, job, running).await,
         Kind::LookNow => look_now::look_now(app, job),
     }
 }

@@ -14,6 +14,8 @@ pub struct ServerSecrets {
     pub requests: KeyedHash,
     /// Signs cursors.
     pub cursors: KeyedHash,
+    /// Makes fingerprints of keys that were configured, so that a shared secret is not found out by trying.
+    pub fingerprints: KeyedHash,
 }
 
 impl ServerSecrets {
@@ -23,6 +25,7 @@ impl ServerSecrets {
             people: PeopleKey::new(key(vault, "people_key", now).await?),
             requests: KeyedHash::new(key(vault, "requests_key", now).await?),
             cursors: KeyedHash::new(key(vault, "cursors_key", now).await?),
+            fingerprints: KeyedHash::new(key(vault, "fingerprints_key", now).await?),
         })
     }
 }

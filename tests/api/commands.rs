@@ -125,3 +125,37 @@ async fn metrics_need_a_token_have_the_times_of_requests_and_hold_no_token() {
     assert!(text.contains("_seconds_bucket{") && text.contains("/api/v1/tokens"), "{text}");
     assert!(!text.contains(&token[3..]) && !text.contains(&viewer[3..]) && !text.contains("kt_"), "{text}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_something_prints_json_when_it_is_asked_for() {
+    let server = home().start().await;
+    let home = server.home();
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    done(home.run(["index", text(&path)]).await);
+    let one = async |arguments: &[&str]| {
+        let printed = done(home.run(arguments.iter().copied().chain(["--json"])).await);
+        assert_eq!(printed.lines().count(), 1, "{arguments:?}: {printed}");
+        lines(&printed).remove(0)
+    };
+    let id = one(&["integration", "show", "Shop"]).await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(one(&["integration", "pause", "shop"]).await["state"], "paused");
+    assert_eq!(one(&["integration", "resume", &id]).await["state"], "active");
+    assert_eq!(one(&["integration", "rename", "SHOP", "store"]).await["name"], "store");
+    let repository = lines(&done(home.run(["repository", "list", "--json"]).await)).remove(0);
+    let repository = repository["id"].as_str().expect("an id").to_owned();
+    assert_eq!(one(&["repository", "reset", &repository, "--dry-run"]).await["done"], false);
+    assert_eq!(one(&["project", "deny", "utf"]).await["denied"].as_array().map(Vec::is_empty), Some(false));
+    let rebuilt = one(&["views", "rebuild", "token_list"]).await;
+    assert!(rebuilt["id"].as_str().is_some_and(|id| id.starts_with("rebuild_view.token_list.")), "{rebuilt}");
+    let token = one(&["token", "issue", "--name", "ci"]).await["id"].as_str().expect("an id").to_owned();
+    assert_eq!(one(&["token", "revoke", &token, "--dry-run"]).await["done"], false);
+    assert_eq!(one(&["token", "revoke", &token, "--yes"]).await["state"], "revoked");
+    assert_eq!(one(&["integration", "remove", "store", "--dry-run"]).await["done"], false);
+    assert_eq!(one(&["integration", "remove", "store", "--yes"]).await["state"], "removed");
+    let (home, _) = server.terminate().await;
+    let ran = lines(&done(home.run(["migrate", "--json"]).await)).remove(0);
+    assert_eq!(ran, serde_json::json!({ "ran": true, "migrations": [] }));
+    let rotated = lines(&done(home.run(["vault", "rotate-root-key", "--json"]).await)).remove(0);
+    assert!(rotated["data_keys"].as_u64().is_some_and(|keys| keys > 0), "{rotated}");
+}

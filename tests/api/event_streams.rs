@@ -225,6 +225,44 @@ async fn a_run_is_told_until_it_has_ended(server: Server) {
     server.get(unknown).await.refused(404, "index_run_unknown");
 }
 
+async fn an_operation_is_told_until_it_has_ended(server: Server) {
+    let path = server.root.join("shop");
+    repository::with_commits(&path, &["SHOP-1 the beginning"]);
+    let added = server.add("shop", &path).await.with(StatusCode::CREATED);
+    let list = format!("/api/v1/integrations/{}/repositories?state=indexed", added.id());
+    soon("it is indexed", || async { server.get(&list).await.items().len() == 1 }).await;
+    let id = server.get(&list).await.items()[0]["id"].as_str().expect("an id").to_owned();
+    let run = server.post(&format!("/api/v1/repositories/{id}/index-runs"), json!({})).await.with(StatusCode::ACCEPTED);
+    server.get(&format!("/api/v1/index-runs/{}?wait_ms=30000", run.id())).await.with(StatusCode::OK);
+    let all = server.post(&format!("/api/v1/integrations/{}/reset", added.id()), json!({})).await;
+    let verifying = server.post("/api/v1/views/verify", json!({})).await.with(StatusCode::ACCEPTED);
+    for operation in [format!("index_run.{}", run.id()), all.with(StatusCode::ACCEPTED).id(), verifying.id()] {
+        let at = format!("/api/v1/operations/{operation}");
+        let mut watcher = Listener::open(server.local(Method::GET, &format!("{at}/stream"))).await;
+        let mut told = Vec::new();
+        let end = loop {
+            let came = watcher.next().await.expect("an event");
+            if came.name == "end" {
+                break came;
+            }
+            assert_eq!(came.data["id"], operation.as_str());
+            told.push(came.data);
+        };
+        assert_eq!(end.data, json!({ "code": "done" }));
+        let now = server.get(&at).await.with(StatusCode::OK);
+        assert_eq!((told.last(), &now.body["state"]), (Some(&now.body), &json!("succeeded")));
+        assert!(watcher.next().await.is_none());
+        // Who comes again is told how it stands.
+        let mut watcher = Listener::open(server.local(Method::GET, &format!("{at}/stream"))).await;
+        assert_eq!(watcher.next().await.expect("an event").data, now.body);
+        assert_eq!(watcher.next().await.expect("an end").data, json!({ "code": "done" }));
+    }
+    let unknown = "/api/v1/operations/index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b/stream";
+    server.get(unknown).await.refused(404, "operation_unknown");
+    let head = server.local(Method::HEAD, &format!("/api/v1/operations/{}/stream", verifying.id())).send().await;
+    assert_eq!(head.expect("an answer").headers()["content-type"], "text/event-stream");
+}
+
 on_both_engines!(
     events_are_told_as_they_happen_and_gone_on_with,
     a_long_history_comes_whole_and_in_order,
@@ -232,6 +270,7 @@ on_both_engines!(
     a_stream_ends_with_its_token,
     a_place_to_go_on_that_is_none_is_refused,
     a_run_is_told_until_it_has_ended,
+    an_operation_is_told_until_it_has_ended,
     one_caller_does_not_take_the_places_of_others,
 );
 

@@ -49,6 +49,7 @@ async fn look(tour: &mut Tour, repository: &str, commit: &str) {
     let shown = tour.call("GetRepository", &[("id", repository)], None).await;
     tour.call("ListIndexRuns", &[("repository", repository)], None).await;
     tour.call("GetIndexRun", &[("id", &shown.text_of("last_run"))], None).await;
+    tour.listen("WatchIndexRun", &[("id", &shown.text_of("last_run"))]).await;
     tour.call("GetIssue", &[("key", "SHOP-1")], None).await;
     tour.call("ListIssueCommits", &[("key", "SHOP-1"), ("limit", "2")], None).await;
     tour.call("ListIssueBranches", &[("key", "SHOP-1")], None).await;
@@ -93,6 +94,12 @@ async fn change(tour: &mut Tour, server: &Server, repository: &str, elsewhere: &
     tour.call("PauseIntegration", &changed, None).await;
     tour.call("ResumeIntegration", &changed, None).await;
     settled(server).await;
+    let asked = [("id", integration), ("Idempotency-Key", "all-again")];
+    let indexing = tour.call("ReindexIntegration", &asked, None).await;
+    succeeded(server, &indexing.id()).await;
+    let resetting = tour.call("ResetIntegration", &asked, None).await;
+    succeeded(server, &resetting.id()).await;
+    tour.listen("WatchOperation", &[("id", &resetting.id())]).await;
     tour.call("RenameIntegration", &changed, Some(json!({ "name": "store" }))).await;
     let place = json!({ "connection": { "kind": "path", "path": elsewhere } });
     tour.call("ChangeConnection", &changed, Some(place)).await;
@@ -127,6 +134,7 @@ async fn administer(tour: &mut Tour) {
     tour.call("GetToken", &[("id", &token.id())], None).await;
     tour.call("RevokeToken", &[("id", &token.id()), ("If-Match", "*")], None).await;
     let event = tour.call("ListEvents", &[("type", "integration."), ("order", "asc"), ("limit", "2")], None).await;
+    tour.listen("FollowEvents", &[("type", "integration."), ("after", "0")]).await;
     let of = |member: &str| event.items()[0][member].as_str().expect("a text").to_owned();
     let (kind, id) = (of("stream_type"), of("stream_id"));
     tour.call("ListStreamEvents", &[("type", &kind), ("id", &id), ("limit", "2")], None).await;
@@ -138,6 +146,12 @@ async fn administer(tour: &mut Tour) {
     tour.call("GetSupport", &[], None).await;
     tour.call("GetLiveness", &[], None).await;
     tour.call("GetReadiness", &[], None).await;
+}
+
+/// Waits until an operation has ended well.
+async fn succeeded(server: &Server, operation: &str) {
+    let at = format!("/api/v1/operations/{operation}");
+    soon("the operation ends", || async { server.get(&at).await.body["state"] == "succeeded" }).await;
 }
 
 /// Waits until no run is under way.

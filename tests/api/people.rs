@@ -31,14 +31,21 @@ async fn a_person_is_forgotten_everywhere_and_for_good(server: Server) {
     let at = format!("/api/v1/people/{grace}");
     assert_eq!(server.get(&at).await.with(StatusCode::OK).body, person);
     // Addresses are the administrators'.
-    let viewer = server.token("viewer").await;
+    let (viewer, auditor) = (server.token("viewer").await, server.token("auditor").await);
+    let as_auditor = |path: String| answer(server.request(Method::GET, &path).bearer_auth(&auditor));
     let as_viewer = |path: String| answer(server.request(Method::GET, &path).bearer_auth(&viewer));
-    let seen = as_viewer(at.clone()).await.with(StatusCode::OK);
+    let seen = as_auditor(at.clone()).await.with(StatusCode::OK);
     assert_eq!((seen.text_of("name"), seen.body.get("email")), ("Grace Hopper".into(), None));
-    assert_eq!(as_viewer("/api/v1/people?fragment=navy".into()).await.items().len(), 0);
+    assert_eq!(as_auditor("/api/v1/people?fragment=navy".into()).await.items().len(), 0);
+    // The list of all is not for viewers, who see a name beside each commit and may search by it.
+    for path in [&at, "/api/v1/people", "/api/v1/people?forgotten=true"] {
+        as_viewer(path.to_owned()).await.refused(403, "role_insufficient");
+    }
     assert_eq!(server.get("/api/v1/people?fragment=navy").await.items().len(), 1);
     let head = server.app.log.feed().head().position;
     server.get(&format!("/api/v1/search?min_position={head}")).await.with(StatusCode::OK);
+    assert_eq!(as_viewer("/api/v1/search?author=hopper".into()).await.with(StatusCode::OK).items().len(), 1);
+    assert_eq!(as_viewer("/api/v1/search?author=navy".into()).await.with(StatusCode::OK).items().len(), 0);
     // Of an administrator's token only where it is for persons.
     for (scopes, sees) in [(json!(["issues:read"]), false), (json!(["issues:read", "people:read"]), true)] {
         let body = json!({ "name": "narrow", "role": "admin", "scopes": scopes, "expires_in_days": 1 });

@@ -52,6 +52,8 @@ async fn whoever_begins_long_work_looks_at_it_and_stops_it_and_nobody_else_does(
         ("rebuild_view.issue_search.1".to_owned(), "server:write"),
         (format!("index_run.{nobody}"), "repositories:write"),
         (format!("fetch_repository.{nobody}"), "repositories:write"),
+        (format!("reindex_integration.{nobody}.7"), "repositories:write"),
+        (format!("reset_integration.{nobody}.7"), "repositories:write"),
         (format!("discover_repositories.{nobody}"), "integrations:write"),
         (format!("forget_repositories.{nobody}"), "integrations:write"),
     ] {

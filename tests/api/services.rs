@@ -2,14 +2,21 @@
 
 use std::{path::Path, sync::OnceLock};
 
-use keytrail::config::{Access, Jwt, JwtAlgorithm, JwtKey};
-use keytrail_test_support::issuer::{Signer, base64url};
+use keytrail::{
+    config::{Access, Jwt, JwtAlgorithm, JwtKey},
+    http,
+};
+use keytrail_test_support::{
+    issuer::{Signer, base64url},
+    server::{Home, Options},
+};
 use reqwest::{Method, StatusCode, header::AUTHORIZATION};
 use serde_json::{Value, json};
 
 use crate::{
     access::operations,
-    server::{Answer, Server, answer, on_both_engines},
+    command_line::{done, lines},
+    server::{Answer, Server, answer, on_both_engines, soon},
 };
 
 /// The issuer of all cases: making a key takes a while.
@@ -158,11 +165,100 @@ async fn a_token_of_one_kind_is_of_no_use_in_the_place_of_another(server: Server
     other.refused(400, "cursor_other_list");
 }
 
+/// What the log says of who may come in.
+async fn said(server: &Server) -> Vec<Value> {
+    let id = keytrail_domain::access_settings::AccessSettings::ID;
+    let told = server.get(&format!("/api/v1/streams/access_settings/{id}/events?state=true&limit=100")).await;
+    if told.status == StatusCode::NOT_FOUND { Vec::new() } else { told.with(StatusCode::OK).items().to_vec() }
+}
+
+async fn who_may_come_in_is_an_event_whenever_that_changes(server: Server) {
+    let mut settings = server.app.config.access.clone();
+    let open = |settings: &Access| http::Access::open(settings).expect("the settings can be used");
+    assert!(said(&server).await.is_empty());
+    for _ in 0..2 {
+        http::record_access(&server.app, &open(&settings)).await;
+    }
+    let first = said(&server).await;
+    assert_eq!(first.len(), 1, "said once, however often the server starts: {first:?}");
+    let services = &first[0]["payload"]["changed"]["services"];
+    assert_eq!((&services["issuer"], &services["audience"]), (&json!("https://issuer.example"), &json!("keytrail")));
+    assert_eq!(services["roles"], json!({ "admin": "admin", "auditor": "auditor", "viewer": "viewer" }));
+    let named = |services: &Value| {
+        let keys = services["keys"].as_array().expect("keys").iter();
+        keys.map(|key| format!("{} {}", key["kid"].as_str().unwrap_or("-"), key["algorithm"])).collect::<Vec<_>>()
+    };
+    assert_eq!(named(services), [r#"e "ES256""#, r#"r "RS256""#]);
+    assert_eq!(first[0]["state"]["services"], *services);
+    let at = format!("/api/v1/events?type=access_settings.&min_position={}", first[0]["position"]);
+    let listed = server.get(&at).await.with(StatusCode::OK);
+    assert!(listed.items()[0]["summary"].as_str().is_some_and(|told| told.contains("https://issuer.example")));
+    assert_eq!(listed.items()[0]["actor"]["name"], "access_settings");
+
+    // The key set changes while the server runs; a shared secret is told by a fingerprint that gives nothing of it away.
+    let set = settings.jwt.as_ref().and_then(|jwt| jwt.jwks_file.clone()).expect("a file");
+    let secret = "a secret that nobody knows, 32 bytes";
+    let jwk = json!({ "kty": "oct", "alg": "HS256", "kid": "s", "k": base64url(secret) });
+    let next = set.with_extension("new");
+    std::fs::write(&next, json!({ "keys": [jwk] }).to_string()).expect("a file");
+    std::fs::rename(&next, &set).expect("it takes its place");
+    soon("the change is in the log", || async { said(&server).await.len() == 2 }).await;
+    let now = said(&server).await.remove(1);
+    let services = &now["payload"]["changed"]["services"];
+    assert_eq!(named(services), [r#"r "RS256""#, r#"s "HS256""#]);
+    let told = now.to_string();
+    assert!(!told.contains(secret) && !told.contains(&base64url(secret)), "{told}");
+    let digest = sha256(secret.as_bytes());
+    assert!(!told.contains(&digest), "a digest that anybody can make gives a weak secret away: {told}");
+    assert!(!told.contains("BEGIN"), "{told}");
+
+    // Without services nobody comes in any more, and that is said, too.
+    settings.jwt = None;
+    http::record_access(&server.app, &open(&settings)).await;
+    let last = said(&server).await;
+    assert_eq!((last.len(), &last[2]["payload"]), (3, &json!({ "changed": {} })));
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    keytrail_domain::hex::lower_hex(&sha2::Sha256::digest(bytes))
+}
+
 on_both_engines!(access trusting;
+    who_may_come_in_is_an_event_whenever_that_changes,
     a_service_does_what_its_role_allows_and_is_named_in_the_log,
     no_forged_token_opens_any_operation,
     a_token_of_one_kind_is_of_no_use_in_the_place_of_another,
 );
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_says_at_its_start_who_may_come_in_and_a_command_without_a_server_says_nothing() {
+    let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default());
+    let folder = home.folder().join(".config/keytrail");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let set = folder.join("jwks.json");
+    std::fs::write(&set, json!({ "keys": [issuer().ec.jwk("e")] }).to_string()).expect("a file");
+    let settings = format!(
+        "[access.jwt]\nissuer = \"https://issuer.example\"\naudience = \"keytrail\"\njwks_file = \"{}\"\n",
+        set.display()
+    );
+    std::fs::write(folder.join("keytrail.toml"), settings).expect("a file");
+    // A command that starts a server for itself lets nobody in, and that is no change.
+    done(home.run(["token", "list"]).await);
+    let server = home.start().await;
+    let said = async || {
+        let events = lines(&done(server.home().run(["events", "--json", "--last", "0"]).await));
+        events.into_iter().filter(|event| event["event_type"] == "access_settings.changed").collect::<Vec<_>>()
+    };
+    let first = said().await;
+    assert_eq!(first.len(), 1, "{first:?}");
+    let (home, _) = server.terminate().await;
+    done(home.run(["token", "list"]).await);
+    let server = home.start().await;
+    let events = lines(&done(server.home().run(["events", "--json", "--last", "0"]).await));
+    let said = events.iter().filter(|event| event["event_type"] == "access_settings.changed").count();
+    assert_eq!(said, 1, "nothing changed: {events:?}");
+}
 
 mod without_an_issuer {
     use super::*;

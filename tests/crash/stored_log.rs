@@ -11,6 +11,7 @@ use keytrail::{
 };
 use keytrail_domain::{
     access::Access,
+    access_settings::AccessSettings,
     aggregate::Aggregate,
     claim::ClaimChange,
     commit_link::CommitLink,
@@ -247,6 +248,7 @@ fn claims_of(fact: &Fact) -> Vec<ClaimChange> {
         Fact::ProjectRules(event) => <ProjectRules as Aggregate>::claims(event),
         Fact::CommitLink(event) => <CommitLink as Aggregate>::claims(event),
         Fact::Person(event) => <Person as Aggregate>::claims(event),
+        Fact::AccessSettings(event) => <AccessSettings as Aggregate>::claims(event),
         Fact::IndexBatch(_) => Vec::new(),
     }
 }

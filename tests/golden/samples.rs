@@ -3,6 +3,7 @@
 
 use keytrail_domain::{
     access::{self, Role, Scope, Scopes},
+    access_settings::{self, KeyFingerprint, Services, TrustedKey},
     commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
@@ -36,13 +37,17 @@ fn place(path: &str) -> Connection {
 }
 
 fn integration_events() -> Vec<integration::Event> {
-    use integration::Event::{Added, ConnectionChanged, Paused, Removed, Renamed, Resumed};
+    use integration::Event::{
+        Added, ConnectionChanged, Paused, ReindexRequested, Removed, Renamed, ResetRequested, Resumed,
+    };
     vec![
         Added { name: name("Kafka \"main\" é 漢"), connection: place("/srv/git/kafka.git") },
         Renamed { name: name("Kafka"), previous: name("Kafka \"main\" é 漢") },
         ConnectionChanged { connection: place("/srv/git/kafka"), previous: place("/srv/git/kafka.git") },
         Paused {},
         Resumed {},
+        ReindexRequested {},
+        ResetRequested {},
         Removed { name: name("Kafka"), connection: place("/srv/git/kafka"), mirrors: MirrorsAfter::Deleted },
     ]
 }
@@ -207,6 +212,28 @@ fn metadata(row: usize) -> Metadata {
     }
 }
 
+fn access_settings() -> access_settings::Event {
+    let key = |kid: Option<&str>, algorithm, byte| TrustedKey {
+        kid: kid.map(text),
+        algorithm,
+        fingerprint: KeyFingerprint([byte; 32]),
+    };
+    let services = Services {
+        issuer: text("https://issuer.example"),
+        audience: text("keytrail"),
+        role_claim: text("role"),
+        roles: [(text("developers"), Role::Viewer), (text("platform-admins"), Role::Admin)].into(),
+        leeway_seconds: 60,
+        keys: [
+            key(None, access_settings::Algorithm::Hs256, 1),
+            key(Some("2026"), access_settings::Algorithm::Rs256, 2),
+            key(Some("e"), access_settings::Algorithm::Es256, 0xab),
+        ]
+        .into(),
+    };
+    access_settings::Event::Changed { services: Some(services) }
+}
+
 /// The examples.
 pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let set =
@@ -225,5 +252,6 @@ pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let facts = facts.chain(project_rules_events().into_iter().map(Fact::ProjectRules));
     let facts = facts.chain(commit_link_events().into_iter().map(Fact::CommitLink));
     let facts = facts.chain([Fact::Person(person::Event::Forgotten {})]);
+    let facts = facts.chain([Fact::AccessSettings(access_settings())]);
     facts.enumerate().map(|(row, fact)| (fact, metadata(row))).collect()
 }

@@ -66,6 +66,7 @@ fn every_kind_of_job_has_its_file() {
             "commit_lookup",
             "folder_scans",
             "git_settings",
+            "index_again",
             "index_progress",
             "looks",
             "one_commit",

@@ -180,5 +180,5 @@ fn shells_take_what_completes_the_arguments() {
     let offered = said(Command::new("bash").args(["-c", asked, "bash"]).arg(script));
     let mut offered: Vec<_> = offered.split_whitespace().collect();
     offered.sort_unstable();
-    assert_eq!(offered, ["remove", "rename", "resume"]);
+    assert_eq!(offered, ["reindex", "remove", "rename", "reset", "resume"]);
 }

@@ -47,7 +47,7 @@ scopes! {
     /// Add, rename, connect, pause, remove.
     IntegrationsWrite = "integrations:write" from Admin,
     /// Authors of commits.
-    PeopleRead = "people:read" from Viewer,
+    PeopleRead = "people:read" from Auditor,
     /// Forget them.
     PeopleWrite = "people:write" from Admin,
     /// The log.

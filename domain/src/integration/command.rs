@@ -5,7 +5,8 @@ use crate::{
     service::Connection,
 };
 
-/// In the API: AddIntegration, RenameIntegration, ChangeConnection, PauseIntegration, ResumeIntegration, RemoveIntegration.
+/// In the API: AddIntegration, RenameIntegration, ChangeConnection, PauseIntegration, ResumeIntegration, RemoveIntegration,
+/// ReindexIntegration, ResetIntegration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Connect it.
@@ -29,6 +30,10 @@ pub enum Command {
     Pause,
     /// Look again.
     Resume,
+    /// Look at each of its repositories again.
+    Reindex,
+    /// Index each of its repositories from its beginning; what was found before counts no more.
+    Reset,
     /// Take it away; its repositories are forgotten.
     Remove {
         /// What becomes of the copies that were made of them.

@@ -14,6 +14,9 @@ pub enum Error {
     /// It was removed; only its history is left.
     #[error("this integration was removed; add a new one instead")]
     Removed,
+    /// Nothing of it is looked at.
+    #[error("this integration is paused, so nothing of it is looked at; resume it first")]
+    Paused,
     /// A connection keeps its kind.
     #[error("an integration keeps its kind; add a new one of the other kind and remove this one")]
     OtherKind,
@@ -28,6 +31,7 @@ impl Refusal for Error {
             Self::AlreadyAdded => "integration_exists",
             Self::Unknown => "integration_unknown",
             Self::Removed => "integration_removed",
+            Self::Paused => "integration_paused",
             Self::CredentialElsewhere => "integration_credential_elsewhere",
             Self::OtherKind => "integration_other_kind",
         }

@@ -37,6 +37,10 @@ pub enum Event {
     Paused {},
     /// It looks again.
     Resumed {},
+    /// Each of its repositories is to be looked at again. The runs come one by one, caused by this.
+    ReindexRequested {},
+    /// Each of its repositories is to be indexed from its beginning. The resets come one by one, caused by this.
+    ResetRequested {},
     /// It was taken away.
     Removed {
         /// Its last name, which is free again.
@@ -55,5 +59,7 @@ stored_events!(Event {
     ConnectionChanged => "integration.connection_changed" v "1",
     Paused => "integration.paused" v "1",
     Resumed => "integration.resumed" v "1",
+    ReindexRequested => "integration.reindex_requested" v "1",
+    ResetRequested => "integration.reset_requested" v "1",
     Removed => "integration.removed" v "1",
 });

@@ -107,6 +107,9 @@ impl Aggregate for Integration {
             Command::Pause => vec![Event::Paused {}],
             Command::Resume if paused => vec![Event::Resumed {}],
             Command::Resume => Vec::new(),
+            Command::Reindex | Command::Reset if paused => return Err(Error::Paused),
+            Command::Reindex => vec![Event::ReindexRequested {}],
+            Command::Reset => vec![Event::ResetRequested {}],
             Command::Remove { mirrors } => {
                 vec![Event::Removed { name: now.clone(), connection: here.clone(), mirrors }]
             }
@@ -130,6 +133,8 @@ impl Aggregate for Integration {
                     *self = Self::Active { name: name.clone(), connection: connection.clone() };
                 }
             }
+            // What comes of it is the repositories'.
+            Event::ReindexRequested {} | Event::ResetRequested {} => {}
             Event::Removed { mirrors, .. } => *self = Self::Removed { mirrors: *mirrors },
         }
     }
@@ -153,7 +158,7 @@ impl Aggregate for Integration {
                 ClaimChange::release(Place, previous.natural_key()),
                 ClaimChange::take(Place, connection.natural_key()),
             ],
-            Event::Paused {} | Event::Resumed {} => Vec::new(),
+            Event::Paused {} | Event::Resumed {} | Event::ReindexRequested {} | Event::ResetRequested {} => Vec::new(),
             Event::Removed { name, connection, mirrors: _ } => {
                 vec![ClaimChange::release(Name, name.folded()), ClaimChange::release(Place, connection.natural_key())]
             }

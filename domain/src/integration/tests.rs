@@ -74,7 +74,8 @@ fn gone() -> Vec<Event> {
 #[test]
 fn what_was_never_added_can_only_be_added() {
     given::<Integration>(&absent()).when(add()).then(&[added()]);
-    for wish in [rename("Other"), change_connection("/x"), Command::Pause, Command::Resume, remove()] {
+    let others = [Command::Pause, Command::Resume, Command::Reindex, Command::Reset, remove()];
+    for wish in [rename("Other"), change_connection("/x")].into_iter().chain(others) {
         given::<Integration>(&absent()).when(wish).then_refused("integration_unknown");
     }
 }
@@ -88,7 +89,8 @@ fn an_id_is_added_once() {
 
 #[test]
 fn what_was_removed_stays_removed() {
-    for wish in [rename("Other"), change_connection("/x"), Command::Pause, Command::Resume] {
+    let others = [Command::Pause, Command::Resume, Command::Reindex, Command::Reset];
+    for wish in [rename("Other"), change_connection("/x")].into_iter().chain(others) {
         given::<Integration>(&gone()).when(wish).then_refused("integration_removed");
     }
     given::<Integration>(&gone()).when(remove()).then_nothing();
@@ -119,6 +121,17 @@ fn pausing_and_resuming_say_nothing_twice() {
     given::<Integration>(&paused()).when(Command::Resume).then(&[Event::Resumed {}]);
     let resumed = [added(), Event::Paused {}, Event::Resumed {}];
     given::<Integration>(&resumed).when(Command::Pause).then(&[Event::Paused {}]);
+}
+
+#[test]
+fn all_of_an_active_integration_is_indexed_again_as_often_as_somebody_asks() {
+    for (wish, asked) in [(Command::Reindex, Event::ReindexRequested {}), (Command::Reset, Event::ResetRequested {})] {
+        given::<Integration>(&active()).when(wish.clone()).then(std::slice::from_ref(&asked));
+        given::<Integration>(&[added(), asked.clone()]).when(wish.clone()).then(std::slice::from_ref(&asked));
+        given::<Integration>(&paused()).when(wish).then_refused("integration_paused");
+        assert_eq!(Integration::claims(&asked), []);
+        given::<Integration>(&[added(), asked]).when(rename("Other")).then(&[renamed("Other")]);
+    }
 }
 
 #[test]
@@ -208,13 +221,15 @@ fn every_refusal_has_its_own_code_and_sentence() {
         Error::AlreadyAdded,
         Error::Unknown,
         Error::Removed,
+        Error::Paused,
         Error::OtherKind,
         Error::CredentialElsewhere,
     ]);
     assert_eq!(Error::OtherKind.code(), "integration_other_kind");
 }
 
-/// Wishes over a few names and places, so that they meet.
+/// Wishes over a few names and places, so that they meet. Those that leave the state as it is and may be wished again and
+/// again, Reindex and Reset, have a case of their own.
 pub(crate) fn any_command() -> impl Strategy<Value = Command> {
     let any_name = prop::sample::select(vec!["a", "A", "b", "B", "c"]).prop_map(name);
     let any_path = prop::sample::select(vec!["/a", "/b", "/c"]).prop_map(path);

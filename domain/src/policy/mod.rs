@@ -3,6 +3,7 @@
 
 mod discover_on_add;
 mod forget_on_remove;
+mod index_again_on_request;
 mod index_on_discover;
 mod run_on_request;
 mod stop_on_cancel;
@@ -22,6 +23,10 @@ pub enum Intent {
     DiscoverRepositories(IntegrationId),
     /// Ask for an index run of a repository that was just discovered.
     RequestIndex(RepositoryId),
+    /// Ask for an index run of each repository of an integration.
+    ReindexIntegration(IntegrationId),
+    /// Reset the index of each repository of an integration.
+    ResetIntegration(IntegrationId),
     /// Do an index run of this repository.
     IndexRepository(IndexRunId, RepositoryId),
     /// Stop doing an index run.
@@ -39,5 +44,6 @@ pub const POLICIES: &[Policy] = &[
     ("index_on_discover", index_on_discover::index_on_discover),
     ("run_on_request", run_on_request::run_on_request),
     ("stop_on_cancel", stop_on_cancel::stop_on_cancel),
+    ("index_again_on_request", index_again_on_request::index_again_on_request),
     ("forget_on_remove", forget_on_remove::forget_on_remove),
 ];

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Intent, POLICIES};
 use crate::{
     access::{self, Role},
+    access_settings,
     commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
@@ -59,7 +60,10 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     let discover = || Some(("discover_on_add", Intent::DiscoverRepositories(integration)));
     let mut table: Vec<(Fact, _)> = Vec::new();
     {
-        use integration::Event::{Added, ConnectionChanged, Paused, Removed, Renamed, Resumed};
+        use integration::Event::{
+            Added, ConnectionChanged, Paused, ReindexRequested, Removed, Renamed, ResetRequested, Resumed,
+        };
+        let again = |intent| Some(("index_again_on_request", intent));
         let forget = Some(("forget_on_remove", Intent::ForgetRepositories(integration)));
         table.extend(
             [
@@ -68,6 +72,8 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
                 (ConnectionChanged { connection: place(), previous: place() }, discover()),
                 (Paused {}, None),
                 (Resumed {}, discover()),
+                (ReindexRequested {}, again(Intent::ReindexIntegration(integration))),
+                (ResetRequested {}, again(Intent::ResetIntegration(integration))),
                 (Removed { name: name(), connection: place(), mirrors: MirrorsAfter::Deleted }, forget),
             ]
             .map(|(event, follows)| (Fact::Integration(event), follows)),
@@ -130,6 +136,7 @@ fn table() -> Vec<(Fact, Option<(&'static str, Intent)>)> {
     table.push((Fact::ProjectRules(changed), None));
     table.extend(links().map(|event| (Fact::CommitLink(event), None)));
     table.push((Fact::Person(person::Event::Forgotten {}), None));
+    table.push((Fact::AccessSettings(access_settings::Event::Changed { services: None }), None));
     table
 }
 

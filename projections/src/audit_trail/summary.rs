@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keytrail_domain::{
-    access, commit_link,
+    access, access_settings, commit_link,
     fact::Fact,
     grouped::grouped,
     index_run::{
@@ -25,6 +25,7 @@ pub(super) fn summary(fact: &Fact) -> String {
         Fact::ProjectRules(event) => project_rules(event),
         Fact::CommitLink(event) => commit_link(event),
         Fact::Person(event) => person(event),
+        Fact::AccessSettings(event) => access_settings(event),
     }
 }
 
@@ -39,6 +40,10 @@ fn integration(event: &integration::Event) -> String {
         }
         integration::Event::Paused {} => "paused the integration".to_owned(),
         integration::Event::Resumed {} => "resumed the integration".to_owned(),
+        integration::Event::ReindexRequested {} => {
+            "asked for an index of each repository of the integration".to_owned()
+        }
+        integration::Event::ResetRequested {} => "asked for a reset of each repository of the integration".to_owned(),
         integration::Event::Removed { name, connection, mirrors } => {
             let kept = if mirrors.are_deleted() { "" } else { ", and kept the copies of its repositories" };
             format!("removed the integration {name}, connected to {}{kept}", place(connection))
@@ -119,6 +124,25 @@ fn access(event: &access::Event) -> String {
     }
 }
 
+fn access_settings(event: &access_settings::Event) -> String {
+    match event {
+        access_settings::Event::Changed { services: None } => {
+            "let no service come in with a signed token any more".to_owned()
+        }
+        access_settings::Event::Changed { services: Some(services) } => {
+            let access_settings::Services { issuer, audience, keys, .. } = services;
+            let shown: Vec<_> = keys.iter().take(SHOWN).map(ToString::to_string).collect();
+            let more = keys.len().saturating_sub(SHOWN);
+            let rest = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };
+            let signed = if shown.is_empty() { "no key".to_owned() } else { format!("{}{rest}", shown.join(", ")) };
+            format!("let services come in with tokens of {issuer} for {audience}, signed with {signed}")
+        }
+    }
+}
+
+/// Of a list only the first few are named.
+const SHOWN: usize = 10;
+
 fn project_rules(event: &project_rules::Event) -> String {
     let project_rules::Event::Changed { known, no_longer_known, denied, no_longer_denied } = event;
     let parts = [
@@ -133,7 +157,6 @@ fn project_rules(event: &project_rules::Event) -> String {
 
 /// The first few of them; none of none.
 fn list<T: ToString>(all: &BTreeSet<T>) -> Option<String> {
-    const SHOWN: usize = 10;
     let shown: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = all.len().saturating_sub(SHOWN);
     let rest = if more > 0 { format!(" and {} more", grouped(more as u64)) } else { String::new() };

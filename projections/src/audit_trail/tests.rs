@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use keytrail_domain::{
     access::{self, Role, Scope, Scopes},
+    access_settings::{self, Algorithm, KeyFingerprint, Services, TrustedKey},
     commit_link,
     display_text::DisplayText,
     id::{RepositoryId, TokenId},
@@ -27,6 +28,19 @@ fn every_event_is_a_sentence() {
     let (tools, expiry) = (RepositoryId(id(2, 1)), Timestamp::from_seconds(0));
     let text = DisplayText::clean("the folder may not be read");
     let heads = [("refs/heads/a", Some(sha(1))), ("refs/heads/b", None)];
+    let key = |kid: Option<&str>, algorithm, byte| TrustedKey {
+        kid: kid.map(DisplayText::clean),
+        algorithm,
+        fingerprint: KeyFingerprint([byte; 32]),
+    };
+    let services = Services {
+        issuer: DisplayText::clean("https://issuer.example"),
+        audience: DisplayText::clean("keytrail"),
+        role_claim: DisplayText::clean("role"),
+        roles: [(DisplayText::clean("ops"), Role::Admin)].into(),
+        leeway_seconds: 60,
+        keys: [key(None, Algorithm::Hs256, 1), key(Some("2026"), Algorithm::Rs256, 2)].into(),
+    };
     let many = (0..=255).map(|n| commit(n, "KEY-1")).collect();
     for (fact, sentence) in [
         (
@@ -116,6 +130,23 @@ fn every_event_is_a_sentence() {
              00000000-0000-0002-0000-000000000001 from SHOP-1",
         ),
         (Fact::Person(person::Event::Forgotten {}), "forgot who a person is"),
+        (
+            Fact::Integration(integration::Event::ReindexRequested {}),
+            "asked for an index of each repository of the integration",
+        ),
+        (
+            Fact::Integration(integration::Event::ResetRequested {}),
+            "asked for a reset of each repository of the integration",
+        ),
+        (
+            Fact::AccessSettings(access_settings::Event::Changed { services: None }),
+            "let no service come in with a signed token any more",
+        ),
+        (
+            Fact::AccessSettings(access_settings::Event::Changed { services: Some(services) }),
+            "let services come in with tokens of https://issuer.example for keytrail, signed with the HS256 key \
+             without a name (0101010101010101), the RS256 key \"2026\" (0202020202020202)",
+        ),
     ] {
         assert_eq!(summary(&fact), sentence);
     }

@@ -45,6 +45,8 @@ fn steps() -> impl Strategy<Value = Step> {
         (0..3_u64).prop_map(|at| integration::Command::ChangeConnection { connection: place(at) }),
         Just(integration::Command::Pause),
         Just(integration::Command::Resume),
+        Just(integration::Command::Reindex),
+        Just(integration::Command::Reset),
         Just(integration::Command::Remove { mirrors: integration::MirrorsAfter::Deleted }),
     ];
     let repository = prop_oneof![

@@ -81,7 +81,8 @@ impl View for IndexRuns {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 
@@ -94,7 +95,8 @@ impl View for IndexRuns {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 }

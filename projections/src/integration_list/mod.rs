@@ -61,7 +61,8 @@ impl View for IntegrationList {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 
@@ -74,7 +75,8 @@ impl View for IntegrationList {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 }
@@ -116,6 +118,8 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             }
             Event::Paused {} => integration.enter(IntegrationState::Paused, at),
             Event::Resumed {} => integration.enter(IntegrationState::Active, at),
+            // Its repositories show what comes of it.
+            Event::ReindexRequested {} | Event::ResetRequested {} => {}
             Event::Removed { .. } => integration.enter(IntegrationState::Removed, at),
         }
     });

@@ -62,7 +62,8 @@ impl View for IssueBranches {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 
@@ -82,7 +83,8 @@ impl View for IssueBranches {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 }

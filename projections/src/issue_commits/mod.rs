@@ -75,7 +75,8 @@ impl View for IssueCommits {
             | Fact::IndexRun(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
             Fact::CommitLink(event) => decisions::keys(event, keys),
         }
     }
@@ -97,7 +98,8 @@ impl View for IssueCommits {
             | Fact::IndexRun(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
             Fact::CommitLink(event) => decisions::fold(rows, fact, event),
         }
     }

@@ -55,7 +55,8 @@ pub(super) fn keys(fact: &Recorded<Fact>, keys: &mut Keys) {
         | Fact::IndexBatch(_)
         | Fact::Access(_)
         | Fact::ProjectRules(_)
-        | Fact::Person(_) => {}
+        | Fact::Person(_)
+        | Fact::AccessSettings(_) => {}
     }
 }
 
@@ -85,6 +86,7 @@ pub(super) fn fold(rows: &mut Rows, fact: &Recorded<Fact>) {
         | Fact::IndexBatch(_)
         | Fact::Access(_)
         | Fact::ProjectRules(_)
-        | Fact::Person(_) => {}
+        | Fact::Person(_)
+        | Fact::AccessSettings(_) => {}
     }
 }

@@ -1,5 +1,6 @@
 //! The repositories, as lists and pages show them: where each is in its life, and what its index holds.
 
+mod again;
 mod briefs;
 mod listing;
 mod reads;
@@ -19,7 +20,10 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-pub use self::briefs::{Brief, briefs_changed, briefs_of};
+pub use self::{
+    again::{Again, reindexed, reset},
+    briefs::{Brief, briefs_changed, briefs_of},
+};
 
 use self::schema::{READINGS, REPOSITORIES, RUNS};
 pub use self::{
@@ -42,7 +46,7 @@ impl View for RepositoryList {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -66,13 +70,16 @@ impl View for RepositoryList {
                 integration::Event::Renamed { .. }
                 | integration::Event::Paused {}
                 | integration::Event::Resumed {}
+                | integration::Event::ReindexRequested {}
+                | integration::Event::ResetRequested {}
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 
@@ -87,13 +94,16 @@ impl View for RepositoryList {
                 integration::Event::Renamed { .. }
                 | integration::Event::Paused {}
                 | integration::Event::Resumed {}
+                | integration::Event::ReindexRequested {}
+                | integration::Event::ResetRequested {}
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 }
@@ -162,6 +172,7 @@ fn seen(
         first_indexed_at: None,
         indexed_at: None,
         indexed_position: None,
+        ended_position: None,
         counted_from: 0,
         trouble: None,
         added_position,
@@ -212,13 +223,16 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
             repository.first_indexed_at.get_or_insert(at);
             repository.indexed_at = Some(at);
             repository.indexed_position = Some(fact.position);
+            repository.ended_position = Some(fact.position);
             repository.enter(RepositoryState::Indexed, at);
         }
         index_run::Event::Failed { code, text, .. } => {
             repository.failure = Some((*code, text.as_str().to_owned()));
+            repository.ended_position = Some(fact.position);
             repository.enter(RepositoryState::Failed, at);
         }
         index_run::Event::Cancelled { .. } => {
+            repository.ended_position = Some(fact.position);
             let indexed = repository.indexed_at.is_some();
             repository.enter(if indexed { RepositoryState::Indexed } else { RepositoryState::Waiting }, at);
         }

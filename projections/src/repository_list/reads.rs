@@ -63,6 +63,8 @@ pub struct Repository {
     pub indexed_at: Option<Timestamp>,
     /// The position at which that was recorded: refs as of then are those whose commits were all looked at.
     pub indexed_position: Option<Position>,
+    /// The position at which the run that was asked for last, or one before it, ended, however it did.
+    pub ended_position: Option<Position>,
     /// Runs that completed before this position count no more: the one that completed there counted everything.
     pub counted_from: Position,
     /// Why looking whether anything is new fails, while it does.
@@ -124,6 +126,7 @@ impl Stored for Repository {
             first_indexed_at: cells.maybe_time()?,
             indexed_at: cells.maybe_time()?,
             indexed_position: cells.maybe_int()?,
+            ended_position: cells.maybe_int()?,
             counted_from: cells.int()?,
             trouble: Trouble::read(cells)?,
             added_position: cells.int()?,
@@ -148,6 +151,7 @@ impl Stored for Repository {
             self.first_indexed_at,
             self.indexed_at,
             self.indexed_position,
+            self.ended_position,
             self.counted_from,
             self.trouble.as_ref().map(|trouble| Value::word(&trouble.code)),
             self.trouble.as_ref().map(|trouble| trouble.text.as_str()),
@@ -164,7 +168,7 @@ macro_rules! select {
     ($from:expr, $rest:expr) => {
         concat!(
             "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, ",
-            "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.indexed_position, r.counted_from, r.trouble_code, r.trouble_text, r.trouble_since, ",
+            "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.indexed_position, r.ended_position, r.counted_from, r.trouble_code, r.trouble_text, r.trouble_since, ",
             "r.added_position, r.version, r.position, ",
             "(SELECT CAST(COALESCE(SUM(u.commits), 0) AS BIGINT) FROM repository_list_runs@ u ",
             "WHERE u.repository = r.repository AND u.number = r.number AND u.completed_position >= r.counted_from), ",

@@ -20,6 +20,7 @@ pub(super) const REPOSITORIES: Table = Table {
         ("first_indexed_at", Kind::MaybeInt),
         ("indexed_at", Kind::MaybeInt),
         ("indexed_position", Kind::MaybeInt),
+        ("ended_position", Kind::MaybeInt),
         ("counted_from", Kind::Int),
         ("trouble_code", Kind::MaybeText),
         ("trouble_text", Kind::MaybeText),

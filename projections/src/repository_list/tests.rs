@@ -88,6 +88,7 @@ fn a_discovered_repository_waits() {
         first_indexed_at: None,
         indexed_at: None,
         indexed_position: None,
+        ended_position: None,
         counted_from: 0,
         trouble: None,
         added_position: 1,
@@ -130,6 +131,23 @@ fn a_run_that_could_not_tell_what_was_new_counts_alone_and_those_after_it_add_up
     let given = given.fact(id(3, 2), completed_anew(id(2, 1), 12));
     assert_eq!(given.commits(), 12);
     assert_eq!(given.request(3, Cause::Moved).complete(3, 2).commits(), 14);
+}
+
+#[test]
+fn the_end_of_a_run_is_remembered_however_it_ended() {
+    let given = Given::discovered().request(1, Cause::Discovered);
+    assert_eq!(given.then().ended_position, None);
+    let given = given.complete(1, 10);
+    assert_eq!(given.then().ended_position, Some(3));
+    let given = given.request(2, Cause::Asked);
+    assert_eq!(given.then().ended_position, Some(3));
+    let given = given.fail(2);
+    assert_eq!(given.then().ended_position, Some(5));
+    let given = given.request(3, Cause::Reset);
+    assert_eq!((given.then().number, given.then().ended_position), (6, Some(5)), "that was before the reset");
+    let given = given.cancel(3);
+    assert_eq!(given.then().ended_position, Some(7));
+    assert_eq!(given.forget().discover().then().ended_position, None);
 }
 
 #[test]
@@ -184,6 +202,8 @@ fn reads_fit_their_tables() {
         check_columns(&read, &REPOSITORIES, "r.");
     }
     check_read(&indexing(IntegrationId(id(1, 1))));
+    check_read(&reindexed(IntegrationId(id(1, 1)), 3));
+    check_read(&reset(IntegrationId(id(1, 1)), 3));
     check_read(&briefs_changed(3, 10));
     check_read(&briefs_of(IntegrationId(id(1, 1)), Some(3), 10));
 }

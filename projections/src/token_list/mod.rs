@@ -58,7 +58,8 @@ impl View for TokenList {
             | Fact::IndexBatch(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 
@@ -88,7 +89,8 @@ impl View for TokenList {
             | Fact::IndexBatch(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 }

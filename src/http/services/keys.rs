@@ -4,11 +4,15 @@
 use std::{fs, path::Path};
 
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, jwk};
+use keytrail_domain::{
+    access_settings::{self, KeyFingerprint, TrustedKey},
+    display_text::DisplayText,
+};
 
 use super::BadServices;
 use crate::{
     config::{JwtAlgorithm, JwtKey},
-    secrets::Secret,
+    secrets::{KeyedHash, Secret},
 };
 
 /// A set of keys is not larger than this, in bytes.
@@ -27,6 +31,23 @@ impl Key {
     /// Its name, which tokens give.
     pub(super) fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
+    }
+
+    /// By what the log knows it. The hash is one that only this installation can make.
+    pub(super) fn told(&self, hash: &KeyedHash) -> TrustedKey {
+        let bytes = match self.key.kind() {
+            DecodingKeyKind::SecretOrDer(bytes) => bytes.clone(),
+            DecodingKeyKind::RsaModulusExponent { n, e } => [n.as_slice(), e.as_slice()].concat(),
+        };
+        TrustedKey {
+            kid: self.kid.as_deref().map(DisplayText::clean),
+            algorithm: match self.algorithm {
+                Algorithm::RS256 => access_settings::Algorithm::Rs256,
+                Algorithm::ES256 => access_settings::Algorithm::Es256,
+                _ => access_settings::Algorithm::Hs256,
+            },
+            fingerprint: KeyFingerprint(hash.of(&bytes)),
+        }
     }
 }
 

@@ -138,7 +138,8 @@ impl Recorder {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => Ok(None),
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => Ok(None),
         }
     }
 

@@ -99,7 +99,7 @@ pub(crate) mod suite {
         assert_ne!(one.1, one.2, "each purpose has a key of its own");
         assert_eq!(start().await, one, "and so has the next start");
         assert_eq!(read(db, "SELECT key_id FROM data_keys").await.len(), 1);
-        assert_eq!(read(db, "SELECT secret_ref FROM secrets").await.len(), 3);
+        assert_eq!(read(db, "SELECT secret_ref FROM secrets").await.len(), 4);
         vault(db, 1).await.expect("opens").rotate_data_key(NOW, |_| {}).await.expect("rotates");
         assert_eq!(start().await, one, "a rotation changes no id of a person");
     }

@@ -99,6 +99,7 @@ impl View for Places {
             Event::ConnectionChanged { connection, .. } => now[2] = (&*connection.location()).into(),
             Event::Paused {} => now[3] = fact.recorded_at.into(),
             Event::Resumed {} => now[3] = Value::Null,
+            Event::ReindexRequested {} | Event::ResetRequested {} => {}
             Event::Removed { .. } => {
                 rows.end(place, &key);
                 rows.end(names, &key);
@@ -200,7 +201,8 @@ impl View for Finds {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
-            | Fact::Person(_) => {}
+            | Fact::Person(_)
+            | Fact::AccessSettings(_) => {}
         }
     }
 }
