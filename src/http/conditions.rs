@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::IF_MATCH};
 use keytrail_domain::recorded::{Position, Sequence};
-use keytrail_projections::view::Read;
+use keytrail_projections::{issue_commits::OfIssue, view::Read};
 
 use super::{
     Api,
@@ -80,6 +80,18 @@ impl Api {
             Some(position) => self.app.read_at_least(position, read).await?,
             None => self.app.read(read).await?,
         })
+    }
+
+    /// Asks about an issue. `min_position` as with [`Api::read`].
+    pub(super) async fn read_of_issue<T>(
+        &self,
+        min_position: Option<Position>,
+        asked: OfIssue<T>,
+    ) -> Result<Vec<T>, ApiError> {
+        if let Some(position) = min_position {
+            self.app.views.wait_for(asked.plain.view.name(), position).await?;
+        }
+        Ok(self.app.read_of_issue(asked).await?.0)
     }
 
     /// The one row of a read. `again` makes the same read once more.

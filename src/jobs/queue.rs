@@ -4,7 +4,7 @@ use keytrail_domain::{id::RepositoryId, recorded::Position, timestamp::Timestamp
 use keytrail_projections::value::{BadRow, Cells, Row, Value};
 
 use super::{Kind, shards};
-use crate::store::{Area, Db, LeaseClock, Statement, StoreError};
+use crate::store::{Area, Db, Statement, StoreError};
 
 /// How long a worker that falls silent keeps its job, in microseconds.
 pub(super) const LEASE_MICROS: i64 = 30_000_000;
@@ -36,8 +36,7 @@ impl NewJob {
             Value::Int(self.caused_by),
             Value::from(self.repository.map(shards::shard_of)),
         ];
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let sql = format!(
             "INSERT INTO jobs (kind, key, state, priority, attempts, run_after, epoch, lease_until, cancelled, again, \
              caused_by, created_at, noted_at, shard) \
@@ -93,8 +92,7 @@ fn due(db: &Db, now: &str) -> String {
 /// Takes the next job that is due: the most urgent first, and a minute of waiting is worth one step of urgency.
 pub(super) async fn take(db: &Db, node: &str, least: Priority, now: Timestamp) -> Result<Option<TakenJob>, StoreError> {
     let mut args = vec![Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
+    let now = db.lease_clock(&mut args, now);
     let due = due(db, &now);
     let sql = format!(
         "UPDATE jobs SET state = 'running', owner = $1, epoch = epoch + 1, again = 0, \
@@ -122,8 +120,7 @@ fn read(row: &Row) -> Result<TakenJob, BadRow> {
 /// Whether anything is due; a read, so that an idle server writes nothing.
 pub(super) async fn is_due(db: &Db, node: &str, least: Priority, now: Timestamp) -> Result<bool, StoreError> {
     let mut args = vec![Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
+    let now = db.lease_clock(&mut args, now);
     let sql = format!("SELECT 1 FROM jobs WHERE {} AND priority >= {least} LIMIT 1", due(db, &now));
     Ok(!db.read(Area::Log, &sql, &args).await?.is_empty())
 }
@@ -143,8 +140,7 @@ impl TakenJob {
     pub(super) async fn renew(&self, db: &Db, progress: Option<&str>, now: Timestamp) -> Result<bool, StoreError> {
         let mut args = self.args();
         args.push(Value::from(progress));
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let sql = format!(
             "UPDATE jobs SET lease_until = {now} + {LEASE_MICROS}, progress = $4 \
              WHERE kind = $1 AND key = $2 AND epoch = $3 RETURNING cancelled"
@@ -158,8 +154,7 @@ impl TakenJob {
     pub(super) async fn done(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
         let delete = "DELETE FROM jobs WHERE kind = $1 AND key = $2 AND epoch = $3 AND again = 0";
         let mut args = self.args();
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let again = format!(
             "UPDATE jobs SET state = 'waiting', run_after = {now}, attempts = 0, created_at = {now}, progress = NULL \
              WHERE kind = $1 AND key = $2 AND epoch = $3"
@@ -185,8 +180,7 @@ impl TakenJob {
     ) -> Result<(), StoreError> {
         let mut args = self.args();
         args.extend([Value::Int(pause_micros), Value::from(error)]);
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let sql = format!(
             "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, run_after = {now} + $4, noted_at = {now}, \
              last_error = $5, owner = NULL WHERE kind = $1 AND key = $2 AND epoch = $3"

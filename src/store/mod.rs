@@ -22,7 +22,6 @@ use keytrail_projections::{
 
 pub use self::{
     error::StoreError,
-    lease_clock::LeaseClock,
     postgres::Postgres,
     settings::{PostgresFacts, StoreSetting},
     sqlite::{Sqlite, embedded_version},

@@ -3,6 +3,7 @@
 
 mod access;
 mod access_secrecy;
+mod all_reads;
 mod bad_input;
 mod bad_repositories;
 mod cancelled_runs;
@@ -28,6 +29,7 @@ mod followed;
 mod full_database;
 mod history;
 mod hostile_packs;
+mod index_model;
 mod indexing;
 mod integrations;
 mod leases;
