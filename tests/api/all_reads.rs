@@ -148,6 +148,9 @@ fn address(name: &str, template: &str, operation: &Value, values: &BTreeMap<&str
     if query.is_empty() { path } else { format!("{path}?{}", query.join("&")) }
 }
 
+/// Tells of every command.
+const PAGE: &str = include_str!("../../docs/cli.md");
+
 /// The commands that read, with what they are asked for, by its name among the values.
 const READS: [&[&str]; 30] = [
     &["issue", "show", "{key}"],
@@ -220,7 +223,11 @@ pub(crate) async fn every_print(home: &Home, values: &BTreeMap<&str, String>) ->
     for words in READS {
         let filled: Vec<&str> =
             words.iter().map(|word| parameter(word).map_or(*word, |name| values[name].as_str())).collect();
-        for form in [None, Some("--json")] {
+        let command: Vec<&str> = words.iter().copied().filter(|word| parameter(word).is_none()).collect();
+        let (_, page) =
+            PAGE.split_once(&format!("# keytrail {}\n", command.join(" "))).expect("every command is told of");
+        let takes_json = page.split("\n#").next().is_some_and(|section| section.contains("`--json`"));
+        for form in [None].into_iter().chain(takes_json.then_some(Some("--json"))) {
             let (code, printed, said) = home.run(filled.iter().copied().chain(form)).await;
             let name = format!("{} {}", words.join(" "), form.unwrap_or_default());
             // The doctor ends with what it found.
@@ -238,9 +245,8 @@ fn parameter(part: &str) -> Option<&str> {
 
 #[test]
 fn every_command_is_one_that_reads_or_one_that_does_not() {
-    let page = include_str!("../../docs/cli.md");
     let headings: Vec<&str> =
-        page.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(" keytrail ")).collect();
+        PAGE.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(" keytrail ")).collect();
     let is_group = |name: &str| headings.iter().any(|other| other.starts_with(&format!("{name} ")));
     let leaves = headings.iter().filter(|name| !is_group(name));
     let command = |words: &[&'static str]| -> Vec<&str> {

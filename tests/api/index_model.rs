@@ -16,7 +16,7 @@ use self::{stage::Stage, wish::wishes};
 use crate::server::{Server, as_usual, on_postgres_with, on_sqlite};
 
 /// Histories of one run, each on a server of its own.
-const HISTORIES: u32 = 3;
+const HISTORIES: u32 = 5;
 /// How often a history that failed is shortened.
 const SHORTENED: u32 = 80;
 
@@ -34,7 +34,7 @@ fn the_index_does_what_a_model_of_it_does(seed: u8, on_a_server: fn(Vec<wish::Wi
     let config =
         Config { cases: HISTORIES, max_shrink_iters: SHORTENED, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]));
-    let ran = runner.run(&vec(wishes(), 20..30), |history| {
+    let ran = runner.run(&vec(wishes(), 1..40), |history| {
         on_a_server(history);
         Ok::<_, TestCaseError>(())
     });
