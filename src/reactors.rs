@@ -19,7 +19,7 @@ use crate::{
     app::App,
     jobs::{Kind, NewJob},
     log::FeedError,
-    store::{Area, Db, LeaseClock, Statement, StoreError},
+    store::{Area, Db, Statement, StoreError},
 };
 
 /// The row in `reactor_checkpoints`.
@@ -124,8 +124,7 @@ impl Reactor {
     async fn lease(&self) -> Result<Option<(i64, Position)>, StoreError> {
         let db = &self.app.db;
         let mut args = vec![Value::from(NAME), Value::from(self.node.as_str())];
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), self.app.clock.now());
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, self.app.clock.now());
         let free = match **db {
             // Only one process has the embedded store.
             Db::Sqlite(_) => "1 = 1".to_owned(),
@@ -225,8 +224,7 @@ impl Reactor {
         mut statements: Vec<Statement>,
     ) -> Result<(), StoreError> {
         let mut args = vec![Value::from(NAME), Value::Int(epoch), Value::Int(from), Value::Int(to)];
-        let LeaseClock { now, arg } = self.app.db.lease_clock(args.len(), self.app.clock.now());
-        args.extend(arg);
+        let now = self.app.db.lease_clock(&mut args, self.app.clock.now());
         let sql = format!(
             "UPDATE reactor_checkpoints SET position = $4, lease_until = {now} + {LEASE_MICROS} \
              WHERE name = $1 AND epoch = $2 AND position = $3"

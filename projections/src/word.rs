@@ -12,7 +12,9 @@ pub struct NoSuchWord {
 }
 
 /// Makes an enum of words: `Variant = "word"`.
-macro_rules! words {
+#[macro_export]
+#[doc(hidden)]
+macro_rules! __words {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -57,4 +59,5 @@ macro_rules! words {
     };
 }
 
-pub(crate) use words;
+#[doc(inline)]
+pub use __words as words;

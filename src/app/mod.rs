@@ -17,7 +17,7 @@ use std::{
 };
 
 use keytrail_domain::recorded::Position;
-use keytrail_projections::{registry::VIEWS, view::Read};
+use keytrail_projections::{issue_commits::OfIssue, registry::VIEWS, view::Read};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -180,6 +180,13 @@ impl App {
     pub async fn read_at_least<T>(&self, position: Position, read: Read<T>) -> Result<Vec<T>, ViewError> {
         self.views.wait_for(read.view.name(), position).await?;
         self.views.read(read).await
+    }
+
+    /// Asks about an issue, the plain way first. The rows, and whether they are those of an issue about whose commits persons
+    /// may have decided something.
+    pub async fn read_of_issue<T>(&self, asked: OfIssue<T>) -> Result<(Vec<T>, bool), ViewError> {
+        let found = self.read(asked.plain).await?;
+        if found.is_empty() { Ok((self.read(asked.decided).await?, true)) } else { Ok((found, false)) }
     }
 
     /// Writes down now and then which tokens were used.

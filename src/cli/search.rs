@@ -68,10 +68,11 @@ impl Search {
             .map(|row| {
                 let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
                 let number = |member: &str| output::grouped(row[member].as_u64().unwrap_or(0));
-                vec![text("key"), number("commits"), number("authors"), number("repositories"), text("last_commit_at")]
+                let figures = ["commits", "authors", "repositories", "branches"].map(number);
+                [text("key")].into_iter().chain(figures).chain([text("last_commit_at")]).collect()
             })
             .collect();
-        output::table(&["key", "commits", "authors", "repositories", "last commit at"], &rows);
+        output::table(&["key", "commits", "authors", "repositories", "branches", "last commit at"], &rows);
         if more {
             output::print("… more; --first says how many are shown");
         }

@@ -52,6 +52,10 @@ pub fn mistakes(overrides: &Overrides) -> Vec<Mistake> {
     };
     for (name, text) in environment() {
         let path = name["KEYTRAIL__".len()..].to_lowercase().replace("__", ".");
+        // A part of a key, such as access.jwt.issuer: others may be in the file, and all of it is read together elsewhere.
+        if path.rsplit_once('.').is_some_and(|(whole, _)| known(whole).is_some()) {
+            continue;
+        }
         // As the reader of the environment does: what is no number, list or word is a text.
         let value: Value = text.parse().unwrap_or_else(|never| match never {});
         let section = if path.contains('.') { None } else { value.clone().into_dict() };

@@ -2,24 +2,7 @@
 //! ever answered keeps its meaning; docs/issue-keys.md explains each.
 
 use keytrail_domain::issue_key::WhyNot;
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant),* }
-
-        impl $name {
-            /// The whole list.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The stable word.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-        }
-    };
-}
+use keytrail_projections::word::words;
 
 words! {
     /// What is looked at, in this order.

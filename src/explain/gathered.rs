@@ -111,7 +111,7 @@ impl Gathered {
 
     /// What the search knows: of commits that name an issue it has every repository, and goes through none.
     async fn find_indexed(&mut self, app: &App, name: CommitName) -> Result<bool, Unexplained> {
-        let holders = app.read(issue_search::holders_of_commit(name, MOST_REPOSITORIES)).await?;
+        let holders = app.read(issue_search::holders_of_commit(name, None, MOST_REPOSITORIES)).await?;
         let Some(first) = holders.first() else { return Ok(false) };
         let shas: BTreeSet<CommitSha> = holders.iter().map(|holder| holder.sha).collect();
         if shas.len() > 1 {

@@ -1,5 +1,6 @@
-//! One commit as a walk looks at it: who wrote it, what it says, which issues it names, and the text that was scanned.
-//! Called on a blocking thread for who asks about this commit alone; reads one object.
+//! One commit as its object says: who wrote and who committed it, its parents, what it says, which issues it names as a walk
+//! finds them, and the text that was scanned. Called on a blocking thread for who asks about this commit alone; reads one
+//! object.
 
 use gix::objs::Kind;
 use keytrail_domain::{
@@ -22,11 +23,11 @@ const DECODED: usize = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitText {
     /// Who wrote it.
-    pub author: Person,
-    /// When it was written, by the author's clock; seconds since 1970.
-    pub authored_at: i64,
-    /// When it was committed, by the committer's clock; seconds since 1970.
-    pub committed_at: i64,
+    pub author: Signed,
+    /// Who committed it.
+    pub committer: Signed,
+    /// Its parents in their order.
+    pub parents: Vec<CommitSha>,
     /// The first paragraph of its message.
     pub subject: DisplayText,
     /// The issues that today's grammar finds in it, and where.
@@ -37,6 +38,15 @@ pub struct CommitText {
     pub message: String,
 }
 
+/// Who put a name under a commit, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Who. Whoever shows the name asks first whether the person was forgotten.
+    pub who: Person,
+    /// When, by their own clock; seconds since 1970.
+    pub at: i64,
+}
+
 /// Reads and scans a commit; `None` when there is no such commit. `identify` gives a person's id by the address.
 pub fn commit_text(
     repository: &OpenedRepository,
@@ -45,19 +55,23 @@ pub fn commit_text(
 ) -> Result<Option<CommitText>, GitError> {
     let mut reader = repository.reader();
     let Some((Kind::Commit, bytes)) = reader.read(sha)? else { return Ok(None) };
+    let mut parents = Vec::new();
     let corrupt = |reason: &str| GitError::CorruptObject { sha, reason: reason.to_owned() };
-    let commit = parse(bytes, &mut Vec::new()).map_err(corrupt)?;
-    let (author, committer) = (Signature::parse(commit.author), Signature::parse(commit.committer));
+    let commit = parse(bytes, &mut parents).map_err(corrupt)?;
+    let signed = |line| {
+        let signature = Signature::parse(line);
+        Signed { who: Person::of(&signature, commit.encoding, identify), at: signature.seconds }
+    };
     let scanned = message::scan(commit.message, commit.encoding);
     let decoded = &commit.message[..commit.message.len().min(DECODED)];
     Ok(Some(CommitText {
-        author: Person::of(&author, commit.encoding, identify),
-        authored_at: author.seconds,
-        committed_at: committer.seconds,
+        author: signed(commit.author),
+        committer: signed(commit.committer),
         subject: message::subject(commit.message, commit.encoding),
         keys: scanned.keys,
         bounded: scanned.bounded,
         message: message::decode(decoded, commit.encoding).into_owned(),
+        parents,
     }))
 }
 
@@ -86,8 +100,10 @@ mod tests {
         assert!(found.message.ends_with("LATE-3\n"), "what stands behind the bound is there");
         let found = read(plain.parse().expect("a name")).expect("a commit");
         assert_eq!((found.subject.as_str(), found.keys.len(), found.bounded), ("no key", 0, false));
-        let said = repository.git_line(&["log", "-1", "--format=%an|%at|%ct", &plain]).expect("a line");
-        assert_eq!(said.trim(), format!("{}|{}|{}", found.author.name, found.authored_at, found.committed_at));
+        assert_eq!(found.parents, [named.parse::<CommitSha>().expect("a name")]);
+        let said = repository.git_line(&["log", "-1", "--format=%an|%ae|%at|%cn|%ce|%ct", &plain]).expect("a line");
+        let told = [&found.author, &found.committer].map(|by| format!("{}|{}|{}", by.who.name, by.who.email, by.at));
+        assert_eq!(said.trim(), told.join("|"));
         let tree = repository.git_line(&["rev-parse", &format!("{plain}^{{tree}}")]).expect("a name");
         assert_eq!(read(tree.trim().parse().expect("a name")), None);
         assert_eq!(read(CommitSha([7; 20])), None);

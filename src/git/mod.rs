@@ -3,7 +3,6 @@
 //! Called by jobs; what reads is called on blocking threads. It knows nothing of ours but the domain, is the only place
 //! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
 
-mod commit_details;
 mod commit_object;
 mod commit_text;
 pub mod composed;
@@ -22,8 +21,7 @@ pub mod transport;
 mod walk;
 
 pub use self::{
-    commit_details::{CommitDetails, Signed, commit_details},
-    commit_text::{CommitText, commit_text},
+    commit_text::{CommitText, Signed, commit_text},
     error::GitError,
     graph::{Changes, Descendants, Graph},
     mirror::Mirror,

@@ -8,15 +8,16 @@ use keytrail_domain::{
     commit_link::{Command, CommitLink, LinkedCommit},
     display_text::DisplayText,
     id::RepositoryId,
-    index_run::batch::{CommitName, CommitSha, Places},
+    index_run::batch::{CommitSha, Places},
     issue_key::IssueKey,
     recorded::Sequence,
     timestamp::Timestamp,
 };
 use keytrail_projections::{
     Rule,
-    issue_commits::{self, Link, LinkDecision, LinkState, RecordedKey},
-    repository_list::{self, Repository, RepositoryState},
+    issue_commits::{self, CommitCursor, Link, LinkDecision, LinkState, RecordedCommit},
+    issue_search,
+    repository_list::Repository,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -26,9 +27,10 @@ use super::{
     Api,
     auth::Admin,
     changed::{Telling, Versioned},
+    commit_place::{ambiguous, commit_name, seen_repository},
     commits::problem,
     conditions::IfMatch,
-    error::{ApiError, Code, sentence},
+    error::{ApiError, Code},
     idempotency::IdempotencyKey,
     issues::{hex, issue_key, words_of},
     words,
@@ -188,16 +190,12 @@ async fn looked_up(api: &Api, place: &Place) -> Result<Pair, ApiError> {
     let (key, repository, sha) = &**place;
     let issue = issue_key(key)?;
     let name = commit_name(sha)?;
-    let id = RepositoryId(*repository);
-    let repository = api.one(None, || repository_list::by_id(id), Code::RepositoryUnknown).await?.repository;
-    if repository.state == RepositoryState::Forgotten {
-        return Err(problem(DiffTrouble::Forgotten));
-    }
+    let repository = seen_repository(api, *repository).await?;
     let sha = match commit_called(&api.app, &repository, name).await? {
         Called::One(sha) => sha,
         Called::Several(found) => return Err(ambiguous(&found)),
         Called::None => match name.whole() {
-            Some(sha) if is_decided(api, &issue, id, sha).await? => sha,
+            Some(sha) if is_decided(api, &issue, repository.id, sha).await? => sha,
             _ => return Err(problem(DiffTrouble::CommitUnknown { elsewhere: false })),
         },
     };
@@ -211,14 +209,17 @@ async fn is_decided(api: &Api, issue: &IssueKey, repository: RepositoryId, sha: 
 
 /// What is shown of the commit: as the index has it, or read where the repository is read.
 async fn linked_commit(api: &Api, pair: &Pair) -> Result<LinkedCommit, ApiError> {
-    let read = issue_commits::keys_of_commit(pair.repository.number, pair.sha, 1);
-    // It looks at all of the repository.
-    let rows = api.app.read_aside(move |app| async move { app.read(read).await }).await?;
-    let recorded = rows.into_iter().next();
-    if let Some(RecordedKey { author, authored_at, committed_at, subject, introduced_by, on_default, .. }) = recorded {
-        let subject = DisplayText::clean(&subject);
-        let introduced_by = Some(introduced_by.into());
-        return Ok(LinkedCommit { author, authored_at, committed_at, subject, introduced_by, on_default });
+    let (number, sha) = (pair.repository.number, pair.sha);
+    let named = api.read(None, issue_search::issues_of_commit(sha, number)).await?.into_iter().next();
+    if let Some(named) = named {
+        let at = CommitCursor { committed_at: named.committed_at, number, sha };
+        let recorded = api.read(None, issue_commits::recorded_commit(&named.key, at)).await?.pop();
+        if let Some(RecordedCommit { author, authored_at, committed_at, subject, introduced_by, on_default }) = recorded
+        {
+            let subject = DisplayText::clean(&subject);
+            let introduced_by = Some(introduced_by.into());
+            return Ok(LinkedCommit { author, authored_at, committed_at, subject, introduced_by, on_default });
+        }
     }
     let text = look_up(&api.app, &pair.repository, pair.sha).await.map_err(problem)?.text;
     let Some(commit) = text else {
@@ -227,12 +228,13 @@ async fn linked_commit(api: &Api, pair: &Pair) -> Result<LinkedCommit, ApiError>
         return Err(ApiError::new(Code::RepositoryUnreadable, detail).with("reason", serde_json::Value::Null));
     };
     // Before the event: an id that the log knows has its row.
-    let person = Person { name: commit.author.name, email: commit.author.email };
-    api.app.people.remember([(commit.author.id, person)]).await?;
+    let author = commit.author.who;
+    let person = Person { name: author.name, email: author.email };
+    api.app.people.remember([(author.id, person)]).await?;
     Ok(LinkedCommit {
-        author: commit.author.id,
-        authored_at: commit.authored_at,
-        committed_at: commit.committed_at,
+        author: author.id,
+        authored_at: commit.author.at,
+        committed_at: commit.committer.at,
         subject: commit.subject,
         introduced_by: None,
         on_default: false,
@@ -259,18 +261,4 @@ async fn told(api: &Api, committed: Committed, pair: Pair) -> HttpResponse {
         decision: link.decision.map(Decision::from),
     };
     api.changed(committed, Telling::changed(), read, show).await
-}
-
-/// What a person typed for a commit.
-pub(super) fn commit_name(text: &str) -> Result<CommitName, ApiError> {
-    text.parse().map_err(|error: keytrail_domain::index_run::batch::NotACommitName| {
-        ApiError::new(Code::ParameterInvalid, sentence(&error.to_string()))
-    })
-}
-
-/// The beginning of a name that several commits share.
-pub(super) fn ambiguous(found: &[CommitSha]) -> ApiError {
-    let candidates: Vec<String> = found.iter().map(ToString::to_string).collect();
-    ApiError::new(Code::CommitAmbiguous, "Give more digits; `candidates` has some of the commits.")
-        .with("candidates", candidates)
 }

@@ -5,8 +5,6 @@ use actix_web::{
     HttpResponse, get,
     web::{Data, Path, Query},
 };
-use keytrail_domain::{id::RepositoryId, index_run::batch::CommitSha};
-use keytrail_projections::repository_list::{self, RepositoryState};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -14,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Viewer,
-    conditions::unknown,
+    commit_place::place,
     error::{ApiError, Code, sentence},
 };
 use crate::{
@@ -176,11 +174,10 @@ pub(super) struct DiffQuery {
 pub(super) async fn list_commit_files(
     _: Viewer,
     api: Data<Api>,
-    place: Path<(Uuid, String)>,
+    at: Path<(Uuid, String)>,
     query: Query<FilesQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let (id, sha) = place.into_inner();
-    let changes = changes(&api, id, &sha, query.parent, Part::Files).await?;
+    let changes = changes(&api, at.into_inner(), query.parent, Part::Files).await?;
     let files = changes.files.files.iter().map(file).collect();
     Ok(HttpResponse::Ok().json(CommitFiles { commit: compared(&changes.files), files }))
 }
@@ -197,13 +194,12 @@ pub(super) async fn list_commit_files(
 pub(super) async fn get_commit_diff(
     _: Viewer,
     api: Data<Api>,
-    place: Path<(Uuid, String)>,
+    at: Path<(Uuid, String)>,
     query: Query<DiffQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let (id, sha) = place.into_inner();
     let DiffQuery { parent, path } = query.into_inner();
     let is_one = path.is_some();
-    let changes = changes(&api, id, &sha, parent, path.map_or(Part::Lines, Part::LinesOf)).await?;
+    let changes = changes(&api, at.into_inner(), parent, path.map_or(Part::Lines, Part::LinesOf)).await?;
     if is_one && changes.lines.is_empty() {
         let detail = "Take a path as GET …/files shows it, for the same parent.";
         return Err(ApiError::new(Code::PathUnchanged, detail));
@@ -214,19 +210,11 @@ pub(super) async fn get_commit_diff(
 
 async fn changes(
     api: &Api,
-    id: Uuid,
-    sha: &str,
+    at: (Uuid, String),
     parent: Option<u16>,
     part: Part,
 ) -> Result<std::sync::Arc<CommitChanges>, ApiError> {
-    let commit: CommitSha = sha
-        .parse()
-        .map_err(|_| ApiError::new(Code::ParameterInvalid, "The name of a commit is 40 hexadecimal digits."))?;
-    let listed = api.app.read(repository_list::by_id(RepositoryId(id))).await?;
-    let repository = listed.into_iter().next().ok_or_else(|| unknown(Code::RepositoryUnknown))?.repository;
-    if repository.state == RepositoryState::Forgotten {
-        return Err(problem(DiffTrouble::Forgotten));
-    }
+    let (repository, commit) = place(api, at).await?;
     commit_changes(&api.app, &repository, Asked { commit, parent: parent.map(usize::from), part })
         .await
         .map_err(problem)

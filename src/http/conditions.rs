@@ -4,7 +4,10 @@ use std::future::{Ready, ready};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::IF_MATCH};
 use keytrail_domain::recorded::{Position, Sequence};
-use keytrail_projections::view::{Read, View};
+use keytrail_projections::{
+    issue_commits::OfIssue,
+    view::{Read, View},
+};
 use tokio::time::timeout;
 
 use super::{
@@ -96,6 +99,18 @@ impl Api {
             return Err(ViewError::Behind { view: "log", position: feed.head().position, wanted: position }.into());
         }
         Ok(())
+    }
+
+    /// Asks about an issue. `min_position` as with [`Api::read`].
+    pub(super) async fn read_of_issue<T>(
+        &self,
+        min_position: Option<Position>,
+        asked: OfIssue<T>,
+    ) -> Result<Vec<T>, ApiError> {
+        if let Some(position) = min_position {
+            self.app.views.wait_for(asked.plain.view.name(), position).await?;
+        }
+        Ok(self.app.read_of_issue(asked).await?.0)
     }
 
     /// The one row of a read. `again` makes the same read once more.

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Viewer,
-    commit_links::{ambiguous, commit_name},
+    commit_place::{ambiguous, commit_name},
     error::ApiError,
     words,
 };

@@ -262,7 +262,12 @@ pub(super) async fn get_index_run(
             }
             return Ok(tell_one(&run));
         }
-        // The view is a moment behind the log: the next look waits for what ended this wait.
+        // The view is a moment behind the log, and may not show yet what ended the run: it is looked at where the log stood
+        // before anything further is waited for, since nothing need follow.
+        if min_position.is_none_or(|at| at < head) {
+            min_position = Some(head);
+            continue;
+        }
         min_position = tokio::select! {
             () = api.app.log.feed().wait_beyond(head) => {
                 tokio::time::sleep(PAUSE).await;

@@ -106,11 +106,8 @@ pub(super) async fn get_issue(
     let key = issue_key(&key)?;
     let IssueQuery { as_of, min_position } = query.into_inner();
     // One more than is counted tells whether there are more.
-    let mut shares = api.read(min_position, issue_commits::shares_of_issue(&key, as_of, COUNTED_COMMITS + 1)).await?;
-    let is_decided = shares.is_empty();
-    if is_decided {
-        shares = api.read(None, issue_commits::shares_of_decided_issue(&key, as_of, COUNTED_COMMITS + 1)).await?;
-    }
+    let shares = issue_commits::shares_of_issue(&key, as_of, COUNTED_COMMITS + 1);
+    let shares = api.read_of_issue(min_position, shares).await?;
     let rule = api.read(None, issue_commits::rule_of(&key)).await?.pop().unwrap_or(Rule::Counts);
     let branches = issue_branches::branches_of_issue(&key, as_of, None, COUNTED_BRANCHES + 1);
     let mut branches = api.read(min_position, branches).await?;
@@ -120,10 +117,8 @@ pub(super) async fn get_issue(
     branches.truncate(COUNTED_BRANCHES as usize);
     let first_commit_at = if all_commits {
         shares.iter().map(|share| share.first_at).min()
-    } else if is_decided {
-        api.read(None, issue_commits::first_of_decided_issue(&key, as_of)).await?.pop()
     } else {
-        api.read(min_position, issue_commits::first_of_issue(&key, as_of)).await?.into_iter().next()
+        api.read_of_issue(None, issue_commits::first_of_issue(&key, as_of)).await?.pop()
     };
     Ok(HttpResponse::Ok().json(Issue {
         key: key.to_string(),

@@ -164,12 +164,8 @@ pub(super) async fn list_issue_commits(
     let after: Option<AfterCommit> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let after = after.map(commit_cursor).transpose()?;
     let limit = limit(query.limit)?;
-    let read = issue_commits::commits_of_issue(&key, query.as_of, after, limit + 1);
-    let mut rows = api.read(query.min_position, read).await?;
-    if rows.is_empty() {
-        let read = issue_commits::commits_of_decided_issue(&key, query.as_of, after, unlinked, limit + 1);
-        rows = api.read(None, read).await?;
-    }
+    let asked = issue_commits::page_of_issue(&key, query.as_of, after, unlinked, limit + 1);
+    let rows = api.read_of_issue(query.min_position, asked).await?;
     let people = api.app.people.lookup(rows.iter().map(|row| row.author)).await?;
     let after = |row: &IssueCommit| AfterCommit(row.committed_at.seconds(), row.number, row.sha.to_string());
     let show = |row: IssueCommit| {

@@ -10,6 +10,7 @@ mod changed;
 mod client_address;
 mod codes;
 mod commit_links;
+mod commit_place;
 mod commits;
 mod conditions;
 mod correlation;

@@ -10,10 +10,8 @@ use actix_web::{
 use keytrail_domain::{
     aggregate::Aggregate,
     commit_link::CommitLink,
-    id::RepositoryId,
     index_run::batch::{CommitSha, Places},
     issue_key::IssueKey,
-    person::PersonId,
     recorded::StreamId,
     timestamp::Timestamp,
 };
@@ -21,7 +19,7 @@ use keytrail_projections::{
     issue_branches::{CurrentRef, IssueBranches},
     issue_commits::{self, CommitCursor, IssueCommit},
     issue_search::{self, IssueSearch},
-    repository_list::{self, Repository, RepositoryList, RepositoryState},
+    repository_list::{Repository, RepositoryList},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -30,15 +28,16 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Viewer,
-    conditions::unknown,
+    commit_place::place,
     cursor::limit,
     error::{ApiError, Code, sentence},
     integrations::OneQuery,
     issues::{Author, RepositoryName, hex, words_of},
 };
 use crate::{
-    git::{CommitDetails, Signed},
-    jobs::{RefsTrouble, details_of, is_walked, refs_of_commit},
+    app::App,
+    git::{CommitText, Signed},
+    jobs::{Called, RefsTrouble, commit_called, look_up, refs_of_commit},
     secrets::Person,
 };
 
@@ -144,16 +143,16 @@ pub(super) struct RefsQuery {
 pub(super) async fn get_commit(
     _: Viewer,
     api: Data<Api>,
-    place: Path<(Uuid, String)>,
+    at: Path<(Uuid, String)>,
     query: Query<OneQuery>,
 ) -> Result<HttpResponse, ApiError> {
     // Whether the repository is there is told by a view, too.
     api.stands_at(query.min_position, &[&RepositoryList]).await?;
-    let (repository, sha) = found(&api, place.into_inner()).await?;
+    let (repository, sha) = place(&api, at.into_inner()).await?;
     let details = details_of(&api.app, &repository, sha).await;
     let named = shown_at(&api, &repository, sha, details.as_ref(), query.min_position).await?;
-    if named.is_empty() && !is_walked(&api.app, &repository, sha).await {
-        return Err(commit_unknown());
+    if named.is_empty() {
+        known(&api, &repository, sha).await?;
     }
     let committer = match &details {
         Some(details) => Some(author(&api, &details.committer).await?),
@@ -210,16 +209,13 @@ pub(super) async fn get_commit(
 pub(super) async fn list_commit_refs(
     _: Viewer,
     api: Data<Api>,
-    place: Path<(Uuid, String)>,
+    at: Path<(Uuid, String)>,
     query: Query<RefsQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let most = limit(query.limit)? as usize;
     api.stands_at(query.min_position, &[&RepositoryList, &IssueSearch, &IssueBranches]).await?;
-    let (repository, sha) = found(&api, place.into_inner()).await?;
-    let named = issue_search::issues_of_commit(sha, Some(repository.number));
-    if !is_walked(&api.app, &repository, sha).await && api.read(None, named).await?.is_empty() {
-        return Err(commit_unknown());
-    }
+    let (repository, sha) = place(&api, at.into_inner()).await?;
+    known(&api, &repository, sha).await?;
     let found = refs_of_commit(&api.app, &repository, sha).await.map_err(|trouble| match trouble {
         RefsTrouble::View(error) => error.into(),
         error @ (RefsTrouble::Git(_) | RefsTrouble::Busy(_) | RefsTrouble::Stopped) => {
@@ -232,23 +228,24 @@ pub(super) async fn list_commit_refs(
     Ok(HttpResponse::Ok().json(CommitRefs { items, total, undecided: found.undecided }))
 }
 
-/// The repository, and the name of the commit.
-async fn found(api: &Api, (id, sha): (Uuid, String)) -> Result<(Repository, CommitSha), ApiError> {
-    let sha: CommitSha = sha
-        .parse()
-        .map_err(|_| ApiError::new(Code::ParameterInvalid, "The name of a commit is 40 hexadecimal digits."))?;
-    let listed = api.app.read(repository_list::by_id(RepositoryId(id))).await?;
-    let repository = listed.into_iter().next().ok_or_else(|| unknown(Code::RepositoryUnknown))?.repository;
-    if repository.state == RepositoryState::Forgotten {
-        let detail = "Add an integration that sees it, and it is indexed again.";
-        return Err(ApiError::new(Code::RepositoryForgotten, detail));
+/// Refuses a commit that no run has seen.
+async fn known(api: &Api, repository: &Repository, sha: CommitSha) -> Result<(), ApiError> {
+    if commit_called(&api.app, repository, sha.into()).await? != Called::None {
+        return Ok(());
     }
-    Ok((repository, sha))
+    let detail = "No index run of this repository has seen it. Look whether it is another's, or index it again.";
+    Err(ApiError::new(Code::CommitUnknown, detail))
 }
 
-fn commit_unknown() -> ApiError {
-    let detail = "No index run of this repository has seen it. Look whether it is another's, or index it again.";
-    ApiError::new(Code::CommitUnknown, detail)
+/// What the commit's object says. `None` when nobody has it here, or it cannot be read now: then less is shown.
+async fn details_of(app: &Arc<App>, repository: &Repository, sha: CommitSha) -> Option<CommitText> {
+    match look_up(app, repository, sha).await {
+        Ok(found) => found.text,
+        Err(trouble) => {
+            tracing::debug!(%sha, %trouble, "a commit is shown without its object");
+            None
+        }
+    }
 }
 
 /// The issues that the commit is shown at, by key, each with its row: those that it names and that count, without those
@@ -257,11 +254,11 @@ async fn shown_at(
     api: &Api,
     repository: &Repository,
     sha: CommitSha,
-    details: Option<&CommitDetails>,
+    details: Option<&CommitText>,
     min_position: Option<i64>,
 ) -> Result<Vec<(String, IssueCommit)>, ApiError> {
     let number = repository.number;
-    let named = api.read(min_position, issue_search::issues_of_commit(sha, Some(number))).await?;
+    let named = api.read(min_position, issue_search::issues_of_commit(sha, number)).await?;
     let committed_at =
         named.first().map(|one| one.committed_at).or(details.map(|one| Timestamp::from_seconds(one.committer.at)));
     let mut keys: BTreeSet<IssueKey> = named.into_iter().map(|one| one.key).collect();
@@ -272,10 +269,7 @@ async fn shown_at(
     let at = CommitCursor { committed_at, number, sha };
     let mut found = Vec::with_capacity(keys.len());
     for key in keys {
-        let mut rows = api.read(min_position, issue_commits::commit_of_issue(&key, at)).await?;
-        if rows.is_empty() {
-            rows = api.read(min_position, issue_commits::commit_of_decided_issue(&key, at)).await?;
-        }
+        let rows = api.read_of_issue(min_position, issue_commits::commit_of_issue(&key, at)).await?;
         // The two views need not stand at the same position.
         found.extend(rows.into_iter().filter(|row| row.sha == sha).map(|row| (key.to_string(), row)));
     }
@@ -289,12 +283,12 @@ fn issue((key, row): (String, IssueCommit)) -> NamedIssue {
 /// Who signed. Somebody who never wrote a commit that names an issue is in no table: the name is the commit's, unless
 /// the person was forgotten.
 async fn author(api: &Api, signed: &Signed) -> Result<Author, ApiError> {
-    let id: PersonId = api.app.keys.people.person_id(&signed.email);
+    let id = signed.who.id;
     let known = api.app.people.lookup([id]).await?.remove(&id);
     let name = match known {
         Some(person) => Some(person),
         None if api.app.people.is_forgotten(id).await? => None,
-        None => Some(Arc::new(Person { name: signed.name.clone(), email: Default::default() })),
+        None => Some(Arc::new(Person { name: signed.who.name.clone(), email: Default::default() })),
     };
     Ok(Author { id: id.0, name })
 }

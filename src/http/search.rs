@@ -12,6 +12,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 use keytrail_projections::{
+    issue_branches,
     issue_commits::{self, IssueCommit, IssueShare},
     issue_search::{self, Found, FoundCursor, MOST_AUTHORS, MOST_WORDS, Order, Through, Wanted},
 };
@@ -33,6 +34,8 @@ use crate::{app::App, secrets::PeopleFilter, views::ViewError};
 const FEW: u32 = 20_000;
 /// The most commits of an issue that are counted for a page.
 const COUNTED_COMMITS: u32 = 1_000;
+/// The most branches of an issue that are counted for a page.
+const COUNTED_BRANCHES: u32 = 100;
 
 /// An issue that was found.
 #[derive(Serialize, ToSchema)]
@@ -47,20 +50,22 @@ pub(super) struct Hit {
     superseded: u64,
     /// How many persons wrote them.
     authors: u64,
-    /// In how many repositories they are.
+    /// In how many repositories the commits are.
     repositories: u64,
-    /// Whether these are all: the latest 1,000 commits are counted.
+    /// Branches whose name carries it.
+    branches: u64,
+    /// Whether these are all: the latest 1,000 commits and the first 100 branches are counted.
     complete: bool,
-    /// When the last of them was committed.
-    #[schema(value_type = String, format = DateTime)]
-    last_commit_at: Timestamp,
+    /// When the last of the commits was committed; nothing when there are only branches.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_commit_at: Option<Timestamp>,
 }
 
 /// In which order issues come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Sort {
-    /// The one with the latest commit first.
+    /// The one with the latest commit first; those that only branches name after all that have one.
     #[default]
     Activity,
     /// By key: projects by their letters, numbers as numbers.
@@ -95,9 +100,10 @@ pub(super) struct SearchQuery {
 
 /// Where a page ended.
 #[derive(Clone, Serialize, Deserialize)]
-struct After(i64, String, u64);
+struct After(Option<i64>, String, u64);
 
-/// The issues of which all holds that is asked for; without anything, those with the latest commits.
+/// The issues of which all holds that is asked for, whether commits or branches name them; without anything, those with the
+/// latest commits.
 #[utoipa::path(tag = "issues", operation_id = "SearchIssues", security(("bearer" = ["viewer"])),
     params(SearchQuery), responses((status = 200, description = "A page.", body = Page<Hit>),
         (status = 422, description = "The part of a name fits too many persons.")))]
@@ -120,20 +126,22 @@ pub(super) async fn search_issues(
     let after: Option<After> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
     let after = after.map(|After(seconds, project, number)| FoundCursor {
-        last_at: Timestamp::from_seconds(seconds),
+        last_at: seconds.map(Timestamp::from_seconds),
         key: IssueKey { project: project.into(), number },
     });
     if let Some(position) = query.min_position {
-        // The one finds, the other counts.
-        api.app.views.wait_for("issue_search", position).await?;
-        api.app.views.wait_for("issue_commits", position).await?;
+        // The one finds, the others count.
+        for view in ["issue_search", "issue_commits", "issue_branches"] {
+            api.app.views.wait_for(view, position).await?;
+        }
     }
     // It looks at some ten thousand rows.
     let asked = wanted.clone();
     let searching = move |app: Arc<App>| async move { search(&app, &asked, order, after.as_ref(), limit + 1).await };
     let hits = api.app.read_aside(searching).await?;
-    let after =
-        |(found, _): &(Found, Hit)| After(found.last_at.seconds(), found.key.project.to_string(), found.key.number);
+    let after = |(found, _): &(Found, Hit)| {
+        After(found.last_at.map(Timestamp::seconds), found.key.project.to_string(), found.key.number)
+    };
     api.cursors.page(hits, limit, &list, now, after, |(_, hit)| hit)?.answer()
 }
 
@@ -167,19 +175,20 @@ async fn search(
 
 /// How an issue that was found is shown; nothing when it is shown by nothing that was asked for, since persons unlinked it.
 async fn hit(app: &App, wanted: &Wanted, found: &Found) -> Result<Option<Hit>, ViewError> {
-    let mut shares = app.read(issue_commits::shares_of_issue(&found.key, None, COUNTED_COMMITS + 1)).await?;
-    if shares.is_empty() {
-        shares = app.read(issue_commits::shares_of_decided_issue(&found.key, None, COUNTED_COMMITS + 1)).await?;
-        if wanted.sha.is_some() || wanted.authors.is_some() || !wanted.words.is_empty() {
-            let latest = issue_commits::commits_of_decided_issue(&found.key, None, None, false, COUNTED_COMMITS);
-            let shown = app.read(latest).await?;
-            // An earlier one that is not looked at may be what was asked for.
-            if shown.len() < COUNTED_COMMITS as usize && !fits(wanted, &shown) {
-                return Ok(None);
-            }
+    let asks_of_commits = wanted.sha.is_some() || wanted.authors.is_some() || !wanted.words.is_empty();
+    let asked = issue_commits::shares_of_issue(&found.key, None, COUNTED_COMMITS + 1);
+    let (shares, is_decided) = app.read_of_issue(asked).await?;
+    if is_decided && asks_of_commits {
+        let latest = issue_commits::page_of_issue(&found.key, None, None, false, COUNTED_COMMITS);
+        let shown = app.read(latest.decided).await?;
+        // An earlier one that is not looked at may be what was asked for.
+        if shown.len() < COUNTED_COMMITS as usize && !fits(wanted, &shown) {
+            return Ok(None);
         }
     }
-    Ok(Hit::of(&found.key, &shares))
+    let branches = issue_branches::branches_of_issue(&found.key, None, None, COUNTED_BRANCHES + 1);
+    let branches = app.read(branches).await?.len();
+    Ok((!shares.is_empty() || branches > 0).then(|| Hit::of(&found.key, &shares, branches)))
 }
 
 /// Whether what is asked of commits holds of these.
@@ -195,18 +204,19 @@ fn fits(wanted: &Wanted, commits: &[IssueCommit]) -> bool {
 }
 
 impl Hit {
-    /// Of an issue with these shares; nothing without any.
-    fn of(key: &IssueKey, shares: &[IssueShare]) -> Option<Self> {
+    /// Of an issue with these shares and so many branches.
+    fn of(key: &IssueKey, shares: &[IssueShare], branches: usize) -> Self {
         let commits = shares.iter().map(|share| share.commits).sum();
-        Some(Self {
-            last_commit_at: shares.iter().map(|share| share.last_at).max()?,
+        Self {
+            last_commit_at: shares.iter().map(|share| share.last_at).max(),
             key: key.to_string(),
             commits,
             superseded: shares.iter().map(|share| share.superseded).sum(),
             authors: shares.iter().map(|share| share.author).collect::<BTreeSet<_>>().len() as u64,
             repositories: shares.iter().map(|share| share.repository).collect::<BTreeSet<_>>().len() as u64,
-            complete: commits <= u64::from(COUNTED_COMMITS),
-        })
+            branches: branches.min(COUNTED_BRANCHES as usize) as u64,
+            complete: commits <= u64::from(COUNTED_COMMITS) && branches <= COUNTED_BRANCHES as usize,
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use keytrail_domain::timestamp::Timestamp;
 use keytrail_projections::value::Value;
 
 use super::shards;
-use crate::store::{Db, LeaseClock, Statement};
+use crate::store::{Db, Statement};
 
 /// How urgent a job is: 0 is what may take hours, such as a first index.
 pub(super) type Priority = i64;
@@ -65,8 +65,7 @@ pub(super) fn is_any_due(db: &Db, node: &str, least: Priority, now: Timestamp) -
 
 fn args(db: &Db, node: &str, now: Timestamp) -> (Vec<Value>, String) {
     let mut args = vec![Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
+    let now = db.lease_clock(&mut args, now);
     (args, now)
 }
 

@@ -5,7 +5,7 @@ use keytrail_domain::timestamp::Timestamp;
 use keytrail_projections::value::{BadRow, Cells, Row, Value};
 
 use super::Kind;
-use crate::store::{Area, Db, LeaseClock, StoreError};
+use crate::store::{Area, Db, StoreError};
 
 /// The states of a job.
 pub const STATES: [&str; 2] = ["waiting", "running"];
@@ -27,7 +27,8 @@ pub struct Backlog {
 
 /// A row for each kind and state of which there is a job.
 pub async fn backlog(db: &Db, now: Timestamp) -> Result<Vec<Backlog>, StoreError> {
-    let LeaseClock { now, arg } = db.lease_clock(0, now);
+    let mut args = Vec::new();
+    let now = db.lease_clock(&mut args, now);
     let sql = format!(
         "SELECT kind, state, COUNT(*), ({now} - MIN(created_at)) / 1000000, MAX(attempts) FROM jobs \
          GROUP BY kind, state ORDER BY kind, state"
@@ -40,7 +41,7 @@ pub async fn backlog(db: &Db, now: Timestamp) -> Result<Vec<Backlog>, StoreError
         let (count, oldest_seconds) = (cells.int()?, cells.int()?.max(0));
         Ok(Backlog { kind, state, count, oldest_seconds, most_attempts: cells.int()? })
     };
-    let rows = db.read(Area::Log, &sql, arg.as_slice()).await?;
+    let rows = db.read(Area::Log, &sql, &args).await?;
     rows.iter().map(read).collect::<Result<_, _>>().map_err(corrupt)
 }
 

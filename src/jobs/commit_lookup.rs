@@ -1,23 +1,20 @@
 //! Finds a commit by its name or the beginning of it, and reads it, for who asks about this one alone. Called by routes and
 //! by explanations; it fetches nothing, and tells of no commit that was not indexed unless it says so.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use keytrail_domain::{
     index_run::batch::{CommitName, CommitSha},
     ref_selection::RefSelection,
 };
-use keytrail_projections::{issue_commits, repository_list::Repository};
+use keytrail_projections::{issue_search, repository_list::Repository};
 
-use super::{DiffTrouble, Source, source_of};
+use super::{DiffTrouble, RUN_ENDS, Source, source_of};
 use crate::{
     app::App,
     git::{CommitText, Graph, Mirror, commit_text},
     views::ViewError,
 };
-
-/// How long after its end a run may take to remember its commits.
-const RUN_ENDS: Duration = Duration::from_secs(2);
 
 /// Commits that share a beginning, of which a person is told.
 const MOST: usize = 5;
@@ -80,16 +77,14 @@ pub async fn commit_called_in(
 
 async fn seen(app: &Arc<App>, repository: &Repository, name: CommitName) -> Result<Called, ViewError> {
     let (graph, number) = (app.caches.graph(repository.id), repository.number);
-    // Both look at all of the repository.
-    let looking = move |app: Arc<App>| async move {
-        let mut found = Graph::called(&graph, number, &name, MOST);
-        if found.len() < MOST && !(name.whole().is_some() && found.len() == 1) {
-            // Of a run that goes on, or on a node that did not index it, only those that name an issue are known.
-            found.extend(app.read(issue_commits::commits_called(number, name, MOST as u32)).await?);
-        }
-        Ok(found)
-    };
-    let mut found = app.read_aside(looking).await?;
+    let most = if name.whole().is_some() { 1 } else { MOST };
+    let looked = tokio::task::spawn_blocking(move || Graph::called(&graph, number, &name, most));
+    let mut found = looked.await.unwrap_or_default();
+    if found.len() < most {
+        // Of a run that goes on, or on a node that did not index it, only those that name an issue are known.
+        let holders = app.read(issue_search::holders_of_commit(name, Some(number), MOST as u32)).await?;
+        found.extend(holders.into_iter().map(|holder| holder.sha));
+    }
     found.sort_unstable();
     found.dedup();
     Ok(match found[..] {

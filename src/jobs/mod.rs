@@ -19,8 +19,8 @@ mod index_repository;
 mod look_now;
 mod looks;
 mod mounts;
-mod one_commit;
 mod queue;
+mod refs_of_commit;
 mod reindex_integration;
 mod repository_source;
 mod request_index;
@@ -52,8 +52,8 @@ pub use self::{
     git_settings::GitSettings,
     index_progress::ProgressNow,
     looks::{Look, LookOutcome},
-    one_commit::{RefsOfCommit, RefsTrouble, details_of, is_walked, refs_of_commit},
     queue::{NewJob, Standing as JobStanding, TakenJob, cancel},
+    refs_of_commit::{RefsOfCommit, RefsTrouble, refs_of_commit},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
     upkeep::{Kept, Standing, Survey, standing_of},

@@ -12,7 +12,7 @@ use super::{
     admission::{self, LEASE_MICROS, Priority},
     shards,
 };
-use crate::store::{Area, Db, LeaseClock, Statement, StoreError};
+use crate::store::{Area, Db, Statement, StoreError};
 
 /// The longest pause before a job is tried again, unless somebody asked for more.
 pub(super) const LONGEST_PAUSE_MICROS: i64 = 300_000_000;
@@ -45,8 +45,7 @@ impl NewJob {
             Value::from(self.repository.map(shards::shard_of)),
             Value::from(self.integration.map(|id| id.to_string()).unwrap_or_default()),
         ];
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let turn = admission::turn(db, "$6", "$3");
         let sql = format!(
             "INSERT INTO jobs (kind, key, state, priority, attempts, run_after, epoch, lease_until, cancelled, again, \
@@ -125,8 +124,7 @@ impl TakenJob {
     pub(super) async fn renew(&self, db: &Db, progress: Option<&str>, now: Timestamp) -> Result<bool, StoreError> {
         let mut args = self.args();
         args.push(Value::from(progress));
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let sql = format!(
             "UPDATE jobs SET lease_until = {now} + {LEASE_MICROS}, progress = $4 \
              WHERE kind = $1 AND key = $2 AND epoch = $3 RETURNING cancelled"
@@ -140,8 +138,7 @@ impl TakenJob {
     pub(super) async fn done(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
         let delete = "DELETE FROM jobs WHERE kind = $1 AND key = $2 AND epoch = $3 AND again = 0";
         let mut args = self.args();
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let turn = admission::turn(db, "jobs.line", "jobs.priority");
         let again = format!(
             "UPDATE jobs SET state = 'waiting', run_after = {now}, attempts = 0, created_at = {now}, progress = NULL, \
@@ -169,8 +166,7 @@ impl TakenJob {
     ) -> Result<(), StoreError> {
         let mut args = self.args();
         args.extend([Value::Int(pause_micros), Value::from(error)]);
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let sql = format!(
             "UPDATE jobs SET state = 'waiting', attempts = attempts + 1, run_after = {now} + $4, noted_at = {now}, \
              last_error = $5, owner = NULL WHERE kind = $1 AND key = $2 AND epoch = $3"

@@ -14,7 +14,7 @@ use keytrail_domain::{id::RepositoryId, timestamp::Timestamp};
 use keytrail_projections::value::{Cells, Value};
 
 use super::Caches;
-use crate::store::{Area, Db, LeaseClock, Statement, StoreError};
+use crate::store::{Area, Db, Statement, StoreError};
 
 /// How many parts there are.
 const SHARDS: i64 = 64;
@@ -50,8 +50,7 @@ impl PollShards {
         // Whoever cannot say that it lives has nothing.
         let mine = std::mem::take(&mut self.mine);
         let mut args = vec![Value::from(node)];
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let over = format!("(lease_until < {now} OR lease_until > {now} + {LEASE_MICROS} + {SKEW_MICROS})");
         let live = format!(
             "INSERT INTO poll_nodes (node, lease_until) VALUES ($1, {now} + {LEASE_MICROS}) \
@@ -134,8 +133,7 @@ pub(super) async fn of_node(db: &Db, node: &str, now: Timestamp) -> Result<PollS
         return Ok(PollShards::default());
     }
     let mut args = vec![Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
+    let now = db.lease_clock(&mut args, now);
     let sql = format!("SELECT shard FROM poll_shards WHERE owner = $1 AND lease_until >= {now}");
     let rows = db.read(Area::Log, &sql, &args).await?;
     Ok(PollShards { mine: rows.iter().filter_map(|row| Cells::of(row).int().ok()).collect() })
@@ -152,8 +150,7 @@ pub(super) async fn is_elsewhere(
         return Ok(false);
     }
     let mut args = vec![Value::from(node), Value::Int(shard_of(repository))];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
+    let now = db.lease_clock(&mut args, now);
     let sql = format!("SELECT 1 FROM poll_shards WHERE shard = $2 AND owner <> $1 AND lease_until >= {now}");
     Ok(!db.read(Area::Log, &sql, &args).await?.is_empty())
 }

@@ -24,7 +24,6 @@ use keytrail_projections::{
 pub use self::{
     error::StoreError,
     folder_lock::FolderLock,
-    lease_clock::LeaseClock,
     postgres::Postgres,
     settings::{PostgresFacts, StoreSetting},
     sqlite::{Sqlite, embedded_version},

@@ -11,7 +11,7 @@ use keytrail_projections::{
 use crate::{
     clock::Clock,
     log::Feed,
-    store::{Area, Db, LeaseClock, Statement, StoreError, schema},
+    store::{Area, Db, Statement, StoreError, schema},
 };
 
 /// How long a node that falls silent keeps a build, in microseconds.
@@ -121,8 +121,7 @@ pub(super) async fn begin(
     let mut args = vec![Value::from(view.name()), Value::Int(number), Value::from(view.version())];
     let lease_until = match held_since {
         Some(now) => {
-            let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-            args.extend(arg);
+            let now = db.lease_clock(&mut args, now);
             format!("{now} + {LEASE_MICROS}")
         }
         None => "0".to_owned(),
@@ -151,8 +150,7 @@ pub(super) async fn lease(
     now: Timestamp,
 ) -> Result<Option<(i64, Position)>, StoreError> {
     let mut args = vec![Value::from(view), Value::Int(number), Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
+    let now = db.lease_clock(&mut args, now);
     let free = match db {
         // Only one process has the embedded store: what another one held, it holds no more.
         Db::Sqlite(_) => "1 = 1".to_owned(),
@@ -174,8 +172,7 @@ pub(super) async fn lease(
 /// Becomes the one who moves the checkpoint, whoever does now: what that one writes from here on is refused.
 pub(super) async fn seize(db: &Db, view: &str, number: i64, node: &str, now: Timestamp) -> Result<(), StoreError> {
     let mut args = vec![Value::from(view), Value::Int(number), Value::from(node)];
-    let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-    args.extend(arg);
+    let now = db.lease_clock(&mut args, now);
     let sql = format!(
         "UPDATE view_builds SET owner = $3, epoch = epoch + 1, lease_until = {now} + {LEASE_MICROS} \
          WHERE view = $1 AND build = $2"
@@ -207,8 +204,7 @@ impl Held {
     pub(super) fn advance(&self, db: &Db, from: Position, to: Position, now: Timestamp) -> Statement {
         let mut args = self.args();
         args.extend([Value::Int(from), Value::Int(to)]);
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let sql = format!(
             "UPDATE view_builds SET position = $5, lease_until = {now} + {LEASE_MICROS} \
              WHERE view = $1 AND build = $2 AND epoch = $3 AND position = $4"
@@ -219,8 +215,7 @@ impl Held {
     /// Says that the node is alive.
     pub(super) async fn renew(&self, db: &Db, now: Timestamp) -> Result<(), StoreError> {
         let mut args = self.args();
-        let LeaseClock { now, arg } = db.lease_clock(args.len(), now);
-        args.extend(arg);
+        let now = db.lease_clock(&mut args, now);
         let sql = format!(
             "UPDATE view_builds SET lease_until = {now} + {LEASE_MICROS} \
              WHERE view = $1 AND build = $2 AND epoch = $3"

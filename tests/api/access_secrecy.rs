@@ -10,6 +10,12 @@ use keytrail_test_support::{
 use reqwest::Method;
 use serde_json::json;
 
+use crate::{
+    all_reads::{Reader, every_print},
+    command_line::{done, text},
+    repository,
+};
+
 /// In every form in which it could have been written down.
 fn forms(secret: &str) -> Vec<String> {
     let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
@@ -114,9 +120,13 @@ async fn tokens_and_the_keys_of_services_are_in_no_log_line_no_file_and_no_answe
             answers.push_str(&headers);
         }
     }
-    for path in ["/metrics", "/api/v1/events?limit=500", "/api/v1/tokens", "/api/v1/doctor", "/api/v1/views"] {
-        answers.push_str(&local(path).send().await.expect("an answer").text().await.expect("a body"));
-    }
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    done(home.run(["index", text(&path)]).await);
+    let reader = Reader::new(&url, &local_token(&home));
+    let values = reader.values("SHOP-1").await;
+    answers.extend(reader.every_answer(&values).await.into_values());
+    answers.extend(every_print(&home, &values).await.into_values());
     assert!(answers.contains("token_invalid") && answers.contains("keytrail_http_request_seconds"), "{answers}");
     is_clean("an answer", answers.as_bytes(), &secrets);
     let told = stream.next().await.expect("an event").expect("bytes");

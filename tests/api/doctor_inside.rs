@@ -1,7 +1,7 @@
 //! What the doctor finds inside a server that something was done to: rows changed behind its back, a clock that was moved.
 //! Everything is put right again: the look behind demands it.
 
-use keytrail::store::{Area, Db, LeaseClock, Statement, sqlite::failure};
+use keytrail::store::{Area, Db, Statement, sqlite::failure};
 use keytrail_projections::value::{Cells, Value as Cell};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -133,13 +133,14 @@ async fn a_clock_that_was_moved_tokens_that_end_and_jobs_that_wait_are_found(ser
     }
 
     says(&server, "jobs", "ok").await;
-    let LeaseClock { now, arg } = server.app.db.lease_clock(0, server.app.clock.now());
+    let mut args = Vec::new();
+    let now = server.app.db.lease_clock(&mut args, server.app.clock.now());
     let waits = format!(
         "INSERT INTO jobs (kind, key, state, priority, attempts, run_after, epoch, lease_until, cancelled, again, \
          caused_by, last_error, created_at) SELECT 'request_index', 'x', 'waiting', 0, 5, {now} + 200000000, 0, 0, 0, 0, \
          1, 'it does not work', {now} - 7300000000"
     );
-    server.app.db.write(Area::Log, vec![Statement::new(waits, arg.into_iter().collect())]).await.expect("a row");
+    server.app.db.write(Area::Log, vec![Statement::new(waits, args)]).await.expect("a row");
     let told = says(&server, "jobs", "warn").await;
     assert!(told.contains("request_index") && told.contains("2 hours"), "{told}");
     assert!(says(&server, "jobs_tried", "warn").await.contains("it does not work"));
@@ -212,7 +213,7 @@ fn a_view_that_does_not_follow_is_found() {
     crate::server::on_postgres_with(crate::server::as_usual, |server| async move {
         indexed(&server).await;
         says(&server, "views_lag", "ok").await;
-        let LeaseClock { now, .. } = server.app.db.lease_clock(0, server.app.clock.now());
+        let now = server.app.db.lease_clock(&mut Vec::new(), server.app.clock.now());
         let taken = format!(
             "UPDATE view_builds SET owner = 'nobody', epoch = epoch + 1, lease_until = {now} + 15000000 \
              WHERE view = 'issue_branches'"

@@ -40,7 +40,7 @@ pub(crate) async fn indexed_again(server: &Server, repository: &str) -> Value {
 }
 
 /// Waits until a run has ended, as a client does.
-async fn ended(server: &Server, run: &str) -> Answer {
+pub(crate) async fn ended(server: &Server, run: &str) -> Answer {
     server.get(&format!("/api/v1/index-runs/{run}?wait_ms=30000")).await.with(StatusCode::OK)
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod access_secrecy;
+mod all_reads;
 mod bad_input;
 mod bad_repositories;
 mod cancelled_runs;
@@ -30,6 +31,7 @@ mod handed_over;
 mod history;
 mod hostile_packs;
 mod index_again;
+mod index_model;
 mod indexing;
 mod integrations;
 mod leases;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     commit_links::{name, reset},
     indexing::{indexed, indexed_again},
+    project_rules,
     repository::{self, git},
     server::{Answer, Server, answer, on_both_engines, soon},
 };
@@ -57,13 +58,14 @@ async fn issues_are_found_by_keys_words_names_and_authors(server: Server) {
         let server = server.clone();
         async move { keys(&search(&server, &format!("sort=key&{query}")).await).join(" ") }
     };
-    assert_eq!(by_key("").await, "OTHER-1 SHOP-1 SHOP-2 SHOP-12 SHOP-120 SHOPPING-1");
+    assert_eq!(by_key("").await, "OTHER-1 SHOP-1 SHOP-2 SHOP-12 SHOP-120 SHOP-500 SHOPPING-1");
     for (query, expected) in [
-        ("key=shop", "SHOP-1 SHOP-2 SHOP-12 SHOP-120 SHOPPING-1"),
-        ("key=SHOP-", "SHOP-1 SHOP-2 SHOP-12 SHOP-120"),
+        ("key=shop", "SHOP-1 SHOP-2 SHOP-12 SHOP-120 SHOP-500 SHOPPING-1"),
+        ("key=SHOP-", "SHOP-1 SHOP-2 SHOP-12 SHOP-120 SHOP-500"),
+        ("key=SHOP-5", "SHOP-500"),
         ("key=Shop-12", "SHOP-12 SHOP-120"),
         ("key=SHOP-3", ""),
-        ("project=shop", "SHOP-1 SHOP-2 SHOP-12 SHOP-120"),
+        ("project=shop", "SHOP-1 SHOP-2 SHOP-12 SHOP-120 SHOP-500"),
         ("project=SHO", ""),
         ("words=fix", "SHOP-1 SHOP-120"),
         ("words=FIX+login", "SHOP-1"),
@@ -98,11 +100,14 @@ async fn issues_are_found_by_keys_words_names_and_authors(server: Server) {
     assert_eq!(keys(&search(&server, &format!("author={author}&sort=key")).await), ["SHOP-1", "SHOP-2", "SHOP-12"]);
 
     let busiest = search(&server, "").await;
-    let newest: Vec<_> = busiest.items().iter().map(|hit| hit["last_commit_at"].as_str().expect("a time")).collect();
+    let newest: Vec<_> = busiest.items().iter().map(|hit| hit["last_commit_at"].as_str()).collect();
     assert!(newest.is_sorted_by(|one, other| one >= other), "{newest:?}");
+    let last = busiest.items().last().expect("some");
+    let told = ["key", "commits", "branches", "last_commit_at"].map(|member| last[member].clone());
+    assert_eq!(told, [json!("SHOP-500"), json!(0), json!(1), Value::Null], "those that only branches name come last");
     let two = busiest.items().iter().find(|hit| hit["key"] == "SHOP-2").expect("it is there");
-    let figures = ["commits", "superseded", "authors", "repositories"].map(|member| two[member].clone());
-    assert_eq!(figures, [2, 0, 2, 2].map(|figure| json!(figure)));
+    let figures = ["commits", "superseded", "authors", "repositories", "branches"].map(|member| two[member].clone());
+    assert_eq!(figures, [2, 0, 2, 2, 1].map(|figure| json!(figure)));
     assert_eq!(two["complete"], true);
 
     let at = format!("/api/v1/integrations/{}", shop["integration"].as_str().expect("an id"));
@@ -111,7 +116,7 @@ async fn issues_are_found_by_keys_words_names_and_authors(server: Server) {
     let id = at.rsplit('/').next().expect("an id");
     let forgetting = format!("/api/v1/operations/forget_repositories.{id}");
     soon("its repository is forgotten", || async { server.get(&forgetting).await.body["state"] == "succeeded" }).await;
-    assert_eq!(by_key("").await, "SHOP-2", "what a repository that is gone said is not found");
+    assert_eq!(by_key("").await, "SHOP-2 SHOP-500", "what a repository that is gone said is not found");
     assert_eq!(by_key("words=fix").await, "");
     assert_eq!(keys(&search(&server, &format!("sha={sha}")).await), [] as [&str; 0]);
 }
@@ -174,6 +179,56 @@ async fn what_persons_linked_is_found_and_what_they_unlinked_is_not(server: Serv
     decide(Method::POST, "NEW-9", &plain).await;
     let commit = server.get(&format!("/api/v1/repositories/{id}/commits/{plain}")).await.with(StatusCode::OK);
     assert_eq!(commit.body["issues"].as_array().map(Vec::len), Some(1), "{}", commit.text);
+}
+
+async fn an_issue_that_only_branches_name_is_found_while_one_of_them_is_there(server: Server) {
+    let (shop, tools) = (server.root.join("shop"), server.root.join("tools"));
+    for path in [&shop, &tools] {
+        repository::with_commits(path, &["SHOP-1 begins"]);
+        git(path, &["branch", "new-9-one"]);
+    }
+    git(&shop, &["branch", "new-9-two"]);
+    git(&shop, &["branch", "new-10"]);
+    let first = indexed(&server, "shop", &shop).await["id"].as_str().expect("an id").to_owned();
+    let second = indexed(&server, "tools", &tools).await["id"].as_str().expect("an id").to_owned();
+    let found = async |query: &str| {
+        let hits = search(&server, query).await;
+        let brief =
+            |hit: &Value| format!("{} {}/{}", hit["key"].as_str().expect("a key"), hit["commits"], hit["branches"]);
+        hits.items().iter().map(brief).collect::<Vec<_>>().join(", ")
+    };
+    for (query, expected) in [
+        ("sort=key", "NEW-9 0/3, NEW-10 0/1, SHOP-1 2/0"),
+        ("", "SHOP-1 2/0, NEW-10 0/1, NEW-9 0/3"),
+        ("key=new", "NEW-10 0/1, NEW-9 0/3"),
+        ("project=new&sort=key", "NEW-9 0/3, NEW-10 0/1"),
+        ("key=new&words=begins", ""),
+        ("key=new&author=ada", ""),
+    ] {
+        assert_eq!(found(query).await, expected, "{query}");
+    }
+    // Page by page, over the border between those with commits and those without.
+    let (mut pages, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = server.get(&format!("/api/v1/search?limit=1{cursor}")).await.with(StatusCode::OK);
+        pages.extend(keys(&page).into_iter().map(str::to_owned));
+        let Some(next) = page.body["next"].as_str() else { break };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(pages, ["SHOP-1", "NEW-10", "NEW-9"]);
+    git(&shop, &["branch", "-q", "-D", "new-9-one", "new-9-two", "new-10"]);
+    indexed_again(&server, &first).await;
+    assert_eq!(found("key=new").await, "NEW-9 0/1", "another repository has one");
+    repository::commit(&shop, "NEW-10 begins");
+    indexed_again(&server, &first).await;
+    assert_eq!(found("key=new").await, "NEW-10 1/0, NEW-9 0/1");
+    project_rules::set(&server, &[], &["NEW-9"]).await;
+    assert_eq!(found("key=new").await, "NEW-10 1/0");
+    project_rules::set(&server, &[], &[]).await;
+    reset(&server, &second).await;
+    assert_eq!(found("key=new").await, "NEW-10 1/0, NEW-9 0/1", "after a reset");
+    let verified = server.post("/api/v1/views/verify?wait=true", json!({})).await.with(StatusCode::OK);
+    assert_eq!(verified.body["same"], true, "{}", verified.text);
 }
 
 async fn pages_of_a_search_follow_each_other(server: Server) {
@@ -293,6 +348,7 @@ on_both_engines!(
     only_a_few_look_at_much_at_once,
     issues_are_found_by_keys_words_names_and_authors,
     what_persons_linked_is_found_and_what_they_unlinked_is_not,
+    an_issue_that_only_branches_name_is_found_while_one_of_them_is_there,
     pages_of_a_search_follow_each_other,
     a_part_of_a_name_that_fits_too_many_is_refused,
     an_issue_is_told_in_figures,

@@ -13,10 +13,12 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
-    command_line::{done, lines},
+    all_reads::{Reader, every_print},
+    command_line::{done, lines, text},
     remotes::{credential, served},
     repository::{self, git},
     server::{Server, answer, on_both_engines, soon},
+    support_archive,
 };
 
 /// Every form in which the password could have been written down, and the user's name with it.
@@ -94,6 +96,12 @@ async fn a_password_is_nowhere_in_the_store_and_in_no_answer(server: Server) {
         server.get(&format!("{at}/repositories")).await.items().first().is_some_and(|row| row["state"] == "indexed")
     })
     .await;
+    server.token("viewer").await;
+    let reader = Reader::of(&server);
+    let values = reader.values("SHOP-1").await;
+    for (operation, said) in reader.every_answer(&values).await {
+        is_clean(operation, said.as_bytes());
+    }
     // Given in every other way, and refused.
     let proxy = json!({ "url": "http://alice:p%40ss%20w0rd@127.0.0.1:9" });
     let body = json!({ "connection": { "kind": "git", "url": private, "credential": credential(), "proxy": proxy } });
@@ -106,14 +114,8 @@ async fn a_password_is_nowhere_in_the_store_and_in_no_answer(server: Server) {
     let taken = server.connect("other", json!({ "kind": "git", "url": embedded })).await;
     is_clean("a refusal", taken.refused(409, "connection_taken").text.as_bytes());
     assert_eq!(server.sealed().await, ["credential", "proxy_credential"]);
-    for path in [
-        at.as_str(),
-        "/api/v1/integrations",
-        "/api/v1/repositories",
-        "/api/v1/events?limit=500",
-        &format!("/api/v1/streams/integration/{}/events?state=true", added.id()),
-    ] {
-        is_clean(path, server.get(path).await.with(StatusCode::OK).text.as_bytes());
+    for (operation, (_, said)) in reader.every_reply(&values).await {
+        is_clean(operation, said.as_bytes());
     }
     assert!(files_are_clean(&server.data()) > 3, "mirrors and the store are there");
     if !server.is_sqlite() {
@@ -162,6 +164,17 @@ async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
         all.first().is_some_and(|row| row["state"] == "indexed")
     })
     .await;
+    done(home.run(["token", "issue", "--name", "build", "--role", "viewer", "--days", "2"]).await);
+    let reader = Reader::new(server.client().url(), server.client().token());
+    let values = reader.values("SHOP-1").await;
+    let answers = reader.every_answer(&values).await;
+    assert!(answers["GetMetrics"].contains("keytrail_log_position"), "{}", answers["GetMetrics"]);
+    for (operation, said) in answers {
+        is_clean(operation, said.as_bytes());
+    }
+    for (command, printed) in every_print(&home, &values).await {
+        is_clean(&command, printed.as_bytes());
+    }
     // What the git server says of a wrong one is not repeated either.
     let id = lines(&added)[0]["id"].as_str().expect("an id").to_owned();
     let wrong = beside.path().join("wrong");
@@ -179,6 +192,14 @@ async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
     .await;
     let told = done(home.run(["repository", "list"]).await);
     assert!(told.contains("unauthorized") && told.contains("Change the connection"), "{told}");
+    for (operation, (_, said)) in reader.every_reply(&values).await {
+        is_clean(operation, said.as_bytes());
+    }
+    let bundle = home.folder().join("support.tar.gz");
+    home.run(["doctor", "--bundle", text(&bundle)]).await;
+    for (file, content) in support_archive::unpacked(&bundle) {
+        is_clean(&file, content.as_bytes());
+    }
     let (home, _) = server.terminate().await;
     assert!(home.log().contains("integration"), "it says what it does");
     assert!(files_are_clean(home.folder()) > 5);

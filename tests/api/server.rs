@@ -5,7 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -14,11 +14,11 @@ use std::{
 use actix_web::dev::ServerHandle;
 use keytrail::{
     app::App,
-    boot,
+    boot::{self, BootError},
     clock::Clock,
     config::{self, Config, Git},
     http::{self, Access, HttpSettings, LocalToken},
-    store::{Area, Db},
+    store::{Area, Db, StoreError},
     views::Status,
 };
 use keytrail_projections::value::Cells;
@@ -67,8 +67,20 @@ pub(crate) struct Server {
     /// A folder beside it.
     pub(crate) elsewhere: PathBuf,
     pub(crate) local_token: String,
+    config: Arc<Config>,
     now: Arc<AtomicI64>,
     client: reqwest::Client,
+    /// What runs now: a case may have started it anew.
+    running: Arc<Mutex<Running>>,
+}
+
+/// What a start of the server makes.
+#[derive(Clone)]
+struct Running {
+    app: Arc<App>,
+    address: SocketAddr,
+    local_token: String,
+    handle: ServerHandle,
 }
 
 /// An answer that was looked at.
@@ -159,29 +171,67 @@ async fn serve<F: Future<Output = ()>>(
         config.store.connections = 8;
     }
     let now = Arc::new(AtomicI64::new(BEGINNING));
-    let app = boot::start(&config, Clock::Fixed(now.clone())).await.expect("it starts");
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    let (local_token, local) = LocalToken::random();
-    let access = Access::open(&config.access).expect("the settings can be used");
-    let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None, access };
-    let serving = http::serve(app.clone(), settings, listener).expect("it serves");
-    let handle = serving.handle();
-    tokio::spawn(serving);
+    let running = Running::start(&config, &now).await;
+    let Running { app, address, local_token, .. } = running.clone();
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let server = Server { app, address, root, elsewhere, local_token, now, client };
+    let (config, running) = (Arc::new(config), Arc::new(Mutex::new(running)));
+    let server = Server { app, address, root, elsewhere, local_token, config, now, client, running };
     server.views_are_live().await;
     assert!(tokio::time::timeout(PATIENCE, case(server.clone())).await.is_ok(), "it hangs");
+    let server = server.as_it_runs();
     server.look_behind().await;
-    stop(handle, &server.app).await;
+    server.stop().await;
 }
 
-async fn stop(handle: ServerHandle, app: &App) {
-    handle.stop(false).await;
-    app.stop().await;
+impl Running {
+    async fn start(config: &Config, now: &Arc<AtomicI64>) -> Self {
+        let app = soon_free(config, now).await;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (local_token, local) = LocalToken::random();
+        let access = Access::open(&config.access).expect("the settings can be used");
+        let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None, access };
+        let serving = http::serve(app.clone(), settings, listener).expect("it serves");
+        let handle = serving.handle();
+        tokio::spawn(serving);
+        Self { app, address, local_token, handle }
+    }
+}
+
+/// One that was stopped lets go of the folder a moment later.
+async fn soon_free(config: &Config, now: &Arc<AtomicI64>) -> Arc<App> {
+    for _ in 0..500 {
+        match boot::start(config, Clock::Fixed(now.clone())).await {
+            Err(BootError::Store(StoreError::Unavailable(_))) => tokio::time::sleep(Duration::from_millis(20)).await,
+            started => return started.expect("it starts"),
+        }
+    }
+    panic!("the folder stays in use");
 }
 
 impl Server {
+    /// Stops it and starts it anew over the same store; who asks afterwards asks the one that this gives.
+    pub(crate) async fn restarted(&self) -> Self {
+        self.stop().await;
+        let running = Running::start(&self.config, &self.now).await;
+        *self.running.lock().expect("nobody panics while holding it") = running;
+        let server = self.as_it_runs();
+        server.views_are_live().await;
+        server
+    }
+
+    fn as_it_runs(&self) -> Self {
+        let running = self.running.lock().expect("nobody panics while holding it").clone();
+        let Running { app, address, local_token, .. } = running;
+        Self { app, address, local_token, ..self.clone() }
+    }
+
+    async fn stop(&self) {
+        let running = self.running.lock().expect("nobody panics while holding it").clone();
+        running.handle.stop(false).await;
+        running.app.stop().await;
+    }
+
     /// Waits until all views can be read.
     async fn views_are_live(&self) {
         soon("all views are live", || async {

@@ -18,7 +18,7 @@ use crate::{
 
 const CANARY: &str = "canary";
 
-fn unpacked(file: &Path) -> BTreeMap<String, String> {
+pub(crate) fn unpacked(file: &Path) -> BTreeMap<String, String> {
     let archive = flate2::read::GzDecoder::new(std::fs::File::open(file).expect("it is there"));
     let mut archive = tar::Archive::new(archive);
     let entries = archive.entries().expect("a tar file");

@@ -104,9 +104,7 @@ fn move_refs(rows: &mut Rows, batch: &RefBatch) {
     }
 }
 
-/// The links of a ref, which are keys and rows at once. A tag that names an issue is no branch of it.
+/// The links of a ref, which are keys and rows at once.
 fn links(number: Position, moved: &RefMove) -> impl Iterator<Item = Row> + '_ {
-    let branch = moved.name.as_str().starts_with("refs/heads/");
-    let keys = if branch { moved.keys.as_slice() } else { &[] };
-    keys.iter().map(move |key| row![key.project.clone(), key.number, number, &moved.name])
+    moved.branch_of().iter().map(move |key| row![key.project.clone(), key.number, number, &moved.name])
 }

@@ -1,6 +1,5 @@
 //! Reads of issues about whose commits persons decided something: what the index found, without what was unlinked, and
-//! what was linked by hand. Most issues have none of that, and are read by the plain reads, which answer nothing for
-//! those that have.
+//! what was linked by hand. Most issues have none of that, and are read the plain way.
 
 use keytrail_domain::{
     id::RepositoryId,
@@ -13,7 +12,7 @@ use keytrail_domain::{
 use super::{
     IssueCommits, LinkState,
     reads::{CommitCursor, IssueCommit, page_args, position},
-    shares::{IssueShare, next},
+    shares::IssueShare,
 };
 use crate::{
     row,
@@ -113,8 +112,8 @@ macro_rules! added {
     };
 }
 
-/// [`super::commits_of_issue`] of an issue with decisions; those that were unlinked too, when `with_unlinked`.
-pub fn commits_of_decided_issue(
+/// [`super::page_of_issue`] of an issue with decisions.
+pub(super) fn commits_of_decided_issue(
     issue: &IssueKey,
     as_of: Option<Position>,
     after: Option<CommitCursor>,
@@ -150,11 +149,6 @@ pub fn commits_of_decided_issue(
     read(SQL, args, row)
 }
 
-/// [`super::commit_of_issue`] of an issue with decisions.
-pub fn commit_of_decided_issue(issue: &IssueKey, at: CommitCursor) -> Read<IssueCommit> {
-    commits_of_decided_issue(issue, None, Some(next(at)), false, 1)
-}
-
 /// When, where and by whom what is shown of an issue with decisions was committed.
 macro_rules! shown {
     () => {
@@ -173,7 +167,7 @@ macro_rules! shown {
 }
 
 /// [`super::shares_of_issue`] of an issue with decisions.
-pub fn shares_of_decided_issue(issue: &IssueKey, as_of: Option<Position>, most: u32) -> Read<IssueShare> {
+pub(super) fn shares_of_decided_issue(issue: &IssueKey, as_of: Option<Position>, most: u32) -> Read<IssueShare> {
     const SQL: &str = concat!(
         "SELECT t.repository, t.name, t.integration, t.author, COUNT(*), COUNT(t.superseded), MIN(t.committed_at), ",
         "MAX(t.committed_at) FROM (SELECT * FROM ",
@@ -186,7 +180,7 @@ pub fn shares_of_decided_issue(issue: &IssueKey, as_of: Option<Position>, most: 
 }
 
 /// [`super::first_of_issue`] of an issue with decisions.
-pub fn first_of_decided_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<Timestamp> {
+pub(super) fn first_of_decided_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<Timestamp> {
     const SQL: &str = concat!("SELECT t.committed_at FROM ", shown!(), "t ORDER BY t.committed_at LIMIT 1");
     let args = row![issue.project.clone(), issue.number, position(as_of)];
     read(SQL, args, |cells| cells.int().map(Timestamp::from_seconds))

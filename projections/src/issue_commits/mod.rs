@@ -7,6 +7,7 @@
 
 mod decided;
 mod decisions;
+mod of_issue;
 mod reads;
 mod recorded;
 mod schema;
@@ -23,16 +24,14 @@ use keytrail_domain::{
 
 use self::schema::{COMMITS, DECISIONS, REPOSITORIES, RULES, SUPERSEDED};
 pub use self::{
-    decided::{
-        Link, LinkDecision, commit_of_decided_issue, commits_of_decided_issue, first_of_decided_issue, link_of,
-        rule_of, shares_of_decided_issue,
-    },
+    decided::{Link, LinkDecision, link_of, rule_of},
     decisions::LinkState,
+    of_issue::OfIssue,
     reads::{
-        CommitCursor, IssueCommit, NamingCommit, ProjectCount, commits_of_issue, commits_of_repository, known_commit,
+        CommitCursor, IssueCommit, NamingCommit, ProjectCount, commits_of_issue, commits_of_repository, page_of_issue,
         projects_of_repository, superseded_of_repository, top_projects,
     },
-    recorded::{RecordedKey, commits_called, keys_of_commit},
+    recorded::{RecordedCommit, recorded_commit},
     shares::{IssueShare, commit_of_issue, first_of_issue, shares_of_issue, superseded_position},
 };
 use crate::{

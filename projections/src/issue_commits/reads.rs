@@ -12,7 +12,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-use super::{IssueCommits, LinkDecision};
+use super::{IssueCommits, LinkDecision, OfIssue, decided::commits_of_decided_issue};
 use crate::{
     row,
     ruled::{Rule, counts, project_rule},
@@ -145,9 +145,23 @@ pub(super) fn position(as_of: Option<Position>) -> Position {
     as_of.unwrap_or(Position::MAX)
 }
 
-/// The commits of an issue, newest first, from after `after` on; of one second the latest repository's first. None when the
-/// rules leave the issue out, and none when persons decided anything about its commits: ask
-/// [`super::commits_of_decided_issue`] when none are found. That costs the many issues without decisions next to nothing.
+/// The commits of an issue, newest first, from after `after` on; of one second the latest repository's first. Those that
+/// were unlinked too, when `with_unlinked`.
+pub fn page_of_issue(
+    issue: &IssueKey,
+    as_of: Option<Position>,
+    after: Option<CommitCursor>,
+    with_unlinked: bool,
+    limit: u32,
+) -> OfIssue<IssueCommit> {
+    OfIssue {
+        plain: commits_of_issue(issue, as_of, after, limit),
+        decided: commits_of_decided_issue(issue, as_of, after, with_unlinked, limit),
+    }
+}
+
+/// The plain way of [`page_of_issue`]: none when the rules leave the issue out, and none when persons decided anything about
+/// its commits.
 pub fn commits_of_issue(
     issue: &IssueKey,
     as_of: Option<Position>,
@@ -184,13 +198,6 @@ pub fn superseded_of_repository(number: Position, after: Option<CommitSha>, limi
         WHERE s.repository_number = $1 AND s.sha > $2 AND s.to_position IS NULL ORDER BY s.sha LIMIT $3";
     let after: &[u8] = after.as_ref().map_or(&[], |sha| &sha.0);
     read(SQL, row![number, after, limit], |cells| cells.commit())
-}
-
-/// The commit itself when it is among those of the repository with this number that name an issue. Looks at all of them
-/// in one index: for commits that a cheaper way does not know.
-pub fn known_commit(number: Position, sha: CommitSha) -> Read<CommitSha> {
-    const SQL: &str = "SELECT c.sha FROM issue_commits@ c WHERE c.repository_number = $1 AND c.sha = $2 LIMIT 1";
-    read(SQL, row![number, sha], |cells| cells.commit())
 }
 
 /// A place among the commits of a repository that name an issue, and the commit there. One that names several issues has

@@ -1,28 +1,17 @@
-//! Reads of the index by the name of a commit: for questions about one commit, not for pages that people wait for.
+//! What the index has of one commit that names an issue, whatever the rules say and whoever decided otherwise.
 
-use keytrail_domain::{
-    index_run::batch::{CommitName, CommitSha, Places},
-    issue_key::IssueKey,
-    person::PersonId,
-    recorded::Position,
-};
+use keytrail_domain::{issue_key::IssueKey, person::PersonId};
 
-use super::IssueCommits;
+use super::{CommitCursor, IssueCommits};
 use crate::{
     row,
     value::{BadRow, Cells},
     view::Read,
 };
 
-/// An issue that a commit names, and what is shown of the commit.
+/// What is shown of a commit.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RecordedKey {
-    /// The issue.
-    pub issue: IssueKey,
-    /// Where the commit names it.
-    pub places: Places,
-    /// Which version of the grammar found it.
-    pub extractor: u32,
+pub struct RecordedCommit {
     /// Who wrote the commit.
     pub author: PersonId,
     /// When it was written; seconds since 1970.
@@ -37,12 +26,9 @@ pub struct RecordedKey {
     pub on_default: bool,
 }
 
-impl RecordedKey {
+impl RecordedCommit {
     fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
         Ok(Self {
-            issue: IssueKey { project: cells.text()?.into(), number: cells.count()? },
-            places: Places(u8::try_from(cells.int()?).map_err(|_| BadRow)?),
-            extractor: cells.small()?,
             author: PersonId(cells.id()?),
             authored_at: cells.int()?,
             committed_at: cells.int()?,
@@ -53,21 +39,11 @@ impl RecordedKey {
     }
 }
 
-/// The issues that a commit of the repository with this number names, whatever the rules say, in their order. None of a
-/// commit that names none. Looks at all of the repository in one index.
-pub fn keys_of_commit(number: Position, sha: CommitSha, limit: u32) -> Read<RecordedKey> {
+/// The commit at this place among those that name the issue. At most one row.
+pub fn recorded_commit(issue: &IssueKey, at: CommitCursor) -> Read<RecordedCommit> {
     const SQL: &str = "\
-        SELECT c.project, c.issue, c.places, c.extractor, c.author, c.authored_at, c.committed_at, c.subject, \
-        c.introduced_by, c.on_default FROM issue_commits@ c WHERE c.repository_number = $1 AND c.sha = $2 \
-        ORDER BY c.project, c.issue LIMIT $3";
-    Read { view: &IssueCommits, sql: SQL, args: row![number, sha, limit], row: RecordedKey::read }
-}
-
-/// The commits of the repository with this number that name an issue and may be the one that is meant. Looks at all of
-/// the repository in one index.
-pub fn commits_called(number: Position, name: CommitName, limit: u32) -> Read<CommitSha> {
-    const SQL: &str = "\
-        SELECT DISTINCT c.sha FROM issue_commits@ c WHERE c.repository_number = $1 AND c.sha >= $2 AND c.sha <= $3 \
-        ORDER BY c.sha LIMIT $4";
-    Read { view: &IssueCommits, sql: SQL, args: row![number, name.low, name.high, limit], row: |cells| cells.commit() }
+        SELECT c.author, c.authored_at, c.committed_at, c.subject, c.introduced_by, c.on_default FROM issue_commits@ c \
+        WHERE c.project = $1 AND c.issue = $2 AND c.committed_at = $3 AND c.repository_number = $4 AND c.sha = $5";
+    let args = row![issue.project.clone(), issue.number, at.committed_at.seconds(), at.number, at.sha];
+    Read { view: &IssueCommits, sql: SQL, args, row: RecordedCommit::read }
 }

@@ -11,7 +11,9 @@ use keytrail_domain::{
 };
 
 use super::{
-    CommitCursor, IssueCommit, IssueCommits, commits_of_issue,
+    CommitCursor, IssueCommit, IssueCommits, OfIssue,
+    decided::{first_of_decided_issue, shares_of_decided_issue},
+    page_of_issue,
     reads::{plain, position},
 };
 use crate::{
@@ -58,9 +60,8 @@ impl IssueShare {
 }
 
 /// The shares of the `most` latest commits of an issue, in the order (repository's number, author). When their commits
-/// are `most` together, there may be more. None when the rules leave the issue out, and none when persons decided anything:
-/// ask [`super::shares_of_decided_issue`] then.
-pub fn shares_of_issue(issue: &IssueKey, as_of: Option<Position>, most: u32) -> Read<IssueShare> {
+/// are `most` together, there may be more. None when the rules leave the issue out.
+pub fn shares_of_issue(issue: &IssueKey, as_of: Option<Position>, most: u32) -> OfIssue<IssueShare> {
     const SQL: &str = concat!(
         "SELECT t.repository, t.name, t.integration, t.author, COUNT(*), COUNT(t.superseded), MIN(t.committed_at), ",
         "MAX(t.committed_at) FROM (SELECT c.repository_number AS number, r.repository AS repository, r.name AS name, ",
@@ -70,20 +71,22 @@ pub fn shares_of_issue(issue: &IssueKey, as_of: Option<Position>, most: u32) -> 
         "GROUP BY t.number, t.repository, t.name, t.integration, t.author ORDER BY t.number, t.author"
     );
     let args = row![issue.project.clone(), issue.number, position(as_of), most];
-    Read { view: &IssueCommits, sql: SQL, args, row: IssueShare::read }
+    let plain = Read { view: &IssueCommits, sql: SQL, args, row: IssueShare::read };
+    OfIssue { plain, decided: shares_of_decided_issue(issue, as_of, most) }
 }
 
-/// When the first commit of an issue was committed. At most one row; none in the cases of [`shares_of_issue`].
-pub fn first_of_issue(issue: &IssueKey, as_of: Option<Position>) -> Read<Timestamp> {
+/// When the first commit of an issue was committed. At most one row; none when the rules leave the issue out.
+pub fn first_of_issue(issue: &IssueKey, as_of: Option<Position>) -> OfIssue<Timestamp> {
     const SQL: &str =
         concat!("SELECT c.committed_at ", plain!(), "ORDER BY c.committed_at, c.repository_number, c.sha LIMIT 1");
     let args = row![issue.project.clone(), issue.number, position(as_of)];
-    Read { view: &IssueCommits, sql: SQL, args, row: |cells| cells.int().map(Timestamp::from_seconds) }
+    let plain = Read { view: &IssueCommits, sql: SQL, args, row: |cells| cells.int().map(Timestamp::from_seconds) };
+    OfIssue { plain, decided: first_of_decided_issue(issue, as_of) }
 }
 
 /// The commit of an issue at this place. At most one row; another commit when there is none at the place.
-pub fn commit_of_issue(issue: &IssueKey, at: CommitCursor) -> Read<IssueCommit> {
-    commits_of_issue(issue, None, Some(next(at)), 1)
+pub fn commit_of_issue(issue: &IssueKey, at: CommitCursor) -> OfIssue<IssueCommit> {
+    page_of_issue(issue, None, Some(next(at)), false, 1)
 }
 
 /// The position since which no ref leads to this commit of the repository with this number. No row while one does.
@@ -95,7 +98,7 @@ pub fn superseded_position(number: Position, sha: CommitSha) -> Read<Position> {
 }
 
 /// The place after this one, in the order of places.
-pub(super) fn next(mut at: CommitCursor) -> CommitCursor {
+fn next(mut at: CommitCursor) -> CommitCursor {
     for byte in at.sha.0.iter_mut().rev() {
         let is_over = *byte == u8::MAX;
         *byte = byte.wrapping_add(1);
@@ -126,9 +129,11 @@ mod tests {
     fn reads_fit_their_tables() {
         let key = IssueKey { project: "KEY".into(), number: 7 };
         let at = CommitCursor { committed_at: Timestamp::from_seconds(7), number: 1, sha: CommitSha([1; 20]) };
-        check_read(&shares_of_issue(&key, Some(9), 10));
-        check_read(&first_of_issue(&key, None));
-        check_read(&commit_of_issue(&key, at));
+        let (shares, first, one) =
+            (shares_of_issue(&key, Some(9), 10), first_of_issue(&key, None), commit_of_issue(&key, at));
+        [shares.plain, shares.decided].iter().for_each(check_read);
+        [first.plain, first.decided].iter().for_each(check_read);
+        [one.plain, one.decided].iter().for_each(check_read);
         check_read(&superseded_position(1, CommitSha([1; 20])));
     }
 }

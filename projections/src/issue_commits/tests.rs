@@ -165,17 +165,13 @@ fn reads_fit_their_tables() {
     let key = IssueKey { project: "KEY".into(), number: 7 };
     let cursor = CommitCursor { committed_at: Timestamp::from_seconds(7), number: 1, sha: sha(1) };
     check_read(&commits_of_issue(&key, None, None, 10));
-    check_read(&commits_of_issue(&key, Some(9), Some(cursor), 10));
-    check_read(&commits_of_decided_issue(&key, Some(9), Some(cursor), true, 10));
-    check_read(&shares_of_decided_issue(&key, None, 10));
-    check_read(&first_of_decided_issue(&key, None));
+    let page = page_of_issue(&key, Some(9), Some(cursor), true, 10);
+    [page.plain, page.decided].iter().for_each(check_read);
     check_read(&link_of(&key, RepositoryId(id(2, 1)), sha(1)));
     check_read(&rule_of(&key));
-    check_read(&keys_of_commit(1, sha(1), 10));
-    check_read(&commits_called(1, sha(1).into(), 10));
+    check_read(&recorded_commit(&key, cursor));
     check_read(&projects_of_repository(RepositoryId(id(2, 1)), false, 10));
     check_read(&top_projects(true, 10));
     check_read(&superseded_of_repository(1, Some(sha(1)), 10));
-    check_read(&known_commit(1, sha(1)));
     check_read(&commits_of_repository(1, None, 10));
 }

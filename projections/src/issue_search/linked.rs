@@ -72,7 +72,7 @@ pub(super) fn fold(rows: &mut Rows, fact: &Recorded<Fact>) {
         }
         Fact::CommitLink(Event::Linked { issue, repository, sha, commit }) => {
             let (number, at) = (number(*repository), seconds(commit.committed_at));
-            lasts(rows, key(&issue.project, issue.number, number), (at, at));
+            lasts(rows, key(&issue.project, issue.number, number), at);
             let words: Vec<Value> = words_beside(&commit.subject, &[]).into_iter().map(Value::from).collect();
             let (author, committed_at) = (commit.author, commit.committed_at);
             Leading { sha: *sha, author, committed_at, words: &words }.lead(rows, issue, number);

@@ -1,10 +1,12 @@
 //! Which issues there are, and by what they are found: their keys, the names of their commits, the words of subjects,
-//! and authors. Commits themselves are shown by `issue_commits`; here is only what leads to an issue.
+//! and authors. Commits themselves are shown by `issue_commits`, branches by `issue_branches`; here is only what leads to
+//! an issue.
 //!
 //! Rows carry their repository's number and count while a row of `search_repositories` holds it, as in `issue_commits`.
 //! Nothing here tells the past: what was found is asked there, and so is what persons unlinked. Issues that the rules leave
 //! out are not found.
 
+mod branches;
 mod linked;
 mod reads;
 mod schema;
@@ -16,7 +18,7 @@ use std::collections::BTreeMap;
 
 use keytrail_domain::{
     fact::Fact,
-    index_run::batch::{self, CommitBatch, CommitSet, CommitSha, RefBatch},
+    index_run::batch::{self, CommitBatch, CommitSet, CommitSha},
     issue_key::IssueKey,
     person::PersonId,
     recorded::{Position, Recorded},
@@ -31,7 +33,7 @@ pub use self::{
     words::words_of,
 };
 use self::{
-    schema::{AUTHORS, COMMITS, ISSUES, REPOSITORIES, RULES, WORDS},
+    schema::{AUTHORS, BRANCHES, COMMITS, ISSUES, REPOSITORIES, RULES, WORDS},
     words::words_beside,
 };
 use crate::{
@@ -52,11 +54,11 @@ impl View for IssueSearch {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, ISSUES, COMMITS, AUTHORS, WORDS, RULES]
+        &[REPOSITORIES, ISSUES, BRANCHES, COMMITS, AUTHORS, WORDS, RULES]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
@@ -65,14 +67,13 @@ impl View for IssueSearch {
         ruled::keys(&RULES, fact, keys);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::CommitsRecorded(batch)) => {
-                spans(batch)
+                latest(batch)
                     .into_keys()
                     .for_each(|(project, issue)| keys.add(&ISSUES, key(project, issue, batch.number)));
             }
+            Fact::IndexBatch(batch::Event::RefsMoved(batch)) => branches::keys(batch, keys),
             Fact::IndexBatch(
-                batch::Event::RefsMoved(RefBatch { .. })
-                | batch::Event::CommitsSuperseded(CommitSet { .. })
-                | batch::Event::CommitsRestored(CommitSet { .. }),
+                batch::Event::CommitsSuperseded(CommitSet { .. }) | batch::Event::CommitsRestored(CommitSet { .. }),
             )
             | Fact::Integration(_)
             | Fact::Repository(_)
@@ -91,11 +92,10 @@ impl View for IssueSearch {
         ruled::fold(&RULES, rows, fact);
         match &fact.fact {
             Fact::IndexBatch(batch::Event::CommitsRecorded(batch)) => record(rows, batch),
+            Fact::IndexBatch(batch::Event::RefsMoved(batch)) => branches::fold(rows, batch),
             // What no ref leads to any more is found all the same, and says so where it is shown.
             Fact::IndexBatch(
-                batch::Event::RefsMoved(RefBatch { .. })
-                | batch::Event::CommitsSuperseded(CommitSet { .. })
-                | batch::Event::CommitsRestored(CommitSet { .. }),
+                batch::Event::CommitsSuperseded(CommitSet { .. }) | batch::Event::CommitsRestored(CommitSet { .. }),
             )
             | Fact::Integration(_)
             | Fact::Repository(_)
@@ -109,22 +109,22 @@ impl View for IssueSearch {
     }
 }
 
-/// From when to when the commits of a batch name each issue, in seconds.
-fn spans(batch: &CommitBatch) -> BTreeMap<(&str, u64), (i64, i64)> {
-    let mut spans = BTreeMap::new();
+/// When the last commit of a batch that names each issue was committed, in seconds.
+fn latest(batch: &CommitBatch) -> BTreeMap<(&str, u64), i64> {
+    let mut latest = BTreeMap::new();
     for commit in &batch.commits {
         let at = seconds(commit.committed_at);
         for (key, _) in &commit.keys {
-            let (first, last) = spans.entry((&*key.project, key.number)).or_insert((at, at));
-            (*first, *last) = ((*first).min(at), (*last).max(at));
+            let last = latest.entry((&*key.project, key.number)).or_insert(at);
+            *last = (*last).max(at);
         }
     }
-    spans
+    latest
 }
 
 fn record(rows: &mut Rows, batch: &CommitBatch) {
-    for ((project, issue), span) in spans(batch) {
-        lasts(rows, key(project, issue, batch.number), span);
+    for ((project, issue), last) in latest(batch) {
+        lasts(rows, key(project, issue, batch.number), last);
     }
     for commit in &batch.commits {
         let words: Vec<Value> = words_beside(&commit.subject, &commit.keys).into_iter().map(Value::from).collect();
@@ -134,13 +134,13 @@ fn record(rows: &mut Rows, batch: &CommitBatch) {
     }
 }
 
-/// The issue has commits from the first to the second of these on.
-fn lasts(rows: &mut Rows, key: Row, (mut first, mut last): (i64, i64)) {
-    // The least and the greatest: saying it twice changes nothing.
-    if let Some([_, _, _, Value::Int(known_first), Value::Int(known_last)]) = rows.get(&ISSUES, &key) {
-        (first, last) = (first.min(*known_first), last.max(*known_last));
+/// The issue lasts until then, or longer.
+fn lasts(rows: &mut Rows, key: Row, mut last: i64) {
+    // The greatest: saying it twice changes nothing.
+    if let Some([.., Value::Int(known)]) = rows.get(&ISSUES, &key) {
+        last = last.max(*known);
     }
-    let row = key.into_iter().chain(row![first, last]).collect();
+    let row = key.into_iter().chain(row![last]).collect();
     rows.put(&ISSUES, row);
 }
 

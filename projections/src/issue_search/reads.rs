@@ -12,7 +12,7 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 
-use super::IssueSearch;
+use super::{IssueSearch, schema::NO_COMMIT};
 use crate::{
     row,
     value::{BadRow, Cells, Row, Value},
@@ -67,14 +67,16 @@ pub enum Through {
 pub struct Found {
     /// Which.
     pub key: IssueKey,
-    /// When the last commit that names it or was linked to it was committed, whatever was unlinked since.
-    pub last_at: Timestamp,
+    /// When the last commit that names it or was linked to it was committed, whatever was unlinked since; nothing when only
+    /// branches carry its key.
+    pub last_at: Option<Timestamp>,
 }
 
 impl Found {
     fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
         let key = IssueKey { project: cells.text()?.into(), number: cells.count()? };
-        Ok(Self { key, last_at: Timestamp::from_seconds(cells.int()?) })
+        let last_at = Some(cells.int()?).filter(|last| *last != NO_COMMIT).map(Timestamp::from_seconds);
+        Ok(Self { key, last_at })
     }
 
     /// The cursor of a page that ends with this row.
@@ -87,7 +89,7 @@ impl Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundCursor {
     /// `last_at` of the last row.
-    pub last_at: Timestamp,
+    pub last_at: Option<Timestamp>,
     /// `key` of the last row.
     pub key: IssueKey,
 }
@@ -95,8 +97,6 @@ pub struct FoundCursor {
 /// An issue that a commit names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedIn {
-    /// The number of the commit's repository.
-    pub number: Position,
     /// Which issue.
     pub key: IssueKey,
     /// When it was committed: the issue's row of the commit is found by it.
@@ -130,6 +130,23 @@ macro_rules! word {
     };
 }
 
+// A row counts by a commit, or while a branch carries the key. The number is `NO_COMMIT`.
+macro_rules! is_there {
+    ($row:literal) => {
+        concat!(
+            "AND (",
+            $row,
+            ".last_at > -10000000000000 OR EXISTS (SELECT 1 FROM search_branches@ b WHERE b.project = ",
+            $row,
+            ".project AND b.issue = ",
+            $row,
+            ".issue AND b.repository_number = ",
+            $row,
+            ".repository_number)) "
+        )
+    };
+}
+
 macro_rules! select {
     ($from:literal, $order:literal) => {
         concat!(
@@ -138,6 +155,7 @@ macro_rules! select {
             " CROSS JOIN search_repositories@ r ",
             "WHERE r.number = i.repository_number AND r.to_position IS NULL ",
             "AND i.project >= $5 AND i.project < $6 ",
+            is_there!("i"),
             "AND NOT EXISTS (SELECT 1 FROM search_rules@ x ",
             "WHERE x.verdict = 1 AND x.project = i.project AND x.issue IN (0, i.issue)) ",
             "AND (NOT EXISTS (SELECT 1 FROM search_rules@ k WHERE k.verdict = 0) OR EXISTS ",
@@ -146,7 +164,9 @@ macro_rules! select {
             "AND NOT EXISTS (SELECT 1 FROM search_issues@ o CROSS JOIN search_repositories@ q ",
             "WHERE o.project = i.project AND o.issue = i.issue ",
             "AND (o.last_at > i.last_at OR (o.last_at = i.last_at AND o.repository_number > i.repository_number)) ",
-            "AND q.number = o.repository_number AND q.to_position IS NULL) ",
+            "AND q.number = o.repository_number AND q.to_position IS NULL ",
+            is_there!("o"),
+            ") ",
             "AND ($8 = 0 OR EXISTS (SELECT 1 FROM search_commits@ n CROSS JOIN search_repositories@ q ",
             "WHERE n.sha >= $9 AND n.sha < $10 AND n.project = i.project AND n.issue = i.issue ",
             "AND q.number = n.repository_number AND q.to_position IS NULL)) ",
@@ -254,7 +274,8 @@ pub fn search(wanted: &Wanted, through: Through, order: Order, after: Option<&Fo
 fn start(order: Order, after: Option<&FoundCursor>) -> Row {
     match (order, after) {
         (Order::Activity, Some(after)) => {
-            row![after.last_at.seconds(), after.key.project.clone(), after.key.number]
+            let last_at = after.last_at.map_or(NO_COMMIT, Timestamp::seconds);
+            row![last_at, after.key.project.clone(), after.key.number]
         }
         (Order::Key, Some(after)) => row![i64::MAX, after.key.project.clone(), after.key.number],
         (Order::Activity, None) => row![i64::MAX, "~", i64::MAX],
@@ -294,31 +315,31 @@ pub fn authors_weigh(persons: &[PersonId], most: u32) -> Read<u64> {
     read(SQL, args, |cells| cells.count())
 }
 
-/// The issues that a commit names, without those that it was only linked to, in all repositories that are there, or in the one with this number;
-/// in the order (repository's number, project, issue).
-pub fn issues_of_commit(sha: CommitSha, number: Option<Position>) -> Read<NamedIn> {
+/// The issues that a commit of the repository with this number names, without those that it was only linked to; in their
+/// order.
+pub fn issues_of_commit(sha: CommitSha, number: Position) -> Read<NamedIn> {
     const SQL: &str = "\
-        SELECT n.repository_number, n.project, n.issue, n.committed_at \
-        FROM search_commits@ n CROSS JOIN search_repositories@ r \
-        WHERE n.sha = $1 AND n.repository_number > 0 AND (CAST($2 AS BIGINT) IS NULL OR n.repository_number = CAST($2 AS BIGINT)) \
-        AND r.number = n.repository_number AND r.to_position IS NULL \
-        ORDER BY n.repository_number, n.project, n.issue";
+        SELECT n.project, n.issue, n.committed_at FROM search_commits@ n CROSS JOIN search_repositories@ r \
+        WHERE n.sha = $1 AND n.repository_number = $2 AND r.number = n.repository_number AND r.to_position IS NULL \
+        ORDER BY n.project, n.issue";
     read(SQL, row![sha, number], |cells| {
-        let number = cells.int()?;
         let key = IssueKey { project: cells.text()?.into(), number: cells.count()? };
-        Ok(NamedIn { number, key, committed_at: Timestamp::from_seconds(cells.int()?) })
+        Ok(NamedIn { key, committed_at: Timestamp::from_seconds(cells.int()?) })
     })
 }
 
-/// The commits that a name may stand for and that name an issue, with the repositories that are there and have them; in the
-/// order (repository's number, commit). Along the names of commits, whatever repositories there are.
-pub fn holders_of_commit(name: CommitName, limit: u32) -> Read<Holder> {
+/// The commits that a name may stand for and that name an issue, with the repositories that are there and have them, or only
+/// in the one with this number; in the order (repository's number, commit). Those that were only linked to one are not
+/// among them. Along the names of commits, whatever repositories there are.
+pub fn holders_of_commit(name: CommitName, number: Option<Position>, limit: u32) -> Read<Holder> {
     const SQL: &str = "\
         SELECT DISTINCT r.repository, n.sha, n.repository_number \
         FROM search_commits@ n CROSS JOIN search_repositories@ r \
-        WHERE n.sha >= $1 AND n.sha <= $2 AND r.number = n.repository_number AND r.to_position IS NULL \
-        ORDER BY n.repository_number, n.sha LIMIT $3";
-    read(SQL, row![name.low, name.high, limit], |cells| {
+        WHERE n.sha >= $1 AND n.sha <= $2 AND n.repository_number > 0 \
+        AND (CAST($3 AS BIGINT) IS NULL OR n.repository_number = CAST($3 AS BIGINT)) \
+        AND r.number = n.repository_number AND r.to_position IS NULL \
+        ORDER BY n.repository_number, n.sha LIMIT $4";
+    read(SQL, row![name.low, name.high, number, limit], |cells| {
         Ok(Holder { repository: RepositoryId(cells.id()?), sha: cells.commit()? })
     })
 }

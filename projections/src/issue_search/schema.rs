@@ -8,23 +8,29 @@ use crate::{
 /// Which repository has which number; and under another id, which number its links have.
 pub(super) const REPOSITORIES: Table = numbered::table("search_repositories");
 
-/// One row for each issue and repository: from when to when its commits are that name the issue, in seconds; and one for
-/// those that were linked to it.
+/// When only branches carry the key of an issue there is no last commit: before all times that a commit can have.
+pub(super) const NO_COMMIT: i64 = -10_000_000_000_000;
+
+/// One row for each issue and repository: when the last commit that names it was committed, in seconds, [`NO_COMMIT`] when
+/// only branches carry its key; and one row for the commits that were linked to it.
 pub(super) const ISSUES: Table = Table {
     name: "search_issues",
-    columns: &[
-        ("project", Kind::Text),
-        ("issue", Kind::Int),
-        ("repository_number", Kind::Int),
-        ("first_at", Kind::Int),
-        ("last_at", Kind::Int),
-    ],
+    columns: &[("project", Kind::Text), ("issue", Kind::Int), ("repository_number", Kind::Int), ("last_at", Kind::Int)],
     key: 3,
     history: History::None,
     indexes: &[
         &["last_at", "project", "issue", "repository_number"],
         &["project", "last_at", "issue", "repository_number"],
     ],
+};
+
+/// The branches that carry the key of an issue. A row of [`ISSUES`] without a commit counts while there is one.
+pub(super) const BRANCHES: Table = Table {
+    name: "search_branches",
+    columns: &[("project", Kind::Text), ("issue", Kind::Int), ("repository_number", Kind::Int), ("name", Kind::Text)],
+    key: 4,
+    history: History::None,
+    indexes: &[],
 };
 
 /// From the name of a commit to the issues that it names or was linked to, and to its row of `issue_commits`.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use keytrail_domain::index_run::batch::CommitSha;
-use keytrail_projections::{issue_commits, repository_list::Repository};
+use keytrail_projections::{issue_search, repository_list::Repository};
 use tokio::sync::oneshot;
 
 use super::{
@@ -151,7 +151,7 @@ impl Batch<'_> {
         // Of commits that name no issue only the node knows that indexes the repository.
         let elsewhere = mine.is_ok_and(|mine| !mine.has(db, repository.id));
         for key in self.unknown().await {
-            let read = issue_commits::known_commit(key.1, key.2.commit);
+            let read = issue_search::holders_of_commit(key.2.commit.into(), Some(key.1), 1);
             // A run that goes on has recorded it: it is seen where its issue is shown.
             if self.app.read(read).await.is_ok_and(|found| !found.is_empty()) {
                 continue;

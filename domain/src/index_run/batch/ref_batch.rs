@@ -23,6 +23,13 @@ pub struct RefMove {
     pub keys: Vec<IssueKey>,
 }
 
+impl RefMove {
+    /// The issues whose branch it is. A tag that names an issue is no branch of it.
+    pub fn branch_of(&self) -> &[IssueKey] {
+        if self.name.as_str().starts_with("refs/heads/") { &self.keys } else { &[] }
+    }
+}
+
 /// Refs that moved, in bytewise order of their names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "RefColumns", try_from = "RefColumns")]

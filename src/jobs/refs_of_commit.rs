@@ -1,5 +1,4 @@
-//! What is known of one commit beside the views: what its object says, and which refs lead to it. Asked by routes; it
-//! fetches nothing, and writes nothing.
+//! Which refs lead to a commit. Asked by routes; it fetches nothing, and writes nothing.
 
 use std::sync::Arc;
 
@@ -9,10 +8,9 @@ use keytrail_projections::{
     repository_list::Repository,
 };
 
-use super::{JobError, RUN_ENDS, Source, source_of};
 use crate::{
     app::{App, Busy},
-    git::{CommitDetails, GitError, Graph, Mirror, commit_details},
+    git::{GitError, Graph},
     views::ViewError,
 };
 
@@ -46,56 +44,6 @@ pub enum RefsTrouble {
     /// The server stops, or made a mistake that its log has.
     #[error("the server stopped looking before it was done; try again")]
     Stopped,
-}
-
-/// Whether a completed run has seen the commit.
-pub async fn is_walked(app: &Arc<App>, repository: &Repository, sha: CommitSha) -> bool {
-    let knows = || {
-        let (graph, number) = (app.caches.graph(repository.id), repository.number);
-        let looked = tokio::task::spawn_blocking(move || Graph::knows(&graph, number, sha));
-        async { looked.await.unwrap_or_default() }
-    };
-    if knows().await {
-        return true;
-    }
-    // A run's end is known a moment before its commits are remembered, and who saw it may ask at once.
-    let lock = app.jobs.graph_of(repository.id);
-    drop(tokio::time::timeout(RUN_ENDS, lock.lock()).await);
-    knows().await
-}
-
-/// What the commit's object says. `None` when nobody has it here, or it cannot be read now: then less is shown.
-pub async fn details_of(app: &Arc<App>, repository: &Repository, sha: CommitSha) -> Option<CommitDetails> {
-    match try_details(app, repository, sha).await {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::debug!(%sha, error, "a commit is shown without its object");
-            None
-        }
-    }
-}
-
-async fn try_details(app: &App, repository: &Repository, sha: CommitSha) -> Result<Option<CommitDetails>, String> {
-    let source = source_of(app, repository).await.map_err(|error| match error {
-        JobError::Later(text) | JobError::Panicked(text) | JobError::NotBefore(_, text) | JobError::Failed(_, text) => {
-            text
-        }
-        JobError::Left => "the server stops".to_owned(),
-    })?;
-    let Some(source) = source else { return Ok(None) };
-    let mirror = app.caches.mirror(repository.id);
-    let look = move || -> Result<_, GitError> {
-        let opened = match &source.source {
-            Source::InPlace(connection) => connection.open()?,
-            Source::Copied(_) | Source::Remote(_) => match Mirror::recognised(&mirror) {
-                Some(mirror) => mirror.open()?,
-                None => return Ok(None),
-            },
-        };
-        commit_details(&opened, sha)
-    };
-    let looked = tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?;
-    looked.map_err(|error| error.to_string())
 }
 
 /// Which refs lead to the commit, as runs have seen it. A graph is loaded for it, one at a time on this node:

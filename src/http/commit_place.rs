@@ -1,0 +1,46 @@
+//! The repository and the commit that an address names. Called by routes; it says which commits there are to none of them.
+
+use keytrail_domain::{
+    id::RepositoryId,
+    index_run::batch::{CommitName, CommitSha},
+};
+use keytrail_projections::repository_list::{self, Repository, RepositoryState};
+use uuid::Uuid;
+
+use super::{
+    Api,
+    commits::problem,
+    error::{ApiError, Code, sentence},
+};
+use crate::jobs::DiffTrouble;
+
+/// A repository that some integration sees.
+pub(super) async fn seen_repository(api: &Api, id: Uuid) -> Result<Repository, ApiError> {
+    let read = || repository_list::by_id(RepositoryId(id));
+    let repository = api.one(None, read, Code::RepositoryUnknown).await?.repository;
+    if repository.state == RepositoryState::Forgotten {
+        return Err(problem(DiffTrouble::Forgotten));
+    }
+    Ok(repository)
+}
+
+/// The same, and the commit by its whole name.
+pub(super) async fn place(api: &Api, (id, sha): (Uuid, String)) -> Result<(Repository, CommitSha), ApiError> {
+    let wrong = |_| ApiError::new(Code::ParameterInvalid, "The name of a commit is 40 hexadecimal digits.");
+    let sha = sha.parse().map_err(wrong)?;
+    Ok((seen_repository(api, id).await?, sha))
+}
+
+/// What a person typed for a commit.
+pub(super) fn commit_name(text: &str) -> Result<CommitName, ApiError> {
+    text.parse().map_err(|error: keytrail_domain::index_run::batch::NotACommitName| {
+        ApiError::new(Code::ParameterInvalid, sentence(&error.to_string()))
+    })
+}
+
+/// The beginning of a name that several commits share.
+pub(super) fn ambiguous(found: &[CommitSha]) -> ApiError {
+    let candidates: Vec<String> = found.iter().map(ToString::to_string).collect();
+    ApiError::new(Code::CommitAmbiguous, "Give more digits; `candidates` has some of the commits.")
+        .with("candidates", candidates)
+}
