@@ -34,6 +34,8 @@ pub(super) struct Stage {
     /// What goes at the end, when nobody named the folder.
     temporary: Option<PathBuf>,
     data: PathBuf,
+    /// The data folder was not there before.
+    made: bool,
 }
 
 /// A token of the demo, which is told this once.
@@ -59,6 +61,7 @@ impl Stage {
             }
         };
         let repositories = temporary.as_deref().unwrap_or(&data).join("repositories");
+        let made = !data.exists();
         for folder in temporary.iter().chain([&data, &repositories]) {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(system)?;
         }
@@ -68,7 +71,15 @@ impl Stage {
         config.git.roots = vec![repositories.clone()];
         // Whatever a file allows to be reached: nothing of the demo is elsewhere.
         (config.git.allow_private, config.git.hosts, config.git.networks) = (false, Vec::new(), Vec::new());
-        Ok(Self { repositories, temporary, data })
+        Ok(Self { repositories, temporary, data, made })
+    }
+
+    /// Removes the folders that were made where somebody named one, as long as nothing is in them: the demo did not begin.
+    pub(super) fn withdraw(&self) {
+        let _ = fs::remove_dir(&self.repositories);
+        if self.made {
+            let _ = fs::remove_dir(&self.data);
+        }
     }
 
     /// Removes what was made in a place of its own.

@@ -44,16 +44,22 @@ impl Serve {
     pub(super) async fn run(self, mut config: Config, given: Given) -> Result<ExitCode, CliError> {
         if !self.demo {
             telemetry::start_log(&config.log);
-            return self.serve(&config, None).await;
+            let listener = self.bind(config.server.listen)?;
+            return self.serve(&config, listener, None).await;
         }
         if given.database {
             let detail = "the demo has a store of its own; leave --database-url out";
             return Err(CliError::Input(detail.into()));
         }
         telemetry::start_log(&Log { level: "error".into(), ..config.log });
+        // Before anything is made: what cannot be served leaves nothing behind.
+        let listener = self.bind(config.server.listen)?;
         let named = given.data.then(|| config.store.folder.clone());
         let stage = Arc::new(Stage::prepare(&mut config, named.as_deref())?);
-        let served = self.serve(&config, Some(&stage)).await;
+        let served = self.serve(&config, listener, Some(&stage)).await;
+        if served.is_err() {
+            stage.withdraw();
+        }
         stage.clear().await;
         served
     }
@@ -69,16 +75,19 @@ impl Serve {
         }
     }
 
-    async fn serve(self, config: &Config, stage: Option<&Arc<Stage>>) -> Result<ExitCode, CliError> {
+    /// `listener` is bound before anything is opened: a second server on the same address ends there.
+    async fn serve(
+        self,
+        config: &Config,
+        listener: TcpListener,
+        stage: Option<&Arc<Stage>>,
+    ) -> Result<ExitCode, CliError> {
         let metrics = telemetry::start_metrics();
         // From here on a signal is kept until somebody waits for it: also one that comes while the server starts ends it well.
         let signals = Signals::listen()?;
-        let address = config.server.listen;
+        let address = listener.local_addr().unwrap_or(config.server.listen);
         let listen = |source| BootError::Listen { address, source };
         let access = Access::open(&config.access)?;
-        // Before anything is opened: a second server on the same address ends here.
-        let listener = self.bind(address)?;
-        let address = listener.local_addr().map_err(listen)?;
         let app = boot::start(config, Clock::System).await?;
         http::record_access(&app, &access).await;
         let (token, local) = LocalToken::random();

@@ -176,3 +176,17 @@ async fn a_demo_that_is_stopped_while_it_is_made_leaves_nothing() {
     let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").expect("it ended");
     assert_eq!((ended.code(), folders()), (Some(0), 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_cannot_listen_leaves_no_folder_behind() {
+    let home = Home::new(PROGRAM, Options::default());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let said = failed(home.run(["serve", "--demo", "--listen", &address]).await, 5);
+    assert!(said.contains("cannot listen on"), "{said}");
+    assert!(!home.data().exists(), "nothing was made");
+    // The root key cannot be read: that is found when the folders are there already.
+    std::fs::create_dir_all(home.root_key()).expect("a folder instead of a file");
+    failed(home.run(["serve", "--demo", "--listen", "127.0.0.1:0"]).await, 5);
+    assert!(!home.data().exists(), "what was made is gone");
+}
