@@ -129,7 +129,7 @@ impl Named {
         // matter here.
         let asked = [("commit", self.sha.clone()), ("issue", "-".to_owned())];
         let explained: Value = client.get("/api/v1/explain", &asked).await?;
-        let unknown = || CliError::Input(format!("no indexed repository has the commit {}", self.sha));
+        let unknown = || CliError::Missing(format!("no indexed repository has the commit {}", self.sha));
         let id = explained["repository"]["id"].as_str().ok_or_else(unknown)?;
         match client.get(&at(id), query).await {
             Err(CliError::Problem { code, .. })

@@ -23,6 +23,11 @@ impl Consent {
         self.dry_run
     }
 
+    /// Whether nobody needs to be asked, so that nothing needs to be looked up for the question.
+    pub(super) const fn is_given_already(self) -> bool {
+        self.yes
+    }
+
     /// Whether it is to be done. `lines` say what would happen, from what the server has now; with
     /// `json`, as one object.
     pub(super) fn given(self, lines: &[String], json: bool) -> Result<bool, CliError> {

@@ -57,9 +57,12 @@ pub enum CliError {
         /// HTTP status.
         status: u16,
     },
-    /// Something was given that is not there.
+    /// What was given cannot be read, or not be done.
     #[error("{0}")]
     Input(String),
+    /// Something was named that is not there.
+    #[error("{0}")]
+    Missing(String),
     /// The work that was waited for did not succeed.
     #[error("{0}")]
     Failed(String),
@@ -74,13 +77,14 @@ pub enum CliError {
 }
 
 impl CliError {
-    /// 1 the work failed; 2 the command or the configuration is wrong; 3 not found; 4 refused; 5 the server is not
+    /// 1 the work failed; 2 the command or the configuration is wrong, or cannot be read; 3 not found; 4 refused; 5 the server is not
     /// available.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::Failed(_) | Self::System { .. } => 1,
-            Self::Config(_) | Self::Access(_) | Self::Input(_) => 2,
-            Self::Problem { status: 404, .. } => 3,
+            // What the server cannot read was not asked for by anybody.
+            Self::Config(_) | Self::Access(_) | Self::Input(_) | Self::Problem { status: 400, .. } => 2,
+            Self::Missing(_) | Self::Problem { status: 404, .. } => 3,
             Self::Problem { status: 500.., .. }
             | Self::NoAnswer { .. }
             | Self::NoServer { .. }

@@ -83,7 +83,7 @@ impl Events {
         let query = [("stream", id.to_string()), ("order", "asc".to_owned())];
         let first: Vec<Value> = client.list("/api/v1/events", &query, 1).await?;
         let Some(stream_type) = first.first().and_then(|event| event["stream_type"].as_str()) else {
-            return Err(CliError::Input(format!("the log has no stream {id}")));
+            return Err(CliError::Missing(format!("the log has no stream {id}")));
         };
         let mut query = vec![("state", "true".to_owned())];
         query.extend(self.until.map(|until| ("until", until.to_string())));

@@ -4,7 +4,7 @@
 pub(super) const ALL: &[(u8, &str)] = &[
     (0, "done"),
     (1, "the work failed, or what was examined is not well"),
-    (2, "the command or the configuration is wrong; nothing was done"),
+    (2, "the command or the configuration is wrong, or something in it cannot be read; nothing was done"),
     (3, "there is no such thing"),
     (4, "the server refused"),
     (5, "there is no server, or it is not available"),

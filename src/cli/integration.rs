@@ -6,13 +6,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
+    CliError, chosen,
     client::{Client, with_client},
     consent::Consent,
-    json_anyway::JsonAnyway,
+    form::Form,
+    going::{seen, would_move, would_remove},
     output,
     place::Place,
-    watched_operation::watch,
+    watched_operation::{self, watch},
 };
 use crate::config::Config;
 
@@ -26,7 +27,7 @@ pub(super) enum Integration {
         #[arg(long)]
         name: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
     /// All integrations
     List {
@@ -39,7 +40,7 @@ pub(super) enum Integration {
         /// Its name or its id
         integration: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
     /// Call it something else
     Rename {
@@ -48,7 +49,7 @@ pub(super) enum Integration {
         /// The new name
         name: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
     /// Connect it to another place, or to the same in another way; what was found in repositories that it does not see
     /// any more is forgotten. The password stays as long as scheme, host and port do
@@ -58,21 +59,23 @@ pub(super) enum Integration {
         #[command(flatten)]
         place: Box<Place>,
         #[command(flatten)]
-        _json: JsonAnyway,
+        consent: Consent,
+        #[command(flatten)]
+        form: Form,
     },
     /// Stop looking for anything new
     Pause {
         /// Its name or its id
         integration: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
     /// Look again
     Resume {
         /// Its name or its id
         integration: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
     /// Ask for an index run over what is new in each of its repositories
     Reindex {
@@ -124,43 +127,44 @@ impl Integration {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
-            Self::Add { place, name, .. } => {
+            Self::Add { place, name, form } => {
                 let body = json!({ "name": name, "connection": place.connection()? });
-                output::json(&client.post::<Value>("/api/v1/integrations", &body).await?)
+                form.show(&client.post("/api/v1/integrations", &body).await?)
             }
             Self::List { json } => {
                 let all: Vec<Value> = client.list("/api/v1/integrations", &[], usize::MAX).await?;
                 if json {
                     return all.iter().try_for_each(output::json);
                 }
-                let cell = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
-                let rows: Vec<_> = all
-                    .iter()
-                    .map(|row| ["id", "name", "kind", "state", "location"].map(|member| cell(row, member)).to_vec())
-                    .collect();
-                output::table(&["id", "name", "kind", "state", "location"], &rows);
+                let columns = ["id", "name", "kind", "state", "location"];
+                let rows: Vec<_> =
+                    all.iter().map(|row| columns.map(|member| output::cell(&row[member])).to_vec()).collect();
+                output::table(&columns, &rows);
                 Ok(())
             }
-            Self::Show { integration, .. } => {
-                output::json(&client.get::<Value>(&at(client, &integration).await?, &[]).await?)
-            }
-            Self::Rename { integration, name, .. } => {
-                let body = json!({ "name": name });
-                output::json(&client.put::<Value>(&format!("{}/name", at(client, &integration).await?), &body).await?)
-            }
-            Self::Move { integration, place, .. } => {
-                let body = json!({ "connection": place.connection()? });
-                output::json(
-                    &client.put::<Value>(&format!("{}/connection", at(client, &integration).await?), &body).await?,
-                )
-            }
-            Self::Pause { integration, .. } => {
+            Self::Show { integration, form } => form.show(&client.get(&at(client, &integration).await?, &[]).await?),
+            Self::Rename { integration, name, form } => {
                 let at = at(client, &integration).await?;
-                output::json(&client.post::<Value>(&format!("{at}/pause"), &json!({})).await?)
+                form.show(&client.put::<Value>(&format!("{at}/name"), &json!({ "name": name })).await?)
             }
-            Self::Resume { integration, .. } => {
+            Self::Move { integration, place, consent, form } => {
                 let at = at(client, &integration).await?;
-                output::json(&client.post::<Value>(&format!("{at}/resume"), &json!({})).await?)
+                let connection = place.connection()?;
+                let lines = would_move(client, &at, &connection).await?;
+                let must_ask = consent.is_dry_run() || lines.len() > 1;
+                if must_ask && !consent.given(&lines, form.json)? {
+                    return Ok(());
+                }
+                let body = json!({ "connection": connection });
+                form.show(&client.put::<Value>(&format!("{at}/connection"), &body).await?)
+            }
+            Self::Pause { integration, form } => {
+                let at = at(client, &integration).await?;
+                form.show(&client.post::<Value>(&format!("{at}/pause"), &json!({})).await?)
+            }
+            Self::Resume { integration, form } => {
+                let at = at(client, &integration).await?;
+                form.show(&client.post::<Value>(&format!("{at}/resume"), &json!({})).await?)
             }
             Self::Reindex { integration, asking } => asking.ask(client, &integration, Wish::REINDEX).await,
             Self::Reset { integration, asking } => asking.ask(client, &integration, Wish::RESET).await,
@@ -235,73 +239,19 @@ impl Asking {
         } else if self.no_wait {
             output::print(&format!("asked for; how far it is: keytrail operation show {id}"));
         }
-        match operation["state"].as_str() {
-            Some("failed" | "cancelled") => {
-                let why = operation["problem"]["detail"].as_str().unwrap_or("it could not be done");
-                Err(CliError::Failed(why.trim_end_matches('.').to_owned()))
-            }
-            _ if !self.no_wait && !self.json => {
-                output::print(&format!("{} {}", counted(repositories.len() as u64), wish.done));
-                Ok(())
-            }
-            _ => Ok(()),
+        watched_operation::succeeded(&operation)?;
+        if !self.no_wait && !self.json {
+            output::print(&format!("{} {}", counted(repositories.len() as u64), wish.done));
         }
+        Ok(())
     }
 }
 
 /// Where an integration is that is named, or given by its id.
 async fn at(client: &Client, integration: &str) -> Result<String, CliError> {
-    if let Ok(id) = integration.parse::<uuid::Uuid>() {
-        return Ok(format!("/api/v1/integrations/{id}"));
-    }
-    let all: Vec<Value> = client.list("/api/v1/integrations", &[], usize::MAX).await?;
-    let folded = integration.to_lowercase();
-    let is_it = |row: &&Value| {
-        row["state"] != "removed" && row["name"].as_str().is_some_and(|name| name.to_lowercase() == folded)
-    };
-    match all.iter().find(is_it).and_then(|row| row["id"].as_str()) {
-        Some(id) => Ok(format!("/api/v1/integrations/{id}")),
-        None => {
-            let detail = format!("there is no integration {integration:?}; `keytrail integration list` shows them");
-            Err(CliError::Input(detail))
-        }
-    }
-}
-
-/// The repositories that it sees, and how many of their commits name issues.
-async fn seen(client: &Client, at: &str) -> Result<(Vec<Value>, u64), CliError> {
-    let mut repositories: Vec<Value> = client.list(&format!("{at}/repositories"), &[], usize::MAX).await?;
-    repositories.retain(|repository| repository["state"] != "forgotten");
-    let keyed = repositories.iter().filter_map(|repository| repository["keyed"].as_u64()).sum();
-    Ok((repositories, keyed))
-}
-
-/// What would go with it, as the server has it now.
-async fn would_remove(client: &Client, at: &str, keep_mirrors: bool) -> Result<Vec<String>, CliError> {
-    let integration: Value = client.get(at, &[]).await?;
-    let (seen, keyed) = seen(client, at).await?;
-    let text = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
-    let mut lines = vec![format!(
-        "this removes the integration {} at {}, and forgets {} with {} that name issues",
-        text(&integration, "name"),
-        text(&integration, "location"),
-        counted(seen.len() as u64),
-        output::count(keyed, "commit"),
-    )];
-    lines.extend(seen.iter().take(20).map(|repository| format!("  {}", text(repository, "name"))));
-    if seen.len() > 20 {
-        lines.push(format!("  … {} more", output::grouped(seen.len() as u64 - 20)));
-    }
-    if !keep_mirrors {
-        lines.push("the copies that the server made of them are deleted, too; --keep-mirrors keeps them".to_owned());
-    }
-    Ok(lines)
+    chosen::INTEGRATION.at(client, integration).await
 }
 
 fn counted(repositories: u64) -> String {
-    if repositories == 1 {
-        "1 repository".to_owned()
-    } else {
-        format!("{} repositories", output::grouped(repositories))
-    }
+    output::count(repositories, "repository")
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     client::{Client, with_client},
-    json_anyway::JsonAnyway,
+    form::Form,
     output,
 };
 use crate::config::Config;
@@ -67,7 +67,7 @@ pub(super) struct Pair {
     #[arg(long, value_name = "ID")]
     repository: Option<uuid::Uuid>,
     #[command(flatten)]
-    _json: JsonAnyway,
+    form: Form,
 }
 
 impl Issue {
@@ -84,11 +84,13 @@ impl Issue {
                 commits(client, checked(&key)?, most, json).await
             }
             Self::Branches { key, json } => branches(client, checked(&key)?, json).await,
-            Self::Link(pair) => output::json(&client.post::<Value>(&pair.place(client).await?, &json!({})).await?),
-            Self::Unlink(pair) => output::json(&client.delete_for::<Value>(&pair.place(client).await?).await?),
+            Self::Link(pair) => {
+                pair.form.show(&client.post::<Value>(&pair.place(client).await?, &json!({})).await?)
+            }
+            Self::Unlink(pair) => pair.form.show(&client.delete_for::<Value>(&pair.place(client).await?).await?),
             Self::Restore(pair) => {
                 let place = format!("{}/restore", pair.place(client).await?);
-                output::json(&client.post::<Value>(&place, &json!({})).await?)
+                pair.form.show(&client.post::<Value>(&place, &json!({})).await?)
             }
         }
     }
@@ -121,7 +123,7 @@ impl Pair {
                 self.sha,
                 self.key,
             ))),
-            None => Err(CliError::Input(format!("no indexed repository has the commit {}", self.sha))),
+            None => Err(CliError::Missing(format!("no indexed repository has the commit {}", self.sha))),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The command line. It is a client of the API and can do what the API can: a command asks the server that is named, or
 //! the one of its data folder; some start one for themselves on the loopback address for as long as it takes.
 
+mod chosen;
 mod client;
 mod commit;
 mod config;
@@ -13,11 +14,12 @@ mod events;
 mod exit_codes;
 mod explain;
 mod follow;
+mod form;
+mod going;
 mod health;
 mod index;
 mod integration;
 mod issue;
-mod json_anyway;
 mod manual;
 mod migrate;
 mod operation;
@@ -37,6 +39,7 @@ mod token;
 mod vault;
 mod version;
 mod views;
+mod waiting;
 mod watched_operation;
 mod watched_run;
 #[cfg(test)]

@@ -6,8 +6,9 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
+    CliError, chosen,
     client::{Client, with_client},
+    form::Form,
     output,
 };
 use crate::config::Config;
@@ -24,17 +25,15 @@ pub(super) enum Operation {
     Show {
         /// Its id, such as index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b
         id: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// Stop an index run or a verification; what was recorded so far stays
     Cancel {
         /// Its id, such as index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b
         id: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
@@ -45,30 +44,32 @@ impl Operation {
     }
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
-        let (found, json) = match self {
-            Self::List { json } => (client.list("/api/v1/operations", &[], usize::MAX).await?, json),
-            Self::Show { id, json } => (vec![client.get(&at(&id)?, &[]).await?], json),
-            Self::Cancel { id, json } => {
-                (vec![client.post::<Value>(&format!("{}/cancel", at(&id)?), &json!({})).await?], json)
+        match self {
+            Self::List { json } => {
+                let all: Vec<Value> = client.list("/api/v1/operations", &[], usize::MAX).await?;
+                if json {
+                    return all.iter().try_for_each(output::json);
+                }
+                let rows: Vec<_> = all.iter().map(row).collect();
+                output::table(&["id", "state", "requested at", "progress", "why"], &rows);
+                Ok(())
             }
-        };
-        if json {
-            return found.iter().try_for_each(output::json);
+            Self::Show { id, form } => form.show(&client.get(&at(client, &id).await?, &[]).await?),
+            Self::Cancel { id, form } => {
+                form.show(&client.post::<Value>(&format!("{}/cancel", at(client, &id).await?), &json!({})).await?)
+            }
         }
-        let rows: Vec<_> = found.iter().map(row).collect();
-        output::table(&["id", "state", "requested at", "progress", "why"], &rows);
-        Ok(())
     }
 }
 
 /// Part of a path: only what can be an id goes there.
-fn at(id: &str) -> Result<String, CliError> {
+async fn at(client: &Client, id: &str) -> Result<String, CliError> {
     let can_be = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if id.trim_matches('.').is_empty() || !id.chars().all(can_be) {
         let detail = format!("{id:?} is no id of an operation; `keytrail operation list` shows them");
         return Err(CliError::Input(detail));
     }
-    Ok(format!("/api/v1/operations/{id}"))
+    chosen::OPERATION.at(client, id).await
 }
 
 fn row(operation: &Value) -> Vec<String> {
@@ -81,5 +82,5 @@ fn row(operation: &Value) -> Vec<String> {
         Some(_) => format!("{} of {} {}", number("done"), number("total"), text(&progress["unit"])),
     };
     let why = text(&operation["problem"]["detail"]);
-    vec![text(&operation["id"]), text(&operation["state"]), text(&operation["requested_at"]), far, why]
+    vec![text(&operation["id"]), text(&operation["state"]), output::cell(&operation["requested_at"]), far, why]
 }

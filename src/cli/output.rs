@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 
 pub(super) use keytrail_domain::grouped::grouped;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::CliError;
 pub(super) use super::table::table;
@@ -40,11 +41,29 @@ pub(super) fn quoted(word: &str) -> String {
     }
 }
 
-/// `1 commit`, `2 commits`, `12,345 commits`; `2 branches`.
+/// A time of the API (RFC 3339, UTC) as people read it: `2026-11-21 23:42`. Nothing when it is none.
+pub(super) fn time(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let is_time = bytes.len() >= 20 && bytes[4] == b'-' && bytes[10] == b'T' && bytes[13] == b':' && text.ends_with('Z');
+    is_time.then(|| text.get(..16).map(|minute| minute.replace('T', " "))).flatten()
+}
+
+/// What stands in a table: words, times as people read them, numbers in groups; nothing for nothing.
+pub(super) fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => time(text).unwrap_or_else(|| text.clone()),
+        Value::Number(number) => number.as_u64().map_or_else(|| number.to_string(), grouped),
+        Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    }
+}
+
+/// `1 commit`, `2 commits`, `12,345 commits`; `2 branches`, `2 repositories`.
 pub(super) fn count(number: u64, one: &str) -> String {
     let ending = match number {
         1 => "",
         _ if one.ends_with("ch") => "es",
+        _ if one.ends_with("ry") => return format!("{} {}ies", grouped(number), &one[..one.len() - 1]),
         _ => "s",
     };
     format!("{} {one}{ending}", grouped(number))

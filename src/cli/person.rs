@@ -1,16 +1,20 @@
 //! `keytrail person`
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
+    CliError, chosen,
     client::{Client, with_client},
+    consent::Consent,
     output,
 };
 use crate::config::Config;
+
+/// Before a person is forgotten their commits are counted in so many issues at most.
+const ISSUES: usize = 50;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Person {
@@ -27,11 +31,10 @@ pub(super) enum Person {
     },
     /// Delete a person's name and address everywhere, for good
     Forget {
-        /// The person's id
-        id: uuid::Uuid,
-        /// Do it: nothing brings them back
-        #[arg(long)]
-        yes: bool,
+        /// The person's name or id
+        person: String,
+        #[command(flatten)]
+        consent: Consent,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -54,17 +57,17 @@ impl Person {
                     return all.iter().try_for_each(output::json);
                 }
                 let columns = ["id", "name", "email", "forgotten_at"];
-                let cell = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
-                let rows: Vec<_> = all.iter().map(|row| columns.map(|member| cell(row, member)).to_vec()).collect();
+                let rows: Vec<_> =
+                    all.iter().map(|row| columns.map(|member| output::cell(&row[member])).to_vec()).collect();
                 output::table(&["id", "name", "address", "forgotten at"], &rows);
                 Ok(())
             }
-            Self::Forget { id, yes, json: as_json } => {
-                if !yes {
-                    let what = "name and address of the person go everywhere and do not come back";
-                    return Err(CliError::Input(format!("{what}; say --yes when that is meant")));
+            Self::Forget { person, consent, json: as_json } => {
+                let at = chosen::PERSON.at(client, &person).await?;
+                if !consent.is_given_already() && !consent.given(&would_forget(client, &at).await?, as_json)? {
+                    return Ok(());
                 }
-                let forgotten: Value = client.post(&format!("/api/v1/people/{id}/forget"), &json!({})).await?;
+                let forgotten: Value = client.post(&format!("{at}/forget"), &json!({})).await?;
                 if as_json {
                     return output::json(&forgotten);
                 }
@@ -73,4 +76,29 @@ impl Person {
             }
         }
     }
+}
+
+/// Whose name goes, and from how much, as the server has it now.
+async fn would_forget(client: &Client, at: &str) -> Result<Vec<String>, CliError> {
+    let person: Value = client.get(at, &[]).await?;
+    let id = person["id"].as_str().unwrap_or_default();
+    let Some(name) = person["name"].as_str() else {
+        return Ok(vec![format!("the person {id} was forgotten before; nothing would change")]);
+    };
+    let address = person["email"].as_str().map(|address| format!(" <{address}>")).unwrap_or_default();
+    let query = [("author", id.to_owned()), ("sort", "activity".to_owned())];
+    let issues: Vec<Value> = client.list("/api/v1/search", &query, ISSUES + 1).await?;
+    let mut commits = BTreeSet::new();
+    for issue in issues.iter().take(ISSUES) {
+        let path = format!("/api/v1/issues/{}/commits", issue["key"].as_str().unwrap_or_default());
+        let all: Vec<Value> = client.list(&path, &[], usize::MAX).await?;
+        let theirs = all.iter().filter(|commit| commit["author"]["id"].as_str() == Some(id));
+        commits.extend(theirs.filter_map(|commit| commit["sha"].as_str().map(str::to_owned)));
+    }
+    let counted = output::count(commits.len() as u64, "commit");
+    let least = if issues.len() > ISSUES { "at least " } else { "" };
+    let wrote = format!("{least}{counted} that name issues");
+    Ok(vec![format!(
+        "this deletes the name and the address of {name}{address} everywhere, also from {wrote}; nothing brings them back"
+    )])
 }

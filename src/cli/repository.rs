@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
+    CliError, chosen,
     client::{Client, with_client},
     consent::Consent,
-    json_anyway::JsonAnyway,
+    form::Form,
     output,
-    watched_run::watch,
+    waiting::Waiting,
 };
 use crate::config::Config;
 
@@ -28,59 +28,40 @@ pub(super) enum Repository {
     },
     /// One repository
     Show {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        repository: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
     /// Look at once whether anything is new in it, and fetch and index that
     Fetch {
-        /// Its id
-        id: uuid::Uuid,
-        #[command(flatten)]
-        _json: JsonAnyway,
-    },
-    /// Ask for an index run over what is new in it
-    Index {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        repository: String,
         #[command(flatten)]
         waiting: Waiting,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
+    },
+    /// Ask for an index run over what is new in it
+    Index {
+        /// Its name or its id
+        repository: String,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        form: Form,
     },
     /// Throw away what was found in it, and look at everything again
     Reset {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        repository: String,
         #[command(flatten)]
         waiting: Waiting,
         #[command(flatten)]
         consent: Consent,
-        /// Print JSON, also of what would happen
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
-}
-
-/// Whether the run is watched until it has ended.
-#[derive(Clone, Copy, Debug, Args)]
-pub(super) struct Waiting {
-    /// Only ask for the run, and name it
-    #[arg(long)]
-    no_wait: bool,
-}
-
-impl Waiting {
-    /// Prints the run: as it ended, or as it was asked for.
-    async fn for_run(self, client: &Client, asked: &str) -> Result<(), CliError> {
-        let mut run: Value = client.post(asked, &json!({})).await?;
-        if let (false, Some(id)) = (self.no_wait, run["id"].as_str().map(str::to_owned)) {
-            watch(client, &id).await?;
-            run = client.get(&format!("/api/v1/index-runs/{id}"), &[]).await?;
-        }
-        output::json(&run)
-    }
 }
 
 impl Repository {
@@ -90,7 +71,6 @@ impl Repository {
     }
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
-        let at = |id: &uuid::Uuid| format!("/api/v1/repositories/{id}");
         match self {
             Self::List { trouble, json } => {
                 let query: Vec<_> = trouble.then(|| ("trouble", "true".to_owned())).into_iter().collect();
@@ -101,39 +81,45 @@ impl Repository {
                 let rows: Vec<_> = all
                     .iter()
                     .map(|row| {
-                        let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
-                        let number = |member: &str| output::grouped(row[member].as_u64().unwrap_or(0));
-                        vec![
-                            text("id"),
-                            text("name"),
-                            text("state"),
-                            number("commits"),
-                            number("keyed"),
-                            text("location"),
-                            wrong(row)["code"].as_str().unwrap_or_default().to_owned(),
-                        ]
+                        let mut cells =
+                            ["id", "name", "state", "commits", "keyed"].map(|member| output::cell(&row[member])).to_vec();
+                        cells.extend([output::cell(&wrong(row)["code"]), output::cell(&row["location"])]);
+                        cells
                     })
                     .collect();
-                output::table(&["id", "name", "state", "commits", "with keys", "location", "trouble"], &rows);
+                output::table(&["id", "name", "state", "commits", "with keys", "trouble", "location"], &rows);
                 tell_troubles(&all);
                 Ok(())
             }
-            Self::Show { id, .. } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
-            Self::Fetch { id, .. } => {
-                output::json(&client.post::<Value>(&format!("{}/fetch", at(&id)), &json!({})).await?)
+            Self::Show { repository, form } => {
+                let at = chosen::REPOSITORY.at(client, &repository).await?;
+                form.show(&client.get(&at, &[]).await?)
             }
-            Self::Index { id, waiting, .. } => waiting.for_run(client, &format!("{}/index-runs", at(&id))).await,
-            Self::Reset { id, waiting, consent, json } => {
-                let repository: Value = client.get(&at(&id), &[]).await?;
+            Self::Fetch { repository, waiting, form } => {
+                let at = chosen::REPOSITORY.at(client, &repository).await?;
+                let asked: Value = client.post(&format!("{at}/fetch"), &json!({})).await?;
+                if waiting.no_wait && form.json {
+                    return output::json(&asked);
+                }
+                let operation = asked["operation"]["id"].as_str().unwrap_or_default();
+                waiting.for_operation(client, operation, form).await
+            }
+            Self::Index { repository, waiting, form } => {
+                let at = chosen::REPOSITORY.at(client, &repository).await?;
+                waiting.for_run(client, &format!("{at}/index-runs"), form).await
+            }
+            Self::Reset { repository, waiting, consent, form } => {
+                let at = chosen::REPOSITORY.at(client, &repository).await?;
+                let found: Value = client.get(&at, &[]).await?;
                 let would = format!(
                     "this throws away what was found in {} ({} that name issues), and reads all of it again",
-                    repository["name"].as_str().unwrap_or_default(),
-                    output::count(repository["keyed"].as_u64().unwrap_or_default(), "commit"),
+                    found["name"].as_str().unwrap_or_default(),
+                    output::count(found["keyed"].as_u64().unwrap_or_default(), "commit"),
                 );
-                if !consent.given(&[would], json)? {
+                if !consent.given(&[would], form.json)? {
                     return Ok(());
                 }
-                waiting.for_run(client, &format!("{}/reset", at(&id))).await
+                waiting.for_run(client, &format!("{at}/reset"), form).await
             }
         }
     }

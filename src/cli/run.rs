@@ -1,15 +1,16 @@
 //! `keytrail run`
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
+    CliError, chosen,
     client::{Client, with_client},
-    json_anyway::JsonAnyway,
+    form::Form,
     output,
+    waiting::Waiting,
 };
 use crate::config::Config;
 
@@ -26,32 +27,34 @@ pub(super) enum Run {
     },
     /// One run, and how far it is
     Show {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its id, or how it begins
+        id: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
     /// What a run did, as it happened
     Log {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its id, or how it begins
+        id: String,
         /// Print JSON, one a line
         #[arg(long)]
         json: bool,
     },
     /// Ask again for what failed or was cancelled
     Retry {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its id, or how it begins
+        id: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        waiting: Waiting,
+        #[command(flatten)]
+        form: Form,
     },
     /// Stop a run
     Cancel {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its id, or how it begins
+        id: String,
         #[command(flatten)]
-        _json: JsonAnyway,
+        form: Form,
     },
 }
 
@@ -62,28 +65,40 @@ impl Run {
     }
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
-        let at = |id: &uuid::Uuid| format!("/api/v1/index-runs/{id}");
+        let at = async |id: &str| chosen::RUN.at(client, id).await;
         match self {
             Self::List { last, json } => {
                 let all: Vec<Value> = client.list("/api/v1/index-runs", &[], last).await?;
                 if json {
                     return all.iter().try_for_each(output::json);
                 }
+                let repositories: Vec<Value> = client.list("/api/v1/repositories", &[], usize::MAX).await?;
+                let names: BTreeMap<_, _> =
+                    repositories.iter().map(|row| (row["id"].as_str(), output::cell(&row["name"]))).collect();
                 let rows: Vec<_> = all
                     .iter()
                     .map(|row| {
-                        let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
-                        let commits = row["counts"]["commits"].as_u64().map(output::grouped).unwrap_or_default();
-                        let why = row["failure"]["text"].as_str().unwrap_or_default().to_owned();
-                        vec![text("id"), text("state"), text("cause"), text("requested_at"), commits, why]
+                        // One that was forgotten long ago is listed no more.
+                        let name = names.get(&row["repository"].as_str()).cloned();
+                        let name = name.unwrap_or_else(|| output::cell(&row["repository"]));
+                        let cell = |value: &Value| output::cell(value);
+                        vec![
+                            cell(&row["id"]),
+                            name,
+                            cell(&row["state"]),
+                            cell(&row["requested_at"]),
+                            cell(&row["counts"]["commits"]),
+                            cell(&row["cause"]),
+                            cell(&row["failure"]["text"]),
+                        ]
                     })
                     .collect();
-                output::table(&["id", "state", "cause", "requested at", "commits", "why"], &rows);
+                output::table(&["id", "repository", "state", "requested at", "commits", "cause", "why"], &rows);
                 Ok(())
             }
-            Self::Show { id, .. } => output::json(&client.get::<Value>(&at(&id), &[]).await?),
+            Self::Show { id, form } => form.show(&client.get(&at(&id).await?, &[]).await?),
             Self::Log { id, json } => {
-                let all: Vec<Value> = client.list(&format!("{}/events", at(&id)), &[], usize::MAX).await?;
+                let all: Vec<Value> = client.list(&format!("{}/events", at(&id).await?), &[], usize::MAX).await?;
                 if json {
                     return all.iter().try_for_each(output::json);
                 }
@@ -94,11 +109,11 @@ impl Run {
                 }
                 Ok(())
             }
-            Self::Retry { id, .. } => {
-                output::json(&client.post::<Value>(&format!("{}/retry", at(&id)), &json!({})).await?)
+            Self::Retry { id, waiting, form } => {
+                waiting.for_run(client, &format!("{}/retry", at(&id).await?), form).await
             }
-            Self::Cancel { id, .. } => {
-                output::json(&client.post::<Value>(&format!("{}/cancel", at(&id)), &json!({})).await?)
+            Self::Cancel { id, form } => {
+                form.show(&client.post::<Value>(&format!("{}/cancel", at(&id).await?), &json!({})).await?)
             }
         }
     }

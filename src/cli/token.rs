@@ -2,13 +2,18 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{
+    Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use keytrail_domain::access::{Role, Scope};
 use serde_json::{Value, json};
 
 use super::{
-    CliError,
+    CliError, chosen,
     client::{Client, with_client},
     consent::Consent,
+    form::Form,
     output,
 };
 use crate::config::Config;
@@ -20,11 +25,11 @@ pub(super) enum Token {
         /// What people call it
         #[arg(long)]
         name: String,
-        /// admin, auditor or viewer
-        #[arg(long, default_value = "viewer")]
+        /// What it may do at most
+        #[arg(long, default_value = "viewer", value_parser = roles())]
         role: String,
-        /// Only a part of what the role allows, such as issues:read; can be given several times
-        #[arg(long = "scope", value_name = "SCOPE")]
+        /// Only a part of what the role allows; can be given several times
+        #[arg(long = "scope", value_name = "SCOPE", value_parser = scopes())]
         scopes: Vec<String>,
         /// How many days it works
         #[arg(long, default_value_t = 90)]
@@ -32,9 +37,8 @@ pub(super) enum Token {
         /// Print only the token
         #[arg(long, conflicts_with = "json")]
         quiet: bool,
-        /// Print JSON, as long as --quiet is not said
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        form: Form,
     },
     /// All tokens, without the tokens themselves
     List {
@@ -44,14 +48,22 @@ pub(super) enum Token {
     },
     /// It stops working at once
     Revoke {
-        /// Its id
-        id: uuid::Uuid,
+        /// Its name or its id
+        token: String,
         #[command(flatten)]
         consent: Consent,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
+}
+
+fn roles() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new([Role::Viewer, Role::Auditor, Role::Admin].map(Role::as_str))
+}
+
+fn scopes() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(Scope::ALL.iter().map(|scope| scope.as_str()))
 }
 
 impl Token {
@@ -62,7 +74,7 @@ impl Token {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
-            Self::Issue { name, role, scopes, days, quiet, json: _ } => {
+            Self::Issue { name, role, scopes, days, quiet, form } => {
                 let mut body = json!({ "name": name, "role": role, "expires_in_days": days });
                 if !scopes.is_empty() {
                     body["scopes"] = scopes.into();
@@ -77,26 +89,23 @@ impl Token {
                     output::print(issued["token"].as_str().unwrap_or_default());
                     return Ok(());
                 }
-                output::json(&issued)
+                form.show(&issued)
             }
             Self::List { json } => {
                 let all: Vec<Value> = client.list("/api/v1/tokens", &[], usize::MAX).await?;
                 if json {
                     return all.iter().try_for_each(output::json);
                 }
-                let columns = ["id", "name", "role", "scopes", "prefix", "last_used_at", "expires_at", "revoked_at"];
-                let cell = |row: &Value, member: &str| match row[member].as_array() {
-                    Some(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
-                    None => row[member].as_str().unwrap_or_default().to_owned(),
-                };
-                let rows: Vec<_> = all.iter().map(|row| columns.map(|member| cell(row, member)).to_vec()).collect();
-                let headings =
-                    ["id", "name", "role", "only for", "begins with", "last used at", "expires at", "revoked at"];
+                let columns = ["id", "name", "role", "state", "expires_at", "last_used_at", "prefix", "scopes"];
+                let rows: Vec<_> =
+                    all.iter().map(|row| columns.map(|member| output::cell(&row[member])).to_vec()).collect();
+                let headings = ["id", "name", "role", "state", "expires at", "used at", "begins with", "only for"];
                 output::table(&headings, &rows);
                 Ok(())
             }
-            Self::Revoke { id, consent, json } => {
-                if !consent.given(&[would_revoke(client, id).await?], json)? {
+            Self::Revoke { token, consent, json } => {
+                let id = chosen::TOKEN.id(client, &token).await?;
+                if !consent.is_given_already() && !consent.given(&[would_revoke(client, &id).await?], json)? {
                     return Ok(());
                 }
                 let revoked: Value = client.delete_for(&format!("/api/v1/tokens/{id}")).await?;
@@ -111,19 +120,14 @@ impl Token {
 }
 
 /// Whose token stops working, as the server has it now.
-async fn would_revoke(client: &Client, id: uuid::Uuid) -> Result<String, CliError> {
-    let all: Vec<Value> = client.list("/api/v1/tokens", &[], usize::MAX).await?;
-    let id = id.to_string();
-    let text = |token: &Value, member: &str| token[member].as_str().unwrap_or_default().to_owned();
-    let found = all.iter().find(|token| token["id"].as_str() == Some(&id));
-    Ok(match found {
-        Some(token) => format!(
-            "this stops the token {} ({}, begins with {}, {}) at once; who uses it is refused",
-            text(token, "name"),
-            text(token, "role"),
-            text(token, "prefix"),
-            text(token, "state"),
-        ),
-        None => format!("there is no token {id}; nothing would happen"),
-    })
+async fn would_revoke(client: &Client, id: &str) -> Result<String, CliError> {
+    let token: Value = client.get(&format!("/api/v1/tokens/{id}"), &[]).await?;
+    let text = |member: &str| token[member].as_str().unwrap_or_default();
+    Ok(format!(
+        "this stops the token {} ({}, begins with {}, {}) at once; who uses it is refused",
+        text("name"),
+        text("role"),
+        text("prefix"),
+        text("state"),
+    ))
 }

@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     client::{Client, Page, with_client},
+    form::Form,
     output,
+    waiting::Waiting,
+    watched_operation::watch,
 };
 use crate::config::Config;
 
@@ -22,6 +25,8 @@ pub(super) enum Views {
     },
     /// Compare every live view, row by row, with one that is folded anew from the log
     Verify {
+        #[command(flatten)]
+        waiting: Waiting,
         /// Print JSON, one a line
         #[arg(long)]
         json: bool,
@@ -30,15 +35,21 @@ pub(super) enum Views {
     Rebuild {
         /// Its name
         name: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        form: Form,
     },
 }
 
 impl Views {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
-        with_client(config, async |client| self.carry_out(client).await).await
+        let mut config = config.clone();
+        if let Self::Verify { waiting, .. } | Self::Rebuild { waiting, .. } = &self {
+            // A server that ends with the command would do nothing.
+            config.reach.starts &= !waiting.no_wait;
+        }
+        with_client(&config, async |client| self.carry_out(client).await).await
     }
 
     async fn carry_out(self, client: &Client) -> Result<ExitCode, CliError> {
@@ -61,8 +72,19 @@ impl Views {
                 output::table(&["name", "status", "version", "position", "error"], &rows);
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Verify { json } => {
-                let page: Page<Value> = client.post("/api/v1/views/verify?wait=true", &json!({})).await?;
+            Self::Verify { waiting, json } => {
+                let asked: Value = client.post("/api/v1/views/verify", &json!({})).await?;
+                let id = asked["id"].as_str().unwrap_or_default();
+                if waiting.no_wait {
+                    waiting.for_operation(client, id, Form { json }).await?;
+                    return Ok(ExitCode::SUCCESS);
+                }
+                let ended = watch(client, id).await?;
+                let page: Page<Value> = match serde_json::from_value(ended["verdicts"].clone()) {
+                    Ok(page) => page,
+                    // It could not be done: the answer to who waits says why, in a code, and whether trying again helps.
+                    Err(_) => client.post("/api/v1/views/verify?wait=true", &json!({})).await?,
+                };
                 let mut same = true;
                 for verdict in &page.items {
                     let ok = verdict["same"].as_bool() == Some(true);
@@ -101,16 +123,13 @@ impl Views {
                     ))
                 }
             }
-            Self::Rebuild { name, json: as_json } => {
+            Self::Rebuild { name, waiting, form } => {
                 if !name.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
-                    return Err(CliError::Input(format!("there is no view {name:?}; see `keytrail views list`")));
+                    return Err(CliError::Missing(format!("there is no view {name:?}; see `keytrail views list`")));
                 }
                 let begun: Value = client.post(&format!("/api/v1/views/{name}/rebuild"), &json!({})).await?;
-                if as_json {
-                    output::json(&begun["operation"])?;
-                    return Ok(ExitCode::SUCCESS);
-                }
-                output::print("it is being built beside the live one; `keytrail views list` says how far it is");
+                let id = begun["operation"]["id"].as_str().unwrap_or_default();
+                waiting.for_operation(client, id, form).await?;
                 Ok(ExitCode::SUCCESS)
             }
         }

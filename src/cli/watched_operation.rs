@@ -1,4 +1,4 @@
-//! Long work over many repositories that is looked at until it has ended: a bar with what is left on a terminal, a line now
+//! Long work that is looked at until it has ended: a bar with what is left on a terminal, a line now
 //! and then elsewhere. Called by the commands that ask for it; it changes nothing.
 
 use std::{
@@ -16,12 +16,23 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Where there is no bar, a line is written so often.
 const NOW_AND_THEN: Duration = Duration::from_secs(10);
 
+/// What an operation that went wrong says of it.
+pub(super) fn succeeded(operation: &Value) -> Result<(), CliError> {
+    match operation["state"].as_str() {
+        Some("failed" | "cancelled") => {
+            let why = operation["problem"]["detail"].as_str().unwrap_or("it could not be done");
+            Err(CliError::Failed(why.trim_end_matches('.').to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Shows how far the operation is until it has ended; as it is then.
 pub(super) async fn watch(client: &Client, id: &str) -> Result<Value, CliError> {
     let terminal = std::io::stderr().is_terminal();
     let bar = if terminal { ProgressBar::no_length() } else { ProgressBar::hidden() };
     if let Ok(style) =
-        ProgressStyle::with_template("{msg:12} [{bar:40}] {human_pos}/{human_len} repositories, {prefix}")
+        ProgressStyle::with_template("{msg:12} [{bar:40}] {human_pos}/{human_len} {prefix}")
     {
         bar.set_style(style);
     }
@@ -36,18 +47,19 @@ pub(super) async fn watch(client: &Client, id: &str) -> Result<Value, CliError> 
         let progress = &now["progress"];
         let number = |member: &str| progress[member].as_u64().unwrap_or_default();
         let left = match progress["eta_seconds"].as_u64() {
-            Some(seconds) => format!("{} left", indicatif::HumanDuration(Duration::from_secs(seconds))),
+            Some(seconds) => format!(", {} left", indicatif::HumanDuration(Duration::from_secs(seconds))),
             None => String::new(),
         };
+        let unit = progress["unit"].as_str().unwrap_or_default();
         bar.set_length(number("total"));
         bar.set_position(number("done"));
         bar.set_message(progress["phase"].as_str().unwrap_or("waiting").to_owned());
-        bar.set_prefix(left);
+        bar.set_prefix(format!("{unit}{left}"));
         bar.tick();
         if !terminal && told_at.elapsed() >= NOW_AND_THEN {
             let (done, total) = (output::grouped(number("done")), output::grouped(number("total")));
             let why = now["problem"]["detail"].as_str().map(|why| format!("; {why}")).unwrap_or_default();
-            eprintln!("keytrail: {done} of {total} repositories{why}");
+            eprintln!("keytrail: {done} of {total} {unit}{why}");
             told_at = Instant::now();
         }
         tokio::time::sleep(PAUSE).await;

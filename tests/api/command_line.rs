@@ -48,7 +48,7 @@ async fn an_index_run_that_found_something_is_replayed_by_its_id() {
     assert_eq!(names, ["index_run.requested", "index_run.started", "index_run.completed"]);
     assert!(replayed.iter().all(|event| event["state"].is_object() || event["state"].is_string()), "{replayed:?}");
     let nobody = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
-    failed(server.home().run(["events", "--stream", nobody]).await, 2);
+    failed(server.home().run(["events", "--stream", nobody]).await, 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,7 +60,7 @@ async fn a_place_is_indexed_anew_after_its_integration_was_moved_there() {
     let first = lines(&done(server.home().run(["index", text(&one), "--json"]).await)).remove(0);
     let all = lines(&done(server.home().run(["integration", "list", "--json"]).await));
     let id = all[0]["id"].as_str().expect("an id");
-    let moved = lines(&done(server.home().run(["integration", "move", id, text(&two)]).await)).remove(0);
+    let moved = lines(&done(server.home().run(["integration", "move", id, text(&two), "--yes", "--json"]).await)).remove(0);
     assert_eq!(moved["location"].as_str(), two.canonicalize().expect("it is there").to_str());
     let second = lines(&done(server.home().run(["index", text(&two), "--json"]).await)).remove(0);
     assert_ne!(first["repository"], second["repository"]);
@@ -215,7 +215,7 @@ async fn long_work_is_listed_shown_and_stopped() {
     done(home.run(["index", text(&path)]).await);
     let all = lines(&done(home.run(["repository", "list", "--json"]).await));
     let id = all[0]["id"].as_str().expect("an id");
-    let look = lines(&done(home.run(["repository", "fetch", id]).await)).remove(0);
+    let look = lines(&done(home.run(["repository", "fetch", id, "--no-wait", "--json"]).await)).remove(0);
     let operation = look["operation"]["id"].as_str().expect("an id").to_owned();
     let listed = lines(&done(home.run(["operation", "list", "--json"]).await));
     assert!(listed.iter().any(|one| one["id"] == operation.as_str()), "{listed:?}");

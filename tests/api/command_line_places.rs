@@ -25,7 +25,7 @@ fn home() -> Home {
 }
 
 async fn one(home: &Home, arguments: &[&str]) -> Value {
-    lines(&done(home.run(arguments.iter().map(OsString::from)).await)).remove(0)
+    lines(&done(home.run(arguments.iter().chain(&["--json"]).map(OsString::from)).await)).remove(0)
 }
 
 async fn refused(home: &Home, arguments: &[&str], code: i32) -> String {
@@ -74,7 +74,7 @@ async fn a_path_a_folder_and_a_url_are_told_apart() {
 
     // A token comes by standard input, and stays until it is taken away.
     let id = added["id"].as_str().expect("an id");
-    let mut command = home.command(["integration", "move", id, &url, "--ca", text(&ca), "--password-stdin"]);
+    let mut command = home.command(["integration", "move", id, &url, "--ca", text(&ca), "--password-stdin", "--json"]);
     let mut running = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
     let mut input = running.stdin.take().expect("it is piped");
     input.write_all(b"geheim\r\n").await.expect("it reads");

@@ -1,5 +1,7 @@
 //! Commands on a server elsewhere, and what is said when there is none: by the real program, from outside.
 
+use std::collections::BTreeSet;
+
 use keytrail_test_support::{
     server::{Home, Options},
     web_server::WebServer,
@@ -147,6 +149,20 @@ async fn commands_that_set_something_in_motion_say_how_the_server_is_started() {
     done(home.run(["issue", "commits", "SHOP-1"]).await);
 }
 
+/// The commands that can say what they would do, as the page about the command line has them.
+fn with_dry_run() -> Vec<String> {
+    let mut found = BTreeSet::new();
+    let mut command = String::new();
+    for line in include_str!("../../docs/cli.md").lines() {
+        if let Some((_, words)) = line.split_once("# keytrail ") {
+            words.clone_into(&mut command);
+        } else if line.starts_with("- `--dry-run`") {
+            found.insert(command.clone());
+        }
+    }
+    found.into_iter().collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_removes_says_what_would_go_and_goes_only_when_it_is_asked_for() {
     let server = Home::new(PROGRAM, Options::default()).start().await;
@@ -157,16 +173,28 @@ async fn what_removes_says_what_would_go_and_goes_only_when_it_is_asked_for() {
     let first = |printed: String| lines(&printed)[0]["id"].as_str().expect("an id").to_owned();
     let integration = first(done(home.run(["integration", "list", "--json"]).await));
     let repository = first(done(home.run(["repository", "list", "--json"]).await));
-    let issued = lines(&done(home.run(["token", "issue", "--name", "laptop"]).await)).remove(0);
+    let issued = lines(&done(home.run(["token", "issue", "--name", "laptop", "--json"]).await)).remove(0);
     let token = issued["id"].as_str().expect("an id").to_owned();
     let events = async || done(home.run(["events", "--last", "0", "--json"]).await).lines().count();
 
     let before = events().await;
-    let commands: [(&[&str], &[&str]); 3] = [
+    let other = home.folder().join("other");
+    repository::with_commits(&other, &["OTHER-1 begins"]);
+    let commands: [(&[&str], &[&str]); 6] = [
         (&["integration", "remove", &integration], &["shop", "1 repository", "2 commits"]),
         (&["repository", "reset", &repository], &["shop", "2 commits"]),
+        (&["integration", "reset", &integration], &["shop", "1 repository", "2 commits"]),
+        (&["integration", "move", &integration, text(&other)], &["shop", "1 repository", "2 commits"]),
         (&["token", "revoke", &token], &["laptop", "viewer", "active"]),
+        (&["person", "forget", "Ada"], &["Ada", "2 commits"]),
     ];
+    // Whatever asks before it does something is walked over here.
+    let mut asking: Vec<_> = commands.iter().map(|(command, _)| command[..2].join(" ")).collect();
+    // It asks nobody: what it would do throws nothing away.
+    asking.push("integration reindex".to_owned());
+    asking.push("migrate".to_owned());
+    asking.sort();
+    assert_eq!(asking, with_dry_run());
     for (command, words) in commands {
         let would = done(home.run(command.iter().copied().chain(["--dry-run"])).await);
         assert!(words.iter().all(|word| would.contains(word)) && would.contains("nothing was done"), "{would}");
@@ -175,10 +203,13 @@ async fn what_removes_says_what_would_go_and_goes_only_when_it_is_asked_for() {
         failed(home.run(command.iter().copied().chain(["--yes", "--dry-run"])).await, 2);
     }
     assert_eq!(events().await, before, "nothing happened");
+    // In another way, but to the same place: nothing goes, and nobody is asked.
+    let moved = done(home.run(["integration", "move", &integration, text(&path), "--notes", "--json"]).await);
+    assert_eq!(lines(&moved)[0]["connection"]["refs"]["notes"], true);
 
-    let run = lines(&done(home.run(["repository", "reset", &repository, "--yes"]).await)).remove(0);
+    let run = lines(&done(home.run(["repository", "reset", &repository, "--yes", "--json"]).await)).remove(0);
     assert_eq!(run["state"], "completed", "it was waited for");
-    let run = lines(&done(home.run(["repository", "index", &repository, "--no-wait"]).await)).remove(0);
+    let run = lines(&done(home.run(["repository", "index", &repository, "--no-wait", "--json"]).await)).remove(0);
     assert!(run["id"].is_string());
     let asked = lines(&done(home.run(["index", text(&path), "--no-wait", "--json"]).await)).remove(0);
     assert_eq!(asked["repository"].as_str(), Some(&*repository));

@@ -154,7 +154,7 @@ async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
     std::fs::write(&file, format!("{}\n", WebServer::PASSWORD)).expect("a file");
     let server = home.start().await;
     let url = web.url_at(Door::Private, "shop.git");
-    let add = ["integration", "add", &url, "--name", "shop", "--user", WebServer::USER, "--password-file"];
+    let add = ["integration", "add", &url, "--json", "--name", "shop", "--user", WebServer::USER, "--password-file"];
     let add = add.map(Into::into).into_iter().chain([file.into_os_string()]);
     let added = done(home.run::<std::ffi::OsString>(add).await);
     is_clean("what it printed", added.as_bytes());
@@ -185,7 +185,7 @@ async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
     let repository = lines(&done(home.run(["repository", "list", "--json"]).await))[0]["id"].clone();
     let repository = repository.as_str().expect("an id").to_owned();
     soon("the trouble is told", || async {
-        done(home.run(["repository", "fetch", &repository]).await);
+        done(home.run(["repository", "fetch", &repository, "--no-wait"]).await);
         let all = lines(&done(home.run(["repository", "list", "--json", "--trouble"]).await));
         all.first().is_some_and(|row| row["trouble"]["code"] == "unauthorized")
     })

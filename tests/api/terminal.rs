@@ -67,7 +67,7 @@ async fn a_table_fits_the_terminal_and_is_whole_where_nobody_looks() {
 async fn a_person_is_asked_before_something_goes_and_no_means_no() {
     let server = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default()).start().await;
     let home = server.home();
-    let issued = lines(&done(home.run(["token", "issue", "--name", "laptop"]).await)).remove(0);
+    let issued = lines(&done(home.run(["token", "issue", "--name", "laptop", "--json"]).await)).remove(0);
     let revoke = ["token", "revoke", issued["id"].as_str().expect("an id")];
     let state = async || lines(&done(home.run(["token", "list", "--json"]).await))[0]["state"].clone();
     for answer in ["n\n", "\n", "nope\n"] {

@@ -195,7 +195,7 @@ async fn the_command_makes_the_choice_too() {
     repository::with_commits(&path, &["SHOP-1 begins"]);
     let server = home.start().await;
     for (flag, kept) in [(Some("--keep-mirrors"), true), (None, false)] {
-        let added = done(home.run(["integration", "add", text(&path), "--name", "shop"]).await);
+        let added = done(home.run(["integration", "add", text(&path), "--name", "shop", "--json"]).await);
         let id = lines(&added)[0]["id"].as_str().expect("an id").to_owned();
         let said = done(home.run(["integration", "remove", &id, "--yes"].into_iter().chain(flag)).await);
         assert_eq!(said.contains("keytrail doctor"), kept, "{said}");
