@@ -15,7 +15,7 @@ use super::{
     Api,
     auth::Auditor,
     error::{ApiError, Code},
-    events::{Entry, event_type},
+    events::{Entry, event_type, position},
     following::{Following, Next, cannot_begin},
     outlet::{End, Gone, Outlet, head_only},
 };
@@ -56,10 +56,10 @@ pub(super) async fn follow_events(
 ) -> Result<HttpResponse, ApiError> {
     let query = query.into_inner();
     let resumed = last_event_id(&api, &request).await?;
-    let sent = resumed.or(query.after).unwrap_or(auditor.since);
+    let sent = resumed.or(position(query.after)?).unwrap_or(auditor.since);
     let filter = AuditFilter {
         stream: query.stream,
-        event_type: query.event_type.map(event_type),
+        event_type: query.event_type.map(event_type).transpose()?,
         actor_name: query.actor,
         after: None,
         until: None,

@@ -4,7 +4,7 @@ use actix_web::{
     HttpResponse, get,
     web::{Data, Query},
 };
-use keytrail_domain::{metadata::Source, recorded::Position, timestamp::Timestamp};
+use keytrail_domain::{fact::Fact, metadata::Source, recorded::Position, timestamp::Timestamp};
 use keytrail_projections::audit_trail::{self, AuditEntry, AuditFilter, EventType, Order};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,7 +14,7 @@ use super::{
     Api,
     auth::Auditor,
     cursor::{List, Page, limit},
-    error::ApiError,
+    error::{ApiError, Code},
 };
 
 /// An event, told.
@@ -85,11 +85,25 @@ impl Entry {
     }
 }
 
-/// Which types of events are meant by a name, or by a beginning that ends with a dot.
-pub(super) fn event_type(name: String) -> EventType {
+/// Which types of events are meant by a name, or by a beginning that ends with a dot. One that no event has is a slip of
+/// who asks: an empty answer would say that nothing of it happened.
+pub(super) fn event_type(name: String) -> Result<EventType, ApiError> {
+    let known = |fits: &dyn Fn(&str) -> bool| Fact::types().any(|(known, _)| fits(known));
     match name.ends_with('.') {
-        true => EventType::StartingWith(name),
-        false => EventType::Exactly(name),
+        true if known(&|known| known.starts_with(&name)) => Ok(EventType::StartingWith(name)),
+        false if known(&|known| known == name) => Ok(EventType::Exactly(name)),
+        _ => {
+            let detail = "No event has this type; one is integration.added, and integration. means all that begin so.";
+            Err(ApiError::new(Code::QueryInvalid, detail))
+        }
+    }
+}
+
+/// Positions are counted from 1; 0 is before all of them.
+pub(super) fn position(named: Option<Position>) -> Result<Option<Position>, ApiError> {
+    match named {
+        Some(position) if position < 0 => Err(ApiError::new(Code::QueryInvalid, "A position is not below 0.")),
+        named => Ok(named),
     }
 }
 
@@ -148,10 +162,10 @@ pub(super) async fn list_events(
     let limit = limit(query.limit)?;
     let mut filter = AuditFilter {
         stream: query.stream,
-        event_type: query.event_type.map(event_type),
+        event_type: query.event_type.map(event_type).transpose()?,
         actor_name: query.actor,
-        after: query.after,
-        until: query.until,
+        after: position(query.after)?,
+        until: position(query.until)?,
     };
     let order = match order {
         Direction::Asc => {

@@ -35,7 +35,12 @@ async fn events_say_who_did_what_through_which_door(server: Server) {
     assert_eq!(server.get("/api/v1/events?type=integration.paused&actor=nobody").await.items().len(), 0);
     let until = format!("/api/v1/events?type=integration.&until={}", added.body["position"]);
     assert_eq!(server.get(&until).await.items().len(), 1);
-    server.get("/api/v1/events?order=sideways").await.refused(400, "query_invalid");
+    for wrong in ["order=sideways", "type=bogus", "type=integration", "type=bogus.", "after=-1", "until=-1"] {
+        server.get(&format!("/api/v1/events?{wrong}")).await.refused(400, "query_invalid");
+    }
+    for good in ["type=integration.", "type=integration.added", "after=0"] {
+        server.get(&format!("/api/v1/events?{good}")).await.with(StatusCode::OK);
+    }
     let whole = server.get("/api/v1/events?limit=500").await;
     assert!(!whole.text.contains(&admin[10..]), "no token is in the log");
 }

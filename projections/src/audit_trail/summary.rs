@@ -11,7 +11,8 @@ use keytrail_domain::{
         batch::{self, CommitBatch, CommitSet, RefBatch},
     },
     integration, person, project_rules, repository,
-    service::Connection,
+    ref_selection::RefSelection,
+    service::{Connection, Reading},
 };
 
 /// The sentence, without its subject and its full stop.
@@ -36,7 +37,7 @@ fn integration(event: &integration::Event) -> String {
         }
         integration::Event::Renamed { name, previous } => format!("renamed the integration {previous} to {name}"),
         integration::Event::ConnectionChanged { connection, previous } => {
-            format!("connected the integration to {} instead of {}", place(connection), place(previous))
+            moved(connection, previous)
         }
         integration::Event::Paused {} => "paused the integration".to_owned(),
         integration::Event::Resumed {} => "resumed the integration".to_owned(),
@@ -181,6 +182,55 @@ fn person(event: &person::Event) -> String {
     match event {
         person::Event::Forgotten {} => "forgot who a person is".to_owned(),
     }
+}
+
+/// What differs: the place, or how the same one is read.
+fn moved(connection: &Connection, previous: &Connection) -> String {
+    if place(connection) != place(previous) {
+        return format!("connected the integration to {} instead of {}", place(connection), place(previous));
+    }
+    let mut differs = Vec::new();
+    if let (Connection::Folder { depth, .. }, Connection::Folder { depth: before, .. }) = (connection, previous)
+        && depth != before
+    {
+        differs.push(format!("{} deep instead of {before}", counted(u64::from(*depth), "folder")));
+    }
+    let (now, before) = (reading(connection), reading(previous));
+    if now != before {
+        differs.push(format!("read {now} instead of {before}"));
+    }
+    if connection.refs() != previous.refs() {
+        differs.push(format!("with {} instead of {}", refs(connection.refs()), refs(previous.refs())));
+    }
+    if let (Connection::Git(now), Connection::Git(before)) = (connection, previous)
+        && now != before
+        && differs.is_empty()
+    {
+        differs.push("with another password, certificate or proxy".to_owned());
+    }
+    match differs.is_empty() {
+        true => format!("connected the integration to {} as before", place(connection)),
+        false => format!("connected the integration to {} in another way: {}", place(connection), differs.join(", ")),
+    }
+}
+
+const fn reading(connection: &Connection) -> &'static str {
+    match connection {
+        Connection::Path { reading: Reading::InPlace, .. } | Connection::Folder { reading: Reading::InPlace, .. } => {
+            "where it lies"
+        }
+        Connection::Path { reading: Reading::Mirrored, .. }
+        | Connection::Folder { reading: Reading::Mirrored, .. }
+        | Connection::Git(_) => "from a copy",
+    }
+}
+
+fn refs(selection: &RefSelection) -> String {
+    let mut words = vec!["branches and tags".to_owned()];
+    words.extend(selection.notes().then(|| "notes".to_owned()));
+    words.extend(selection.changes().then(|| "changes".to_owned()));
+    words.extend(selection.patterns().iter().map(ToString::to_string));
+    words.join(" and ")
 }
 
 fn place(connection: &Connection) -> String {

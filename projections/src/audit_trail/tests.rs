@@ -11,7 +11,10 @@ use keytrail_domain::{
     index_run::{self, Cause, FailureCode},
     integration,
     metadata::{Actor, Causation, Metadata, Source},
-    person, project_rules, repository,
+    person, project_rules,
+    ref_selection::RefSelection,
+    repository,
+    service::{Connection, Reading},
     timestamp::Timestamp,
     trace_parent::TraceParent,
 };
@@ -25,6 +28,8 @@ use crate::{
 #[test]
 fn every_event_is_a_sentence() {
     let run = |event| Fact::IndexRun(event);
+    let folder =
+        |depth, refs| Connection::Folder { path: "/srv/git".to_owned(), depth, reading: Reading::InPlace, refs };
     let (tools, expiry) = (RepositoryId(id(2, 1)), Timestamp::from_seconds(0));
     let text = DisplayText::clean("the folder may not be read");
     let heads = [("refs/heads/a", Some(sha(1))), ("refs/heads/b", None)];
@@ -54,6 +59,14 @@ fn every_event_is_a_sentence() {
         (
             Fact::Integration(integration::Event::ConnectionChanged { connection: place(2), previous: place(1) }),
             "connected the integration to path /srv/git/2 instead of path /srv/git/1",
+        ),
+        (
+            Fact::Integration(integration::Event::ConnectionChanged {
+                connection: folder(2, RefSelection::new(true, false, Vec::new()).expect("no patterns")),
+                previous: folder(1, RefSelection::default()),
+            }),
+            "connected the integration to folder /srv/git in another way: 2 folders deep instead of 1, with branches and \
+             tags and notes instead of branches and tags",
         ),
         (Fact::Integration(integration::Event::Paused {}), "paused the integration"),
         (Fact::Integration(integration::Event::Resumed {}), "resumed the integration"),
