@@ -1,5 +1,8 @@
-//! Rows below their headings, columns aligned. On a terminal the widest text is cut until a line fits; elsewhere nothing
-//! is. Called by lists; it never cuts an id, which people copy.
+//! Rows below their headings, columns aligned. On a terminal lines fit: ids become as short as tells them from each other,
+//! the widest text is cut, and columns at the end for which there is no room are left out. Elsewhere nothing is cut. Called
+//! by lists, which put the columns that matter first; it never cuts a name of a commit, a state or a time.
+
+use std::collections::BTreeSet;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -9,6 +12,8 @@ use super::output;
 const GAP: usize = 2;
 /// No column is cut below this.
 const NARROWEST: usize = 8;
+/// No id is made shorter than this.
+const SHORTEST_ID: usize = 8;
 
 /// Prints a table.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
@@ -28,12 +33,18 @@ fn lines(headings: &[&str], rows: &[Vec<String>], room: Option<usize>) -> Vec<St
             cells.chain([headings[column].width()]).max().unwrap_or(0)
         })
         .collect();
+    let mut rows = rows.to_vec();
     if let Some(room) = room {
-        let is_id = |column: usize| matches!(headings[column], "id" | "sha");
-        while widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) > room {
-            let widest = (0..widths.len()).filter(|column| !is_id(*column)).max_by_key(|column| widths[*column]);
-            match widest {
+        let fits = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1) <= room;
+        if let Some(column) = headings.iter().position(|heading| *heading == "id").filter(|_| !fits(&widths)) {
+            widths[column] = shorten(&mut rows, column).max(headings[column].width());
+        }
+        while !fits(&widths) {
+            let cut = (0..widths.len()).filter(|column| !is_whole(headings[*column]));
+            match cut.max_by_key(|column| widths[*column]) {
                 Some(column) if widths[column] > NARROWEST => widths[column] -= 1,
+                // What is at the end matters least.
+                _ if widths.len() > 1 => drop(widths.pop()),
                 _ => break,
             }
         }
@@ -43,7 +54,30 @@ fn lines(headings: &[&str], rows: &[Vec<String>], room: Option<usize>) -> Vec<St
         padded.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
     };
     let heads = headings.iter().map(|heading| heading.to_uppercase()).collect();
-    std::iter::once(heads).chain(rows.iter().cloned()).map(line).collect()
+    std::iter::once(heads).chain(rows).map(line).collect()
+}
+
+/// What is cut says nothing any more, or what can be copied no more.
+fn is_whole(heading: &str) -> bool {
+    matches!(heading, "id" | "sha" | "key" | "date" | "state" | "status" | "version" | "position") || heading.ends_with(" at")
+}
+
+/// Leaves of the ids what tells each from the others of this table: how wide they are now. Commands take the beginning of an
+/// id for the whole one.
+fn shorten(rows: &mut [Vec<String>], column: usize) -> usize {
+    let ids: Vec<String> = rows.iter().map(|row| row[column].clone()).collect();
+    let all_differ = |length: usize| {
+        let beginnings: BTreeSet<_> = ids.iter().map(|id| id.get(..length).unwrap_or(id)).collect();
+        beginnings.len() == ids.iter().collect::<BTreeSet<_>>().len()
+    };
+    let longest = ids.iter().map(String::len).max().unwrap_or(0);
+    // A beginning of an operation's id has its kind in it.
+    let kind = ids.iter().filter_map(|id| id.rfind('.')).max().map_or(0, |dot| dot + 1);
+    let length = (kind + SHORTEST_ID..longest).find(|length| all_differ(*length)).unwrap_or(longest);
+    for (row, id) in rows.iter_mut().zip(&ids) {
+        row[column] = id.get(..length).unwrap_or(id).trim_end_matches('-').to_owned();
+    }
+    rows.iter().map(|row| row[column].width()).max().unwrap_or(0)
 }
 
 /// Exactly so wide; what is cut off is told by `…`.
@@ -81,18 +115,35 @@ mod tests {
     }
 
     #[test]
-    fn on_a_terminal_the_widest_text_is_cut_and_an_id_never_is() {
-        let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
-        let rows = [row(&[id, "a name that is longer than the room there is", "ok"])];
-        let cut = lines(&["id", "name", "state"], &rows, Some(60));
-        assert!(cut.iter().all(|line| line.width() <= 60), "{cut:?}");
-        assert_eq!(cut[1], format!("{id}  a name that is…  ok"));
+    fn on_a_terminal_ids_are_shortened_first_and_then_the_widest_text_is_cut() {
+        let (one, two) = ("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "0199a1b2-c3d5-7e5f-8a9b-0c1d2e3f4a5b");
+        let name = "a name that is longer than the room there is";
+        let rows = [row(&[one, name, "ok"]), row(&[two, "b", "ok"])];
+        let cut = lines(&["id", "name", "state"], &rows, Some(40));
+        assert!(cut.iter().all(|line| line.width() <= 40), "{cut:?}");
+        assert!(cut[1].starts_with("0199a1b2-c3d4  a name") && cut[1].ends_with("…  ok"), "{cut:?}");
+        // Where there is room nothing is changed.
+        assert_eq!(lines(&["id", "name", "state"], &rows, Some(100))[1], format!("{one}  {name}  ok"));
         // Two columns wide: none is cut in half.
         let wide = lines(&["name", "n"], &[row(&["日本語日本語日本語", "1"])], Some(12));
         assert!(wide.iter().all(|line| line.width() <= 12), "{wide:?}");
         // Nothing is cut where no person looks.
         assert!(lines(&["id", "name", "state"], &rows, None)[1].contains("longer than the room there is"));
-        // A terminal that is too narrow for all: nothing is cut to nothing.
-        assert!(lines(&["id", "name", "state"], &rows, Some(5))[1].starts_with(id));
+    }
+
+    #[test]
+    fn states_and_times_are_whole_at_eighty_columns_and_what_matters_least_is_left_out() {
+        let headings = ["id", "name", "role", "state", "expires at", "used at", "begins with", "only for"];
+        let of = |id: &str| {
+            let cells = [id, "a laptop with a name", "auditor", "expired", "2026-11-21 23:42", "2026-11-20 08:00"];
+            row(&[&cells[..], &["kt_1234567", "issues:read events:read"]].concat())
+        };
+        let rows = ["0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "0199a1b2-c3d5-7e5f-8a9b-0c1d2e3f4a5b"].map(of);
+        let cut = lines(&headings, &rows, Some(80));
+        assert!(cut.iter().all(|line| line.width() <= 80), "{cut:?}");
+        assert!(cut[1].contains("  expired  2026-11-21 23:42  2026-11-20 08:00"), "{cut:?}");
+        assert!(!cut[0].contains("ONLY FOR") && cut[0].contains("USED AT"), "{cut:?}");
+        // A terminal that is too narrow for all: the first column is there.
+        assert!(lines(&headings, &rows, Some(5))[1].starts_with("0199a1b2-c3d4"));
     }
 }

@@ -85,7 +85,7 @@ async fn a_path_that_is_not_utf_8_is_refused_in_words() {
 const SLOWLY: &str = "X-Slowly: yes\r\nConnection:";
 
 /// Plays a server of this home: each request gets the next answer whose path is in its address; the last one stays.
-async fn play(home: &Home, script: Vec<(&'static str, Vec<String>)>) -> tokio::task::JoinHandle<()> {
+pub(crate) async fn play(home: &Home, script: Vec<(&'static str, Vec<String>)>) -> tokio::task::JoinHandle<()> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -130,7 +130,7 @@ fn problem(status: &str, code: &str, retry: bool) -> String {
     answered(status, if retry { "Retry-After: 1\r\n" } else { "" }, &body)
 }
 
-fn fine(body: &Value) -> String {
+pub(crate) fn fine(body: &Value) -> String {
     answered("200 OK", "", body)
 }
 

@@ -3,10 +3,11 @@
 use std::process::Stdio;
 
 use keytrail_test_support::server::{Home, Options};
+use serde_json::json;
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use crate::{
-    command_line::{done, lines, text},
+    command_line::{done, fine, lines, play, text},
     repository,
 };
 
@@ -53,12 +54,18 @@ async fn a_table_fits_the_terminal_and_is_whole_where_nobody_looks() {
     let path = home.folder().join(long);
     repository::with_commits(&path, &["SHOP-1 begins"]);
     done(home.run(["index", text(&path)]).await);
-    let (code, seen) = on_a_terminal(home, Seat { columns: 100, ..SEAT }, &["integration", "list"]).await;
+    let (code, seen) = on_a_terminal(home, SEAT, &["integration", "list"]).await;
     let rows: Vec<_> = seen.lines().filter(|line| !line.is_empty()).collect();
     assert_eq!((code, rows.len()), (Some(0), 2), "{seen}");
-    assert!(rows.iter().all(|line| line.chars().count() <= 100) && rows[1].contains('…'), "{seen}");
+    assert!(rows.iter().all(|line| line.chars().count() <= 80) && rows[1].contains('…'), "{seen}");
     let id = lines(&done(home.run(["integration", "list", "--json"]).await))[0]["id"].clone();
-    assert!(rows[1].starts_with(id.as_str().expect("an id")), "{seen}");
+    // The beginning of an id is shown, and taken for the whole one.
+    let beginning = rows[1].split_whitespace().next().expect("a word");
+    assert!(beginning.len() >= 8 && id.as_str().expect("an id").starts_with(beginning), "{seen}");
+    assert!(done(home.run(["integration", "show", beginning]).await).contains(long));
+    let (_, tokens) = on_a_terminal(home, SEAT, &["run", "list"]).await;
+    let row = tokens.lines().find(|line| line.contains("completed")).expect("the run");
+    assert!(row.chars().count() <= 80 && row.contains(" 20") && row.contains(':'), "its time is whole: {tokens}");
     let whole = done(home.run(["integration", "list"]).await);
     assert!(whole.contains(long) && !whole.contains('…'), "{whole}");
 }
@@ -98,4 +105,24 @@ async fn colours_are_for_terminals_and_not_for_who_does_not_want_them() {
     let (_, plain) = on_a_terminal(home, Seat { env: &[("NO_COLOR", "1")], ..SEAT }, &diff).await;
     assert!(plain.contains("+one") && !plain.contains('\u{1b}'), "{plain:?}");
     assert!(!done(home.run(diff).await).contains('\u{1b}'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_work_is_waited_for_with_a_bar_that_says_how_long_it_takes_from_now_on() {
+    let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default());
+    let operation = |state: &str| {
+        let progress = json!({ "phase": "folding", "done": 400, "total": 1000, "unit": "events", "eta_seconds": 42 });
+        json!({ "id": "rebuild_view.token_list.7", "state": state, "progress": progress, "verdicts": null })
+    };
+    let script = vec![
+        ("/rebuild ", vec![fine(&json!({ "items": [], "operation": { "id": "rebuild_view.token_list.7" } }))]),
+        ("/api/v1/operations/", vec![fine(&operation("running")), fine(&operation("succeeded"))]),
+    ];
+    let playing = play(&home, script).await;
+    let (code, seen) = on_a_terminal(&home, SEAT, &["views", "rebuild", "token_list"]).await;
+    assert_eq!(code, Some(0), "{seen}");
+    assert!(seen.contains("400/1,000 events, 42 seconds left") && seen.contains("succeeded"), "{seen}");
+    let (_, seen) = on_a_terminal(&home, SEAT, &["views", "rebuild", "token_list", "--no-wait"]).await;
+    assert!(!seen.contains(" left") && seen.contains("operation show rebuild_view.token_list.7"), "{seen}");
+    playing.abort();
 }
