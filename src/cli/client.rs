@@ -14,7 +14,7 @@ use reqwest::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{CliError, elsewhere, output};
+use super::{CliError, elsewhere, in_commands::whole, output};
 use crate::{
     app::App,
     boot::{self, BootError, Endpoint},
@@ -66,7 +66,7 @@ struct Problem {
 
 impl Problem {
     fn text(&self) -> String {
-        [Some(&*self.title), self.detail.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        whole(&self.title, self.detail.as_deref())
     }
 }
 

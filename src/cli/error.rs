@@ -36,8 +36,8 @@ pub enum CliError {
     },
     /// Nothing runs, and the command does not start it.
     #[error(
-        "no server runs on the data folder {}, and this command needs one that goes on. Start it: {start_with} -- or name \
-         one elsewhere with --server URL",
+        "no server runs on the data folder {}, and this command needs one that goes on. Start it:\n  {start_with}\n\
+         or name one elsewhere with --server URL",
         .folder.display()
     )]
     NoServer {

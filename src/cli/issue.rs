@@ -90,7 +90,12 @@ impl Issue {
             Self::Unlink(pair) => pair.form.show(&client.delete_for::<Value>(&pair.place(client).await?).await?),
             Self::Restore(pair) => {
                 let place = format!("{}/restore", pair.place(client).await?);
-                pair.form.show(&client.post::<Value>(&place, &json!({})).await?)
+                let restored: Value = client.post(&place, &json!({})).await?;
+                if restored["decision"].is_null() {
+                    let detail = format!("nobody linked or unlinked {} and {}; nothing was changed", pair.sha, pair.key);
+                    return Err(CliError::Missing(detail));
+                }
+                pair.form.show(&restored)
             }
         }
     }

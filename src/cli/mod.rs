@@ -17,6 +17,7 @@ mod follow;
 mod form;
 mod going;
 mod health;
+mod in_commands;
 mod index;
 mod integration;
 mod issue;
@@ -76,16 +77,16 @@ pub struct Cli {
 #[derive(Debug, Args)]
 struct Place {
     /// The configuration file [default: ~/.config/keytrail/keytrail.toml]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "With every command")]
     config: Option<PathBuf>,
     /// The data folder [default: ~/.local/share/keytrail]
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, value_name = "FOLDER", help_heading = "With every command")]
     data: Option<PathBuf>,
     /// A PostgreSQL database instead of the embedded store
-    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true, help_heading = "With every command")]
     database_url: Option<String>,
     /// The file with the root key [default: root.key beside the configuration]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "With every command")]
     root_key_file: Option<PathBuf>,
     /// Ask this server instead of the one of the data folder, such as https://keytrail.example.com
     #[arg(long, global = true, value_name = "URL", conflicts_with_all = ["data", "database_url"], help_heading = "A server elsewhere")]

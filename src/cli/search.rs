@@ -14,7 +14,8 @@ use crate::config::Config;
 
 #[derive(Debug, Args)]
 pub(super) struct Search {
-    /// Words of the subjects of commits, whole and in any case
+    /// Words of the subjects of commits, whole and in any case; a key such as KAFKA-12 is searched for as --key, a name of
+    /// a commit such as 93d9af as --sha
     words: Vec<String>,
     /// How the key begins, such as KAFKA-12
     #[arg(long)]
@@ -46,12 +47,13 @@ impl Search {
     }
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
-        let words = (!self.words.is_empty()).then(|| self.words.join(" "));
+        let json = self.json;
+        let Taken { words, key, sha, told } = Taken::of(&self.words, self.key, self.sha)?;
         let asked = [
             ("words", words),
-            ("key", self.key),
+            ("key", key),
             ("project", self.project),
-            ("sha", self.sha),
+            ("sha", sha),
             ("author", self.author),
         ];
         let mut query: Vec<_> = asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
@@ -60,22 +62,93 @@ impl Search {
         let mut found: Vec<Value> = client.list("/api/v1/search", &query, self.first.saturating_add(1)).await?;
         let more = found.len() > self.first;
         found.truncate(self.first);
-        if self.json {
+        if json {
             return found.iter().try_for_each(output::json);
         }
-        let rows: Vec<_> = found
-            .iter()
-            .map(|row| {
-                let text = |member: &str| row[member].as_str().unwrap_or_default().to_owned();
-                let number = |member: &str| output::grouped(row[member].as_u64().unwrap_or(0));
-                let figures = ["commits", "authors", "repositories", "branches"].map(number);
-                [text("key")].into_iter().chain(figures).chain([text("last_commit_at")]).collect()
-            })
-            .collect();
-        output::table(&["key", "commits", "authors", "repositories", "branches", "last commit at"], &rows);
+        if found.is_empty() {
+            output::print(&format!("no issue was found{told}"));
+            return Ok(());
+        }
+        let columns = ["key", "commits", "last_commit_at", "authors", "repositories", "branches"];
+        let rows: Vec<_> = found.iter().map(|row| columns.map(|member| output::cell(&row[member])).to_vec()).collect();
+        output::table(&["key", "commits", "last commit at", "authors", "repositories", "branches"], &rows);
         if more {
             output::print("… more; --first says how many are shown");
         }
         Ok(())
+    }
+}
+
+/// The words as they are meant: as words, or as a key or a name of a commit where neither was said by a flag.
+struct Taken {
+    words: Option<String>,
+    key: Option<String>,
+    sha: Option<String>,
+    /// For who finds nothing: what was taken for what.
+    told: String,
+}
+
+impl Taken {
+    fn of(said: &[String], mut key: Option<String>, mut sha: Option<String>) -> Result<Self, CliError> {
+        let (mut words, mut told) = (Vec::new(), String::new());
+        for word in said.iter().flat_map(|said| said.split_whitespace()) {
+            if word.len() == 1 && word.is_ascii() {
+                let detail = format!("{word:?}: one letter is no word; give a whole word of a subject");
+                return Err(CliError::Input(detail));
+            }
+            if key.is_none() && is_key(word) {
+                told.push_str(&format!("; {word} was taken for a key: --key {word}"));
+                key = Some(word.to_owned());
+            } else if sha.is_none() && is_name(word) {
+                told.push_str(&format!("; {word} was taken for the name of a commit: --sha {word}"));
+                sha = Some(word.to_owned());
+            } else {
+                words.push(word);
+            }
+        }
+        let words = (!words.is_empty()).then(|| words.join(" "));
+        Ok(Self { words, key, sha, told })
+    }
+}
+
+/// `SHOP-12`.
+fn is_key(word: &str) -> bool {
+    word.split_once('-').is_some_and(|(project, number)| {
+        project.starts_with(|first: char| first.is_ascii_alphabetic())
+            && project.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !number.is_empty()
+            && !number.starts_with('0')
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+/// `93d9af`: six hexadecimal digits or more, both letters and figures, since `facade` is a word and `2026` may be one.
+fn is_name(word: &str) -> bool {
+    (6..=40).contains(&word.len())
+        && word.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && word.bytes().any(|byte| byte.is_ascii_digit())
+        && word.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn taken(words: &[&str]) -> (Option<String>, Option<String>, Option<String>) {
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        let Taken { words, key, sha, .. } = Taken::of(&words, None, None).expect("it can be searched for");
+        (words, key, sha)
+    }
+
+    #[test]
+    fn a_key_and_a_name_of_a_commit_are_known_by_their_looks() {
+        let text = |text: &str| Some(text.to_owned());
+        assert_eq!(taken(&["SHOP-12"]), (None, text("SHOP-12"), None));
+        assert_eq!(taken(&["93d9af"]), (None, None, text("93d9af")));
+        assert_eq!(taken(&["basket", "shop-12"]), (text("basket"), text("shop-12"), None));
+        for word in ["facade", "2026", "123456", "check-out", "SHOP-", "SHOP-012"] {
+            assert_eq!(taken(&[word]), (text(word), None, None), "{word}");
+        }
+        assert!(Taken::of(&["x".to_owned()], None, None).is_err_and(|error| error.to_string().contains("one letter")));
     }
 }

@@ -35,7 +35,8 @@ impl Waiting {
             return Ok(());
         }
         let ended = watched_operation::watch(client, id).await?;
-        if let Some(run) = ended["index_run"].as_str().filter(|_| ended["state"] == "succeeded") {
+        let led_to = ended["index_run"].as_str().and_then(|at| at.rsplit('/').next());
+        if let Some(run) = led_to.filter(|_| ended["state"] == "succeeded") {
             watched_run::watch(client, run).await?;
         }
         form.show(&ended)?;

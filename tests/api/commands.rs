@@ -168,7 +168,8 @@ async fn what_is_not_there_ends_with_3_and_what_cannot_be_read_with_2() {
     repository::with_commits(&path, &["SHOP-1 begins"]);
     done(home.run(["index", text(&path)]).await);
     let (nobody, unseen) = ("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "1".repeat(40));
-    let missing: [&[&str]; 27] = [
+    let named = commit_links::name(&path, "HEAD");
+    let missing: [&[&str]; 28] = [
         &["integration", "show", "nope"],
         &["integration", "show", nobody],
         &["integration", "pause", "nope"],
@@ -190,6 +191,7 @@ async fn what_is_not_there_ends_with_3_and_what_cannot_be_read_with_2() {
         &["commit", "show", &unseen],
         &["commit", "diff", &unseen],
         &["issue", "link", "SHOP-1", &unseen],
+        &["issue", "restore", "SHOP-2", &named],
         &["events", "--stream", nobody],
         &["person", "forget", "Nobody", "--yes"],
         &["person", "forget", nobody, "--dry-run"],

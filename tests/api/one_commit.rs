@@ -156,12 +156,20 @@ async fn a_commit_and_its_refs_are_printed() {
     assert_eq!(done(server.home().run(["commit", "refs", &second]).await), "refs/heads/main\n");
     let json = lines(&done(server.home().run(["commit", "refs", &first, "--json"]).await)).remove(0);
     assert_eq!(json["total"], 1);
-    failed(server.home().run(["commit", "show", &"1".repeat(40)]).await, 2);
+    failed(server.home().run(["commit", "show", &"1".repeat(40)]).await, 3);
     failed(server.home().run(["commit", "refs", "main"]).await, 2);
     let found = done(server.home().run(["search", "begins", "--key", "shop"]).await);
     assert!(found.lines().nth(1).is_some_and(|line| line.starts_with("SHOP-1  ")), "{found}");
     assert_eq!(lines(&done(server.home().run(["search", "nothing", "--json"]).await)).len(), 0);
-    failed(server.home().run(["search", "--sha", "xyz"]).await, 4);
+    assert!(failed(server.home().run(["search", "--sha", "xyz"]).await, 2).contains("A flag or a word cannot be read."));
+    // What looks like a key or a name of a commit is searched for as such.
+    for asked in ["shop-1", &first] {
+        let found = done(server.home().run(["search", asked]).await);
+        assert!(found.lines().nth(1).is_some_and(|line| line.starts_with("SHOP-1  ")), "{asked}: {found}");
+    }
+    let none = done(server.home().run(["search", "nothing", "SHOP-9"]).await);
+    assert_eq!(none, "no issue was found; SHOP-9 was taken for a key: --key SHOP-9\n");
+    assert!(failed(server.home().run(["search", "x"]).await, 2).contains("one letter is no word"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

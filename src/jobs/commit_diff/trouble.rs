@@ -20,7 +20,7 @@ pub enum DiffTrouble {
         elsewhere: bool,
     },
     /// It has fewer parents.
-    #[error("the commit has {parents} parents; ask for one of them, counted from 1")]
+    #[error("the commit has {parents} parent{}; ask for one of them, counted from 1", if *parents == 1 { "" } else { "s" })]
     NoSuchParent {
         /// How many it has.
         parents: usize,
