@@ -60,7 +60,8 @@ async fn a_place_is_indexed_anew_after_its_integration_was_moved_there() {
     let first = lines(&done(server.home().run(["index", text(&one), "--json"]).await)).remove(0);
     let all = lines(&done(server.home().run(["integration", "list", "--json"]).await));
     let id = all[0]["id"].as_str().expect("an id");
-    let moved = lines(&done(server.home().run(["integration", "move", id, text(&two), "--yes", "--json"]).await)).remove(0);
+    let moved =
+        lines(&done(server.home().run(["integration", "move", id, text(&two), "--yes", "--json"]).await)).remove(0);
     assert_eq!(moved["location"].as_str(), two.canonicalize().expect("it is there").to_str());
     let second = lines(&done(server.home().run(["index", text(&two), "--json"]).await)).remove(0);
     assert_ne!(first["repository"], second["repository"]);

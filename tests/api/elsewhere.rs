@@ -9,7 +9,7 @@ use keytrail_test_support::{
 
 use crate::{
     command_line::{done, failed, lines, text},
-    repository,
+    commit_links, repository,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keytrail");
@@ -147,6 +147,33 @@ async fn commands_that_set_something_in_motion_say_how_the_server_is_started() {
     // Those whose work is done when they end need none.
     done(home.run(["token", "list"]).await);
     done(home.run(["issue", "commits", "SHOP-1"]).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_that_read_a_data_folder_need_no_server_and_leave_none() {
+    let home = Home::new(PROGRAM, Options::default());
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    let sha = commit_links::name(&path, "HEAD");
+    // What each must say.
+    let commands: [(&[&str], &str); 7] = [
+        (&["index", text(&path)], "1 new commit read"),
+        (&["issue", "show", "SHOP-1"], "SHOP-1: 1 commit"),
+        (&["commit", "show", &sha], "names SHOP-1 in its subject"),
+        (&["events"], "completed the index run"),
+        (&["views", "rebuild", "token_list"], "succeeded"),
+        (&["token", "issue", "--name", "laptop"], "kt_"),
+        (&["doctor"], " ok, "),
+    ];
+    for (command, wanted) in commands {
+        let (code, printed, complained) = home.run(command.iter().copied()).await;
+        // A machine that is not well is told so by the doctor; that is no failure to look.
+        assert!(code == Some(0) || command[0] == "doctor", "{command:?}: {printed}{complained}");
+        assert!(printed.contains(wanted), "{command:?}: {printed}{complained}");
+        assert!(!home.data().join("server.json").exists(), "{command:?} left a server");
+    }
+    failed(home.run(["run", "list"]).await, 5);
+    failed(home.run(["views", "verify", "--no-wait"]).await, 5);
 }
 
 /// The commands that can say what they would do, as the page about the command line has them.

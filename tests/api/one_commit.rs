@@ -161,7 +161,9 @@ async fn a_commit_and_its_refs_are_printed() {
     let found = done(server.home().run(["search", "begins", "--key", "shop"]).await);
     assert!(found.lines().nth(1).is_some_and(|line| line.starts_with("SHOP-1  ")), "{found}");
     assert_eq!(lines(&done(server.home().run(["search", "nothing", "--json"]).await)).len(), 0);
-    assert!(failed(server.home().run(["search", "--sha", "xyz"]).await, 2).contains("A flag or a word cannot be read."));
+    assert!(
+        failed(server.home().run(["search", "--sha", "xyz"]).await, 2).contains("A flag or a word cannot be read.")
+    );
     // What looks like a key or a name of a commit is searched for as such.
     for asked in ["shop-1", &first] {
         let found = done(server.home().run(["search", asked]).await);

@@ -4,7 +4,10 @@ use std::process::Stdio;
 
 use keytrail_test_support::server::{Home, Options};
 use serde_json::json;
-use tokio::{io::AsyncWriteExt, process::Command};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{Child, Command},
+};
 
 use crate::{
     command_line::{done, fine, lines, play, text},
@@ -21,9 +24,9 @@ struct Seat<'a> {
 
 const SEAT: Seat<'static> = Seat { columns: 80, types: "", env: &[] };
 
-/// The exit code, and all that stood on the screen.
-async fn on_a_terminal(home: &Home, seat: Seat<'_>, arguments: &[&str]) -> (Option<i32>, String) {
-    let Seat { columns, types, env } = seat;
+/// The program on a terminal of its own.
+fn seated(home: &Home, seat: Seat<'_>, arguments: &[&str]) -> Child {
+    let Seat { columns, types: _, env } = seat;
     let mut words = vec![env!("CARGO_BIN_EXE_keytrail")];
     let (data, key) = (home.data(), home.root_key());
     words.extend(["--data", text(&data), "--root-key-file", text(&key)]);
@@ -33,15 +36,20 @@ async fn on_a_terminal(home: &Home, seat: Seat<'_>, arguments: &[&str]) -> (Opti
     command.args(["--quiet", "--return", "--command", &format!("stty cols {columns}; exec {line}"), "/dev/null"]);
     command.env("HOME", home.folder()).env("TERM", "xterm-256color").env_remove("NO_COLOR");
     command.envs(env.iter().copied());
-    let mut child = command
+    command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("these tests need `script`: install the Debian package `bsdutils`");
+        .expect("these tests need `script`: install the Debian package `bsdutils`")
+}
+
+/// The exit code, and all that stood on the screen.
+async fn on_a_terminal(home: &Home, seat: Seat<'_>, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut child = seated(home, seat, arguments);
     // Kept: the end of what is typed would end the terminal.
     let mut keys = child.stdin.take().expect("it is piped");
-    keys.write_all(types.as_bytes()).await.expect("it takes keys");
+    keys.write_all(seat.types.as_bytes()).await.expect("it takes keys");
     let output = child.wait_with_output().await.expect("it ends");
     (output.status.code(), String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n"))
 }
@@ -125,4 +133,48 @@ async fn long_work_is_waited_for_with_a_bar_that_says_how_long_it_takes_from_now
     let (_, seen) = on_a_terminal(&home, SEAT, &["views", "rebuild", "token_list", "--no-wait"]).await;
     assert!(!seen.contains(" left") && seen.contains("operation show rebuild_view.token_list.7"), "{seen}");
     playing.abort();
+}
+
+/// All that a server says on a terminal, until somebody types Ctrl-C.
+async fn served_on_a_terminal(home: &Home, env: &[(&str, &str)]) -> String {
+    let mut child = seated(home, Seat { env, ..SEAT }, &["serve", "--listen", "127.0.0.1:0"]);
+    let mut keys = child.stdin.take().expect("it is piped");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut seen = String::new();
+    while let Some(line) = lines.next_line().await.expect("text") {
+        seen.push_str(&format!("{line}\n"));
+        if line.starts_with("keytrail serves on ") {
+            keys.write_all(b"\x03").await.expect("it takes keys");
+        }
+    }
+    assert_eq!(child.wait().await.expect("it ends").code(), Some(0), "{seen}");
+    seen
+}
+
+/// What a server writes of itself into a pipe.
+async fn served_into_a_file(format: &str) -> String {
+    let env = vec![("KEYTRAIL__LOG__FORMAT".to_owned(), format.to_owned())];
+    let server = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options { env, ..Options::default() }).start().await;
+    server.terminate().await.0.log()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_pretty_on_a_terminal_and_json_in_a_pipe_unless_it_is_said_otherwise() {
+    let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default());
+    let seen = served_on_a_terminal(&home, &[]).await;
+    assert!(seen.contains("INFO") && seen.contains('\u{1b}') && seen.contains("keytrail stops"), "{seen}");
+    assert!(!seen.contains("{\"timestamp\""), "{seen}");
+    let plain = served_on_a_terminal(&home, &[("NO_COLOR", "1")]).await;
+    assert!(plain.contains("INFO") && !plain.contains('\u{1b}'), "{plain}");
+    let machine = served_on_a_terminal(&home, &[("KEYTRAIL__LOG__FORMAT", "json")]).await;
+    assert!(machine.contains("{\"timestamp\""), "{machine}");
+
+    let piped = served_into_a_file("auto").await;
+    let read: Vec<_> = lines(&piped);
+    assert!(read.iter().any(|line| line["message"] == "keytrail stops"), "{piped}");
+    let pretty = served_into_a_file("pretty").await;
+    assert!(
+        pretty.contains("INFO") && pretty.contains("keytrail stops") && !pretty.contains("{\"timestamp\""),
+        "{pretty}"
+    );
 }
