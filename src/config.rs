@@ -21,7 +21,7 @@ pub use self::access::{Access, ForwardedBy, Jwt, JwtAlgorithm, JwtKey};
 pub use self::{
     keys::{KEYS, Key, Shown, default_toml, known},
     mistakes::{Mistake, mistakes},
-    sources::{Origin, Setting, for_others, settings},
+    sources::{NO_LINE, Origin, Setting, for_others, settings},
 };
 
 /// Everything that can be set. Unknown keys are errors.

@@ -88,7 +88,8 @@ impl Kind {
         let id = |row: &Value| row["id"].as_str().unwrap_or_default().to_owned();
         let folded = word.to_lowercase();
         let is_called = |row: &&Value| {
-            row["state"] != json!(self.gone) && self.name.and_then(|name| row[name].as_str()).is_some_and(|name| name.to_lowercase() == folded)
+            row["state"] != json!(self.gone)
+                && self.name.and_then(|name| row[name].as_str()).is_some_and(|name| name.to_lowercase() == folded)
         };
         let mut found: Vec<_> = rows.iter().filter(is_called).collect();
         if found.is_empty() && (can_begin_an_id(word) || word.contains('.')) {

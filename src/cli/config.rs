@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::{CliError, output};
 use crate::{
     boot::{self, BootError},
-    config::{self, Origin, Overrides, default_toml, mistakes, settings},
+    config::{self, NO_LINE, Origin, Overrides, default_toml, mistakes, settings},
 };
 
 #[derive(Debug, Subcommand)]
@@ -83,6 +83,7 @@ fn show(overrides: &Overrides, origin: bool, json: bool) -> Result<ExitCode, Cli
 fn told(origin: &Origin) -> serde_json::Value {
     match origin {
         Origin::Default => json!({ "kind": "default" }),
+        Origin::File(path, NO_LINE) => json!({ "kind": "file", "path": path.display().to_string(), "line": null }),
         Origin::File(path, line) => json!({ "kind": "file", "path": path.display().to_string(), "line": line }),
         Origin::Variable(name) => json!({ "kind": "variable", "name": name }),
         Origin::Flag(name) => json!({ "kind": "flag", "name": name }),

@@ -76,7 +76,9 @@ mod tests {
             include_str!("../http/commit_links.rs"),
         ];
         let texts = sources.iter().flat_map(|source| source.lines()).filter(|line| {
-            !line.trim_start().starts_with("//") && !line.contains("description =") && !line.trim_start().starts_with("#[")
+            !line.trim_start().starts_with("//")
+                && !line.contains("description =")
+                && !line.trim_start().starts_with("#[")
         });
         let mut seen = 0;
         for line in texts.filter(|line| line.contains("GET /api/")) {

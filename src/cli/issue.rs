@@ -84,15 +84,14 @@ impl Issue {
                 commits(client, checked(&key)?, most, json).await
             }
             Self::Branches { key, json } => branches(client, checked(&key)?, json).await,
-            Self::Link(pair) => {
-                pair.form.show(&client.post::<Value>(&pair.place(client).await?, &json!({})).await?)
-            }
+            Self::Link(pair) => pair.form.show(&client.post::<Value>(&pair.place(client).await?, &json!({})).await?),
             Self::Unlink(pair) => pair.form.show(&client.delete_for::<Value>(&pair.place(client).await?).await?),
             Self::Restore(pair) => {
                 let place = format!("{}/restore", pair.place(client).await?);
                 let restored: Value = client.post(&place, &json!({})).await?;
                 if restored["decision"].is_null() {
-                    let detail = format!("nobody linked or unlinked {} and {}; nothing was changed", pair.sha, pair.key);
+                    let detail =
+                        format!("nobody linked or unlinked {} and {}; nothing was changed", pair.sha, pair.key);
                     return Err(CliError::Missing(detail));
                 }
                 pair.form.show(&restored)

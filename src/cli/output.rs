@@ -44,7 +44,8 @@ pub(super) fn quoted(word: &str) -> String {
 /// A time of the API (RFC 3339, UTC) as people read it: `2026-11-21 23:42`. Nothing when it is none.
 pub(super) fn time(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
-    let is_time = bytes.len() >= 20 && bytes[4] == b'-' && bytes[10] == b'T' && bytes[13] == b':' && text.ends_with('Z');
+    let is_time =
+        bytes.len() >= 20 && bytes[4] == b'-' && bytes[10] == b'T' && bytes[13] == b':' && text.ends_with('Z');
     is_time.then(|| text.get(..16).map(|minute| minute.replace('T', " "))).flatten()
 }
 

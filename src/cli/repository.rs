@@ -81,8 +81,9 @@ impl Repository {
                 let rows: Vec<_> = all
                     .iter()
                     .map(|row| {
-                        let mut cells =
-                            ["id", "name", "state", "commits", "keyed"].map(|member| output::cell(&row[member])).to_vec();
+                        let mut cells = ["id", "name", "state", "commits", "keyed"]
+                            .map(|member| output::cell(&row[member]))
+                            .to_vec();
                         cells.extend([output::cell(&wrong(row)["code"]), output::cell(&row["location"])]);
                         cells
                     })

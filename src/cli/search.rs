@@ -49,13 +49,7 @@ impl Search {
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         let json = self.json;
         let Taken { words, key, sha, told } = Taken::of(&self.words, self.key, self.sha)?;
-        let asked = [
-            ("words", words),
-            ("key", key),
-            ("project", self.project),
-            ("sha", sha),
-            ("author", self.author),
-        ];
+        let asked = [("words", words), ("key", key), ("project", self.project), ("sha", sha), ("author", self.author)];
         let mut query: Vec<_> = asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         query.push(("sort", self.sort));
         // One more tells whether there are more.

@@ -59,7 +59,8 @@ fn lines(headings: &[&str], rows: &[Vec<String>], room: Option<usize>) -> Vec<St
 
 /// What is cut says nothing any more, or what can be copied no more.
 fn is_whole(heading: &str) -> bool {
-    matches!(heading, "id" | "sha" | "key" | "date" | "state" | "status" | "version" | "position") || heading.ends_with(" at")
+    matches!(heading, "id" | "sha" | "key" | "date" | "state" | "status" | "version" | "position")
+        || heading.ends_with(" at")
 }
 
 /// Leaves of the ids what tells each from the others of this table: how wide they are now. Commands take the beginning of an

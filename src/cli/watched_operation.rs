@@ -31,9 +31,7 @@ pub(super) fn succeeded(operation: &Value) -> Result<(), CliError> {
 pub(super) async fn watch(client: &Client, id: &str) -> Result<Value, CliError> {
     let terminal = std::io::stderr().is_terminal();
     let bar = if terminal { ProgressBar::no_length() } else { ProgressBar::hidden() };
-    if let Ok(style) =
-        ProgressStyle::with_template("{msg:12} [{bar:40}] {human_pos}/{human_len} {prefix}")
-    {
+    if let Ok(style) = ProgressStyle::with_template("{msg:12} [{bar:40}] {human_pos}/{human_len} {prefix}") {
         bar.set_style(style);
     }
     let path = format!("/api/v1/operations/{id}");

@@ -13,7 +13,7 @@ use figment::{
 use super::{
     Config, Overrides, environment, file_of,
     keys::{KEYS, Shown, known},
-    sources::{Origin, in_file, lines_of},
+    sources::{NO_LINE, Origin, in_file, lines_of},
 };
 
 /// Something that cannot be meant.
@@ -48,7 +48,7 @@ pub fn mistakes(overrides: &Overrides) -> Vec<Mistake> {
     let mut all = match fs::read_to_string(&file) {
         Ok(text) => of_file(&file, &text),
         Err(error) if error.kind() == io::ErrorKind::NotFound && overrides.file.is_none() => Vec::new(),
-        Err(error) => vec![of_whole(&file, 1, format!("it cannot be read: {error}"))],
+        Err(error) => vec![of_whole(&file, NO_LINE, format!("it cannot be read: {error}"))],
     };
     for (name, text) in environment() {
         let path = name["KEYTRAIL__".len()..].to_lowercase().replace("__", ".");

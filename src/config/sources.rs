@@ -19,7 +19,7 @@ use super::{
 pub enum Origin {
     /// Nobody set it.
     Default,
-    /// A file, and the line in it.
+    /// A file, and the line in it; `NO_LINE` of the file as a whole.
     File(PathBuf, usize),
     /// A variable of the environment.
     Variable(String),
@@ -27,10 +27,14 @@ pub enum Origin {
     Flag(&'static str),
 }
 
+/// In place of a line: it is the file as a whole.
+pub const NO_LINE: usize = 0;
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
+            Self::File(path, NO_LINE) => write!(f, "{}", path.display()),
             Self::File(path, line) => write!(f, "{}:{line}", path.display()),
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::Flag(name) => write!(f, "the flag {name}"),

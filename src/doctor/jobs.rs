@@ -43,7 +43,11 @@ fn queue(all: &[Backlog]) -> Finding {
             }
         }
     }
-    let sentence = format!("{} jobs wait and {running} are being done", grouped(u64::try_from(waiting).unwrap_or(0)));
+    let wait = match waiting {
+        1 => "1 job waits".to_owned(),
+        several => format!("{} jobs wait", grouped(u64::try_from(several).unwrap_or(0))),
+    };
+    let sentence = format!("{wait} and {running} {} being done", if running == 1 { "is" } else { "are" });
     if oldest.1 > LONG_SECONDS {
         let sentence =
             format!("{sentence}; the oldest that waits ({}) was asked for {} ago", oldest.0, duration(oldest.1));

@@ -32,9 +32,19 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         }
     }
     Ok(vec![if troubled.is_empty() {
-        Finding::ok(ID, format!("none of {all} repositories is in trouble"))
+        Finding::ok(
+            ID,
+            match all {
+                1 => "the repository is in no trouble".to_owned(),
+                all => format!("none of {all} repositories is in trouble"),
+            },
+        )
     } else {
-        let sentence = format!("{} of {all} repositories are in trouble", troubled.len());
+        let sentence = match (troubled.len(), all) {
+            (_, 1) => "the repository is in trouble".to_owned(),
+            (1, all) => format!("1 of {all} repositories is in trouble"),
+            (several, all) => format!("{several} of {all} repositories are in trouble"),
+        };
         troubled.truncate(TOLD);
         Finding::warn(ID, sentence, "do what each sentence says; `keytrail repository list --trouble` has all of them")
             .of(troubled)

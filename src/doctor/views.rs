@@ -56,7 +56,8 @@ fn lag(late: &[(&'static str, i64, i64)]) -> Finding {
         return Finding::ok(LAG, "every view follows the log");
     };
     let each = late.iter().map(|(name, seconds, events)| {
-        format!("{name} by {} and {} events", duration(*seconds), grouped(events.unsigned_abs()))
+        let ending = if events.unsigned_abs() == 1 { "" } else { "s" };
+        format!("{name} by {} and {} event{ending}", duration(*seconds), grouped(events.unsigned_abs()))
     });
     let sentence = format!("these views are behind the log: {}", each.collect::<Vec<_>>().join(", "));
     let remedy = "look at the server's log for why; a node that holds a view and is gone loses it within 15 seconds";

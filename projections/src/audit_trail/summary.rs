@@ -10,8 +10,9 @@ use keytrail_domain::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
     },
-    integration, person, project_rules, repository,
+    integration, person, project_rules,
     ref_selection::RefSelection,
+    repository,
     service::{Connection, Reading},
 };
 
@@ -36,9 +37,7 @@ fn integration(event: &integration::Event) -> String {
             format!("added the integration {name}, connected to {}", place(connection))
         }
         integration::Event::Renamed { name, previous } => format!("renamed the integration {previous} to {name}"),
-        integration::Event::ConnectionChanged { connection, previous } => {
-            moved(connection, previous)
-        }
+        integration::Event::ConnectionChanged { connection, previous } => moved(connection, previous),
         integration::Event::Paused {} => "paused the integration".to_owned(),
         integration::Event::Resumed {} => "resumed the integration".to_owned(),
         integration::Event::ReindexRequested {} => {
