@@ -43,7 +43,9 @@ fn page() -> String {
                     `KEYTRAIL_TOKEN`, never from an argument. Otherwise the server of the data folder is asked. When none runs, \
                     `index`, `issue`, `search`, `explain`, `commit`, `project`, `person`, `events`, `views`, `token` and `doctor` start \
                     one for as long as they take; the others say how to start it. `serve`, `migrate` and `vault` work on the data folder itself.\n\n\
-                    ## How it prints\n\nFor eyes, cut to the width of a terminal; nothing is cut elsewhere. `--json` prints all rows, \
+                    ## How it prints\n\nFor eyes, cut to the width of a terminal: ids are as short as tells them apart, and their beginnings are taken for them, \
+                    as is a name that only one has; columns for which there is no room are left out. Nothing is cut elsewhere. Times \
+                    are UTC. `--json` prints all rows, \
                     one JSON object a line. Bars are drawn on a terminal only, and `NO_COLOR` turns colours off. What removes \
                     something asks on a terminal, and needs `--yes` elsewhere; `--dry-run` says what would go.\n\n\
                     ## How it ends\n\n| code | meaning |\n|---|---|\n"
