@@ -318,3 +318,12 @@ pub(super) async fn discard(db: &Arc<Db>, view: &dyn View, number: i64) -> Resul
     );
     db.write(Area::Views, vec![delete]).await.map(|_| ())
 }
+
+/// Says that a view was built. Of nothing it is no news: at the first start there would be a line for each view.
+pub(super) fn tell(view: &dyn View, build: i64, position: i64) {
+    if position > 0 {
+        tracing::info!(view = view.name(), build, position, "a view was built");
+    } else {
+        tracing::debug!(view = view.name(), build, position, "a view was built");
+    }
+}

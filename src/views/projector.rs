@@ -267,12 +267,7 @@ impl Projector {
             build::discard(&self.db, self.view, old.number).await?;
         }
         held.release(&self.db).await?;
-        if position > 0 {
-            tracing::info!(view = self.view.name(), build = held.number, position, "a view was built");
-        } else {
-            // Of nothing: a line for each view at the first start tells nobody anything.
-            tracing::debug!(view = self.view.name(), build = held.number, "a view begins");
-        }
+        build::tell(self.view, held.number, position);
         Ok(Ended::LookAgain)
     }
 

@@ -88,7 +88,7 @@ async fn what_has_the_right_form_and_cannot_be_meant_is_told_too() {
     assert_eq!(found[0]["origin"]["name"], "KEYTRAIL__GIT__HOSTS");
     assert_eq!(found[5]["suggestion"], "KEYTRAIL__LOG__LEVEL");
     let (code, printed, _) = home.run(["config", "check", "--config", "/nowhere/keytrail.toml"]).await;
-    assert!(code == Some(2) && printed.contains("/nowhere/keytrail.toml"), "{printed}");
+    assert!(code == Some(2) && printed.contains("(/nowhere/keytrail.toml)"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -188,5 +188,5 @@ async fn a_demo_that_cannot_listen_leaves_no_folder_behind() {
     // The root key cannot be read: that is found when the folders are there already.
     std::fs::create_dir_all(home.root_key()).expect("a folder instead of a file");
     failed(home.run(["serve", "--demo", "--listen", "127.0.0.1:0"]).await, 5);
-    assert!(!home.data().exists(), "what was made is gone");
+    assert!(!home.data().join("repositories").exists(), "what was made is gone");
 }

@@ -181,7 +181,7 @@ async fn the_command_line_asks_for_all_of_an_integration_by_its_name_and_waits()
     assert_eq!(said.trim(), "1 repository indexed from their beginning");
     let asked = done(run(&["integration", "reset", "shop", "--yes", "--no-wait"]).await);
     assert!(asked.contains("keytrail operation show reset_integration."), "{asked}");
-    let complained = failed(run(&["integration", "reset", "other", "--yes"]).await, 2);
+    let complained = failed(run(&["integration", "reset", "other", "--yes"]).await, 3);
     assert!(complained.contains("there is no integration \"other\""), "{complained}");
     let runs = lines(&done(run(&["run", "list", "--json"]).await));
     let caused = |cause: &str| runs.iter().filter(|run| run["cause"] == cause).count();

@@ -200,6 +200,6 @@ async fn a_commit_of_one_of_many_repositories_is_found_with_two_requests() {
         let shown = lines(&done(home.run(["commit", "show", &sha, "--json"]).await)).remove(0);
         assert_eq!(shown["repository"]["name"].as_str(), path.file_name().and_then(|name| name.to_str()));
     }
-    let said = failed(home.run(["commit", "show", &"1".repeat(40)]).await, 2);
+    let said = failed(home.run(["commit", "show", &"1".repeat(40)]).await, 3);
     assert!(said.contains("no indexed repository has the commit"), "{said}");
 }
