@@ -307,8 +307,7 @@ impl Config {
         config.reach = overrides.reach.clone();
         config.secrets.root_key_file = overrides.root_key_file.clone().or(config.secrets.root_key_file);
         if config.secrets.root_key_file.is_none() && config.store.database_url.is_none() {
-            config.secrets.root_key_file =
-                Some(file.parent().map_or_else(default_folder, Path::to_path_buf).join("root.key"));
+            config.secrets.root_key_file = Some(file.with_file_name("root.key"));
         }
         // Programs are started in other folders: a folder is one whatever it is seen from.
         let seen_from_here = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
