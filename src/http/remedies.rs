@@ -24,7 +24,8 @@ pub(super) const fn remedy(code: Code) -> &'static str {
             "The server looks again by itself. Check the repository with `git fsck` and repair it from a good clone."
         }
         Code::MissingObject => {
-            "The server looks again by itself. Check the repository with `git fsck`, and fetch what is missing from a good clone."
+            "The server looks again by itself. Check the repository with `git fsck`, and fetch what is missing from a good \
+             clone. If it has grafts (`info/grafts`), its server leaves commits out: remove them."
         }
         Code::TooManyRefs => "The server looks again by itself. Delete branches and tags that nobody needs.",
         Code::GitMissing => {
