@@ -310,15 +310,11 @@ impl Config {
             config.secrets.root_key_file = Some(file.with_file_name("root.key"));
         }
         // Programs are started in other folders: a folder is one whatever it is seen from.
-        config.store.folder = seen_from_here(&config.store.folder);
+        let seen_from_here = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         config.secrets.root_key_file = config.secrets.root_key_file.as_deref().map(seen_from_here);
+        config.store.folder = seen_from_here(&config.store.folder);
         Ok(config)
     }
-}
-
-/// The path from the root on.
-fn seen_from_here(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Why it cannot be used: every mistake. What the parsers say may quote a password.
