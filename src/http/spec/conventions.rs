@@ -87,8 +87,7 @@ fn bound(parameter: &mut Parameter) {
         (ParameterIn::Path, "key") => {
             schema.pattern = Some("^[A-Za-z][A-Za-z0-9_]{1,254}-[1-9][0-9]{0,17}$".to_owned());
         }
-        (ParameterIn::Path, "sha") => schema.pattern = Some("^[0-9A-Fa-f]{40}$".to_owned()),
-        (ParameterIn::Path | ParameterIn::Query, "commit") => {
+        (ParameterIn::Path, "sha") | (ParameterIn::Path | ParameterIn::Query, "commit") => {
             schema.pattern = Some("^[0-9A-Fa-f]{7,40}$".to_owned());
         }
         (ParameterIn::Header, "If-Match") => schema.pattern = Some(r#"^(\*|"[0-9]{1,18}")$"#.to_owned()),
