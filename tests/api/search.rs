@@ -47,7 +47,7 @@ fn keys(found: &Answer) -> Vec<&str> {
     found.items().iter().map(|hit| hit["key"].as_str().expect("a key")).collect()
 }
 
-async fn search(server: &Server, query: &str) -> Answer {
+pub(crate) async fn search(server: &Server, query: &str) -> Answer {
     let head = server.app.log.feed().head().position;
     server.get(&format!("/api/v1/search?min_position={head}&{query}")).await.with(StatusCode::OK)
 }
@@ -179,56 +179,6 @@ async fn what_persons_linked_is_found_and_what_they_unlinked_is_not(server: Serv
     decide(Method::POST, "NEW-9", &plain).await;
     let commit = server.get(&format!("/api/v1/repositories/{id}/commits/{plain}")).await.with(StatusCode::OK);
     assert_eq!(commit.body["issues"].as_array().map(Vec::len), Some(1), "{}", commit.text);
-}
-
-async fn an_issue_stands_where_the_last_commit_that_it_shows_puts_it(server: Server) {
-    let path = server.root.join("shop");
-    repository::empty(&path);
-    let ada = "Ada <ada@example.org>";
-    for (day, message) in
-        [(1, "SHOP-1 first"), (2, "SHOP-2 only"), (3, "SHOP-3 only"), (4, "no key"), (5, "SHOP-1 last")]
-    {
-        repository::commit_at(&path, ada, 1_700_000_000 + day * 86_400, message);
-    }
-    git(&path, &["branch", "shop-2-size"]);
-    let [plain, last, second] = ["HEAD~1", "HEAD", "HEAD~3"].map(|revision| name(&path, revision));
-    let id = indexed(&server, "shop", &path).await["id"].as_str().expect("an id").to_owned();
-    let decide = async |method: Method, key: &str, rest: &str| {
-        let at = format!("/api/v1/issues/{key}/commits/{id}/{rest}");
-        answer(server.local(method, &at)).await.with(StatusCode::OK);
-    };
-    // One by one, so that the cursor is tried at each, and whichever way they are found.
-    let order = async |query: &str| {
-        let (mut found, mut cursor) = (Vec::new(), String::new());
-        loop {
-            let page = search(&server, &format!("limit=1{query}{cursor}")).await;
-            found.extend(page.items().iter().map(|hit| hit["key"].as_str().expect("a key").to_owned()));
-            match page.body["next"].as_str() {
-                Some(next) => cursor = format!("&cursor={next}"),
-                None => return found.join(" "),
-            }
-        }
-    };
-    assert_eq!(order("").await, "SHOP-1 SHOP-3 SHOP-2");
-    decide(Method::POST, "SHOP-2", &plain).await;
-    assert_eq!(order("").await, "SHOP-1 SHOP-2 SHOP-3", "what was linked counts");
-    decide(Method::DELETE, "SHOP-2", &plain).await;
-    assert_eq!(order("").await, "SHOP-1 SHOP-3 SHOP-2", "what was unlinked does not");
-    decide(Method::POST, "SHOP-2", &plain).await;
-    decide(Method::POST, "SHOP-2", &format!("{plain}/restore")).await;
-    assert_eq!(order("").await, "SHOP-1 SHOP-3 SHOP-2", "nor what was taken back");
-    decide(Method::DELETE, "SHOP-1", &last).await;
-    for query in ["", "&author=ada", "&project=SHOP"] {
-        assert_eq!(order(query).await, "SHOP-3 SHOP-2 SHOP-1", "nor what names it and was unlinked: {query}");
-    }
-    assert_eq!(order("&words=only").await, "SHOP-3 SHOP-2");
-    decide(Method::DELETE, "SHOP-2", &second).await;
-    assert_eq!(order("").await, "SHOP-3 SHOP-1 SHOP-2", "a branch alone comes last");
-    reset(&server, &id).await;
-    assert_eq!(order("").await, "SHOP-3 SHOP-1 SHOP-2", "a reset changes nothing");
-    decide(Method::POST, "SHOP-1", &format!("{last}/restore")).await;
-    assert_eq!(order("").await, "SHOP-1 SHOP-3 SHOP-2");
-    assert_eq!(order("&sort=key").await, "SHOP-1 SHOP-2 SHOP-3");
 }
 
 async fn an_issue_that_only_branches_name_is_found_while_one_of_them_is_there(server: Server) {
@@ -398,7 +348,6 @@ on_both_engines!(
     only_a_few_look_at_much_at_once,
     issues_are_found_by_keys_words_names_and_authors,
     what_persons_linked_is_found_and_what_they_unlinked_is_not,
-    an_issue_stands_where_the_last_commit_that_it_shows_puts_it,
     an_issue_that_only_branches_name_is_found_while_one_of_them_is_there,
     pages_of_a_search_follow_each_other,
     a_part_of_a_name_that_fits_too_many_is_refused,
