@@ -305,13 +305,14 @@ impl Config {
             config.server.listen = listen;
         }
         config.reach = overrides.reach.clone();
-        if let Some(path) = &overrides.root_key_file {
-            config.secrets.root_key_file = Some(path.clone());
-        }
+        config.secrets.root_key_file = overrides.root_key_file.clone().or(config.secrets.root_key_file);
         if config.secrets.root_key_file.is_none() && config.store.database_url.is_none() {
-            let beside = file.parent().map_or_else(default_folder, Path::to_path_buf);
-            config.secrets.root_key_file = Some(beside.join("root.key"));
+            config.secrets.root_key_file = Some(file.with_file_name("root.key"));
         }
+        // Programs are started in other folders: a folder is one whatever it is seen from.
+        let seen_from_here = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        config.store.folder = seen_from_here(&config.store.folder);
+        config.secrets.root_key_file = config.secrets.root_key_file.as_deref().map(seen_from_here);
         Ok(config)
     }
 }

@@ -19,7 +19,7 @@ use crate::config::Config;
 pub(super) enum Repository {
     /// All repositories
     List {
-        /// Only those that looking at fails
+        /// Only those in trouble: looking at them fails, their last run failed, or they cannot be indexed
         #[arg(long)]
         trouble: bool,
         /// Print JSON, one a line

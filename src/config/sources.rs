@@ -160,4 +160,13 @@ mod tests {
         assert_eq!((&*seen["git.roots"], &*seen["git.program"]), ("(2 set)", "(not set)"));
         assert_eq!((&*seen["store.database_url"], &*seen["jobs.workers"]), ("(set)", "4"));
     }
+
+    #[test]
+    fn a_folder_that_is_given_as_seen_from_here_is_one_from_everywhere() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let (file, folder) = (Some(file.path().into()), Some("here/data".into()));
+        let overrides = Overrides { file, folder, root_key_file: Some("root.key".into()), ..Overrides::default() };
+        let Config { store, secrets, .. } = Config::load(&overrides).expect("it can be used");
+        assert!(store.folder.is_absolute() && secrets.root_key_file.is_some_and(|path| path.is_absolute()));
+    }
 }

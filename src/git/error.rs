@@ -122,7 +122,8 @@ impl GitError {
             Self::NotARepository { .. } | Self::FormatUnsupported { .. } | Self::NotPlain { .. } => {
                 FailureCode::NotARepository
             }
-            Self::Denied { .. } | Self::OutsideRoots { .. } => FailureCode::Denied,
+            Self::Denied { .. } => FailureCode::Denied,
+            Self::OutsideRoots { .. } => FailureCode::OutsideRoots,
             Self::Sha256Unsupported { .. } => FailureCode::Sha256Unsupported,
             Self::Shallow { .. } => FailureCode::Shallow,
             Self::CorruptObject { .. } => FailureCode::CorruptObject,

@@ -104,6 +104,7 @@ codes! {
     RefsInvalid = 422 "refs_invalid": "The selection of refs cannot be used.",
     NotARepository = 422 "not_a_repository": "There is no git repository at this path.",
     Denied = 422 "denied": "The repository may not be read.",
+    OutsideRoots = 422 "outside_roots": "A part of the repository leads out of the approved folders.",
     Sha256Unsupported = 422 "sha256_unsupported": "Repositories with SHA-256 object names cannot be indexed yet.",
     Shallow = 422 "shallow": "The repository holds only a part of its history.",
     CorruptObject = 422 "corrupt_object": "An object of the repository cannot be read.",

@@ -12,6 +12,10 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         Code::Denied => {
             "The server looks again by itself. Let the server's user read the repository, or run the server as its owner."
         }
+        Code::OutsideRoots => {
+            "The server looks again by itself. Move what the part leads to below an approved folder, take the part away, or \
+             index a full clone."
+        }
         Code::Sha256Unsupported => {
             "Only repositories with SHA-1 object names can be indexed yet. Remove the integration, or convert the repository."
         }
@@ -20,7 +24,8 @@ pub(super) const fn remedy(code: Code) -> &'static str {
             "The server looks again by itself. Check the repository with `git fsck` and repair it from a good clone."
         }
         Code::MissingObject => {
-            "The server looks again by itself. Check the repository with `git fsck`, and fetch what is missing from a good clone."
+            "The server looks again by itself. Check the repository with `git fsck`, and fetch what is missing from a good \
+             clone. If it has grafts (`info/grafts`), its server leaves commits out: remove them."
         }
         Code::TooManyRefs => "The server looks again by itself. Delete branches and tags that nobody needs.",
         Code::GitMissing => {

@@ -164,7 +164,8 @@ pub(super) struct ListQuery {
     /// Only those in this state.
     #[param(schema_with = words::repository_state)]
     state: Option<RepositoryState>,
-    /// Only those that looking at fails (`true`), or only the others.
+    /// Only those in trouble (`true`): looking at them fails, their last run failed, or they cannot be indexed; or only the
+    /// others.
     trouble: Option<bool>,
     /// Only those whose name has this in it: 1 to 100 characters; the case of ASCII letters does not count.
     name: Option<String>,
@@ -190,7 +191,8 @@ pub(super) struct OfIntegrationQuery {
     /// Only those in this state.
     #[param(schema_with = words::repository_state)]
     state: Option<RepositoryState>,
-    /// Only those that looking at fails (`true`), or only the others.
+    /// Only those in trouble (`true`): looking at them fails, their last run failed, or they cannot be indexed; or only the
+    /// others.
     trouble: Option<bool>,
     /// Only those whose name has this in it: 1 to 100 characters; the case of ASCII letters does not count.
     name: Option<String>,

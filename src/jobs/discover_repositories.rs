@@ -165,7 +165,8 @@ async fn look(app: &App, connection: Connection) -> Result<(Vec<Seen>, Option<Sc
 /// The recorded word for a refusal; `None` for what is no repository, or may be another time.
 const fn code_of(refusal: Refusal) -> Option<FailureCode> {
     match refusal {
-        Refusal::OutsideRoot | Refusal::Denied => Some(FailureCode::Denied),
+        Refusal::OutsideRoot => Some(FailureCode::OutsideRoots),
+        Refusal::Denied => Some(FailureCode::Denied),
         Refusal::Sha256Unsupported => Some(FailureCode::Sha256Unsupported),
         Refusal::FormatUnsupported | Refusal::NotARepository => Some(FailureCode::NotARepository),
         Refusal::Shallow => Some(FailureCode::Shallow),

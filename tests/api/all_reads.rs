@@ -186,7 +186,7 @@ const READS: [&[&str]; 30] = [
 ];
 
 /// The commands that change something, or say nothing of a server.
-const OTHERS: [&str; 28] = [
+const OTHERS: [&str; 30] = [
     "serve",
     "index",
     "issue link",
@@ -204,6 +204,8 @@ const OTHERS: [&str; 28] = [
     "integration remove",
     "repository fetch",
     "repository index",
+    "integration reindex",
+    "integration reset",
     "repository reset",
     "run retry",
     "run cancel",

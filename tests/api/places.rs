@@ -137,14 +137,19 @@ async fn a_run_is_held_to_the_roots_too(server: Server) {
         let run = server.get(&format!("/api/v1/index-runs/{}?wait_ms=30000", asked.id())).await.with(StatusCode::OK);
         assert_eq!(
             (&run.body["state"], &run.body["failure"]["code"]),
-            (&json!("failed"), &json!("denied")),
+            (&json!("failed"), &json!("outside_roots")),
             "{}",
             run.text
         );
         assert!(!run.text.contains("secret"), "{}", run.text);
+        let position = &run.body["position"];
+        for (trouble, count) in [(true, 1), (false, 0)] {
+            let list = format!("/api/v1/repositories?trouble={trouble}&min_position={position}");
+            assert_eq!(server.get(&list).await.items().len(), count, "{list}");
+        }
         if !part.is_empty() {
             // Who is on this machine is held to it as well, and told what is wrong.
-            server.add("again", &root.join("shop")).await.refused(422, "denied");
+            server.add("again", &root.join("shop")).await.refused(422, "outside_roots");
         }
         std::fs::remove_file(path).expect("a link");
         std::fs::rename(root.join("aside"), path).expect("it can be put back");

@@ -26,6 +26,8 @@ use keytrail_test_support::postgres::database;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
+mod left;
+
 use crate::description;
 
 /// No case takes longer than this, however slow the machine: one that does hangs.
@@ -71,7 +73,7 @@ pub(crate) struct Server {
     now: Arc<AtomicI64>,
     client: reqwest::Client,
     /// What runs now: a case may have started it anew.
-    running: Arc<Mutex<Running>>,
+    running: Arc<Mutex<Option<Running>>>,
 }
 
 /// What a start of the server makes.
@@ -174,11 +176,12 @@ async fn serve<F: Future<Output = ()>>(
     let running = Running::start(&config, &now).await;
     let Running { app, address, local_token, .. } = running.clone();
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let (config, running) = (Arc::new(config), Arc::new(Mutex::new(running)));
+    let (config, running) = (Arc::new(config), Arc::new(Mutex::new(Some(running))));
     let server = Server { app, address, root, elsewhere, local_token, config, now, client, running };
     server.views_are_live().await;
-    assert!(tokio::time::timeout(PATIENCE, case(server.clone())).await.is_ok(), "it hangs");
-    let server = server.as_it_runs();
+    let left = server.left();
+    assert!(tokio::time::timeout(PATIENCE, case(server)).await.is_ok(), "it hangs");
+    let server = left.as_it_runs();
     server.look_behind().await;
     server.stop().await;
 }
@@ -210,24 +213,8 @@ async fn soon_free(config: &Config, now: &Arc<AtomicI64>) -> Arc<App> {
 }
 
 impl Server {
-    /// Stops it and starts it anew over the same store; who asks afterwards asks the one that this gives.
-    pub(crate) async fn restarted(&self) -> Self {
-        self.stop().await;
-        let running = Running::start(&self.config, &self.now).await;
-        *self.running.lock().expect("nobody panics while holding it") = running;
-        let server = self.as_it_runs();
-        server.views_are_live().await;
-        server
-    }
-
-    fn as_it_runs(&self) -> Self {
-        let running = self.running.lock().expect("nobody panics while holding it").clone();
-        let Running { app, address, local_token, .. } = running;
-        Self { app, address, local_token, ..self.clone() }
-    }
-
     async fn stop(&self) {
-        let running = self.running.lock().expect("nobody panics while holding it").clone();
+        let running = self.running.lock().expect("nobody panics while holding it").clone().expect("it runs");
         running.handle.stop(false).await;
         running.app.stop().await;
     }

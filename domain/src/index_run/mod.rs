@@ -44,6 +44,8 @@ pub enum FailureCode {
     NotARepository,
     /// The server may not read it, or it belongs to somebody else.
     Denied,
+    /// A part of it leads out of the folders that are approved.
+    OutsideRoots,
     /// It uses SHA-256 object names, which are not read yet.
     Sha256Unsupported,
     /// It holds only a part of its history.

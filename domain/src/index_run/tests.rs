@@ -118,6 +118,7 @@ fn the_stored_words_of_causes_and_failures_stay() {
     let codes = [
         (FailureCode::NotARepository, "not_a_repository"),
         (FailureCode::Denied, "denied"),
+        (FailureCode::OutsideRoots, "outside_roots"),
         (FailureCode::Sha256Unsupported, "sha256_unsupported"),
         (FailureCode::Shallow, "shallow"),
         (FailureCode::CorruptObject, "corrupt_object"),

@@ -55,7 +55,7 @@ pub(in crate::git) fn gitlab_name(config: &[u8]) -> Option<Vec<u8>> {
     config.raw_value("gitlab.fullpath").ok().map(Into::into)
 }
 
-fn without_includes(config: &[u8]) -> Result<gix::config::File, String> {
+pub(super) fn without_includes(config: &[u8]) -> Result<gix::config::File, String> {
     let options = gix::config::file::init::Options { lossy: true, ..Default::default() };
     let meta = gix::config::file::Metadata::from(gix::config::Source::Local);
     gix::config::File::from_bytes_no_includes(config, meta, options).map_err(|error| error.to_string())

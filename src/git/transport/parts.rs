@@ -13,6 +13,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::in_place::without_includes;
 use crate::git::GitError;
 
 /// A file of git's that names other places; more than this is none of git's.
@@ -70,7 +71,13 @@ impl Check<'_> {
             self.file(&common_dir.join(name))?;
         }
         self.file(&git_dir.join("HEAD"))?;
-        let config = self.text(&common_dir.join("config"), MOST_CONFIG_BYTES)?.unwrap_or_default();
+        let file = common_dir.join("config");
+        let config = self.text(&file, MOST_CONFIG_BYTES)?.unwrap_or_default();
+        self.included(&config, &file)?;
+        let of_tree = git_dir.join("config.worktree");
+        if let Some(config) = self.text(&of_tree, MOST_CONFIG_BYTES)? {
+            self.included(&config, &of_tree)?;
+        }
         self.folder(&common_dir.join("refs"))?;
         self.objects(&common_dir.join("objects"))?;
         Ok(Parts { git_dir, common_dir, config })
@@ -98,6 +105,25 @@ impl Check<'_> {
             }
         }
         Ok((git_dir, common_dir))
+    }
+
+    /// What a configuration includes. Nothing here reads it, but the git program that serves a copy of the repository
+    /// does.
+    fn included(&self, config: &[u8], file: &Path) -> Result<(), GitError> {
+        let folder = file.parent().unwrap_or(self.path);
+        for named in included_paths(config) {
+            // `~` and `%(prefix)` are somebody's home, and where git is installed.
+            let leads_home = named.starts_with(b"~") || named.starts_with(b"%(");
+            if leads_home && self.roots.is_some() {
+                return Err(self.outside(file));
+            }
+            let place = folder.join(OsStr::from_bytes(&named));
+            if !leads_home && fs::metadata(&place).is_ok_and(|found| !found.is_file()) {
+                return Err(self.odd(file));
+            }
+            self.there(place, file)?;
+        }
+        Ok(())
     }
 
     /// The folder with HEAD. It is looked for at this path only.
@@ -239,6 +265,13 @@ impl Check<'_> {
         let shown = part.strip_prefix(self.path).unwrap_or_else(|_| Path::new(part.file_name().unwrap_or_default()));
         if shown.as_os_str().is_empty() { "its folder".to_owned() } else { shown.display().to_string() }
     }
+}
+
+/// Every `path` of a section `include` or `includeIf`, whatever its condition.
+fn included_paths(config: &[u8]) -> Vec<Vec<u8>> {
+    let Ok(config) = without_includes(config) else { return Vec::new() };
+    let sections = ["include", "includeIf"].into_iter().filter_map(|name| config.sections_by_name(name)).flatten();
+    sections.flat_map(|section| section.values("path")).map(|path| path.to_vec()).collect()
 }
 
 fn joined(base: &Path, line: &[u8]) -> PathBuf {

@@ -72,7 +72,17 @@ impl Outgrown {
 
 /// Whether a fetch that ended like this ends like this again while nothing changes.
 const fn is_too_much(error: &GitError) -> bool {
-    matches!(error, GitError::Fetch(FetchError::QuotaExceeded { .. } | FetchError::PackNeedsMemory { .. }))
+    matches!(
+        error,
+        GitError::Fetch(
+            FetchError::QuotaExceeded { .. }
+                | FetchError::PackNeedsMemory { .. }
+                // The program is looked for once, at the start.
+                | FetchError::MirrorNeedsGit
+                | FetchError::GitTooOld { .. }
+                | FetchError::GitMissing
+        )
+    )
 }
 
 /// Bytes that this node keeps of a repository: its copy, and what was fetched for diffs.

@@ -21,9 +21,9 @@ fn sorted(mut rows: Vec<Value>) -> Vec<Value> {
 impl Stage {
     /// At least as new as the log.
     async fn now(&self, path: &str) -> Answer {
-        let head = self.server.app.log.feed().head().position;
+        let head = self.server().app.log.feed().head().position;
         let more = if path.contains('?') { '&' } else { '?' };
-        self.server.get(&format!("{path}{more}limit=500&min_position={head}")).await.with(StatusCode::OK)
+        self.server().get(&format!("{path}{more}limit=500&min_position={head}")).await.with(StatusCode::OK)
     }
 
     pub(super) async fn compare(&self) {
@@ -45,10 +45,10 @@ impl Stage {
         let found = found.items().iter().map(|row| json!([row["id"], row["state"] == "forgotten"])).collect();
         let foretold = all.iter().map(|one| json!([one.id, one.state == State::Removed])).collect();
         assert_eq!(sorted(found), sorted(foretold), "repositories");
-        let rules = self.server.get("/api/v1/project-rules").await;
+        let rules = self.server().get("/api/v1/project-rules").await;
         assert_eq!(rules.body["version"], self.model.rules_version, "{}", rules.text);
         for (query, is_forgotten) in [("", false), ("?forgotten=true", true)] {
-            let found = self.server.get(&format!("/api/v1/people{query}")).await;
+            let found = self.server().get(&format!("/api/v1/people{query}")).await;
             let found = found.items().iter().map(|row| json!([row["id"], row["name"]])).collect();
             let all = self.people.iter().enumerate();
             let all = all.filter(|(person, _)| self.model.forgotten.contains(person) == is_forgotten);
@@ -89,8 +89,8 @@ impl Stage {
         let count = foretold.len();
         let foretold = foretold.into_iter().map(|(repository, name)| json!([repository, name])).collect();
         assert_eq!(sorted(shown), sorted(foretold), "branches of {key}");
-        let head = self.server.app.log.feed().head().position;
-        let told = self.server.get(&format!("/api/v1/issues/{key}?min_position={head}")).await.with(StatusCode::OK);
+        let head = self.server().app.log.feed().head().position;
+        let told = self.server().get(&format!("/api/v1/issues/{key}?min_position={head}")).await.with(StatusCode::OK);
         let rows = self.model.rows(issue, false);
         let over = rows.iter().filter(|row| row.is_over).count();
         let authors: BTreeSet<_> = rows.iter().map(|row| row.author).collect();

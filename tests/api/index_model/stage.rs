@@ -17,7 +17,8 @@ use crate::{
 };
 
 pub(super) struct Stage {
-    pub(super) server: Server,
+    /// None while it is started anew: whoever holds the old one holds its folder.
+    server: Option<Server>,
     pub(super) model: Model,
     /// The ids of those who write.
     pub(super) people: Vec<String>,
@@ -46,7 +47,7 @@ impl Stage {
     pub(super) async fn set(server: Server) -> Self {
         let mut model = Model::default();
         model.denied.insert("UTF");
-        let mut stage = Self { server, model, people: Vec::new(), pushes: 0 };
+        let mut stage = Self { server: Some(server), model, people: Vec::new(), pushes: 0 };
         for place in 0..PLACES.len() {
             repository::empty(&stage.path(place));
             stage.model.places.push(Place::default());
@@ -55,7 +56,7 @@ impl Stage {
             }
             stage.add(place).await;
         }
-        let listed = stage.server.get("/api/v1/people").await.with(StatusCode::OK);
+        let listed = stage.server().get("/api/v1/people").await.with(StatusCode::OK);
         let id = |(name, _): &(&str, &str)| {
             let found = listed.items().iter().find(|person| person["name"] == *name);
             found.and_then(|person| person["id"].as_str()).expect("both wrote").to_owned()
@@ -64,8 +65,12 @@ impl Stage {
         stage
     }
 
+    pub(super) fn server(&self) -> &Server {
+        self.server.as_ref().expect("one runs")
+    }
+
     fn path(&self, place: usize) -> PathBuf {
-        self.server.root.join(PLACES[place])
+        self.server().root.join(PLACES[place])
     }
 
     fn push(&mut self, place: usize, subject: usize, author: usize) {
@@ -83,7 +88,7 @@ impl Stage {
     }
 
     async fn add(&mut self, place: usize) {
-        let row = indexed(&self.server, PLACES[place], &self.path(place)).await;
+        let row = indexed(self.server(), PLACES[place], &self.path(place)).await;
         let text = |member: &str| row[member].as_str().expect("an id").to_owned();
         self.model.repositories.push(Repository {
             place,
@@ -101,7 +106,7 @@ impl Stage {
     /// What was done to a place is looked at, so that nobody need foretell when the schedule does.
     async fn look(&mut self, place: usize) {
         if let Some(which) = self.model.live(place) {
-            indexed_again(&self.server, &self.model.repositories[which].id).await;
+            indexed_again(self.server(), &self.model.repositories[which].id).await;
             self.model.index(which, false);
         }
     }
@@ -141,13 +146,13 @@ impl Stage {
             Wish::Decide { deed, pair, seen, key } => self.decide(wish, deed, pair, seen, key).await,
             Wish::Rules { known, denied, seen } => {
                 let body = json!({ "known": KNOWN[known], "denied": DENIED[denied] });
-                let request = self.server.local(Method::PUT, "/api/v1/project-rules").json(&body);
+                let request = self.server().local(Method::PUT, "/api/v1/project-rules").json(&body);
                 let answer = answer(seen.header(request, self.model.rules_version)).await;
                 expect(wish, &answer, self.model.set_rules(KNOWN[known], DENIED[denied], seen));
             }
             Wish::Forget { person } => {
                 let at = format!("/api/v1/people/{}/forget", self.people[person]);
-                expect(wish, &self.server.post(&at, json!({})).await, DONE);
+                expect(wish, &self.server().post(&at, json!({})).await, DONE);
                 self.model.forgotten.insert(person);
             }
             Wish::Pause { which, seen } => {
@@ -160,16 +165,19 @@ impl Stage {
             Wish::Add { place } => match self.model.live(place) {
                 None => self.add(place).await,
                 Some(_) => {
-                    let refused = self.server.add(PLACES[place], &self.path(place)).await.with(StatusCode::CONFLICT);
+                    let refused = self.server().add(PLACES[place], &self.path(place)).await.with(StatusCode::CONFLICT);
                     let code = refused.text_of("code");
                     assert!(["integration_name_taken", "connection_taken"].contains(&&*code), "{}", refused.text);
                 }
             },
             Wish::Rebuild { view } => {
                 let at = format!("/api/v1/views/{}/rebuild", VIEWS[view]);
-                self.server.post(&at, json!({})).await.with(StatusCode::ACCEPTED);
+                self.server().post(&at, json!({})).await.with(StatusCode::ACCEPTED);
             }
-            Wish::Restart => self.server = self.server.restarted().await,
+            Wish::Restart => {
+                let server = self.server.take().expect("one runs");
+                self.server = Some(server.restarted().await);
+            }
         }
     }
 
@@ -179,7 +187,7 @@ impl Stage {
         let sent = key.map(|key| (operation, key));
         let remembered = sent.and_then(|sent| self.model.remembered.get(&sent));
         let asked = loop {
-            let mut request = self.server.local(Method::POST, &at);
+            let mut request = self.server().local(Method::POST, &at);
             if let Some(key) = key {
                 request = request.header("Idempotency-Key", format!("key-{key}"));
             }
@@ -188,7 +196,7 @@ impl Stage {
                 break asked;
             }
             // The schedule was faster.
-            ended(&self.server, &asked.text_of("index_run")).await;
+            ended(self.server(), &asked.text_of("index_run")).await;
         };
         if let Some(before) = remembered {
             let foretold = if *before == at { (202, None) } else { (422, Some("idempotency_key_reused")) };
@@ -200,7 +208,7 @@ impl Stage {
             return expect(wish, &asked, (409, Some("repository_forgotten")));
         }
         expect(wish, &asked, (202, None));
-        let run = ended(&self.server, &asked.id()).await;
+        let run = ended(self.server(), &asked.id()).await;
         assert_eq!(run.body["state"], "completed", "{}", run.text);
         self.model.remembered.extend(sent.map(|sent| (sent, at)));
         self.model.index(which, is_reset);
@@ -218,7 +226,7 @@ impl Stage {
             Deed::Unlink => (Method::DELETE, at, ""),
             Deed::Restore => (Method::POST, format!("{at}/restore"), "RestoreCommitLink"),
         };
-        let mut request = self.server.local(method, &at);
+        let mut request = self.server().local(method, &at);
         let key = key.filter(|_| deed != Deed::Unlink);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", format!("key-{key}"));
@@ -250,27 +258,27 @@ impl Stage {
 
     async fn switch(&mut self, wish: &Wish, which: usize, verb: &str, state: State, seen: Seen) {
         let one = &self.model.repositories[which];
-        let request = self.server.local(Method::POST, &format!("/api/v1/integrations/{}/{verb}", one.integration));
+        let request = self.server().local(Method::POST, &format!("/api/v1/integrations/{}/{verb}", one.integration));
         let answer = answer(seen.header(request, one.version)).await;
         expect(wish, &answer, self.model.switch(which, state, seen));
     }
 
     async fn remove(&mut self, wish: &Wish, which: usize) {
+        let at = format!("/api/v1/integrations/{}", self.model.repositories[which].integration);
+        expect(wish, &answer(self.server().local(Method::DELETE, &at).header("If-Match", "*")).await, DONE);
         let one = &mut self.model.repositories[which];
-        let at = format!("/api/v1/integrations/{}", one.integration);
-        expect(wish, &answer(self.server.local(Method::DELETE, &at).header("If-Match", "*")).await, DONE);
         if one.state != State::Removed {
             (one.state, one.version) = (State::Removed, one.version + 1);
         }
         let forgetting = format!("/api/v1/operations/forget_repositories.{}", one.integration);
-        let server = &self.server;
+        let server = self.server();
         soon("its repository is forgotten", || async { server.get(&forgetting).await.body["state"] == "succeeded" })
             .await;
     }
 
     /// Views that go on are what they would be if they began anew.
     pub(super) async fn is_the_same_when_built_anew(&self) {
-        let server = &self.server;
+        let server = self.server();
         soon("all views are built", || async {
             let all = server.get("/api/v1/views").await;
             all.items().iter().all(|view| view["building"].is_null() && view["lag"] == 0)

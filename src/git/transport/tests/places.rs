@@ -162,20 +162,34 @@ fn a_pipe_or_a_device_is_refused_and_nobody_waits_for_it() {
     assert!(matches!(opened(&path), Err(GitError::NotPlain { .. })));
 }
 
-/// As git does when it asks what a repository's format is.
+/// As git does when it asks what a repository's format is. The git program that serves a copy would read it.
 #[test]
-fn what_a_configuration_includes_is_not_read() {
+fn what_a_configuration_includes_is_not_read_and_may_not_lead_out() {
     let places = Places::new();
     let path = places.bare("including");
     let (pipe, other) = (path.join("pipe"), path.join("other"));
     assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
     fs::write(&other, "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectFormat = sha256\n")
         .expect("a file");
-    for included in [&pipe, &other, &places.elsewhere("config"), &PathBuf::from("/dev/zero")] {
-        for section in ["include", "includeIf \"gitdir:/\""] {
+    let outside = |refused: &GitError| matches!(refused, GitError::OutsideRoots { part, .. } if part == "config");
+    let odd = |refused: &GitError| matches!(refused, GitError::NotPlain { part, .. } if part == "config");
+    let elsewhere = places.elsewhere("config");
+    let home = PathBuf::from("~/config");
+    for section in ["include", "includeIf \"gitdir:/\"", "INCLUDE"] {
+        let opened = |included: &Path| {
             let config = format!("[{section}]\n\tpath = {}\n[core]\n\tbare = true\n", included.display());
             fs::write(path.join("config"), config).expect("a file");
-            assert!(places.connection(&path).open().is_ok(), "{section} {}", included.display());
+            places.connection(&path).open().map(|_| ())
+        };
+        assert!(opened(&other).is_ok(), "{section}");
+        assert!(opened(Path::new("other")).is_ok(), "{section}");
+        for included in [&elsewhere, &home, &PathBuf::from("../../elsewhere.git/config")] {
+            let refused = opened(included).expect_err("it leads out");
+            assert!(outside(&refused), "{section} {}: {refused}", included.display());
+        }
+        for included in [&pipe, &PathBuf::from("/dev/zero")] {
+            let refused = opened(included).expect_err("it is no file");
+            assert!(odd(&refused), "{section} {}: {refused}", included.display());
         }
     }
 }
