@@ -125,6 +125,7 @@ impl Asked<'_> {
             | Code::CorruptObject
             | Code::MissingObject
             | Code::TooManyRefs
+            | Code::OutsideRoots
             | Code::IntegrationOtherKind
             | Code::IntegrationCredentialElsewhere => self.connects(),
             Code::ProjectInvalid | Code::ProjectRulesContradict | Code::ProjectRulesTooMany => {
