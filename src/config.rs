@@ -6,10 +6,7 @@ mod keys;
 mod mistakes;
 mod sources;
 
-use std::{
-    net::SocketAddr,
-    path::{Path, PathBuf},
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use figment::{
     Figment,
@@ -310,9 +307,9 @@ impl Config {
             config.secrets.root_key_file = Some(file.with_file_name("root.key"));
         }
         // Programs are started in other folders: a folder is one whatever it is seen from.
-        let seen_from_here = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        config.secrets.root_key_file = config.secrets.root_key_file.as_deref().map(seen_from_here);
-        config.store.folder = seen_from_here(&config.store.folder);
+        config.store.folder = std::path::absolute(&config.store.folder).unwrap_or(config.store.folder);
+        config.secrets.root_key_file =
+            config.secrets.root_key_file.map(|path| std::path::absolute(&path).unwrap_or(path));
         Ok(config)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keytrail_domain::{id::IndexRunId, timestamp::Timestamp};
+use keytrail_domain::{id::IndexRunId, index_run::FailureCode, timestamp::Timestamp};
 use keytrail_projections::index_runs::{IndexRun, RunState};
 
 use super::{OperationId, Verification};
@@ -10,6 +10,11 @@ use crate::{
     jobs::JobStanding,
     views::{Verdict, VerifyError},
 };
+
+/// The stable word of why a run or a look fails.
+pub(super) fn word(code: FailureCode) -> Option<String> {
+    serde_json::to_value(code).ok().and_then(|word| word.as_str().map(str::to_owned))
+}
 
 /// Where an operation is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +123,11 @@ impl Operation {
             RunState::Failed => OperationState::Failed,
             RunState::Cancelled => OperationState::Cancelled,
         };
-        let word = |code| serde_json::to_value(code).ok().and_then(|word| word.as_str().map(str::to_owned));
         Self {
             asked_at: Some(run.requested_at),
             began_at: run.started_at,
             ended_at: run.ended_at,
-            problem: run.failure.as_ref().map(|(code, text)| (word(code).unwrap_or_default(), text.clone())),
+            problem: run.failure.as_ref().map(|(code, text)| (word(*code).unwrap_or_default(), text.clone())),
             result: (state == OperationState::Succeeded).then_some(OperationResult::IndexRun(run.id)),
             ..Self::new(OperationId::IndexRun(run.id), state)
         }

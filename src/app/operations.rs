@@ -12,7 +12,9 @@ use keytrail_projections::{
     repository_list,
 };
 
-use super::{App, DispatchError, Operation, OperationId, OperationProgress, OperationResult, OperationState};
+use super::{
+    App, DispatchError, Operation, OperationId, OperationProgress, OperationResult, OperationState, operation::word,
+};
 use crate::{
     jobs::{Kind, Look, LookOutcome, ProgressNow},
     store::StoreError,
@@ -123,6 +125,10 @@ impl App {
         let row = match outcome {
             LookOutcome::Nothing | LookOutcome::PassedOn => None,
             LookOutcome::Run | LookOutcome::Failed | LookOutcome::NotWatched => {
+                if outcome == LookOutcome::Failed {
+                    // Why is an event that the look has left behind.
+                    self.views.wait_for("repository_list", self.log.feed().head().position).await?;
+                }
                 self.read(repository_list::by_id(repository)).await?.pop().map(|listed| listed.repository)
             }
         };
@@ -132,13 +138,15 @@ impl App {
             LookOutcome::PassedOn => {}
             LookOutcome::Run => found.result = row.and_then(|row| row.last_run).map(OperationResult::IndexRun),
             LookOutcome::Failed => {
-                let trouble = row.and_then(|row| row.trouble).map(|trouble| trouble.text);
-                let text = trouble.unwrap_or_else(|| "it could not be looked at; it is tried again by itself".into());
-                found.problem = Some((String::new(), text));
+                let trouble = row.and_then(|row| row.trouble);
+                let code = trouble.as_ref().and_then(|trouble| word(trouble.code));
+                let text = trouble.map(|trouble| trouble.text);
+                let text = text.unwrap_or_else(|| "it could not be looked at; it is tried again by itself".into());
+                found.problem = Some((code.unwrap_or_else(|| "look_failed".to_owned()), text));
             }
             LookOutcome::NotWatched => {
                 let text = "it is not looked at: its integration is paused or gone, or it cannot be indexed";
-                found.problem = Some((String::new(), text.to_owned()));
+                found.problem = Some(("not_watched".to_owned(), text.to_owned()));
             }
         }
         Ok(found)

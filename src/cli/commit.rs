@@ -57,7 +57,7 @@ pub(super) enum Commit {
 /// Which commit.
 #[derive(Debug, Args)]
 pub(super) struct Named {
-    /// Its name, 40 hexadecimal digits
+    /// Its name: 7 to 40 hexadecimal digits
     sha: String,
     /// The id of the repository; the first that knows the commit when it is not said
     #[arg(long, value_name = "ID")]
@@ -118,12 +118,12 @@ impl Which {
 impl Named {
     async fn ask(&self, client: &Client, rest: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
         // Part of a path: only what can be a name goes there.
-        if self.sha.len() != 40 || !self.sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(CliError::Input(format!("{:?} is no name of a commit: 40 hexadecimal digits", self.sha)));
+        if !(7..=40).contains(&self.sha.len()) || !self.sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(CliError::Input(format!("{:?} is no name of a commit: 7 to 40 hexadecimal digits", self.sha)));
         }
-        let at = |id: &str| format!("/api/v1/repositories/{id}/commits/{}{rest}", self.sha);
+        let at = |id: &str, sha: &str| format!("/api/v1/repositories/{id}/commits/{sha}{rest}");
         if let Some(id) = self.repository {
-            return client.get(&at(&id.to_string()), query).await;
+            return client.get(&at(&id.to_string(), &self.sha), query).await;
         }
         // Which one it is in is not said by its name: the server looks for the first that knows it. The issue does not
         // matter here.
@@ -131,7 +131,9 @@ impl Named {
         let explained: Value = client.get("/api/v1/explain", &asked).await?;
         let unknown = || CliError::Missing(format!("no indexed repository has the commit {}", self.sha));
         let id = explained["repository"]["id"].as_str().ok_or_else(unknown)?;
-        match client.get(&at(id), query).await {
+        // Which one was meant is known now.
+        let sha = explained["commit"].as_str().unwrap_or(&self.sha);
+        match client.get(&at(id, sha), query).await {
             Err(CliError::Problem { code, .. })
                 if ["commit_unknown", "repository_forgotten"].contains(&code.as_str()) =>
             {

@@ -89,11 +89,11 @@ macro_rules! findings {
                 }
             }
 
-            /// What a person can do, where something can be done.
+            /// What a person can do, where something can be done; in braces what `advice` puts there.
             pub fn next(self) -> Option<&'static str> {
                 match self {
                     $(Self::$variant => [$($next)?].first().copied(),)*
-                    Self::NoKey(_) => Some("Write the key as docs/issue-keys.md says in the next message, or link this commit by hand."),
+                    Self::NoKey(_) => Some("Write the key as docs/issue-keys.md says in the next message, or link this commit by hand: `keytrail issue link {key} {sha}{in}`."),
                     Self::NotAsked(_) => None,
                 }
             }
@@ -122,13 +122,13 @@ findings! {
     Copied = Fetched Ok "copied";
     /// It was not read yet.
     NeverIndexed = Fetched Failed "never_indexed",
-        "Ask for a run: `keytrail repository index ID`.";
+        "Ask for a run: `keytrail repository index {repository}`.";
     /// The last run failed.
     IndexFailed = Fetched Failed "index_failed",
-        "Mend what the sentence names, and ask for a run: `keytrail repository index ID`.";
+        "Mend what the sentence names, and ask for a run: `keytrail repository index {repository}`.";
     /// Looking whether anything is new fails.
     NotFetched = Fetched Failed "not_fetched",
-        "Mend what the sentence names, then look at once: `keytrail repository fetch ID`.";
+        "Mend what the sentence names, then look at once: `keytrail repository fetch {repository}`.";
     /// A run is under way.
     Indexing = Fetched Unknown "indexing",
         "Ask again when the run has ended.";
@@ -136,10 +136,10 @@ findings! {
     CommitSeen = Seen Ok "commit_seen";
     /// It is there, and no ref that is looked at led to it when a run looked.
     CommitNotReached = Seen Failed "commit_not_reached",
-        "Push it to a branch, or have more refs looked at; what was just pushed is seen after `keytrail repository fetch ID`.";
+        "Push it to a branch, or have more refs looked at; what was just pushed is seen after `keytrail repository fetch {repository}`.";
     /// It is not where the repository is read.
     CommitAbsent = Seen Failed "commit_absent",
-        "Check the name of the commit and the repository; what was just pushed is seen after `keytrail repository fetch ID`.";
+        "Check the name of the commit and the repository; what was just pushed is seen after `keytrail repository fetch {repository}`.";
     /// The repository cannot be read now.
     CommitUnchecked = Seen Unknown "commit_unchecked",
         "Mend what the sentence names, and ask again.";
@@ -147,10 +147,10 @@ findings! {
     MessageScanned = Scanned Ok "message_scanned";
     /// The key stands behind a bound.
     BeyondBounds = Scanned Failed "beyond_bounds",
-        "Link this commit by hand; name issues within the first 64 KiB of a message, and no more than 500 of them.";
+        "Link this commit by hand: `keytrail issue link {key} {sha}{in}`; name issues within the first 64 KiB of a message, and no more than 500 of them.";
     /// Today's grammar finds the issue, and what is recorded does not have it.
     FoundSince = Scanned Unknown "found_since",
-        "Ask again in a moment; if it stays, reset the index: `keytrail repository reset ID`.";
+        "Ask again in a moment; if it stays, reset the index: `keytrail repository reset {repository}`.";
     /// The commit cannot be read now.
     MessageUnread = Scanned Unknown "message_unread",
         "Mend what the sentence names, and ask again.";
@@ -164,30 +164,30 @@ findings! {
     NamedInBoth = Candidate Ok "named_in_subject_and_body";
     /// Nowhere.
     NotNamed = Candidate Failed "not_named",
-        "Link it by hand: `keytrail issue link KEY SHA`.";
+        "Link it by hand: `keytrail issue link {key} {sha}{in}`.";
     /// In the name of a branch of the repository, but not in the commit.
     NamedByBranch = Candidate Failed "named_by_branch",
-        "The issue shows the branch. Link the commit by hand: `keytrail issue link KEY SHA`.";
+        "The issue shows the branch. Link the commit by hand: `keytrail issue link {key} {sha}{in}`.";
     /// It counts.
     ProjectCounts = ProjectRule Ok "project_counts";
     /// There is a list of known projects, and it is not on it.
     ProjectNotKnown = ProjectRule Failed "project_not_known",
-        "Let it count: `keytrail project allow PROJECT`.";
+        "Let it count: `keytrail project allow {project}`.";
     /// Neither its project nor the issue is denied.
     NotDenied = DenyRule Ok "not_denied";
     /// Its project is.
     ProjectDenied = DenyRule Failed "project_denied",
-        "If there is such a project: `keytrail project undeny PROJECT`.";
+        "If there is such a project: `keytrail project undeny {project}`.";
     /// The issue itself is.
     IssueDenied = DenyRule Failed "issue_denied",
-        "Let it count: `keytrail project undeny KEY`.";
+        "Let it count: `keytrail project undeny {key}`.";
     /// What the commit names counts.
     NothingDecided = Decision Ok "nothing_decided";
     /// A person linked them.
     LinkedByHand = Decision Ok "linked_by_hand";
     /// A person unlinked them.
     UnlinkedByHand = Decision Failed "unlinked_by_hand",
-        "Take it back: `keytrail issue restore KEY SHA`.";
+        "Take it back: `keytrail issue restore {key} {sha}{in}`.";
     /// A ref led to it when a run last looked.
     Reachable = Superseded Ok "reachable";
     /// No ref leads to it any more; it is shown and says so.

@@ -14,6 +14,7 @@ use keytrail_projections::{
 
 use super::{
     Question, Step,
+    advice::advice,
     finding::{Finding, StepName},
     gathered::{Gathered, There},
 };
@@ -43,12 +44,12 @@ pub(super) fn steps(question: &Question, gathered: &Gathered) -> Vec<Step> {
             let why = why_not(&question.issue).map_or(Finding::WellFormed, Finding::NoKey);
             let rule = if let Finding::NoKey(why) = why { why.sentence() } else { "" };
             let sentence = format!("What was asked for is no issue key. {rule}");
-            [not_asked(StepName::Scanned), Step { finding: why, sentence }, not_asked(StepName::Candidate)]
+            [not_asked(StepName::Scanned), say(why, sentence), not_asked(StepName::Candidate)]
         }
         Some(_) if !gathered.is_seen => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(not_asked),
         Some(_) if is_linked => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(|step| {
             let sentence = "It does not matter: a person linked the commit.".to_owned();
-            Step { finding: Finding::NotAsked(step), sentence }
+            say(Finding::NotAsked(step), sentence)
         }),
         Some(issue) => message(issue, gathered, commit),
     });
@@ -61,11 +62,14 @@ pub(super) fn steps(question: &Question, gathered: &Gathered) -> Vec<Step> {
         _ => steps.extend([StepName::Decision, StepName::Superseded].map(not_asked)),
     }
     steps.push(visible(question.role));
+    for step in &mut steps {
+        step.next = advice(step.finding, question, gathered);
+    }
     steps
 }
 
 fn say(finding: Finding, sentence: impl Into<String>) -> Step {
-    Step { finding, sentence: sentence.into() }
+    Step { finding, sentence: sentence.into(), next: None }
 }
 
 fn not_asked(step: StepName) -> Step {

@@ -1,6 +1,7 @@
 //! Why an issue shows a commit, or does not: every step from the repository to the reader, the first one that is in the way
 //! named. Asked by a route; it reads, and changes nothing.
 
+mod advice;
 mod finding;
 mod gathered;
 mod judge;
@@ -36,6 +37,8 @@ pub struct Step {
     pub finding: Finding,
     /// The same for a person. Holds no text of the repository but names of refs and what looks like a key.
     pub sentence: String,
+    /// What a person can do about it, where it is in the way: commands can be typed as they stand.
+    pub next: Option<String>,
 }
 
 /// The answer.

@@ -12,7 +12,7 @@ use super::{
     commits::problem,
     error::{ApiError, Code, sentence},
 };
-use crate::jobs::DiffTrouble;
+use crate::jobs::{Called, DiffTrouble, commit_called};
 
 /// A repository that some integration sees.
 pub(super) async fn seen_repository(api: &Api, id: Uuid) -> Result<Repository, ApiError> {
@@ -24,11 +24,20 @@ pub(super) async fn seen_repository(api: &Api, id: Uuid) -> Result<Repository, A
     Ok(repository)
 }
 
-/// The same, and the commit by its whole name.
+/// The same, and the commit by its name or a beginning that only one commit of the repository has. A whole name is taken as it
+/// is: whether a run has seen it is for the route to ask.
 pub(super) async fn place(api: &Api, (id, sha): (Uuid, String)) -> Result<(Repository, CommitSha), ApiError> {
-    let wrong = |_| ApiError::new(Code::ParameterInvalid, "The name of a commit is 40 hexadecimal digits.");
-    let sha = sha.parse().map_err(wrong)?;
-    Ok((seen_repository(api, id).await?, sha))
+    let name = commit_name(&sha)?;
+    let repository = seen_repository(api, id).await?;
+    let sha = match name.whole() {
+        Some(sha) => sha,
+        None => match commit_called(&api.app, &repository, name).await? {
+            Called::One(sha) => sha,
+            Called::Several(found) => return Err(ambiguous(&found)),
+            Called::None => return Err(problem(DiffTrouble::CommitUnknown { elsewhere: false })),
+        },
+    };
+    Ok((repository, sha))
 }
 
 /// What a person typed for a commit.

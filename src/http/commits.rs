@@ -165,9 +165,10 @@ pub(super) struct DiffQuery {
 /// Which files a commit changed, and how many lines of each. Fetched from the repository's server when they are not here.
 #[utoipa::path(tag = "repositories", operation_id = "ListCommitFiles", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
-        ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), FilesQuery),
+        ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."), FilesQuery),
     responses((status = 200, description = "The files.", body = CommitFiles),
-        (status = 409, description = "No integration sees the repository any more."),
+        (status = 409,
+            description = "No integration sees the repository any more, or several commits begin with these digits."),
         (status = 410, description = "The repository has no such object any more."),
         (status = 502, description = "The repository, or the server that it is on, cannot be read.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}/files")]
@@ -185,9 +186,10 @@ pub(super) async fn list_commit_files(
 /// Which lines a commit changed, in one file or in all.
 #[utoipa::path(tag = "repositories", operation_id = "GetCommitDiff", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
-        ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), DiffQuery),
+        ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."), DiffQuery),
     responses((status = 200, description = "The lines.", body = CommitDiff),
-        (status = 409, description = "No integration sees the repository any more."),
+        (status = 409,
+            description = "No integration sees the repository any more, or several commits begin with these digits."),
         (status = 410, description = "The repository has no such object any more."),
         (status = 502, description = "The repository, or the server that it is on, cannot be read.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}/diff")]

@@ -66,8 +66,8 @@ struct ExplainedStep {
     code: &'static str,
     /// The same for a person.
     sentence: String,
-    /// What a person can do.
-    next: Option<&'static str>,
+    /// What a person can do; commands in it can be typed as they stand.
+    next: Option<String>,
 }
 
 impl From<&explain::Step> for ExplainedStep {
@@ -78,7 +78,7 @@ impl From<&explain::Step> for ExplainedStep {
             state: finding.state().as_str(),
             code: finding.as_str(),
             sentence: step.sentence.clone(),
-            next: finding.next(),
+            next: step.next.clone(),
         }
     }
 }

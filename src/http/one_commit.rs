@@ -135,9 +135,10 @@ pub(super) struct RefsQuery {
 /// One commit with the issues that it names.
 #[utoipa::path(tag = "repositories", operation_id = "GetCommit", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
-        ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), OneQuery),
+        ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."), OneQuery),
     responses((status = 200, description = "It.", body = Commit),
-        (status = 409, description = "No integration sees the repository any more."),
+        (status = 409,
+            description = "No integration sees the repository any more, or several commits begin with these digits."),
         (status = 502, description = "The repository, or the copy of it, cannot be read.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}")]
 pub(super) async fn get_commit(
@@ -202,9 +203,10 @@ pub(super) async fn get_commit(
 /// The refs that lead to a commit, as the last completed run has seen them.
 #[utoipa::path(tag = "repositories", operation_id = "ListCommitRefs", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
-        ("sha" = String, Path, description = "The commit, 40 hexadecimal digits."), RefsQuery),
+        ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."), RefsQuery),
     responses((status = 200, description = "The refs.", body = CommitRefs),
-        (status = 409, description = "No integration sees the repository any more.")))]
+        (status = 409,
+            description = "No integration sees the repository any more, or several commits begin with these digits.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}/refs")]
 pub(super) async fn list_commit_refs(
     _: Viewer,

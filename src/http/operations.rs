@@ -107,7 +107,8 @@ struct Progress {
 /// Why an operation failed.
 #[derive(Serialize, ToSchema)]
 struct OperationProblem {
-    /// For machines, where there is one.
+    /// For machines, where there is one: of a run and of a look what failing runs have, too; of a look also `look_failed` and
+    /// `not_watched`.
     code: Option<String>,
     /// For people: what happened.
     detail: String,
@@ -169,10 +170,18 @@ impl From<OperationTrouble> for ApiError {
 pub(super) struct OperationsQuery {
     /// `next` of the page before.
     cursor: Option<String>,
-    /// Index runs of a page: 1 to 500, 50 when nothing is said. The others are all on the first page.
+    /// Operations of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
     min_position: Option<i64>,
+}
+
+/// Where a page ended. Those beside runs come first, by their names from behind: the newest verification first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum After {
+    Beside(String),
+    /// Whether the run waits, and where it was asked for.
+    Run(bool, Position),
 }
 
 /// The long work that is under way, and what this node remembers of looks and verifications that ended. Index runs come
@@ -187,32 +196,38 @@ pub(super) async fn list_operations(
 ) -> Result<HttpResponse, ApiError> {
     let now = api.app.clock.now();
     let list = List::new("operations", &());
-    let after: Option<(bool, Position)> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let after: Option<After> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
     api.stands_at(query.min_position, &[&IndexRuns, &RepositoryList, &AuditTrail]).await?;
-    let mut items = Vec::new();
-    if after.is_none() {
-        items.extend(api.app.operations_beside_runs().await?.into_iter().map(Operation::of));
-    }
+    let mut found: Vec<(After, app::Operation)> = Vec::new();
+    let after_run = match &after {
+        Some(After::Run(is_waiting, position)) => Some((*is_waiting, *position)),
+        Some(After::Beside(_)) | None => {
+            let beside = api.app.operations_beside_runs().await?.into_iter();
+            found.extend(beside.map(|operation| (After::Beside(operation.id.to_string()), operation)));
+            found.sort_by(|(one, _), (other, _)| other.cmp(one));
+            found.retain(|(at, _)| after.as_ref().is_none_or(|after| at < after));
+            None
+        }
+    };
     // Those that are being done are few; those that wait may be thousands.
-    let mut runs = Vec::new();
-    let is_waiting = after.is_some_and(|(is_waiting, _)| is_waiting);
     for state in [RunState::Running, RunState::Requested] {
         let waiting = state == RunState::Requested;
-        if is_waiting && !waiting {
+        let wanted = (limit + 1).saturating_sub(u32::try_from(found.len()).unwrap_or(u32::MAX));
+        if wanted == 0 || after_run.is_some_and(|(is_waiting, _)| is_waiting && !waiting) {
             continue;
         }
-        let from = after.filter(|(phase, _)| *phase == waiting).map(|(_, position)| position);
-        let wanted = limit + 1 - (runs.len() as u32).min(limit + 1);
+        let from = after_run.filter(|(phase, _)| *phase == waiting).map(|(_, position)| position);
         let filter = Filter { state: Some(state), ..Filter::default() };
         let read = index_runs::page(filter, Order::OldestFirst, from, wanted);
-        runs.extend(api.app.read(read).await?.into_iter().map(|run| (waiting, run)));
+        let runs = api.app.read(read).await?;
+        let run =
+            |run: &index_runs::IndexRun| (After::Run(waiting, run.requested_position), app::Operation::of_run(run));
+        found.extend(runs.iter().map(run));
     }
-    let after = |(waiting, run): &(bool, index_runs::IndexRun)| (*waiting, run.requested_position);
-    let page =
-        api.cursors.page(runs, limit, &list, now, after, |(_, run)| Operation::of(app::Operation::of_run(&run)))?;
-    items.extend(page.items);
-    Page { items, next: page.next }.answer()
+    found.truncate(limit as usize + 1);
+    let after = |(at, _): &(After, app::Operation)| at.clone();
+    api.cursors.page(found, limit, &list, now, after, |(_, operation)| Operation::of(operation))?.answer()
 }
 
 /// One operation as it stands now.

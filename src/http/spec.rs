@@ -3,9 +3,11 @@
 
 mod conventions;
 mod examples;
+mod headers;
 mod pages;
 #[cfg(test)]
 mod reference;
+mod refusals;
 mod variants;
 
 use actix_web::{App, HttpResponse, http::header::LOCATION, web};
@@ -88,6 +90,7 @@ pub(super) fn frame() -> OpenApi {
                 .schema("Behind", behind)
                 .schema("Problem", problem)
                 .schema("Pending", <Pending as utoipa::PartialSchema>::schema())
+                .schemas_from_iter(headers::schemas())
                 .build(),
         ))
         .build()
@@ -100,8 +103,8 @@ pub fn spec() -> OpenApi {
     variants::close(&mut spec, &["Place", "Trust"]);
     let examples = examples::recorded();
     for (path, item) in &mut spec.paths.paths {
-        for operation in operations(item) {
-            conventions::add(path, operation);
+        for (is_read, operation) in operations(item) {
+            conventions::add(path, is_read, operation);
             scopes::describe(operation);
             examples.add(operation);
         }
@@ -109,9 +112,11 @@ pub fn spec() -> OpenApi {
     spec
 }
 
-/// The operations of an address.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+/// The operations of an address, and whether each only reads.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+    let read = item.get.iter_mut().map(|operation| (true, operation));
+    let others = [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+    read.chain(others.into_iter().flatten().map(|operation| (false, operation)))
 }
 
 /// The whole description as it is committed and printed: indented JSON.

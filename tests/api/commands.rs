@@ -1,6 +1,7 @@
 //! The commands that have no test of their own elsewhere: what they print, as JSON, too, and what they end with.
 
 use keytrail_test_support::server::{Home, Options};
+use serde_json::Value;
 
 use crate::{
     command_line::{done, failed, lines, text},
@@ -257,4 +258,57 @@ async fn a_name_that_only_one_has_is_as_good_as_an_id() {
     assert!(failed(home.run(["token", "revoke", "build", "-y"]).await, 2).contains("means 2 tokens"));
     assert_eq!(done(home.run(["token", "revoke", "Laptop", "-y"]).await), "revoked\n");
     assert_eq!(done(home.run(["person", "forget", "ada", "-y"]).await), "forgotten\n");
+}
+
+/// The commands that an explanation advises.
+fn advised(told: &Value) -> Vec<String> {
+    let next = told["because"]["next"].as_str().unwrap_or_else(|| panic!("{told}"));
+    next.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_explanation_advises_can_be_typed_until_the_commit_is_shown() {
+    let server = home().start().await;
+    let home = server.home();
+    let path = home.folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins", "no key"]);
+    let (named, plain) = (commit_links::name(&path, "HEAD~1"), commit_links::name(&path, "HEAD"));
+    done(home.run(["index", text(&path)]).await);
+    done(home.run(["project", "allow", "SHOP"]).await);
+    done(home.run(["project", "deny", "SHOP-2"]).await);
+    done(home.run(["issue", "unlink", "SHOP-1", &named]).await);
+    let typed = async |sha: &str, issue: &str| {
+        let mut typed: Vec<String> = Vec::new();
+        // More rounds than steps, since a view may be a moment behind.
+        for _ in 0..20 {
+            let told = lines(&done(home.run(["explain", sha, issue, "--json"]).await)).remove(0);
+            if told["shown"] == true {
+                return typed;
+            }
+            for command in advised(&told) {
+                let words: Vec<&str> = command.split(' ').collect();
+                assert_eq!(words[0], "keytrail", "{told}");
+                done(home.run(words[1..].to_vec()).await);
+                if typed.last() != Some(&command) {
+                    typed.push(command);
+                }
+            }
+        }
+        panic!("{issue} never shows {sha}: {typed:?}");
+    };
+    let link = |issue: &str| format!("keytrail issue link {issue} {plain}");
+    // Where the rules leave an issue out a link would be refused: they are changed first.
+    assert_eq!(
+        typed(&plain, "UTF-8").await,
+        ["keytrail project undeny UTF", "keytrail project allow UTF", &link("UTF-8")]
+    );
+    assert_eq!(typed(&plain[..9], "NEW-1").await, ["keytrail project allow NEW", &link("NEW-1")]);
+    assert_eq!(typed(&plain, "SHOP-2").await, ["keytrail project undeny SHOP-2", &link("SHOP-2")]);
+    assert_eq!(typed(&named, "SHOP-1").await, [format!("keytrail issue restore SHOP-1 {named}")]);
+
+    let other = home.folder().join("other");
+    repository::git(home.folder(), &["clone", "-q", "shop", "other"]);
+    done(home.run(["index", text(&other)]).await);
+    let typed = typed(&plain, "SHOP-3").await;
+    assert!(typed.len() == 1 && typed[0].starts_with(&format!("{} --repository ", link("SHOP-3"))), "{typed:?}");
 }

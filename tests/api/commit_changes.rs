@@ -150,6 +150,11 @@ async fn what_a_commit_changed_is_printed() {
     let id = summary["repository"].as_str().expect("a repository");
     let found = lines(&done(server.home().run(["commit", "diff", &second, "--repository", id, "--json"]).await));
     assert_eq!(found[0]["total"], 3);
+    for what in ["files", "diff"] {
+        let whole = done(server.home().run(["commit", what, &second]).await);
+        assert_eq!(done(server.home().run(["commit", what, &second[..7]]).await), whole);
+        assert_eq!(done(server.home().run(["commit", what, &second[..7], "--repository", id]).await), whole);
+    }
     failed(server.home().run(["commit", "files", "main"]).await, 2);
     failed(server.home().run(["commit", "files", &"1".repeat(40)]).await, 2);
 }

@@ -233,6 +233,16 @@ async fn the_beginning_of_two_names_is_refused_with_both(server: Server) {
     assert_eq!(commits(&server, "SHOP-2", "").await[0]["introduced_by"], "refs/heads/twin-293", "as the index has it");
     let explain = format!("/api/v1/explain?issue=SHOP-1&commit={}", &one[..7]);
     server.get(&explain).await.refused(409, "commit_ambiguous");
+    // Wherever a commit is named its beginning will do.
+    for rest in ["", "/refs", "/files", "/diff"] {
+        let at = |sha: &str| format!("/api/v1/repositories/{id}/commits/{sha}{rest}");
+        let refused = server.get(&at(&one[..7])).await.refused(409, "commit_ambiguous");
+        assert_eq!(refused.body["candidates"], json!([other, one]));
+        let found = server.get(&at(&one[..8])).await.with(StatusCode::OK);
+        assert_eq!(found.body, server.get(&at(&one)).await.body, "{rest}");
+        server.get(&at(&"1".repeat(7))).await.refused(404, "commit_unknown");
+        server.get(&at(&one[..6])).await.refused(400, "parameter_invalid");
+    }
 }
 
 on_both_engines!(

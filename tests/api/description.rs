@@ -1,12 +1,12 @@
 //! Holds every answer that a case gets against the description of the API: the status is one that it names, the body has
-//! the form that it gives, and nothing comes that it does not tell of.
+//! the form that it gives, its headers and its code are described, and nothing comes that it does not tell of.
 
 use std::{
     collections::BTreeSet,
     sync::{LazyLock, Mutex},
 };
 
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
 /// The committed description. What is described is the whole: members that it does not name are refused.
@@ -67,18 +67,44 @@ pub(crate) fn operation(method: &Method, path: &str) -> Option<(&'static str, &'
     item.get(method.as_str().to_lowercase()).map(|operation| (template.as_str(), operation))
 }
 
+/// Headers that tell a program something: those that come have to be described.
+const HEADERS: [&str; 10] = [
+    "etag",
+    "idempotency-replayed",
+    "location",
+    "ratelimit-limit",
+    "ratelimit-remaining",
+    "ratelimit-reset",
+    "retry-after",
+    "www-authenticate",
+    "x-log-position",
+    "x-request-id",
+];
+
 /// Why an answer is not one that the description tells of.
 pub(crate) fn objection(
     method: &Method,
     path: &str,
     status: StatusCode,
-    content_type: Option<&str>,
+    headers: &HeaderMap,
     body: &Value,
 ) -> Option<String> {
     let (template, operation) = operation(method, path)?;
     let told = &operation["responses"][status.as_str()];
     if told.is_null() {
         return Some(format!("{method} {template} is not described as answering {status}"));
+    }
+    let described: BTreeSet<_> =
+        told["headers"].as_object().into_iter().flatten().map(|(name, _)| name.to_lowercase()).collect();
+    if let Some(name) = HEADERS.iter().find(|name| headers.contains_key(**name) && !described.contains(**name)) {
+        return Some(format!("{method} {template} {status} is not described with the header {name}"));
+    }
+    let content_type = headers.get("content-type").and_then(|kind| kind.to_str().ok());
+    let code = &body["code"];
+    if content_type == Some("application/problem+json")
+        && !told["x-codes"].as_array().is_some_and(|codes| codes.contains(code))
+    {
+        return Some(format!("{method} {template} {status} is not described with the code {code}"));
     }
     let Some(contents) = told["content"].as_object() else {
         return (!body.is_null()).then(|| format!("{method} {template} {status} is described as empty"));

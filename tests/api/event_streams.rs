@@ -151,6 +151,9 @@ async fn a_stream_is_narrowed_like_the_list(server: Server) {
     }
 }
 
+/// Who was shut out hears nothing any more after so long: what docs/access.md promises, not what is measured.
+const SOON: Duration = Duration::from_secs(5);
+
 async fn a_stream_ends_with_its_token(server: Server) {
     let (revoked, expiring) = (server.token("auditor").await, server.token("auditor").await);
     let list = server.get("/api/v1/tokens").await;
@@ -158,7 +161,7 @@ async fn a_stream_ends_with_its_token(server: Server) {
     let open = |token: &str| Listener::open(server.request(Method::GET, "/api/v1/events/stream").bearer_auth(token));
     let (mut one, mut other) = (open(&revoked).await, open(&expiring).await);
     answer(server.local(Method::DELETE, &format!("/api/v1/tokens/{id}"))).await.with(StatusCode::OK);
-    let end = one.next().await.expect("it says why");
+    let end = tokio::time::timeout(SOON, one.next()).await.expect("it ends soon").expect("it says why");
     assert_eq!((end.name.as_str(), &end.data), ("end", &json!({ "code": "token_invalid" })));
     assert!(one.next().await.is_none(), "nothing comes after it");
     assert_eq!(other.next().await.expect("an event").data["event_type"], "access.token_revoked");
@@ -353,18 +356,19 @@ async fn a_token_that_one_node_revoked_is_let_in_nowhere_and_its_streams_end_on_
     let mut listener = Listener::open(listen).await;
     let revoke = http.delete(format!("{one_url}/api/v1/tokens/{}", issued.id())).bearer_auth(&one_token);
     answer(revoke).await.with(StatusCode::OK);
-    let asked = std::time::Instant::now();
     let refused = answer(http.get(format!("{other_url}/api/v1/events")).bearer_auth(&token)).await;
     refused.refused(401, "token_invalid");
     // What the other node had heard before comes first.
-    let end = loop {
-        let came = listener.next().await.expect("it says why");
-        if came.name == "end" {
-            break came;
+    let ends = async {
+        loop {
+            let came = listener.next().await.expect("it says why");
+            if came.name == "end" {
+                return came;
+            }
+            assert_ne!(came.data["event_type"], "access.token_revoked");
         }
-        assert_ne!(came.data["event_type"], "access.token_revoked");
     };
-    println!("the stream on the other node ended after {:?}", asked.elapsed());
+    let end = tokio::time::timeout(SOON, ends).await.expect("it ends soon");
     assert_eq!(end.data, json!({ "code": "token_invalid" }));
     assert!(listener.next().await.is_none());
     // A node that stops ends its streams at once.

@@ -58,6 +58,7 @@ mod resumed_runs;
 mod run_lists;
 mod scopes;
 mod search;
+mod search_order;
 mod secrecy;
 mod server;
 mod services;

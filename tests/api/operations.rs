@@ -88,6 +88,23 @@ async fn long_work_is_watched_to_its_end(server: Server) {
     let kinds: Vec<_> = listed.items().iter().map(|one| one["kind"].as_str().expect("a kind")).collect();
     assert_eq!(kinds, ["verify_views", "verify_views", "fetch_repository"], "{}", listed.text);
 
+    // Whatever it is, it takes its place of a page.
+    let ids = |page: &Answer| page.items().iter().map(|one| one["id"].clone()).collect::<Vec<_>>();
+    let first = server.get("/api/v1/operations?limit=2").await.with(StatusCode::OK);
+    let next = first.body["next"].as_str().expect("more");
+    let last = server.get(&format!("/api/v1/operations?limit=2&cursor={next}")).await.with(StatusCode::OK);
+    assert_eq!([ids(&first).len(), ids(&last).len()], [2, 1], "{}", first.text);
+    assert_eq!(([ids(&first), ids(&last)].concat(), &last.body["next"]), (ids(&listed), &Value::Null));
+
+    // A look that fails says why as the repository does.
+    let away = server.root.join("away");
+    std::fs::rename(&path, &away).expect("it can be moved");
+    let look = server.post(&format!("/api/v1/repositories/{id}/fetch"), json!({})).await.with(StatusCode::ACCEPTED);
+    let failed = ended(&server, &href(&look)).await;
+    let trouble = server.get(&format!("/api/v1/repositories/{id}")).await.body["trouble"]["code"].clone();
+    assert!(trouble.is_string() && failed.body["problem"]["code"] == trouble, "{}", failed.text);
+    std::fs::rename(&away, &path).expect("it can be moved back");
+
     answer(server.local(Method::DELETE, &format!("/api/v1/integrations/{integration}")).header("If-Match", "*"))
         .await
         .with(StatusCode::OK);

@@ -5,6 +5,17 @@ use std::process::Command;
 
 /// Runs git in a folder.
 pub(crate) fn git(folder: &Path, args: &[&str]) {
+    git_with(folder, args, &[]);
+}
+
+/// One more commit, by this author, committed so many seconds after 1970.
+pub(crate) fn commit_at(folder: &Path, author: &str, second: i64, message: &str) {
+    let date = format!("{second} +0000");
+    let args = ["commit", "-q", "--allow-empty", "--author", author, "-m", message];
+    git_with(folder, &args, &[("GIT_COMMITTER_DATE", &date), ("GIT_AUTHOR_DATE", &date)]);
+}
+
+fn git_with(folder: &Path, args: &[&str], more: &[(&str, &str)]) {
     let output = Command::new("git")
         .args(args)
         .current_dir(folder)
@@ -12,6 +23,7 @@ pub(crate) fn git(folder: &Path, args: &[&str]) {
         .envs([("PATH", "/usr/local/bin:/usr/bin:/bin"), ("HOME", "/nonexistent"), ("GIT_CONFIG_NOSYSTEM", "1")])
         .envs([("GIT_AUTHOR_NAME", "Ada"), ("GIT_AUTHOR_EMAIL", "ada@example.org")])
         .envs([("GIT_COMMITTER_NAME", "Ada"), ("GIT_COMMITTER_EMAIL", "ada@example.org")])
+        .envs(more.iter().copied())
         .output()
         .expect("git runs");
     assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));

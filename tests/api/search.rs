@@ -47,7 +47,7 @@ fn keys(found: &Answer) -> Vec<&str> {
     found.items().iter().map(|hit| hit["key"].as_str().expect("a key")).collect()
 }
 
-async fn search(server: &Server, query: &str) -> Answer {
+pub(crate) async fn search(server: &Server, query: &str) -> Answer {
     let head = server.app.log.feed().head().position;
     server.get(&format!("/api/v1/search?min_position={head}&{query}")).await.with(StatusCode::OK)
 }

@@ -328,8 +328,7 @@ pub(crate) async fn looked_at(method: &Method, path: &str, response: reqwest::Re
         assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with('.')), "{text}");
         assert!(body["title"].is_string() && body["type"].is_string(), "{text}");
     }
-    let kind = headers.get("content-type").and_then(|kind| kind.to_str().ok());
-    if let Some(why) = description::objection(method, path, status, kind, &body) {
+    if let Some(why) = description::objection(method, path, status, &headers, &body) {
         panic!("{why}: {text}");
     }
     Answer { status, headers, body, text }

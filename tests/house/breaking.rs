@@ -24,11 +24,17 @@ pub(crate) fn losses(old: &Value, new: &Value) -> BTreeSet<String> {
         if after["security"] != before["security"] {
             lost("another right is needed".to_owned());
         }
-        parameters(before, after, &mut lost);
+        if after["x-scope"] != before["x-scope"] {
+            lost(format!("the scope {} is needed and was {}", after["x-scope"], before["x-scope"]));
+        }
+        parameters((old, before), (new, after), &mut lost);
         let body = |operation: &Value| operation["requestBody"]["content"]["application/json"]["schema"].clone();
         if body(before).is_null() && !body(after).is_null() {
             lost("a body is needed".to_owned());
         } else {
+            if after["requestBody"]["required"] == true && before["requestBody"]["required"] != true {
+                lost("a body is needed".to_owned());
+            }
             let sides = Sides { old, new, direction: Direction::Sent };
             sides.compare(&body(before), &body(after), "body", &mut lost, 0);
         }
@@ -57,7 +63,8 @@ fn operations(spec: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     members(&spec["paths"]).flat_map(of)
 }
 
-fn parameters(before: &Value, after: &Value, lost: &mut impl FnMut(String)) {
+/// Those of an operation, each beside its description.
+fn parameters((was, before): (&Value, &Value), (is, after): (&Value, &Value), lost: &mut impl FnMut(String)) {
     let all = |operation: &Value| operation["parameters"].as_array().cloned().unwrap_or_default();
     let same = |one: &Value, other: &Value| one["name"] == other["name"] && one["in"] == other["in"];
     for old in all(before) {
@@ -67,9 +74,8 @@ fn parameters(before: &Value, after: &Value, lost: &mut impl FnMut(String)) {
                 if new["required"] == true && old["required"] != true {
                     lost(format!("the parameter {} is needed", old["name"]));
                 }
-                if let Some(word) = missing_words(&old["schema"], &new["schema"]) {
-                    lost(format!("the parameter {} does not take {word} any more", old["name"]));
-                }
+                let at = format!("the parameter {}", old["name"]);
+                sent(resolved(was, &old["schema"]), resolved(is, &new["schema"]), &at, lost);
             }
         }
     }
@@ -80,12 +86,59 @@ fn parameters(before: &Value, after: &Value, lost: &mut impl FnMut(String)) {
     }
 }
 
-/// A word of the old list that the new one lacks.
-fn missing_words(old: &Value, new: &Value) -> Option<String> {
-    let words = |schema: &Value| schema["enum"].as_array().cloned();
-    let now = words(new)?;
-    words(old)?.iter().find(|word| !now.contains(word)).map(Value::to_string)
+/// What a client may not send any more under one schema: another type, a word that is gone, what is out of bounds now.
+fn sent(old: &Value, new: &Value, at: &str, lost: &mut dyn FnMut(String)) {
+    if !types(new).is_empty() && (types(old).is_empty() || !types(old).is_subset(&types(new))) {
+        lost(format!("{at} is {} and was {}", new["type"], old["type"]));
+    }
+    narrowed(old, new, at, lost);
 }
+
+/// Words that are gone and bounds that are tighter.
+fn narrowed(old: &Value, new: &Value, at: &str, lost: &mut dyn FnMut(String)) {
+    let words = |schema: &Value| schema["enum"].as_array().cloned();
+    match (words(old), words(new)) {
+        (Some(before), Some(now)) => {
+            if let Some(word) = before.iter().find(|word| !now.contains(word)) {
+                lost(format!("{at} does not take {word} any more"));
+            }
+        }
+        (None, Some(_)) => lost(format!("{at} takes only some words now")),
+        (_, None) => {}
+    }
+    for (bound, is_lower) in BOUNDS {
+        let (before, now) = (old[bound].as_f64(), new[bound].as_f64());
+        let is_tighter = match (before, now) {
+            (Some(before), Some(now)) if is_lower => now > before,
+            (Some(before), Some(now)) => now < before,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if is_tighter {
+            lost(format!("{at} has {bound} {} and had {}", new[bound], old[bound]));
+        }
+    }
+    // Whether one pattern takes all that another takes cannot be told: any other one counts as tighter.
+    for exact in ["pattern", "format", "multipleOf", "additionalProperties"] {
+        if !new[exact].is_null() && new[exact] != old[exact] && new[exact] != true {
+            lost(format!("{at} has {exact} {} and had {}", new[exact], old[exact]));
+        }
+    }
+}
+
+/// What a value may be, and whether it is the least.
+const BOUNDS: [(&str, bool); 10] = [
+    ("minimum", true),
+    ("exclusiveMinimum", true),
+    ("minLength", true),
+    ("minItems", true),
+    ("minProperties", true),
+    ("maximum", false),
+    ("exclusiveMaximum", false),
+    ("maxLength", false),
+    ("maxItems", false),
+    ("maxProperties", false),
+];
 
 #[derive(Clone, Copy, PartialEq)]
 enum Direction {
@@ -115,10 +168,8 @@ impl Sides<'_> {
         if !old["type"].is_null() && types(old) != types(new) && !self.is_wider(&types(old), &types(new)) {
             lost(format!("{at} is {} and was {}", new["type"], old["type"]));
         }
-        if self.direction == Direction::Sent
-            && let Some(word) = missing_words(old, new)
-        {
-            lost(format!("{at} does not take {word} any more"));
+        if self.direction == Direction::Sent {
+            narrowed(old, new, at, lost);
         }
         let (before, after) = (properties(self.old, old), properties(self.new, new));
         for (name, schema, needed) in &before {

@@ -11,6 +11,7 @@ mod names;
 mod places;
 mod registries;
 mod rule;
+mod secrets;
 mod source;
 mod stack;
 mod tree;

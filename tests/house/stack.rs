@@ -113,3 +113,61 @@ fn every_dependency_is_used() {
 fn has_word_in(text: &str, word: &str) -> bool {
     text.lines().any(|line| source::has_word(line, word))
 }
+
+/// Packages with defects that were published, each with the first version that has none of
+/// those, and the last of them. Whatever of these the lock
+/// file names is at least that, whoever brings it in.
+const LEAST: &[(&str, [u64; 3], &str)] = &[
+    ("age", [0, 11, 1], "RUSTSEC-2024-0433"),
+    ("bytes", [1, 11, 1], "RUSTSEC-2026-0007"),
+    ("crossbeam-channel", [0, 5, 15], "RUSTSEC-2025-0024"),
+    ("git2", [0, 16, 0], "RUSTSEC-2023-0002"),
+    ("gix-features", [0, 41, 0], "RUSTSEC-2025-0021"),
+    ("gix-fs", [0, 11, 0], "RUSTSEC-2024-0349"),
+    ("gix-index", [0, 33, 0], "RUSTSEC-2024-0349"),
+    ("gix-path", [0, 10, 13], "RUSTSEC-2024-0371"),
+    ("gix-ref", [0, 44, 0], "RUSTSEC-2024-0353"),
+    ("gix-transport", [0, 42, 0], "RUSTSEC-2024-0335"),
+    ("gix-worktree", [0, 34, 0], "RUSTSEC-2024-0349"),
+    ("idna", [1, 0, 0], "RUSTSEC-2024-0421"),
+    ("libgit2-sys", [0, 16, 2], "RUSTSEC-2024-0013"),
+    ("libsqlite3-sys", [0, 25, 1], "RUSTSEC-2022-0090"),
+    ("regex", [1, 5, 5], "RUSTSEC-2022-0013"),
+    ("ring", [0, 17, 12], "RUSTSEC-2025-0009"),
+    ("russh", [0, 60, 3], "RUSTSEC-2026-0154"),
+    ("rustls", [0, 23, 18], "RUSTSEC-2024-0399"),
+    ("slab", [0, 4, 11], "RUSTSEC-2025-0047"),
+    ("sqlx", [0, 8, 1], "RUSTSEC-2024-0363"),
+    ("sqlx-core", [0, 8, 1], "RUSTSEC-2024-0363"),
+    ("tar", [0, 4, 45], "RUSTSEC-2026-0067"),
+    ("tokio", [1, 44, 2], "RUSTSEC-2025-0023"),
+    ("tracing-subscriber", [0, 3, 20], "RUSTSEC-2025-0055"),
+];
+
+/// The packages of the lock file: name and version.
+fn locked(lock: &str) -> Vec<(&str, [u64; 3])> {
+    let mut found = Vec::new();
+    for package in lock.split("[[package]]").skip(1) {
+        let of = |key: &str| {
+            let line = package.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+            line.map(|text| text.trim_matches('"')).expect("a package has a name and a version")
+        };
+        let mut numbers = of("version").split(['.', '-', '+']).map(|part| part.parse().unwrap_or(0));
+        found.push((of("name"), std::array::from_fn(|_| numbers.next().unwrap_or(0))));
+    }
+    found
+}
+
+#[test]
+fn no_dependency_has_a_defect_that_was_published() {
+    let mut rule = Rule::new("no dependency is older than the version that mended a published defect");
+    let lock = tree::read("Cargo.lock");
+    let all = locked(&lock);
+    assert!(all.iter().any(|(name, _)| *name == "git2"), "the lock file names no package that is known");
+    for (name, version) in all {
+        for (_, least, defect) in LEAST.iter().filter(|(known, least, _)| *known == name && version < *least) {
+            rule.broken_in("Cargo.lock", format_args!("{name} is {version:?}, and {least:?} mended {defect}"));
+        }
+    }
+    rule.hold();
+}

@@ -1,28 +1,31 @@
-//! Commits that persons linked to issues lead to these as those do that name them. Called by the fold of the view.
+//! Commits that persons linked to issues lead to these as those do that name them, and what was decided is kept: it tells
+//! which commit of an issue is its last. Called by the fold of the view.
 //!
 //! A link outlives a reset of its repository's index, and so the repository's number: its rows carry a number that is made
-//! of the repository's id and counts while the repository is there. Nothing here knows what was unlinked or taken back:
-//! whoever shows what was found asks `issue_commits` for that.
+//! of the repository's id and counts while the repository is there. What leads to an issue stays when it was unlinked or
+//! taken back: whoever shows what was found asks `issue_commits` for that.
 
 use keytrail_domain::{
     commit_link::Event,
     fact::Fact,
     id::RepositoryId,
+    index_run::batch::CommitSha,
+    issue_key::IssueKey,
     recorded::{Position, Recorded},
     repository,
 };
 use uuid::Uuid;
 
 use super::{
-    Leading, key, lasts,
-    schema::{ISSUES, REPOSITORIES},
+    Leading,
+    schema::{DECISIONS, REPOSITORIES},
     seconds,
     words::words_beside,
 };
 use crate::{
     row,
     rows::{Keys, Rows},
-    value::Value,
+    value::{Row, Value},
 };
 
 /// The number of the links of a repository. Below all positions, so that it is no repository's number. Should two
@@ -37,17 +40,23 @@ const fn row_id(repository: RepositoryId) -> RepositoryId {
     RepositoryId(Uuid::from_u128(!repository.0.as_u128()))
 }
 
+/// The key of what was decided.
+fn decision(issue: &IssueKey, repository: RepositoryId, sha: CommitSha) -> Row {
+    row![issue.project.clone(), issue.number, repository, sha]
+}
+
 /// Asks for the rows that the fact is about.
 pub(super) fn keys(fact: &Recorded<Fact>, keys: &mut Keys) {
     match &fact.fact {
         Fact::Repository(repository::Event::Discovered { .. } | repository::Event::Forgotten {}) => {
             keys.add(&REPOSITORIES, row![row_id(RepositoryId(fact.stream.id))]);
         }
-        Fact::CommitLink(Event::Linked { issue, repository, .. }) => {
-            keys.add(&ISSUES, key(&issue.project, issue.number, number(*repository)));
-        }
-        Fact::CommitLink(Event::Unlinked { .. } | Event::Restored { .. })
-        | Fact::Repository(
+        Fact::CommitLink(
+            Event::Linked { issue, repository, sha, .. }
+            | Event::Unlinked { issue, repository, sha }
+            | Event::Restored { issue, repository, sha },
+        ) => keys.add(&DECISIONS, decision(issue, *repository, *sha)),
+        Fact::Repository(
             repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
         )
         | Fact::Integration(_)
@@ -71,14 +80,23 @@ pub(super) fn fold(rows: &mut Rows, fact: &Recorded<Fact>) {
             rows.end(&REPOSITORIES, &row![row_id(RepositoryId(fact.stream.id))]);
         }
         Fact::CommitLink(Event::Linked { issue, repository, sha, commit }) => {
-            let (number, at) = (number(*repository), seconds(commit.committed_at));
-            lasts(rows, key(&issue.project, issue.number, number), at);
+            let mut row = decision(issue, *repository, *sha);
+            row.extend(row![true, seconds(commit.committed_at)]);
+            rows.put(&DECISIONS, row);
             let words: Vec<Value> = words_beside(&commit.subject, &[]).into_iter().map(Value::from).collect();
             let (author, committed_at) = (commit.author, commit.committed_at);
-            Leading { sha: *sha, author, committed_at, words: &words }.lead(rows, issue, number);
+            Leading { sha: *sha, author, committed_at, words: &words }.lead(rows, issue, number(*repository));
         }
-        Fact::CommitLink(Event::Unlinked { .. } | Event::Restored { .. })
-        | Fact::Repository(
+        Fact::CommitLink(Event::Unlinked { issue, repository, sha }) => {
+            let mut row = decision(issue, *repository, *sha);
+            row.extend(row![false, 0_i64]);
+            rows.put(&DECISIONS, row);
+        }
+        // What the index finds counts again, as if nobody had decided.
+        Fact::CommitLink(Event::Restored { issue, repository, sha }) => {
+            rows.end(&DECISIONS, &decision(issue, *repository, *sha));
+        }
+        Fact::Repository(
             repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
         )
         | Fact::Integration(_)

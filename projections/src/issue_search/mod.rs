@@ -3,10 +3,11 @@
 //! an issue.
 //!
 //! Rows carry their repository's number and count while a row of `search_repositories` holds it, as in `issue_commits`.
-//! Nothing here tells the past: what was found is asked there, and so is what persons unlinked. Issues that the rules leave
-//! out are not found.
+//! Nothing here tells the past: what was found is asked there. Issues about whose commits persons decided something have
+//! their places in the order from what is left of these. Issues that the rules leave out are not found.
 
 mod branches;
+mod finding;
 mod linked;
 mod reads;
 mod schema;
@@ -26,14 +27,15 @@ use keytrail_domain::{
 };
 
 pub use self::{
+    finding::search,
     reads::{
         Found, FoundCursor, Holder, MOST_AUTHORS, MOST_WORDS, NamedIn, Order, Through, Wanted, authors_weigh,
-        holders_of_commit, issues_of_commit, search, word_weighs,
+        holders_of_commit, issues_of_commit, word_weighs,
     },
     words::words_of,
 };
 use self::{
-    schema::{AUTHORS, BRANCHES, COMMITS, ISSUES, REPOSITORIES, RULES, WORDS},
+    schema::{AUTHORS, BRANCHES, COMMITS, DECISIONS, ISSUES, REPOSITORIES, RULES, WORDS},
     words::words_beside,
 };
 use crate::{
@@ -54,11 +56,11 @@ impl View for IssueSearch {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, ISSUES, BRANCHES, COMMITS, AUTHORS, WORDS, RULES]
+        &[REPOSITORIES, ISSUES, DECISIONS, BRANCHES, COMMITS, AUTHORS, WORDS, RULES]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {

@@ -12,7 +12,7 @@ pub(super) const REPOSITORIES: Table = numbered::table("search_repositories");
 pub(super) const NO_COMMIT: i64 = -10_000_000_000_000;
 
 /// One row for each issue and repository: when the last commit that names it was committed, in seconds, [`NO_COMMIT`] when
-/// only branches carry its key; and one row for the commits that were linked to it.
+/// only branches carry its key. It knows no decisions: an issue that has any in [`DECISIONS`] has its place from those.
 pub(super) const ISSUES: Table = Table {
     name: "search_issues",
     columns: &[("project", Kind::Text), ("issue", Kind::Int), ("repository_number", Kind::Int), ("last_at", Kind::Int)],
@@ -33,7 +33,25 @@ pub(super) const BRANCHES: Table = Table {
     indexes: &[],
 };
 
-/// From the name of a commit to the issues that it names or was linked to, and to its row of `issue_commits`.
+/// What persons decided about a commit of a repository and an issue, while it holds: 1 that it belongs to it, with the time
+/// of the commit, 0 that it does not. By the repository's id, so that it outlives a reset. Few issues have any.
+pub(super) const DECISIONS: Table = Table {
+    name: "search_decisions",
+    columns: &[
+        ("project", Kind::Text),
+        ("issue", Kind::Int),
+        ("repository", Kind::Bytes),
+        ("sha", Kind::Bytes),
+        ("linked", Kind::Int),
+        ("committed_at", Kind::Int),
+    ],
+    key: 4,
+    history: History::None,
+    indexes: &[],
+};
+
+/// From the name of a commit to the issues that it names or was linked to, and to its row of `issue_commits`. The index leads
+/// from an issue with decisions to the last of its commits that is left.
 pub(super) const COMMITS: Table = Table {
     name: "search_commits",
     columns: &[
@@ -45,7 +63,7 @@ pub(super) const COMMITS: Table = Table {
     ],
     key: 4,
     history: History::None,
-    indexes: &[],
+    indexes: &[&["project", "issue", "committed_at", "repository_number", "sha"]],
 };
 
 /// Who wrote a commit that names an issue.

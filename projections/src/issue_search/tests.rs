@@ -56,11 +56,25 @@ fn what_persons_linked_leads_to_the_issue_under_a_number_that_outlives_a_reset()
     let store = FakeStore::folded(&IssueSearch, log.facts(), 1);
     let number = linked::number(RepositoryId(id(2, 1)));
     assert!(number < 0);
-    assert_eq!(rows(&store, &ISSUES), [row!["ALPHA", 7_i64, number, 1004_i64]]);
+    assert_eq!(rows(&store, &ISSUES), [] as [Row; 0]);
     assert_eq!(rows(&store, &COMMITS), [row![sha(4), number, "ALPHA", 7_i64, 1004_i64]]);
     assert_eq!((rows(&store, &AUTHORS).len(), rows(&store, &WORDS).len()), (1, 2));
     let numbers: Vec<_> = store.current(&REPOSITORIES).into_iter().map(|row| row[1].clone()).collect();
     assert!(numbers.contains(&Value::Int(number)) && numbers.contains(&Value::Int(3)), "{numbers:?}");
+}
+
+#[test]
+fn a_decision_is_kept_while_it_holds() {
+    let mut log = Log::default();
+    log.append(id(2, 1), discovered(id(1, 1), "tools", place(1)));
+    let mut decided = |wish| {
+        log.link(1, 4, link(1, 4, 6, wish));
+        rows(&FakeStore::folded(&IssueSearch, log.facts(), 2), &DECISIONS)
+    };
+    let row = |linked: bool, at: i64| row!["ALPHA", 7_i64, RepositoryId(id(2, 1)), sha(4), linked, at];
+    assert_eq!(decided(0), [row(true, 1004)]);
+    assert_eq!(decided(1), [row(false, 0)]);
+    assert_eq!(decided(2), [] as [Row; 0]);
 }
 
 #[test]

@@ -8,8 +8,10 @@ use utoipa::openapi::{
     security::SecurityRequirement,
 };
 
+use super::{headers, refusals};
+
 /// Adds it to an operation at this address.
-pub(super) fn add(path: &str, operation: &mut Operation) {
+pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
     // Said of each that needs none, as what is left out may have been forgotten.
     let secured = operation.security.get_or_insert_default().iter().any(|one| *one != SecurityRequirement::default());
     operation.parameters.iter_mut().flatten().for_each(bound);
@@ -25,6 +27,7 @@ pub(super) fn add(path: &str, operation: &mut Operation) {
         ("401", "The token is missing or not accepted.", secured),
         ("403", "The token's role does not allow this.", secured),
         ("404", "There is no such thing.", path.contains('{')),
+        ("408", "The body did not arrive in time.", body),
         ("409", "This cannot be done as things are.", condition || key),
         ("412", "It was changed since If-Match was read.", condition),
         ("413", "The body is too large.", body),
@@ -64,7 +67,23 @@ pub(super) fn add(path: &str, operation: &mut Operation) {
             response.content.insert("application/problem+json".to_owned(), content);
         }
     }
+    refusals::add(path, is_read, operation);
+    let name = operation.operation_id.as_deref().unwrap_or_default();
+    let facts = headers::Facts {
+        is_secured: secured,
+        has_key: key,
+        changes: condition || key,
+        is_versioned: condition || key || VERSIONED.contains(&name),
+        begins: condition || key || BEGUN.contains(&name),
+    };
+    headers::add(&facts, operation);
 }
+
+/// Reads of one thing that has a version.
+const VERSIONED: [&str; 5] = ["GetIndexRun", "GetIntegration", "GetProjectRules", "GetRepository", "GetToken"];
+
+/// What begins long work that is not recorded.
+const BEGUN: [&str; 3] = ["FetchRepository", "RebuildView", "VerifyViews"];
 
 /// The form of what has one name everywhere.
 fn bound(parameter: &mut Parameter) {
@@ -87,8 +106,7 @@ fn bound(parameter: &mut Parameter) {
         (ParameterIn::Path, "key") => {
             schema.pattern = Some("^[A-Za-z][A-Za-z0-9_]{1,254}-[1-9][0-9]{0,17}$".to_owned());
         }
-        (ParameterIn::Path, "sha") => schema.pattern = Some("^[0-9A-Fa-f]{40}$".to_owned()),
-        (ParameterIn::Path | ParameterIn::Query, "commit") => {
+        (ParameterIn::Path, "sha") | (ParameterIn::Path | ParameterIn::Query, "commit") => {
             schema.pattern = Some("^[0-9A-Fa-f]{7,40}$".to_owned());
         }
         (ParameterIn::Header, "If-Match") => schema.pattern = Some(r#"^(\*|"[0-9]{1,18}")$"#.to_owned()),

@@ -1,7 +1,8 @@
 //! All that is shown, held against the model.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
+use keytrail_domain::timestamp::Timestamp;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -75,7 +76,7 @@ impl Stage {
                 json!([row["sha"], row["repository"]["id"], who, is_over, how])
             });
             let foretold = self.model.rows(issue, with_unlinked).into_iter().map(|row| {
-                let Row { sha, repository, author, is_named, is_over, decided } = row;
+                let Row { sha, repository, author, is_named, is_over, decided, .. } = row;
                 let places = if is_named { json!(["subject"]) } else { json!([]) };
                 let who = json!([self.people[author], self.name_of(author)]);
                 json!([sha, repository, who, is_over, [places, json!(decided == Some("linked")), json!(decided)]])
@@ -99,23 +100,31 @@ impl Stage {
         assert_eq!(figures.to_vec(), foretold, "{}", told.text);
     }
 
-    /// Every issue that has something to show is found, and no other.
+    /// Every issue that has something to show is found where it belongs, and no other.
     async fn compare_search(&self) {
-        let found = self.now("/api/v1/search?sort=key").await;
-        let members = ["key", "commits", "superseded", "authors", "repositories", "branches"];
-        let shown: Vec<_> = found.items().iter().map(|hit| json!(members.map(|member| &hit[member]))).collect();
+        let members = ["key", "commits", "superseded", "authors", "repositories", "branches", "last_commit_at"];
         let mut foretold = Vec::new();
-        let mut issues: Vec<usize> = (0..ISSUES.len()).collect();
-        issues.sort_by_key(|issue| ISSUES[*issue]);
-        for issue in issues {
+        for (issue, key) in ISSUES.iter().enumerate() {
             let (rows, branches) = (self.model.rows(issue, false), self.model.branches(issue).len());
             if rows.len() + branches > 0 {
                 let over = rows.iter().filter(|row| row.is_over).count();
                 let authors: BTreeSet<_> = rows.iter().map(|row| row.author).collect();
                 let places: BTreeSet<_> = rows.iter().map(|row| &row.repository).collect();
-                foretold.push(json!([ISSUES[issue], rows.len(), over, authors.len(), places.len(), branches]));
+                let last = rows.iter().map(|row| row.committed_at).max();
+                let told = last.map(Timestamp::from_seconds);
+                let hit = json!([key, rows.len(), over, authors.len(), places.len(), branches, told]);
+                foretold.push(((last, *key), hit));
             }
         }
-        assert_eq!(shown, foretold, "{}", found.text);
+        for sort in ["key", "activity"] {
+            match sort {
+                "key" => foretold.sort_by_key(|((_, key), _)| *key),
+                _ => foretold.sort_by_key(|(place, _)| Reverse(*place)),
+            }
+            let expected: Vec<_> = foretold.iter().map(|(_, hit)| hit.clone()).collect();
+            let found = self.now(&format!("/api/v1/search?sort={sort}")).await;
+            let shown: Vec<_> = found.items().iter().map(|hit| json!(members.map(|member| &hit[member]))).collect();
+            assert_eq!(shown, expected, "by {sort}: {}", found.text);
+        }
     }
 }

@@ -11,6 +11,7 @@ pub(super) struct Commit {
     pub(super) parent: Option<usize>,
     pub(super) subject: usize,
     pub(super) author: usize,
+    pub(super) committed_at: i64,
 }
 
 impl Commit {
@@ -108,6 +109,7 @@ pub(super) struct Row {
     pub(super) is_named: bool,
     pub(super) is_over: bool,
     pub(super) decided: Option<&'static str>,
+    pub(super) committed_at: i64,
 }
 
 impl Model {
@@ -164,7 +166,8 @@ impl Model {
                 if is_shown {
                     let is_over = one.over.contains(&at);
                     let (sha, repository) = (commit.sha.clone(), one.id.clone());
-                    rows.push(Row { sha, repository, author: commit.author, is_named, is_over, decided });
+                    let (author, committed_at) = (commit.author, commit.committed_at);
+                    rows.push(Row { sha, repository, author, is_named, is_over, decided, committed_at });
                 }
             }
         }
