@@ -156,7 +156,7 @@ async fn what_a_commit_changed_is_printed() {
         assert_eq!(done(server.home().run(["commit", what, &second[..7], "--repository", id]).await), whole);
     }
     failed(server.home().run(["commit", "files", "main"]).await, 2);
-    failed(server.home().run(["commit", "files", &"1".repeat(40)]).await, 2);
+    failed(server.home().run(["commit", "files", &"1".repeat(40)]).await, 3);
 }
 
 async fn only(app: &Arc<App>) -> Option<Row> {

@@ -39,7 +39,7 @@ impl Places {
     fn leads_out(&self, path: &Path, named: &str) {
         let Err(error) = self.connection(path).open() else { panic!("{named} leads out of the root") };
         assert!(matches!(&error, GitError::OutsideRoots { part, .. } if part == named), "{named}: {error}");
-        assert_eq!(error.failure_code(), Some(FailureCode::Denied));
+        assert_eq!(error.failure_code(), Some(FailureCode::OutsideRoots));
         assert!(!error.to_string().contains("elsewhere"), "{error}");
         assert!(opened(path).is_ok(), "who may read everything may read {named}");
     }
