@@ -157,7 +157,7 @@ async fn a_commit_and_its_refs_are_printed() {
     // As `issue show` prints them.
     assert_eq!(done(server.home().run(["commit", "show", &second[..7]]).await), printed);
     assert_eq!(done(server.home().run(["commit", "refs", &second[..12]]).await), "refs/heads/main\n");
-    failed(server.home().run(["commit", "show", &"1".repeat(7)]).await, 2);
+    failed(server.home().run(["commit", "show", &"1".repeat(7)]).await, 3);
     let json = lines(&done(server.home().run(["commit", "refs", &first, "--json"]).await)).remove(0);
     assert_eq!(json["total"], 1);
     failed(server.home().run(["commit", "show", &"1".repeat(40)]).await, 3);
