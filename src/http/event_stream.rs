@@ -37,6 +37,7 @@ pub(super) struct StreamQuery {
     /// Only those by an actor of this name.
     actor: Option<String>,
     /// Begins after this position; without it, and without Last-Event-ID, with what happens from now on.
+    #[param(minimum = 0)]
     after: Option<i64>,
 }
 

@@ -133,8 +133,10 @@ pub(super) struct EventsQuery {
     #[param(inline)]
     order: Option<Direction>,
     /// Only those after this position.
+    #[param(minimum = 0)]
     after: Option<i64>,
     /// Only those up to and with this position.
+    #[param(minimum = 0)]
     until: Option<i64>,
     /// `next` of the page before.
     cursor: Option<String>,
