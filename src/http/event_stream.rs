@@ -18,6 +18,7 @@ use super::{
     events::{Entry, event_type, position},
     following::{Following, Next, cannot_begin},
     outlet::{End, Gone, Outlet, head_only},
+    words,
 };
 
 /// Where a listener was when it lost the stream.
@@ -33,6 +34,7 @@ pub(super) struct StreamQuery {
     stream: Option<Uuid>,
     /// Only those of this type, such as `integration.added`; with a dot at its end, of all that begin so.
     #[serde(rename = "type")]
+    #[param(schema_with = words::event_type)]
     event_type: Option<String>,
     /// Only those by an actor of this name.
     actor: Option<String>,

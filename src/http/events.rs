@@ -15,6 +15,7 @@ use super::{
     auth::Auditor,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
+    words,
 };
 
 /// An event, told.
@@ -126,6 +127,7 @@ pub(super) struct EventsQuery {
     stream: Option<Uuid>,
     /// Only those of this type, such as `integration.added`; with a dot at its end, of all that begin so.
     #[serde(rename = "type")]
+    #[param(schema_with = words::event_type)]
     event_type: Option<String>,
     /// Only those by an actor of this name.
     actor: Option<String>,

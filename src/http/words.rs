@@ -1,6 +1,11 @@
 //! The closed lists of words, as the description of the API tells them.
 
-use keytrail_domain::access::{Role, Scope};
+use std::collections::BTreeSet;
+
+use keytrail_domain::{
+    access::{Role, Scope},
+    fact::Fact,
+};
 use keytrail_projections::{
     Rule,
     index_runs::RunState,
@@ -21,6 +26,14 @@ use crate::doctor::Subject;
 
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
+}
+
+/// The types of events, and what all of one kind of stream begin with.
+pub(super) fn event_type() -> utoipa::openapi::Object {
+    let types = || Fact::types().map(|(name, _)| name);
+    let beginnings: BTreeSet<_> = types().filter_map(|name| Some(format!("{}.", name.split_once('.')?.0))).collect();
+    let all = types().map(str::to_owned).chain(beginnings);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).build()
 }
 
 /// Where an integration is in its life.
