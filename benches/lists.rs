@@ -23,7 +23,7 @@ use keytrail::{
     config,
     http::{Access, HttpSettings, LocalToken, serve_with},
     ids,
-    log::{Append, Lane, NewEvent},
+    log::{Append, Lane},
     secrets::Person,
 };
 use keytrail_domain::{
@@ -31,15 +31,13 @@ use keytrail_domain::{
     fact::Fact,
     id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{self, Cause, Counts, FailureCode},
-    metadata::{Actor, Metadata, Source},
     person::PersonId,
     recorded::StreamId,
     repository,
     service::Connection,
-    timestamp::Timestamp,
 };
 use keytrail_projections::repository_list;
-use links::Dice;
+use links::{Dice, event::event};
 use table::{Table, median, seconds};
 
 /// What a person waits for at most, in milliseconds.
@@ -246,24 +244,6 @@ async fn append_repositories(app: &Arc<App>, count: usize) {
     while app.views.wait_for("repository_list", position).await.is_err() {}
     let all = app.read(repository_list::page(None, None, None, count as u32 + 1)).await.expect("the view answers");
     assert_eq!(all.len(), count);
-}
-
-fn event(fact: &Fact) -> NewEvent {
-    let metadata = Metadata {
-        at: Timestamp::from_seconds(1_700_000_000),
-        actor: Actor::server("bench"),
-        source: Source::Job,
-        request_id: None,
-        trace: None,
-        causation: None,
-    };
-    NewEvent {
-        id: ids::new_event_id(),
-        event_type: fact.name(),
-        version: fact.version(),
-        payload: fact.payload().expect("a fact can be written"),
-        metadata: serde_json::to_string(&metadata).expect("metadata can be written"),
-    }
 }
 
 /// What asks here asks more often than anybody may.

@@ -63,7 +63,7 @@ async fn engine(flags: &Flags, table: &Table, db: Db, theirs: &mut Theirs) {
     let log = Arc::new(Log::open(db.clone(), Clock::System, on_fatal).await.expect("the log opens"));
     let links = links::append(&log, links, flags.or("keys-per-commit", 1)).await;
     let (stop, view): (_, &'static dyn View) = (CancellationToken::new(), &IssueCommits);
-    let views = Views::start(db.clone(), log.feed().clone(), Clock::System, "bench", &[view], &stop);
+    let views = Views::start(db.clone(), log.feed().clone(), Clock::System, "bench", &[view], true, &stop);
     while !live(&views, log.feed().head().position) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

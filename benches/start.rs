@@ -1,8 +1,11 @@
 //! How soon a server answers that starts on a log of many events, what memory it holds when nobody asks, and what the
-//! command line adds to an answer of its server. The program is started as it is shipped.
+//! command line adds to an answer of its server. With `--demo`, how soon the demo is whole instead, so many times. The
+//! program is started as it is shipped.
 //!
-//! `cargo bench --bench start -- [--events 100000] [--rounds 5] [--reads 50]`
+//! `cargo bench --bench start -- [--events 100000] [--rounds 5] [--reads 50] [--demo 5]`
 
+#[path = "measure/event.rs"]
+mod event;
 #[path = "measure/flags.rs"]
 mod flags;
 #[path = "measure/server.rs"]
@@ -12,28 +15,28 @@ mod table;
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
+use event::event;
 use flags::Flags;
 use futures::StreamExt;
 use keytrail::{
     app::App,
     ids,
-    log::{Append, Lane, NewEvent},
+    log::{Append, Lane},
 };
 use keytrail_domain::{
     display_text::DisplayText,
     fact::Fact,
     id::{IntegrationId, RepositoryId},
     index_run::FailureCode,
-    metadata::{Actor, Metadata, Source},
     recorded::StreamId,
     repository,
     service::Connection,
-    timestamp::Timestamp,
 };
 use table::{Table, median, seconds};
 
@@ -44,6 +47,10 @@ const EACH: usize = 10;
 #[tokio::main]
 async fn main() {
     let flags = Flags::read();
+    let demos = flags.or("demo", 0);
+    if demos > 0 {
+        return demo(&Table::new(), demos);
+    }
     let (events, rounds) = (flags.or("events", 100_000), flags.or("rounds", 5));
     let folder = tempfile::tempdir().expect("a temporary folder");
     let app = server::start(folder.path(), None).await;
@@ -58,13 +65,13 @@ async fn main() {
     forget_jobs(folder.path());
 
     let table = Table::new();
-    let (mut ready, mut idle, mut private) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ready, mut resident, mut own) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let (mut child, took) = start(folder.path());
         ready.push(seconds(took) * 1e3);
         tokio::time::sleep(Duration::from_secs(3)).await;
-        idle.push(megabytes(&child, "VmRSS:"));
-        private.push(megabytes(&child, "RssAnon:"));
+        resident.push(megabytes(&child, "VmRSS:"));
+        own.push(megabytes(&child, "RssAnon:"));
         stop(&mut child);
     }
     let mut empty = Vec::new();
@@ -82,12 +89,13 @@ async fn main() {
         &format!("{:.2}", ready / empty),
         "<= 1 s",
     );
-    let (idle, private) = (median(idle), median(private));
+    let (resident, own) = (median(resident), median(own));
+    // What is its own counts: the rest is the program's text and mapped files, which the system may take back.
     table.line(
-        "memory of a server that nobody asks, the same log",
-        &format!("{idle:.0} MB resident"),
-        &format!("of its own {private:.0} MB"),
-        &format!("{:.2}", idle / private),
+        "memory of its own (RssAnon) of a server that nobody asks, the same log",
+        &format!("{own:.1} MB"),
+        &format!("all that is resident (VmRSS) {resident:.1} MB"),
+        &format!("{:.2}", own / resident),
         "<= 40 MB",
     );
     command_line(&table, folder.path(), flags.or("reads", 50)).await;
@@ -95,15 +103,6 @@ async fn main() {
 
 /// Repositories that can be reached and not, in turn.
 async fn append(app: &App, repositories: usize) {
-    let metadata = Metadata {
-        at: Timestamp::from_seconds(1_700_000_000),
-        actor: Actor::server("bench"),
-        source: Source::Job,
-        request_id: None,
-        causation: None,
-        trace: None,
-    };
-    let metadata = serde_json::to_string(&metadata).expect("metadata can be written");
     let integration = IntegrationId(ids::new_id());
     let appends = (0..repositories).map(|nth| {
         let name = format!("shop {nth}");
@@ -119,13 +118,7 @@ async fn append(app: &App, repositories: usize) {
             let text = DisplayText::clean("there is no such folder");
             repository::Event::Unreachable { code: FailureCode::Denied, text }
         });
-        let events = std::iter::once(discovered).chain(later).map(Fact::Repository).map(|fact| NewEvent {
-            id: ids::new_event_id(),
-            event_type: fact.name(),
-            version: fact.version(),
-            payload: fact.payload().expect("a fact can be written"),
-            metadata: metadata.clone(),
-        });
+        let events = std::iter::once(discovered).chain(later).map(|happened| event(&Fact::Repository(happened)));
         Append {
             stream: StreamId::new("repository", RepositoryId(ids::new_id()).0),
             after: 0,
@@ -162,6 +155,40 @@ fn start(folder: &Path) -> (Child, Duration) {
         assert!(began.elapsed() < Duration::from_secs(60), "the server does not come up");
     }
     (child, began.elapsed())
+}
+
+/// From the start of the program to a demo that is whole, as `scripts/run` starts it.
+fn demo(table: &Table, rounds: usize) {
+    let (mut serves, mut whole) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(["serve", "--demo", "--listen", "127.0.0.1:0"])
+            .env("HOME", home.path())
+            .env("TMPDIR", home.path());
+        command.env_remove("XDG_CONFIG_HOME").env_remove("XDG_DATA_HOME");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let began = Instant::now();
+        let mut child = command.spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
+        let mut until = |words: &str| {
+            assert!(lines.any(|line| line.starts_with(words)), "the demo ends before it says {words:?}");
+            seconds(began.elapsed())
+        };
+        serves.push(until("keytrail serves on"));
+        // The last line of what it says once everything is there.
+        whole.push(until("Ctrl-C"));
+        stop(&mut child);
+    }
+    let (serves, whole) = (median(serves), median(whole));
+    table.line(
+        "from the start of the program to a demo that is whole",
+        &format!("{whole:.1} s"),
+        &format!("until it serves {serves:.2} s"),
+        &format!("{:.1}", whole / serves),
+        "",
+    );
 }
 
 fn program(folder: &Path) -> Command {

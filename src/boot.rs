@@ -26,6 +26,7 @@ use crate::{
     },
     jobs::{Caches, GitSettings},
     log::OnFatal,
+    public_address::PublicAddress,
     secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
     store::{
         self, Db, FolderLock, StoreError,
@@ -50,6 +51,21 @@ pub enum BootError {
     /// The migrations.
     #[error("the store cannot be made ready: {0}")]
     Migrate(#[from] MigrateError),
+    /// Somebody only looks, and no server was ever here.
+    #[error("there is no store in {place} yet; `keytrail serve` makes it")]
+    NoStore {
+        /// Where there is none; no address of a database.
+        place: String,
+    },
+    /// Somebody only looks, and a start would change the tables.
+    #[error("the store lacks these migrations, which the next start of the server runs: {}", .0.join(", "))]
+    NotMigrated(Vec<&'static str>),
+    /// Somebody only looks, and a start would take away views that another version shows.
+    #[error(
+        "these views are shown in the form of another version, and the next start of the server builds them anew: {}",
+        .0.join(", ")
+    )]
+    NotBuilt(Vec<&'static str>),
     /// Something in the configuration.
     #[error("the setting {key} cannot be used: {text}")]
     Setting {
@@ -86,18 +102,64 @@ pub async fn open_store(config: &Config) -> Result<Arc<Db>, BootError> {
     }))
 }
 
+/// The store of a configuration for who only looks: it is there, and a start would change nothing in it. Makes neither a
+/// folder nor a table.
+async fn begun_store(config: &Config) -> Result<Arc<Db>, BootError> {
+    let folder = &config.store.folder;
+    let (place, db) = match &config.store.database_url {
+        None => {
+            let place = folder.display().to_string();
+            // Opening it would make it.
+            if !folder.join("log.db").exists() {
+                return Err(BootError::NoStore { place });
+            }
+            (place, Db::open_sqlite(folder)?)
+        }
+        Some(url) => ("the database".to_owned(), Db::open_postgres(url.expose(), config.store.connections).await?),
+    };
+    let pending = migrate::pending(&db).await?;
+    if pending.len() == migrate::count() {
+        return Err(BootError::NoStore { place });
+    }
+    if !pending.is_empty() {
+        return Err(BootError::NotMigrated(pending));
+    }
+    // Tables alone, without a key: no server has started on them.
+    if !Vault::is_begun(&db).await? {
+        return Err(BootError::NoStore { place });
+    }
+    // Other nodes may show them.
+    let replaced = App::replaced_views(&db).await?;
+    if !replaced.is_empty() {
+        return Err(BootError::NotBuilt(replaced));
+    }
+    Ok(Arc::new(db))
+}
+
 /// Starts everything but the doors.
 pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError> {
+    started(config, clock, true).await
+}
+
+/// The same, but nobody works: no policy reacts, no job is done, no repository is looked at, and nothing is made that is
+/// not there: no store, no key, no folder, no name of a node. For who only looks.
+pub async fn start_to_look(config: &Config, clock: Clock) -> Result<Arc<App>, BootError> {
+    started(config, clock, false).await
+}
+
+async fn started(config: &Config, clock: Clock, works: bool) -> Result<Arc<App>, BootError> {
     let folder = &config.store.folder;
     let place = root_key_place(config)?;
     if let RootKeyPlace::File(path) = &place {
         // A node that cannot go on must not migrate a database that others use.
         RootKey::read(path, folder)?;
     }
-    let db = open_store(config).await?;
-    // The embedded store has it itself.
+    let db = if works { open_store(config).await? } else { begun_store(config).await? };
     let lock = match &*db {
+        // The embedded store has it itself.
         Db::Sqlite(_) => None,
+        // Where there is none, no server was ever in this folder.
+        Db::Postgres(_) if !works && !folder.join("lock").exists() => None,
         Db::Postgres(_) => Some(FolderLock::take(folder)?),
     };
     let on_fatal = end_process();
@@ -106,11 +168,14 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
         sqlite.on_disk_failure(Box::new(move |error| end(error)));
     }
     let now = clock.now();
-    let ran = migrate::migrate(&db, now).await?;
-    if !ran.is_empty() {
-        tracing::info!(migrations = ?ran, "the store was made ready");
+    if works {
+        let ran = migrate::migrate(&db, now).await?;
+        if !ran.is_empty() {
+            tracing::info!(migrations = ?ran, "the store was made ready");
+        }
     }
-    if let RootKeyPlace::MadeWhenMissing(path) = &place
+    if works
+        && let RootKeyPlace::MadeWhenMissing(path) = &place
         && let Some(beside) = path.parent()
     {
         make_folder(beside).map_err(|source| BootError::Folder { path: beside.to_owned(), source })?;
@@ -118,14 +183,27 @@ pub async fn start(config: &Config, clock: Clock) -> Result<Arc<App>, BootError>
     let vault = Vault::open_at(db.clone(), &place, folder, now).await?;
     let keys = ServerSecrets::load_or_make(&vault, now).await?;
     let caches = Caches::new(folder.join("caches"));
-    let mirrors = caches.mirrors();
-    make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
-    let git = git_settings(&config.git).await?;
-    let node =
-        node_identity::node_identity(config).map_err(|source| BootError::Folder { path: folder.clone(), source })?;
+    if works {
+        let mirrors = caches.mirrors();
+        make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
+    }
+    let git = GitSettings {
+        stuck: Duration::from_secs(config.github.stuck_seconds),
+        confirm_repositories: config.github.confirm_repositories,
+        ..git_settings(&config.git).await?
+    };
+    let node = node_identity::node_identity(config, works);
+    let node = node.map_err(|source| BootError::Folder { path: folder.clone(), source })?;
+    let public_address = public_address(&config.server)?;
     let (workers, config) = (config.jobs.workers, Arc::new(config.clone()));
-    let parts = Parts { db, clock, node, lock, vault, keys, caches, git, workers, config, on_fatal };
+    let parts =
+        Parts { db, clock, node, lock, vault, keys, caches, git, workers, works, config, public_address, on_fatal };
     Ok(App::start(parts).await?)
+}
+
+/// How the server is reached from outside.
+pub fn public_address(server: &config::Server) -> Result<PublicAddress, BootError> {
+    PublicAddress::of(server).map_err(|bad| BootError::Setting { key: bad.key, text: bad.text })
 }
 
 /// Less memory than this is none for the git program.
@@ -201,6 +279,8 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
         longest_poll: seconds(git.longest_poll_seconds),
         upkeep: seconds(git.upkeep_seconds.max(1)),
         handed_over: seconds(git.handed_over_seconds),
+        stuck: seconds(config::Github::default().stuck_seconds),
+        confirm_repositories: config::Github::default().confirm_repositories,
     })
 }
 

@@ -2,9 +2,12 @@
 //! place that reads the environment.
 
 mod access;
+mod database_url;
+mod github;
 mod keys;
 mod mistakes;
 mod sources;
+mod ssh_keys;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -14,11 +17,14 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::access::{Access, ForwardedBy, Jwt, JwtAlgorithm, JwtKey};
 pub use self::{
+    access::{Access, ForwardedBy, Jwt, JwtAlgorithm, JwtKey},
+    database_url::DatabaseUrl,
+    github::Github,
     keys::{KEYS, Key, Shown, default_toml, known},
     mistakes::{Mistake, mistakes},
     sources::{NO_LINE, Origin, Setting, for_others, settings},
+    ssh_keys::SshKeys,
 };
 
 /// Everything that can be set. Unknown keys are errors.
@@ -35,6 +41,10 @@ pub struct Config {
     pub secrets: Secrets,
     /// What may be read of the server's own disk.
     pub git: Git,
+    /// How apps of GitHub are followed.
+    pub github: Github,
+    /// When a key of SSH counts as old.
+    pub ssh_keys: SshKeys,
     /// Work in the background.
     pub jobs: Jobs,
     /// What the server says of itself.
@@ -69,6 +79,12 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Threads that answer requests.
     pub workers: usize,
+    /// How browsers and git services reach this server: scheme, host and port. `https`, unless it is this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// How git services send deliveries, when that is another address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
 }
 
 /// `[store]`
@@ -85,36 +101,6 @@ pub struct Store {
     /// Which node this is among several over one database; the host's name when nothing is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
-}
-
-/// A database URL; it may hold a password, so it shows itself without.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub struct DatabaseUrl(String);
-
-impl DatabaseUrl {
-    /// With the password.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for DatabaseUrl {
-    fn from(url: String) -> Self {
-        Self(url)
-    }
-}
-
-impl std::fmt::Debug for DatabaseUrl {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("DatabaseUrl(..)")
-    }
-}
-
-impl Serialize for DatabaseUrl {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
 }
 
 /// `[secrets]`
@@ -157,7 +143,7 @@ pub struct Git {
     pub free_bytes: u64,
     /// Bytes of folders and files that are kept because somebody looked at what a commit changed.
     pub diff_cache_bytes: u64,
-    /// Seconds without any progress after which a remote counts as silent.
+    /// Seconds without any progress after which a remote counts as silent, and so does a share.
     pub silence_seconds: u64,
     /// Seconds that listing a remote's refs may take in all, however steadily they come.
     pub listing_seconds: u64,
@@ -228,7 +214,7 @@ pub enum LogFormat {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8421)), workers: 2 }
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8421)), workers: 2, public_url: None, webhook_url: None }
     }
 }
 

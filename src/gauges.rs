@@ -1,6 +1,8 @@
 //! What is measured when somebody asks: how far things are behind, what waits, what the process holds. Set before the
 //! metrics are shown; what happens is counted where it happens.
 
+use keytrail_projections::ssh_key_list::{self, KeyCounts};
+
 use crate::{
     app::App,
     jobs::{Kind, STATES, backlog},
@@ -21,9 +23,28 @@ pub async fn set(app: &App) {
     if let Some(files) = process::open_files() {
         metrics::gauge!("keytrail_process_open_files").set(files as f64);
     }
+    of_ssh_keys(app).await;
     if let Err(error) = of_store(app, head).await {
         tracing::warn!(%error, "the metrics do not tell how far things are: the store did not say");
     }
+}
+
+/// How many keys of SSH there are, and how old. While the view is built they stay as they were.
+async fn of_ssh_keys(app: &App) {
+    let now = app.clock.now();
+    let before = now.plus_micros(-app.config.ssh_keys.old_micros());
+    let counts = match app.read(ssh_key_list::counts(before)).await {
+        Ok(rows) => rows.into_iter().next().unwrap_or_default(),
+        Err(error) => {
+            tracing::debug!(%error, "the metrics do not tell how old the keys of SSH are");
+            return;
+        }
+    };
+    let KeyCounts { all, old, oldest } = counts;
+    let oldest = oldest.map_or(0, |oldest| (now.seconds() - oldest.seconds()).max(0));
+    metrics::gauge!("keytrail_ssh_keys").set(all as f64);
+    metrics::gauge!("keytrail_ssh_keys_old").set(old as f64);
+    metrics::gauge!("keytrail_ssh_key_oldest_seconds").set(oldest as f64);
 }
 
 async fn of_store(app: &App, head: i64) -> Result<(), StoreError> {

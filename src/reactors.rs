@@ -167,25 +167,26 @@ impl Reactor {
                 Err(error) => return Ended::of(error),
             };
             let Some(last) = page.last().map(|fact| fact.position) else { continue };
-            let mut jobs = Vec::new();
-            let mut stopped = Vec::new();
+            let (mut jobs, mut stopped, mut besides) = (Vec::new(), Vec::new(), Vec::new());
             for recorded in page.iter() {
                 for (policy, rule) in POLICIES {
                     let Some(intent) = rule(recorded) else { continue };
                     tracing::debug!(policy, ?intent, position = recorded.position, "a policy reacts");
                     let integration = self.integration_of(&intent).await;
-                    match job(intent) {
-                        Ok((kind, key, repository)) => {
+                    match carried_out(intent) {
+                        Means::Job(kind, key, repository) => {
                             let (caused_by, is_urgent) = (recorded.position, is_urgent(recorded));
                             jobs.push(NewJob { kind, key, repository, integration, caused_by, is_urgent });
                         }
-                        Err(stop) => stopped.push(stop),
+                        Means::Stop(kind, key) => stopped.push((kind, key)),
+                        Means::Write(statement) => besides.push(statement),
                     }
                 }
             }
             let now = self.app.clock.now();
             let mut statements: Vec<_> = jobs.iter().map(|job| job.enqueue(&self.app.db, now)).collect();
             statements.extend(stopped.iter().map(|(kind, key)| crate::jobs::cancel(*kind, key)));
+            statements.extend(besides);
             let idle = statements.is_empty();
             if let Err(error) = self.commit(epoch, position, last, statements).await {
                 return Ended::Troubled(error);
@@ -204,7 +205,10 @@ impl Reactor {
             Intent::DiscoverRepositories(integration)
             | Intent::ForgetRepositories(integration)
             | Intent::ReindexIntegration(integration)
-            | Intent::ResetIntegration(integration) => {
+            | Intent::ResetIntegration(integration)
+            | Intent::CancelIndexing(integration)
+            | Intent::ListPullRequests(integration)
+            | Intent::ReconcileInstallation(integration) => {
                 return Some(*integration);
             }
             Intent::RequestIndex(repository) | Intent::IndexRepository(_, repository) => repository,
@@ -254,15 +258,31 @@ fn is_urgent(recorded: &Recorded<Fact>) -> bool {
     }
 }
 
-/// Which job an intent is, and which repository's node does it; or which one it stops.
-fn job(intent: Intent) -> Result<(Kind, String, Option<RepositoryId>), (Kind, String)> {
+/// By what an intent is carried out.
+enum Means {
+    /// This job, for this key; of a repository, its node does it.
+    Job(Kind, String, Option<RepositoryId>),
+    /// That job is stopped.
+    Stop(Kind, String),
+    /// This is written, with the checkpoint.
+    Write(Statement),
+}
+
+fn carried_out(intent: Intent) -> Means {
+    let of_all = |kind, integration: IntegrationId| Means::Job(kind, integration.to_string(), None);
     match intent {
-        Intent::DiscoverRepositories(integration) => Ok((Kind::DiscoverRepositories, integration.to_string(), None)),
-        Intent::RequestIndex(repository) => Ok((Kind::RequestIndex, repository.to_string(), None)),
-        Intent::IndexRepository(run, repository) => Ok((Kind::IndexRepository, run.to_string(), Some(repository))),
-        Intent::ForgetRepositories(integration) => Ok((Kind::ForgetRepositories, integration.to_string(), None)),
-        Intent::ReindexIntegration(integration) => Ok((Kind::ReindexIntegration, integration.to_string(), None)),
-        Intent::ResetIntegration(integration) => Ok((Kind::ResetIntegration, integration.to_string(), None)),
-        Intent::StopIndexing(run) => Err((Kind::IndexRepository, run.to_string())),
+        Intent::DiscoverRepositories(integration) => of_all(Kind::DiscoverRepositories, integration),
+        Intent::RequestIndex(repository) => Means::Job(Kind::RequestIndex, repository.to_string(), None),
+        Intent::IndexRepository(run, repository) => {
+            Means::Job(Kind::IndexRepository, run.to_string(), Some(repository))
+        }
+        Intent::ForgetRepositories(integration) => of_all(Kind::ForgetRepositories, integration),
+        Intent::ReconcileInstallation(integration) => of_all(Kind::ReconcileInstallation, integration),
+        Intent::ReindexIntegration(integration) => of_all(Kind::ReindexIntegration, integration),
+        Intent::ResetIntegration(integration) => of_all(Kind::ResetIntegration, integration),
+        Intent::CancelIndexing(integration) => of_all(Kind::CancelIndexing, integration),
+        Intent::StopIndexing(run) => Means::Stop(Kind::IndexRepository, run.to_string()),
+        // Whoever looks next asks for the jobs: which repositories there are is not known here.
+        Intent::ListPullRequests(integration) => Means::Write(crate::jobs::list_pull_requests_soon(integration)),
     }
 }

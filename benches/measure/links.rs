@@ -1,11 +1,15 @@
 //! A log with as many links as are asked for: one integration, one repository, one run, and its batches as a walk makes
 //! them.
 
+#[path = "event.rs"]
+pub(crate) mod event;
+
 use std::sync::Arc;
 
+use event::event;
 use keytrail::{
     ids,
-    log::{Append, Lane, Log, NewEvent},
+    log::{Append, Lane, Log},
 };
 use keytrail_domain::{
     display_text::DisplayText,
@@ -16,12 +20,10 @@ use keytrail_domain::{
         batch::{self, Commit, CommitBatch, CommitSha, Cursor, Places},
     },
     issue_key::IssueKey,
-    metadata::{Actor, Metadata, Source},
     person::PersonId,
     recorded::{Position, Sequence, StreamId},
     repository,
     service::Connection,
-    timestamp::Timestamp,
 };
 
 /// Commits in a batch, as a walk makes them.
@@ -130,22 +132,13 @@ fn commit(dice: &mut Dice, nth: u64, people: &[PersonId], keys: Vec<(IssueKey, P
 }
 
 async fn one(log: &Log, stream: StreamId, after: Sequence, fact: Fact) -> Position {
-    let metadata = Metadata {
-        at: Timestamp::from_seconds(1_700_000_000),
-        actor: Actor::server("bench"),
-        source: Source::Job,
-        request_id: None,
-        causation: None,
-        trace: None,
+    let append = Append {
+        stream,
+        after,
+        events: vec![event(&fact)],
+        claims: Vec::new(),
+        idempotency: None,
+        companions: Vec::new(),
     };
-    let event = NewEvent {
-        id: ids::new_event_id(),
-        event_type: fact.name(),
-        version: fact.version(),
-        payload: fact.payload().expect("a fact can be written"),
-        metadata: serde_json::to_string(&metadata).expect("metadata can be written"),
-    };
-    let append =
-        Append { stream, after, events: vec![event], claims: Vec::new(), idempotency: None, companions: Vec::new() };
     log.appender().append(Lane::Bulk, append).await.expect("it is appended").last
 }

@@ -1,5 +1,7 @@
 //! The shape of an aggregate: state, `decide`, `evolve`; synchronous and total.
 
+use std::convert::Infallible;
+
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{claim::ClaimChange, stamped::Stamped};
@@ -20,6 +22,13 @@ pub trait StoredEvent: Serialize + DeserializeOwned + Clone + PartialEq + std::f
 pub trait Refusal: std::error::Error + Send + Sync + 'static {
     /// A stable code in snake_case; the API, the command line and the documents use it.
     fn code(&self) -> &'static str;
+}
+
+/// Of what is never refused.
+impl Refusal for Infallible {
+    fn code(&self) -> &'static str {
+        match *self {}
+    }
 }
 
 /// One unit of consistency: everything `decide` needs is in its own stream.

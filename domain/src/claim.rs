@@ -16,6 +16,14 @@ pub enum ClaimScope {
     Connection,
     /// A repository with an index run that has not ended.
     ActiveRun,
+    /// An app of one GitHub.
+    GithubApp,
+    /// An organisation of one GitHub in which an app of ours is installed.
+    GithubAccount,
+    /// A key of SSH, by its SHA-256 fingerprint.
+    SshKey,
+    /// What people call a key of SSH, folded to lower case.
+    SshKeyName,
 }
 
 impl ClaimScope {
@@ -25,6 +33,10 @@ impl ClaimScope {
             Self::IntegrationName => "integration_name",
             Self::Connection => "connection",
             Self::ActiveRun => "active_run",
+            Self::GithubApp => "github_app",
+            Self::GithubAccount => "github_account",
+            Self::SshKey => "ssh_key",
+            Self::SshKeyName => "ssh_key_name",
         }
     }
 }

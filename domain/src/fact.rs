@@ -6,7 +6,7 @@ use crate::{
     access, access_settings,
     aggregate::{Aggregate, StoredEvent},
     claim::ClaimChange,
-    commit_link, index_run, integration, person, project_rules, repository,
+    commit_link, index_run, installation, integration, person, project_rules, pull_request, repository, ssh_key,
     upcast::{UPCASTERS, upcast},
 };
 
@@ -83,6 +83,8 @@ macro_rules! facts {
 facts! {
     /// Of an integration.
     Integration(integration::Integration::TYPE, integration::Event),
+    /// Of a GitHub App in one organisation.
+    Installation(installation::Installation::TYPE, installation::Event),
     /// Of a repository.
     Repository(repository::Repository::TYPE, repository::Event),
     /// Of an index run.
@@ -99,6 +101,10 @@ facts! {
     Person(person::Person::TYPE, person::Event),
     /// Of what the configuration says of access.
     AccessSettings(access_settings::AccessSettings::TYPE, access_settings::Event),
+    /// Of a pull request.
+    PullRequest(pull_request::PullRequest::TYPE, pull_request::Event),
+    /// Of a key of SSH.
+    SshKey(ssh_key::SshKey::TYPE, ssh_key::Event),
 }
 
 impl Fact {
@@ -106,6 +112,7 @@ impl Fact {
     pub fn claims(&self) -> Vec<ClaimChange> {
         match self {
             Self::Integration(event) => integration::Integration::claims(event),
+            Self::Installation(event) => installation::Installation::claims(event),
             Self::Repository(event) => repository::Repository::claims(event),
             Self::IndexRun(event) => index_run::IndexRun::claims(event),
             Self::IndexBatch(_) => Vec::new(),
@@ -114,6 +121,8 @@ impl Fact {
             Self::CommitLink(event) => commit_link::CommitLink::claims(event),
             Self::Person(event) => person::Person::claims(event),
             Self::AccessSettings(event) => access_settings::AccessSettings::claims(event),
+            Self::PullRequest(event) => pull_request::PullRequest::claims(event),
+            Self::SshKey(event) => ssh_key::SshKey::claims(event),
         }
     }
 

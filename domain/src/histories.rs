@@ -31,6 +31,8 @@ where
             fresh.evolve(event);
         }
         prop_assert_eq!(json(&fresh), json(&state));
+        let read: A = serde_json::from_str(&json(&state)).expect("a state that was written is read");
+        prop_assert_eq!(json(&read), json(&state));
         let again = fresh.decide(stamp(command.clone())).map_err(|refusal| refusal.code());
         let decided = state.decide(stamp(command.clone())).map_err(|refusal| refusal.code());
         prop_assert_eq!(&again, &decided);

@@ -43,6 +43,8 @@ ids! {
     IndexRunId,
     /// An access token; never the token itself.
     TokenId,
+    /// A key of SSH in the pool.
+    SshKeyId,
     /// An event in the log.
     EventId,
 }

@@ -4,7 +4,12 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{git_remote::GitRemote, ref_selection::RefSelection, secret_ref::SecretRef};
+use crate::{
+    git_remote::{GitRemote, ProxySetting},
+    github::GithubConnection,
+    ref_selection::RefSelection,
+    secret_ref::SecretRef,
+};
 
 /// Where an integration finds its repositories, and how they are read. Holds no credential; those are named by
 /// `SecretRef`.
@@ -37,6 +42,8 @@ pub enum Connection {
     },
     /// One repository of a git server.
     Git(Box<GitRemote>),
+    /// The repositories of an organisation of a GitHub, through an app of ours.
+    GithubApp(Box<GithubConnection>),
 }
 
 /// How a repository of this machine is read.
@@ -77,6 +84,7 @@ impl Connection {
             Self::Path { .. } => "path",
             Self::Folder { .. } => "folder",
             Self::Git(_) => "git",
+            Self::GithubApp(_) => "github_app",
         }
     }
 
@@ -86,6 +94,7 @@ impl Connection {
             Self::Path { path, .. } => format!("path:{path}"),
             Self::Folder { path, .. } => format!("folder:{path}"),
             Self::Git(remote) => format!("git:{}", remote.url.natural_key()),
+            Self::GithubApp(github) => github.natural_key(),
         }
     }
 
@@ -94,6 +103,7 @@ impl Connection {
         match self {
             Self::Path { path, .. } | Self::Folder { path, .. } => path.into(),
             Self::Git(remote) => remote.url.to_string().into(),
+            Self::GithubApp(github) => github.location().into(),
         }
     }
 
@@ -102,24 +112,41 @@ impl Connection {
         match self {
             Self::Path { refs, .. } | Self::Folder { refs, .. } => refs,
             Self::Git(remote) => &remote.refs,
+            Self::GithubApp(github) => &github.refs,
         }
     }
 
     /// The secrets that it names.
     pub fn secrets(&self) -> Vec<SecretRef> {
-        let Self::Git(remote) = self else { return Vec::new() };
-        remote.credential.into_iter().chain(remote.proxy.as_ref().and_then(|proxy| proxy.credential)).collect()
+        let credential = match self {
+            Self::Git(remote) => remote.credential,
+            Self::Path { .. } | Self::Folder { .. } | Self::GithubApp(_) => None,
+        };
+        credential.into_iter().chain(self.proxy().and_then(|proxy| proxy.credential)).collect()
+    }
+
+    /// Through what it is reached.
+    const fn proxy(&self) -> Option<&ProxySetting> {
+        match self {
+            Self::Git(remote) => remote.proxy.as_ref(),
+            Self::GithubApp(github) => github.proxy.as_ref(),
+            Self::Path { .. } | Self::Folder { .. } => None,
+        }
     }
 
     /// Whether a secret that was given for one place would be shown to another.
     pub fn carries_credentials_away_from(&self, before: &Self) -> bool {
-        let (Self::Git(now), Self::Git(before)) = (self, before) else { return false };
         let kept = |now: Option<SecretRef>, before: Option<SecretRef>| now.is_some() && now == before;
-        let proxy = |remote: &GitRemote| remote.proxy.as_ref().map(|proxy| (proxy.url.to_string(), proxy.credential));
-        let proxy_moved = match (proxy(now), proxy(before)) {
-            (Some((now, now_known)), Some((before, known))) => now != before && kept(now_known, known),
+        let moved = match (self, before) {
+            (Self::Git(now), Self::Git(before)) => {
+                kept(now.credential, before.credential) && now.url.origin() != before.url.origin()
+            }
             _ => false,
         };
-        kept(now.credential, before.credential) && now.url.origin() != before.url.origin() || proxy_moved
+        let proxy_moved = match (self.proxy(), before.proxy()) {
+            (Some(now), Some(before)) => now.url != before.url && kept(now.credential, before.credential),
+            _ => false,
+        };
+        moved || proxy_moved
     }
 }

@@ -17,14 +17,18 @@ use keytrail_domain::{
         self, Cause, Counts, FailureCode,
         batch::{self, Commit, CommitBatch, CommitSet, CommitSha, Cursor, Places, RefBatch, RefMove},
     },
+    installation,
     integration::{self, IntegrationName},
     issue_key::{IssueKey, Letters, scan},
     metadata::{Actor, Causation, Metadata, Source},
     person::{self, PersonId},
     project_rules,
+    pull_request::{self, How, Review, Snapshot, Verdict, named_by},
     recorded::{Position, Recorded, StreamId},
     repository,
+    secret_ref::SecretRef,
     service::Connection,
+    ssh_key::{self, Algorithm as KeyAlgorithm, PublicKey, SshKeyName},
     stamped::Stamped,
     timestamp::Timestamp,
 };
@@ -195,6 +199,16 @@ impl Log {
         );
     }
 
+    /// Tells of the pull request number `n` of a repository.
+    pub(crate) fn pull(&mut self, of: u64, n: u64, command: pull_request::Command) {
+        self.decide::<pull_request::PullRequest>(
+            pull_request::PullRequest::id(RepositoryId(id(2, of)), n),
+            |fact| if let Fact::PullRequest(event) = fact { Some(event) } else { None },
+            Fact::PullRequest,
+            command,
+        );
+    }
+
     /// All facts.
     pub(crate) fn facts(&self) -> &[Recorded<Fact>] {
         &self.facts
@@ -223,7 +237,10 @@ const fn stream_type(fact: &Fact) -> &'static str {
         Fact::ProjectRules(_) => project_rules::ProjectRules::TYPE,
         Fact::CommitLink(_) => commit_link::CommitLink::TYPE,
         Fact::Person(_) => person::Person::TYPE,
+        Fact::Installation(_) => installation::Installation::TYPE,
         Fact::AccessSettings(_) => access_settings::AccessSettings::TYPE,
+        Fact::PullRequest(_) => pull_request::PullRequest::TYPE,
+        Fact::SshKey(_) => ssh_key::SshKey::TYPE,
     }
 }
 
@@ -241,4 +258,55 @@ pub(crate) fn link(of: u64, n: u8, number: u64, wish: u8) -> commit_link::Comman
         1 => commit_link::Command::Unlink { repository, sha, issue, named: true },
         _ => commit_link::Command::Restore { repository, sha, issue },
     }
+}
+
+/// A name of a key.
+pub(crate) fn key_name(text: &str) -> SshKeyName {
+    SshKeyName::parse(text).expect("a name")
+}
+
+/// What may be seen of the key number `n`.
+pub(crate) fn public_key(n: u64) -> PublicKey {
+    PublicKey {
+        algorithm: KeyAlgorithm::Ed25519,
+        bits: 256,
+        comment: DisplayText::clean("keytrail"),
+        sha256: format!("SHA256:{n}"),
+        md5: format!("MD5:{n}"),
+        blob: format!("AAAA{n}"),
+    }
+}
+
+/// Where the private half of the key number `n` is sealed.
+pub(crate) fn sealed(n: u64) -> SecretRef {
+    SecretRef(id(8, 1000 + n))
+}
+
+/// What is told of the pull request number `number` of a repository.
+pub(crate) fn pull(of: u64, number: u64, title: &str, second: i64, wish: u8) -> pull_request::Command {
+    let repository = RepositoryId(id(2, of));
+    if wish == 3 {
+        return pull_request::Command::Delete { repository, number };
+    }
+    let at = Timestamp::from_seconds(second);
+    let state = if second == 3 { pull_request::State::Merged } else { pull_request::State::Open };
+    let snapshot = Snapshot {
+        updated_at: at,
+        state,
+        draft: second == 0,
+        title: DisplayText::clean(title),
+        source: DisplayText::clean("topic"),
+        target: DisplayText::clean("main"),
+        author: Some(PersonId(id(9, number))),
+        created_at: Timestamp::from_seconds(0),
+        merged_at: (second == 3).then_some(at),
+        closed_at: (second == 3).then_some(at),
+        extractor: 1,
+        keys: named_by(title, "", "topic"),
+    };
+    let verdict = if wish == 1 { Verdict::Approved } else { Verdict::Dismissed };
+    let review = Review { id: 1, reviewer: Some(PersonId(id(9, 2))), verdict, at };
+    let reviews = if wish == 0 { Vec::new() } else { vec![review] };
+    let how = if wish == 2 { How::Read } else { How::Heard };
+    pull_request::Command::Record { repository, number, snapshot: Box::new(snapshot), reviews, how }
 }

@@ -39,7 +39,9 @@ pub(crate) const fn table(name: &'static str) -> Table {
 pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys) {
     let mut want = |repository: RepositoryId| keys.add(table, row![repository]);
     match &fact.fact {
-        Fact::Repository(repository::Event::Discovered { .. } | repository::Event::Forgotten {}) => {
+        Fact::Repository(
+            repository::Event::Discovered { .. } | repository::Event::Moved { .. } | repository::Event::Forgotten {},
+        ) => {
             want(RepositoryId(fact.stream.id));
         }
         Fact::IndexRun(index_run::Event::Requested { repository, cause: Cause::Reset }) => want(*repository),
@@ -51,7 +53,11 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
             | index_run::Event::Cancelled { .. },
         )
         | Fact::Repository(
-            repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
+            repository::Event::Refused { .. }
+            | repository::Event::Unreachable { .. }
+            | repository::Event::Reachable {}
+            | repository::Event::Archived {}
+            | repository::Event::Unarchived {},
         )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
@@ -59,6 +65,9 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::ProjectRules(_)
         | Fact::CommitLink(_)
         | Fact::Person(_)
+        | Fact::Installation(_)
+        | Fact::PullRequest(_)
+        | Fact::SshKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }
@@ -68,6 +77,13 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
     match &fact.fact {
         Fact::Repository(repository::Event::Discovered { integration, name, .. }) => {
             rows.put(table, row![RepositoryId(fact.stream.id), fact.position, *integration, name]);
+        }
+        Fact::Repository(repository::Event::Moved { name, .. }) => {
+            let id = RepositoryId(fact.stream.id);
+            if let Some(mut row) = rows.get(table, &[id.into()]).map(<[Value]>::to_vec) {
+                row[3] = name.into();
+                rows.put(table, row);
+            }
         }
         Fact::Repository(repository::Event::Forgotten {}) => rows.end(table, &[RepositoryId(fact.stream.id).into()]),
         Fact::IndexRun(index_run::Event::Requested { repository, cause: Cause::Reset }) => {
@@ -84,7 +100,11 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
             | index_run::Event::Cancelled { .. },
         )
         | Fact::Repository(
-            repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
+            repository::Event::Refused { .. }
+            | repository::Event::Unreachable { .. }
+            | repository::Event::Reachable {}
+            | repository::Event::Archived {}
+            | repository::Event::Unarchived {},
         )
         | Fact::Integration(_)
         | Fact::IndexBatch(_)
@@ -92,6 +112,9 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::ProjectRules(_)
         | Fact::CommitLink(_)
         | Fact::Person(_)
+        | Fact::Installation(_)
+        | Fact::PullRequest(_)
+        | Fact::SshKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }

@@ -117,6 +117,9 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::Access(_)
         | Fact::CommitLink(_)
         | Fact::Person(_)
+        | Fact::Installation(_)
+        | Fact::PullRequest(_)
+        | Fact::SshKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }
@@ -140,6 +143,9 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::Access(_)
         | Fact::CommitLink(_)
         | Fact::Person(_)
+        | Fact::Installation(_)
+        | Fact::PullRequest(_)
+        | Fact::SshKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }

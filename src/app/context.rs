@@ -43,6 +43,19 @@ impl Context {
         }
     }
 
+    /// Of a part of the server that acts because a git service delivered something.
+    pub fn delivery(part: &str, delivery: Uuid) -> Self {
+        Self {
+            actor: Actor::server(part),
+            source: Source::Webhook,
+            request_id: None,
+            trace: None,
+            causation: Some(Causation::Delivery(delivery)),
+            idempotency: None,
+            if_match: None,
+        }
+    }
+
     pub(super) fn metadata(&self, at: Timestamp) -> Metadata {
         Metadata {
             at,

@@ -2,6 +2,8 @@
 //! but the request in the log, a job that asks for the runs, and what the list of repositories says of them. Called by
 //! `operations`.
 
+use std::collections::BTreeMap;
+
 use keytrail_domain::{
     id::IntegrationId,
     integration::Integration,
@@ -9,39 +11,38 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 use keytrail_projections::{
-    audit_trail::{self, AuditEntry, AuditFilter, EventType, Order},
-    repository_list::{self, Again},
+    repository_list::{self, Again, Request},
     view::Read,
 };
+use uuid::Uuid;
 
 use super::{App, Operation, OperationId, OperationProgress, OperationState, OperationTrouble};
 use crate::jobs::{JobStanding, Kind};
 
-/// Of each kind, so many of the latest requests are looked at when all operations are asked for.
-const LATEST: u32 = 10;
 /// Fewer repositories than these say nothing of how long the others take.
 const FEWEST: u64 = 5;
 
 /// What tells one of the two kinds from the other.
-struct Sort {
+pub(super) struct Sort {
     job: Kind,
-    event: &'static str,
+    is_reset: bool,
     id: fn(IntegrationId, Position) -> OperationId,
     far: fn(IntegrationId, Position) -> Read<Again>,
 }
 
-static SORTS: [Sort; 2] = [
-    Sort {
-        job: Kind::ReindexIntegration,
-        event: "integration.reindex_requested",
-        id: OperationId::ReindexIntegration,
-        far: repository_list::reindexed,
-    },
+/// The last first, as lists have them.
+pub(super) static SORTS: [Sort; 2] = [
     Sort {
         job: Kind::ResetIntegration,
-        event: "integration.reset_requested",
+        is_reset: true,
         id: OperationId::ResetIntegration,
         far: repository_list::reset,
+    },
+    Sort {
+        job: Kind::ReindexIntegration,
+        is_reset: false,
+        id: OperationId::ReindexIntegration,
+        far: repository_list::reindexed,
     },
 ];
 
@@ -51,7 +52,7 @@ impl App {
         &self,
         id: &OperationId,
     ) -> Result<Option<Operation>, OperationTrouble> {
-        let [reindex, reset] = &SORTS;
+        let [reset, reindex] = &SORTS;
         let (sort, integration, asked) = match id {
             OperationId::ReindexIntegration(integration, asked) => (reindex, *integration, *asked),
             OperationId::ResetIntegration(integration, asked) => (reset, *integration, *asked),
@@ -60,36 +61,56 @@ impl App {
         if asked < 1 || asked > self.log.feed().head().position {
             return Ok(None);
         }
-        let filter = AuditFilter {
-            stream: Some(integration.0),
-            event_type: Some(EventType::Exactly(sort.event.to_owned())),
-            after: Some(asked - 1),
-            until: Some(asked),
-            ..AuditFilter::default()
-        };
-        let found = self.read_at_least(asked, audit_trail::page(&filter, Order::OldestFirst, 1)).await?;
+        let found = self.read_at_least(asked, repository_list::request(sort.is_reset, integration, asked)).await?;
         match found.first() {
             Some(request) => Ok(Some(self.indexing_again(sort, request).await?)),
             None => Ok(None),
         }
     }
 
-    /// Those that have not ended, among the latest requests.
-    pub(super) async fn indexing_again_under_way(&self) -> Result<Vec<Operation>, OperationTrouble> {
-        let mut all = Vec::new();
-        for sort in &SORTS {
-            let event_type = Some(EventType::Exactly(sort.event.to_owned()));
-            let filter = AuditFilter { event_type, ..AuditFilter::default() };
-            for request in self.read(audit_trail::page(&filter, Order::NewestFirst, LATEST)).await? {
-                let found = self.indexing_again(sort, &request).await?;
-                all.extend((!found.state.has_ended()).then_some(found));
+    /// Those that have not ended, from this operation down: the latest of the last integration first.
+    pub(super) async fn indexing_again_under_way(
+        &self,
+        sort: &Sort,
+        below: Option<&OperationId>,
+        most: usize,
+    ) -> Result<Vec<Operation>, OperationTrouble> {
+        let ends = [(Uuid::nil(), 0), (Uuid::max(), Position::MAX)];
+        let [first, last] = ends.map(|(integration, asked)| (sort.id)(IntegrationId(integration), asked));
+        let mut below = below.filter(|below| **below < last).unwrap_or(&last).clone();
+        let page = u32::try_from(most).unwrap_or(u32::MAX).saturating_add(1);
+        let mut found = Vec::new();
+        while found.len() < most && below > first {
+            let Some(from) = below.request() else { break };
+            let mut requests = BTreeMap::new();
+            for request in self.read(repository_list::under_way(sort.is_reset, from, page)).await? {
+                requests.insert((sort.id)(request.integration, request.asked), request);
+            }
+            // What is still asked for may be of no repository at all.
+            for job in self.jobs.standings(sort.job, from.0.0, page).await? {
+                let Ok(integration) = job.key.parse() else { continue };
+                let read = repository_list::request(sort.is_reset, integration, job.caused_by);
+                for request in self.read(read).await? {
+                    requests.insert((sort.id)(integration, request.asked), request);
+                }
+            }
+            requests.retain(|id, _| *id < below);
+            if requests.is_empty() {
+                break;
+            }
+            for (id, request) in requests.into_iter().rev().take(page as usize) {
+                let operation = self.indexing_again(sort, &request).await?;
+                // Its integration may be gone since.
+                found.extend((!operation.state.has_ended()).then_some(operation));
+                below = id;
             }
         }
-        Ok(all)
+        found.truncate(most);
+        Ok(found)
     }
 
-    async fn indexing_again(&self, sort: &Sort, request: &AuditEntry) -> Result<Operation, OperationTrouble> {
-        let (integration, asked) = (IntegrationId(request.stream_id), request.position);
+    async fn indexing_again(&self, sort: &Sort, request: &Request) -> Result<Operation, OperationTrouble> {
+        let Request { integration, asked, asked_at } = *request;
         let reacted = crate::reactors::position(&self.db).await?;
         let job = self.jobs.standing(sort.job, &integration.to_string()).await?;
         let (state, _) = self.load::<Integration>(StreamId::new("integration", integration.0)).await?;
@@ -97,17 +118,20 @@ impl App {
         let far = self.read_at_least(asked, (sort.far)(integration, asked)).await?;
         let seen = Seen {
             is_removed: matches!(state, Integration::Removed { .. }),
+            is_cancelled: state.has_cancelled(asked),
             is_to_come: reacted < asked,
-            job,
+            // What was asked for later is another one's.
+            job: job.filter(|job| job.caused_by == asked),
             far: far.into_iter().next().unwrap_or_default(),
         };
-        Ok(seen.told((sort.id)(integration, asked), request.at, self.clock.now()))
+        Ok(seen.told((sort.id)(integration, asked), asked_at, self.clock.now()))
     }
 }
 
 /// What is known of it.
 struct Seen {
     is_removed: bool,
+    is_cancelled: bool,
     /// The job may be about to be asked for.
     is_to_come: bool,
     job: Option<JobStanding>,
@@ -116,9 +140,9 @@ struct Seen {
 
 impl Seen {
     fn told(self, id: OperationId, asked_at: Timestamp, now: Timestamp) -> Operation {
-        let Again { repositories, ended, failed } = self.far;
+        let Again { repositories, ended, failed, cancelled } = self.far;
         let asks = self.is_to_come || self.job.is_some();
-        let state = if self.is_removed {
+        let state = if self.is_removed || self.is_cancelled {
             OperationState::Cancelled
         } else if self.is_to_come {
             OperationState::Waiting
@@ -126,6 +150,8 @@ impl Seen {
             OperationState::Running
         } else if failed > 0 {
             OperationState::Failed
+        } else if cancelled > 0 {
+            OperationState::Cancelled
         } else {
             OperationState::Succeeded
         };
@@ -140,10 +166,10 @@ impl Seen {
             unit: "repositories",
             eta_seconds: honest.then(|| (spent * left).div_ceil(ended)),
         };
-        let why_again = self.job.and_then(|job| job.last_error).map(|text| (String::new(), text));
+        let why_again = self.job.as_ref().and_then(|job| job.last_error.clone()).map(|text| (String::new(), text));
         let problem = match state {
             OperationState::Failed => Some((String::new(), failures(failed, repositories))),
-            OperationState::Cancelled => Some((String::new(), "the integration was removed meanwhile".to_owned())),
+            OperationState::Cancelled => Some((String::new(), self.why_cancelled())),
             OperationState::Waiting | OperationState::Running | OperationState::Succeeded => why_again,
         };
         Operation {
@@ -151,6 +177,19 @@ impl Seen {
             progress: (!state.has_ended()).then_some(progress),
             problem,
             ..Operation::new(id, state)
+        }
+    }
+}
+
+impl Seen {
+    fn why_cancelled(&self) -> String {
+        let Again { repositories, cancelled, .. } = self.far;
+        if self.is_removed {
+            "the integration was removed meanwhile".to_owned()
+        } else if self.is_cancelled {
+            "somebody cancelled it; what had been recorded by then stays".to_owned()
+        } else {
+            format!("somebody cancelled the runs of {cancelled} of {repositories} repositories")
         }
     }
 }
@@ -171,7 +210,13 @@ mod tests {
     }
 
     fn seen(repositories: u64, ended: u64, failed: u64) -> Seen {
-        Seen { is_removed: false, is_to_come: false, job: None, far: Again { repositories, ended, failed } }
+        Seen {
+            is_removed: false,
+            is_cancelled: false,
+            is_to_come: false,
+            job: None,
+            far: Again { repositories, ended, failed, cancelled: 0 },
+        }
     }
 
     fn asking(last_error: Option<&str>) -> Option<JobStanding> {
@@ -179,6 +224,7 @@ mod tests {
             key: String::new(),
             is_running: false,
             last_error: last_error.map(str::to_owned),
+            caused_by: 9,
             created_at: Timestamp::from_seconds(100),
         })
     }
@@ -193,6 +239,8 @@ mod tests {
             (Seen { is_to_come: true, ..seen(40, 0, 0) }, OperationState::Waiting),
             (Seen { job: asking(None), ..seen(40, 40, 0) }, OperationState::Running),
             (Seen { is_removed: true, ..seen(0, 0, 0) }, OperationState::Cancelled),
+            (Seen { is_cancelled: true, ..seen(40, 10, 0) }, OperationState::Cancelled),
+            (Seen { far: Again { cancelled: 1, ..seen(40, 40, 0).far }, ..seen(40, 40, 0) }, OperationState::Cancelled),
         ] {
             assert_eq!(told(seen).state, state);
         }

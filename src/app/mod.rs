@@ -34,11 +34,13 @@ use self::{dispatch::Gates, verifications::Verifications};
 use crate::{
     clock::Clock,
     config::Config,
+    inbox::Inbox,
     jobs::{Caches, GitSettings, Jobs},
     log::{Log, OnFatal, streams::Streams},
+    public_address::PublicAddress,
     secrets::{People, ServerSecrets, Tokens, Vault},
     store::{Db, FolderLock, StoreError},
-    views::{ViewError, Views},
+    views::{self, ViewError, Views},
 };
 
 /// Reads at once that look at much.
@@ -68,8 +70,12 @@ pub struct Parts {
     pub git: GitSettings,
     /// How many jobs run at once on this node.
     pub workers: usize,
+    /// Whether policies react and jobs are done. Who only looks starts an app that does neither.
+    pub works: bool,
     /// What it was started with.
     pub config: Arc<Config>,
+    /// How it is reached from outside.
+    pub public_address: PublicAddress,
     /// What to do when the process must not go on.
     pub on_fatal: OnFatal,
 }
@@ -86,6 +92,8 @@ pub struct App {
     pub views: Views,
     /// The jobs.
     pub jobs: Jobs,
+    /// What git services delivered.
+    pub inbox: Inbox,
     /// Sealed secrets.
     pub vault: Vault,
     /// The server's own keys.
@@ -98,6 +106,10 @@ pub struct App {
     pub caches: Caches,
     /// What it was started with: for who shows or examines it, nobody decides by it here.
     pub config: Arc<Config>,
+    /// How this server is reached from outside.
+    pub public_address: PublicAddress,
+    /// Whether policies react and jobs are done here.
+    pub works: bool,
     /// Reads that look at much of a view, or at a whole repository: [`App::read_aside`].
     pub asides: Turns,
     /// Questions that go through all repositories, for who waits.
@@ -110,13 +122,15 @@ pub struct App {
 }
 
 impl App {
-    /// Starts it: from here on views follow the log, policies react, and jobs are done.
+    /// Starts it: from here on views follow the log, and, where it works, policies react and jobs are done.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { db, clock, node, lock, vault, keys, caches, git, workers, config, on_fatal } = parts;
+        let Parts { db, clock, node, lock, vault, keys, caches, git, workers, works, config, public_address, on_fatal } =
+            parts;
         let stop = CancellationToken::new();
         let log = Log::open(db.clone(), clock.clone(), on_fatal).await?;
-        let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, &stop);
+        let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, works, &stop);
         let jobs = Jobs::new(db.clone(), node.clone(), git);
+        let inbox = Inbox::open(db.clone(), &node);
         let streams = Streams::of(&db);
         let (people, tokens) = (People::new(db.clone()), Tokens::new(db.clone()));
         let app = Arc::new(Self {
@@ -125,12 +139,15 @@ impl App {
             log,
             views,
             jobs,
+            inbox,
             vault,
             keys,
             people,
             tokens,
             caches,
             config,
+            public_address,
+            works,
             asides: Turns::new(ASIDES, SOON),
             scans: Turns::new(SCANS, SOON),
             streams,
@@ -139,10 +156,17 @@ impl App {
             stop: stop.clone(),
             lock: Mutex::new(lock),
         });
-        crate::reactors::start(&app, &node, &stop).await?;
-        crate::jobs::start(&app, workers, &stop).await?;
-        tokio::spawn(app.clone().write_token_uses());
+        if works {
+            crate::reactors::start(&app, &node, &stop).await?;
+            crate::jobs::start(&app, workers, &stop).await?;
+            tokio::spawn(app.clone().write_token_uses());
+        }
         Ok(app)
+    }
+
+    /// The views that a start on `db`, which is migrated, would build anew in the place of what another version shows.
+    pub async fn replaced_views(db: &Db) -> Result<Vec<&'static str>, StoreError> {
+        views::replaced(db, VIEWS).await
     }
 
     /// Reads a view as it is now.

@@ -111,7 +111,17 @@ impl Operation {
 
     /// Whether somebody can stop it.
     pub const fn can_be_cancelled(&self) -> bool {
-        !self.state.has_ended() && matches!(self.id, OperationId::IndexRun(_) | OperationId::VerifyViews(_))
+        let may_stop = match self.id {
+            OperationId::IndexRun(_)
+            | OperationId::ReindexIntegration(..)
+            | OperationId::ResetIntegration(..)
+            | OperationId::VerifyViews(_) => true,
+            OperationId::FetchRepository(_)
+            | OperationId::DiscoverRepositories(_)
+            | OperationId::ForgetRepositories(_)
+            | OperationId::RebuildView(..) => false,
+        };
+        may_stop && !self.state.has_ended()
     }
 
     /// An index run, without how far it is.

@@ -6,10 +6,12 @@ use keytrail_domain::{
     id::{IndexRunId, IntegrationId, RepositoryId},
     recorded::Position,
 };
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Which operation. As text `index_run.ID`, `rebuild_view.NAME.NUMBER` and so on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Which operation. As text `index_run.ID`, `rebuild_view.NAME.NUMBER` and so on. Lists have them from behind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum OperationId {
     /// An index run.
     IndexRun(IndexRunId),
@@ -35,6 +37,28 @@ pub enum OperationId {
 pub struct NoSuchOperation;
 
 impl OperationId {
+    /// The id of what is worked on, where it has one.
+    pub(super) const fn thing(&self) -> Option<Uuid> {
+        match self {
+            Self::IndexRun(id) => Some(id.0),
+            Self::FetchRepository(id) => Some(id.0),
+            Self::DiscoverRepositories(id)
+            | Self::ForgetRepositories(id)
+            | Self::ReindexIntegration(id, _)
+            | Self::ResetIntegration(id, _) => Some(id.0),
+            Self::RebuildView(..) => None,
+            Self::VerifyViews(id) => Some(*id),
+        }
+    }
+
+    /// Of which integration, and where, all was asked to be indexed again.
+    pub(super) const fn request(&self) -> Option<(IntegrationId, Position)> {
+        match self {
+            Self::ReindexIntegration(id, asked) | Self::ResetIntegration(id, asked) => Some((*id, *asked)),
+            _ => None,
+        }
+    }
+
     /// The stable word of its kind.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -63,6 +87,20 @@ impl fmt::Display for OperationId {
             Self::RebuildView(view, number) => write!(f, "{kind}.{view}.{number}"),
             Self::VerifyViews(id) => write!(f, "{kind}.{id}"),
         }
+    }
+}
+
+impl From<OperationId> for String {
+    fn from(id: OperationId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for OperationId {
+    type Error = NoSuchOperation;
+
+    fn try_from(text: String) -> Result<Self, NoSuchOperation> {
+        text.parse()
     }
 }
 

@@ -11,9 +11,11 @@ use keytrail_projections::{
     index_runs::{self, IndexRun},
     repository_list,
 };
+use uuid::Uuid;
 
 use super::{
-    App, DispatchError, Operation, OperationId, OperationProgress, OperationResult, OperationState, operation::word,
+    App, DispatchError, Operation, OperationId, OperationProgress, OperationResult, OperationState,
+    indexing_again::SORTS, operation::word,
 };
 use crate::{
     jobs::{Kind, Look, LookOutcome, ProgressNow},
@@ -35,8 +37,12 @@ pub enum OperationTrouble {
     Stream(#[from] DispatchError),
 }
 
-/// Operations of each kind, beside index runs, that a list has at most.
-const MOST: u32 = 200;
+/// From which thing down a kind goes on, of which these are the first and the last operation that could be; `None` when all
+/// of it was told before.
+fn highest(below: Option<&OperationId>, first: &OperationId, last: &OperationId) -> Option<Uuid> {
+    let from = below.filter(|below| *below < last).unwrap_or(last);
+    if from > first { from.thing() } else { None }
+}
 
 impl App {
     /// An operation as it stands now; `None` when there is no such operation.
@@ -69,33 +75,59 @@ impl App {
         })
     }
 
-    /// Operations beside index runs: those under way, and the looks and verifications of this node that have ended.
-    pub async fn operations_beside_runs(&self) -> Result<Vec<Operation>, OperationTrouble> {
+    /// Operations beside index runs, the last first, from this one down: those under way, and the looks and verifications of
+    /// this node that have ended. `most` at most: when there are fewer, these are all.
+    pub async fn operations_beside_runs(
+        &self,
+        below: Option<&OperationId>,
+        most: u32,
+    ) -> Result<Vec<Operation>, OperationTrouble> {
+        let most = most as usize;
+        let follows = |id: &OperationId| below.is_none_or(|below| id < below);
         let now = self.clock.now();
         let mut found: Vec<_> =
             self.verifications().iter().map(|known| Operation::of_verification(known, now)).collect();
         for (view, number) in self.views.under_construction().await? {
-            let id = OperationId::RebuildView(view.to_owned(), number);
-            found.extend(self.operation(&id).await?);
+            found.extend(self.operation(&OperationId::RebuildView(view.to_owned(), number)).await?);
+        }
+        found.retain(|operation| follows(&operation.id));
+        found.sort_by(|one, other| other.id.cmp(&one.id));
+        // Of the others there may be thousands: only those of the page are looked at.
+        for sort in &SORTS {
+            found.extend(self.indexing_again_under_way(sort, below, most.saturating_sub(found.len())).await?);
         }
         for (kind, id) in [
-            (Kind::DiscoverRepositories, OperationId::DiscoverRepositories as fn(IntegrationId) -> OperationId),
-            (Kind::ForgetRepositories, OperationId::ForgetRepositories),
+            (Kind::ForgetRepositories, OperationId::ForgetRepositories as fn(IntegrationId) -> OperationId),
+            (Kind::DiscoverRepositories, OperationId::DiscoverRepositories),
         ] {
-            for job in self.jobs.standings(kind, MOST).await? {
-                let Ok(integration) = job.key.parse() else { continue };
-                found.push(Operation::of_job(id(IntegrationId(integration)), Some(job)));
+            let id = |integration: Uuid| id(IntegrationId(integration));
+            let Some(from) = highest(below, &id(Uuid::nil()), &id(Uuid::max())) else { continue };
+            let left = most.saturating_sub(found.len());
+            if left == 0 {
+                break;
             }
+            // One more: the page before may have ended with the first of them.
+            for job in self.jobs.standings(kind, from, u32::try_from(left + 1).unwrap_or(u32::MAX)).await? {
+                let Ok(integration) = job.key.parse() else { continue };
+                found.push(Operation::of_job(id(integration), Some(job)));
+            }
+            found.retain(|operation| follows(&operation.id));
         }
-        found.extend(self.indexing_again_under_way().await?);
-        for (repository, look) in self.jobs.looks().into_iter().take(MOST as usize) {
+        let looks = self.jobs.looks().into_iter().rev();
+        let looks = looks.filter(|(repository, _)| follows(&OperationId::FetchRepository(*repository)));
+        for (repository, look) in looks.take(most.saturating_sub(found.len())) {
             found.push(self.operation_of_look(repository, look).await?);
         }
+        found.truncate(most);
         Ok(found)
     }
 
     async fn with_progress(&self, run: &IndexRun) -> Result<Operation, StoreError> {
         let mut found = Operation::of_run(run);
+        if !found.state.has_ended() {
+            let job = self.jobs.standing(Kind::IndexRepository, &run.id.to_string()).await?;
+            found.problem = job.and_then(|job| job.last_error).map(|text| (String::new(), text));
+        }
         if found.state == OperationState::Running {
             let text = self.jobs.progress(Kind::IndexRepository, &run.id.to_string()).await?;
             // What a worker of another version wrote may have another shape: then nothing is known.

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{CliError, client::Client};
+use crate::app::OperationId;
 
 /// So many candidates are told to a person.
 const TOLD: usize = 10;
@@ -44,6 +45,8 @@ pub(super) const REPOSITORY: Kind = Kind {
 };
 pub(super) const TOKEN: Kind =
     Kind { noun: "token", path: "/api/v1/tokens", list: "token list", gone: "revoked", ..INTEGRATION };
+pub(super) const SSH_KEY: Kind =
+    Kind { noun: "SSH key", path: "/api/v1/ssh-keys", list: "ssh-key list", gone: "retired", ..INTEGRATION };
 pub(super) const RUN: Kind =
     Kind { noun: "run", path: "/api/v1/index-runs", list: "run list", name: None, gone: "", filter: None };
 pub(super) const OPERATION: Kind =
@@ -65,12 +68,13 @@ impl Kind {
 
     /// The id of the one that is meant.
     pub(super) async fn id(self, client: &Client, word: &str) -> Result<String, CliError> {
-        // An operation's begins with its kind.
-        if word.len() >= 36 && word.is_char_boundary(word.len() - 36) {
-            let (kind, id) = word.split_at(word.len() - 36);
-            if id.parse::<uuid::Uuid>().is_ok() && (kind.is_empty() || self.noun == OPERATION.noun) {
-                return Ok(word.to_owned());
-            }
+        // A whole one need not be listed: it may have ended.
+        let is_whole = match self.noun == OPERATION.noun {
+            true => word.parse::<OperationId>().is_ok(),
+            false => word.len() == 36 && word.parse::<uuid::Uuid>().is_ok(),
+        };
+        if is_whole {
+            return Ok(word.to_owned());
         }
         let filter: Vec<_> = self.filter.map(|filter| (filter, word.to_owned())).into_iter().collect();
         let mut rows: Vec<Value> = Vec::new();
@@ -106,7 +110,7 @@ impl Kind {
                 if found.len() > TOLD {
                     lines.push(format!("  … {} more", found.len() - TOLD));
                 }
-                let plural = if self.noun.ends_with('y') {
+                let plural = if self.noun.ends_with("ry") {
                     format!("{}ies", self.noun.trim_end_matches('y'))
                 } else if self.noun == PERSON.noun {
                     "people".to_owned()

@@ -91,7 +91,7 @@ impl Client {
                 let folder = config.store.folder.clone();
                 return Err(CliError::NoServer { folder, start_with: config.reach.start_with.clone() });
             }
-            match Self::start(config, http.clone()).await {
+            match Self::start(config, http.clone(), true).await {
                 Ok(own) => return Ok(own),
                 // A server that is just starting, or another command for as long as it takes.
                 Err(CliError::Boot(BootError::Store(StoreError::Unavailable(_))))
@@ -109,13 +109,13 @@ impl Client {
         Self::find(config, &reqwest::Client::builder().no_proxy().build().ok()?).await
     }
 
-    /// A server for this command only, if it can be started at once.
-    pub(super) async fn own(config: &Config) -> Result<Self, CliError> {
+    /// A server for this command only, if it can be started at once: one to look at, in which nobody works.
+    pub(super) async fn to_look(config: &Config) -> Result<Self, CliError> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .build()
             .map_err(|source| CliError::NoAnswer { url: "(none)".into(), source })?;
-        Self::start(config, http).await
+        Self::start(config, http, false).await
     }
 
     async fn find(config: &Config, http: &reqwest::Client) -> Option<Self> {
@@ -124,8 +124,12 @@ impl Client {
         alive.status().is_success().then(|| Self { http: http.clone(), url, token: Secret::new(token), own: None })
     }
 
-    async fn start(config: &Config, http: reqwest::Client) -> Result<Self, CliError> {
-        let app = boot::start(config, Clock::System).await?;
+    async fn start(config: &Config, http: reqwest::Client, works: bool) -> Result<Self, CliError> {
+        let app = if works {
+            boot::start(config, Clock::System).await?
+        } else {
+            boot::start_to_look(config, Clock::System).await?
+        };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listen = |source| BootError::Listen { address, source };
         let listener = TcpListener::bind(address).map_err(listen)?;
@@ -265,7 +269,9 @@ impl Client {
 
     /// Changes something, whatever its version is.
     pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
-        self.json(self.request(Method::PUT, path).header("If-Match", "*").json(body)).await
+        let key = ids::new_id().to_string();
+        self.json(self.request(Method::PUT, path).header("If-Match", "*").header("Idempotency-Key", key).json(body))
+            .await
     }
 
     /// Changes something that is still at the version that was seen.

@@ -83,11 +83,18 @@ impl Commit {
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
             Self::Show { commit, json } => {
-                let found: Value = commit.ask(client, "", &[]).await?;
+                let (_, found) = commit.ask(client, "", &[]).await?;
                 if json { output::json(&found) } else { show(&found) }
             }
             Self::Refs { commit, json } => {
-                let found: Value = commit.ask(client, "/refs", &[("limit", "500".to_owned())]).await?;
+                let (at, mut found) = commit.ask(client, "/refs", &[("limit", "500".to_owned())]).await?;
+                if found["next"].is_string() {
+                    found["items"] = client.list::<Value>(&at, &[], usize::MAX).await?.into();
+                }
+                // All of them are here.
+                if let Some(members) = found.as_object_mut() {
+                    members.remove("next");
+                }
                 if json { output::json(&found) } else { show_refs(&found) }
             }
             Self::Files { commit, json } => {
@@ -111,19 +118,22 @@ impl Which {
     async fn ask(&self, client: &Client, what: &str, path: Option<String>) -> Result<Value, CliError> {
         let parent = self.parent.map(|parent| ("parent", parent.to_string()));
         let query: Vec<_> = parent.into_iter().chain(path.map(|path| ("path", path))).collect();
-        self.commit.ask(client, &format!("/{what}"), &query).await
+        Ok(self.commit.ask(client, &format!("/{what}"), &query).await?.1)
     }
 }
 
 impl Named {
-    async fn ask(&self, client: &Client, rest: &str, query: &[(&str, String)]) -> Result<Value, CliError> {
+    /// What there is of it at this part of its address, and the whole address.
+    async fn ask(&self, client: &Client, rest: &str, query: &[(&str, String)]) -> Result<(String, Value), CliError> {
         // Part of a path: only what can be a name goes there.
         if !(7..=40).contains(&self.sha.len()) || !self.sha.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(CliError::Input(format!("{:?} is no name of a commit: 7 to 40 hexadecimal digits", self.sha)));
         }
         let at = |id: &str, sha: &str| format!("/api/v1/repositories/{id}/commits/{sha}{rest}");
         if let Some(id) = self.repository {
-            return client.get(&at(&id.to_string(), &self.sha), query).await;
+            let at = at(&id.to_string(), &self.sha);
+            let found = client.get(&at, query).await?;
+            return Ok((at, found));
         }
         // Which one it is in is not said by its name: the server looks for the first that knows it. The issue does not
         // matter here.
@@ -133,13 +143,14 @@ impl Named {
         let id = explained["repository"]["id"].as_str().ok_or_else(unknown)?;
         // Which one was meant is known now.
         let sha = explained["commit"].as_str().unwrap_or(&self.sha);
-        match client.get(&at(id, sha), query).await {
+        let at = at(id, sha);
+        match client.get(&at, query).await {
             Err(CliError::Problem { code, .. })
                 if ["commit_unknown", "repository_forgotten"].contains(&code.as_str()) =>
             {
                 Err(unknown())
             }
-            found => found,
+            found => Ok((at, found?)),
         }
     }
 }
@@ -156,9 +167,13 @@ fn show(found: &Value) -> Result<(), CliError> {
     let who = |person: &Value| person["name"].as_str().unwrap_or("(unknown)").to_owned();
     output::print(&format!("{} in {}", text(found, "sha"), text(&found["repository"], "name")));
     output::print(&format!("  {}", text(found, "subject")));
-    output::print(&format!("  written by {} at {}", who(&found["author"]), text(found, "authored_at")));
+    output::print(&format!("  written by {} at {}", who(&found["author"]), output::moment(&found["authored_at"])));
     if found["committer"].is_object() {
-        output::print(&format!("  committed by {} at {}", who(&found["committer"]), text(found, "committed_at")));
+        output::print(&format!(
+            "  committed by {} at {}",
+            who(&found["committer"]),
+            output::moment(&found["committed_at"])
+        ));
     }
     members(found, "parents").iter().filter_map(Value::as_str).for_each(|sha| output::print(&format!("  after {sha}")));
     if !found["superseded_position"].is_null() {
@@ -181,11 +196,7 @@ fn show(found: &Value) -> Result<(), CliError> {
 fn show_refs(found: &Value) -> Result<(), CliError> {
     let refs = members(found, "items");
     refs.iter().for_each(|item| output::print(text(item, "name")));
-    let total = found["total"].as_u64().unwrap_or_default();
-    if total > refs.len() as u64 {
-        output::print(&format!("… {} more", output::grouped(total - refs.len() as u64)));
-    }
-    if total == 0 {
+    if refs.is_empty() {
         output::print("no ref that a run has looked at leads to it");
     }
     let undecided = found["undecided"].as_u64().unwrap_or_default();

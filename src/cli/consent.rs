@@ -1,5 +1,6 @@
 //! What takes something away is done only when a person says so: `--yes`, or an answer on the terminal; `--dry-run` says
-//! what would happen. Called by the commands that remove; it never asks a script.
+//! what would happen. Called by the commands that remove; it never asks a script. `docs/cli.md` has the rule, and the
+//! commands that are done without being asked about.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 

@@ -11,12 +11,13 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{CliError, client::Client, output};
+use super::{CliError, client::Client, demo_keys::keep_keys, output};
 use crate::{
     clock::Clock,
     config::{self, Config},
     demo::{self, DELETED, GONE, REPOSITORIES, REWRITTEN, STORY},
     ids,
+    store::FolderLock,
 };
 
 /// The project whose newest issue has a commit that belongs to the story, too.
@@ -34,8 +35,10 @@ pub(super) struct Stage {
     /// What goes at the end, when nobody named the folder.
     temporary: Option<PathBuf>,
     data: PathBuf,
-    /// The data folder was not there before.
-    made: bool,
+    /// The highest folder on the way to the data that was not there before.
+    made: Option<PathBuf>,
+    /// The root key that was not there before, and the highest folder on the way to it.
+    made_key: Option<(PathBuf, PathBuf)>,
 }
 
 /// A token of the demo, which is told this once.
@@ -61,7 +64,9 @@ impl Stage {
             }
         };
         let repositories = temporary.as_deref().unwrap_or(&data).join("repositories");
-        let made = !data.exists();
+        let made = highest_missing(&data);
+        let key = config.secrets.root_key_file.as_deref().map(std::path::absolute).transpose().map_err(system)?;
+        let made_key = key.and_then(|key| Some((key.clone(), highest_missing(&key)?)));
         for folder in temporary.iter().chain([&data, &repositories]) {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(system)?;
         }
@@ -71,29 +76,39 @@ impl Stage {
         config.git.roots = vec![repositories.clone()];
         // Whatever a file allows to be reached: nothing of the demo is elsewhere.
         (config.git.allow_private, config.git.hosts, config.git.networks) = (false, Vec::new(), Vec::new());
-        Ok(Self { repositories, temporary, data, made })
+        Ok(Self { repositories, temporary, data, made, made_key })
     }
 
-    /// Removes the folders that were made where somebody named one, as long as nothing is in them: the demo did not begin.
-    pub(super) fn withdraw(&self) {
-        let _ = fs::remove_dir(&self.repositories);
-        if self.made {
-            let _ = fs::remove_dir(&self.data);
+    /// Removes what was made where somebody named a folder: the demo is not whole. The folder was empty, so that all in it is
+    /// the demo's, unless another process came to use it meanwhile.
+    pub(super) async fn withdraw(&self) {
+        if self.temporary.is_some() {
+            return;
+        }
+        // What the server did beside answering may hold the folder for a moment longer.
+        let ours = removed(&self.data, || {
+            if !self.data.exists() {
+                return Ok(());
+            }
+            let _ours = FolderLock::take(&self.data).map_err(io::Error::other)?;
+            empty(&self.data)
+        });
+        ours.await;
+        if let Some(highest) = &self.made {
+            remove_empty(&self.data, highest);
+        }
+        if let Some((key, highest)) = &self.made_key {
+            // Not there, if it came to nothing so early.
+            let _ = fs::remove_file(key);
+            remove_empty(key.parent().unwrap_or(key), highest);
         }
     }
 
     /// Removes what was made in a place of its own.
     pub(super) async fn clear(&self) {
-        let Some(folder) = &self.temporary else { return };
-        for _ in 0..20 {
-            match fs::remove_dir_all(folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {}
-                _ => return,
-            }
-            // Stopped so early that a repository is still being written.
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        if let Some(folder) = &self.temporary {
+            removed(folder, || fs::remove_dir_all(folder)).await;
         }
-        eprintln!("keytrail: the folder of the demo, {}, could not be removed; do it by hand", folder.display());
     }
 
     /// Writes the repositories and sets everything up. `client` has the rights of this machine.
@@ -108,6 +123,7 @@ impl Stage {
         first.indexed(REPOSITORIES.len()).await?;
         change_settings(&maria, &integrations, &self.repositories).await?;
         decide(&maria).await?;
+        keep_keys(&maria).await?;
 
         // The first time to look is over; now things happen that only a second look sees.
         let before = first.last_runs().await?;
@@ -183,6 +199,49 @@ impl Stage {
         }
         lines.iter().for_each(|line| output::print(line));
     }
+}
+
+/// Tries it until nothing comes back: stopped so early, a repository may still be being written.
+async fn removed(folder: &Path, remove: impl Fn() -> io::Result<()>) {
+    let mut gone = 0;
+    for _ in 0..20 {
+        match remove() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => gone = 0,
+            _ => gone += 1,
+        }
+        if gone == 2 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    eprintln!("keytrail: the folder of the demo, {}, could not be removed; do it by hand", folder.display());
+}
+
+/// Removes all that is in a folder.
+fn empty(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder and those above it up to this one, as long as nothing is in them.
+fn remove_empty(folder: &Path, highest: &Path) {
+    for folder in folder.ancestors().take_while(|folder| folder.starts_with(highest)) {
+        if fs::remove_dir(folder).is_err() {
+            return;
+        }
+    }
+}
+
+/// The highest part of a path that is not there.
+fn highest_missing(path: &Path) -> Option<PathBuf> {
+    path.ancestors().take_while(|part| !part.exists()).last().map(Path::to_owned)
 }
 
 /// A folder with anything in it is somebody's.

@@ -7,13 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{CliError, client::Client, output, support_archive::Archive};
 use crate::{
-    boot::{self, BootError, Endpoint},
+    boot::Endpoint,
     config::{self, Config, ConfigError},
     doctor::{self, Subject},
-    store::{
-        Db,
-        migrate::{self, MigrateError},
-    },
 };
 
 #[derive(Debug, Args)]
@@ -98,15 +94,11 @@ impl Doctor {
         self.tell(&findings)
     }
 
-    /// No server runs: looks around first, and then inside one of its own, if it can be started.
+    /// No server runs: looks around first, and then inside one of its own, if it can be started. Nobody works in that one:
+    /// what waits goes on waiting. Where there is no store, or one of another version, none is started: it would make one.
     async fn without_server(&self, config: &Config, archive: &mut Archive) -> Result<Vec<Finding>, CliError> {
         let around: Vec<_> = doctor::examine_around(config).into_iter().map(Finding::of).collect();
-        // A server would run them. The doctor changes nothing.
-        let started = match untouched(config).await {
-            Ok(()) => Client::own(config).await,
-            Err(error) => Err(error),
-        };
-        match started {
+        match Client::to_look(config).await {
             Ok(client) => {
                 let inside = examine(&client, self.bundle.is_some().then_some(archive), None).await;
                 client.close().await;
@@ -166,32 +158,4 @@ async fn examine(
         archive.server(client, process).await;
     }
     Ok(examined.items)
-}
-
-/// Whether a server would start without changing what is there: tables of another version are left alone. What is not
-/// there yet may be made.
-async fn untouched(config: &Config) -> Result<(), CliError> {
-    let is_made = config.store.database_url.is_some() || config.store.folder.join("log.db").exists();
-    if !is_made {
-        return Ok(());
-    }
-    let db = boot::open_store(config).await?;
-    let pending = pending(&db).await;
-    db.close().await;
-    match pending.map_err(BootError::from)? {
-        names if names.is_empty() => Ok(()),
-        names => {
-            let text = format!(
-                "the store lacks these migrations, which the next start of the server runs: {}",
-                names.join(", ")
-            );
-            Err(CliError::Failed(text))
-        }
-    }
-}
-
-/// None of a store that is empty: there is nothing yet to be changed.
-async fn pending(db: &Db) -> Result<Vec<&'static str>, MigrateError> {
-    let names = migrate::pending(db).await?;
-    Ok(if names.len() == migrate::count() { Vec::new() } else { names })
 }

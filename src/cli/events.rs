@@ -65,7 +65,7 @@ impl Events {
         output::print(&format!(
             "{:>6}  {}  {} ({})  {}{cause}",
             event["position"].to_string(),
-            text("recorded_at").get(..19).unwrap_or_default().replace('T', " "),
+            output::moment(&event["recorded_at"]),
             event["actor"]["name"].as_str().unwrap_or_default(),
             text("source"),
             text("summary"),
@@ -97,7 +97,7 @@ impl Events {
             output::print(&format!(
                 "{:>6}  {}  {} #{}  by {} ({})",
                 event["position"].to_string(),
-                text("recorded_at").get(..19).unwrap_or_default().replace('T', " "),
+                output::moment(&event["recorded_at"]),
                 text("event_type"),
                 event["sequence"],
                 event["metadata"]["actor"]["name"]

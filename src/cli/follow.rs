@@ -16,7 +16,10 @@ const LONGEST: usize = 4 << 20;
 #[derive(Default)]
 struct Reader {
     rest: Vec<u8>,
+    /// Of the last event that came whole.
     id: Option<String>,
+    /// Of the one that is coming.
+    next_id: Option<String>,
     name: String,
     data: String,
 }
@@ -46,13 +49,14 @@ impl Reader {
 
     fn line(&mut self, line: &str) -> Option<Came> {
         if line.is_empty() {
+            self.id = self.next_id.take().or(self.id.take());
             let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
             return (!data.is_empty()).then_some(Came { name, data });
         }
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
-            "id" => self.id = Some(value.to_owned()),
+            "id" => self.next_id = Some(value.to_owned()),
             "event" => value.clone_into(&mut self.name),
             "data" => self.data.push_str(value),
             // Signs of life, and what a newer server may say.
@@ -106,5 +110,12 @@ mod tests {
             assert_eq!(came, expected.map(|(name, data)| Came { name: name.into(), data: data.into() }), "{size}");
             assert_eq!(reader.id.as_deref(), Some("1-9"));
         }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_asked_for_again() {
+        let mut reader = Reader::default();
+        let came = reader.take(b"id: 1-7\ndata: {}\n\nid: 1-8\ndata: {").expect("it is short");
+        assert_eq!((came.len(), reader.id.as_deref()), (1, Some("1-7")));
     }
 }

@@ -20,7 +20,12 @@ pub(super) async fn seen(client: &Client, at: &str) -> Result<(Vec<Value>, u64),
 }
 
 /// What would go with it, as the server has it now.
-pub(super) async fn would_remove(client: &Client, at: &str, keep_mirrors: bool) -> Result<Vec<String>, CliError> {
+pub(super) async fn would_remove(
+    client: &Client,
+    at: &str,
+    keep_mirrors: bool,
+    keep_secrets: bool,
+) -> Result<Vec<String>, CliError> {
     let integration: Value = client.get(at, &[]).await?;
     let (seen, keyed) = seen(client, at).await?;
     let text = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
@@ -34,6 +39,28 @@ pub(super) async fn would_remove(client: &Client, at: &str, keep_mirrors: bool) 
     lines.extend(names(&seen));
     if !keep_mirrors {
         lines.push("the copies that the server made of them are deleted, too; --keep-mirrors keeps them".to_owned());
+    }
+    if integration["kind"] == "github_app" {
+        lines.extend(of_the_app(client, at, keep_secrets).await?);
+    }
+    Ok(lines)
+}
+
+/// What becomes of its app.
+async fn of_the_app(client: &Client, at: &str, keep_secrets: bool) -> Result<Vec<String>, CliError> {
+    let shown: Value = match client.get(&format!("{at}/installation"), &[]).await {
+        Ok(shown) => shown,
+        Err(CliError::Problem { status: 404, .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let Some(name) = shown["app"]["name"].as_str() else { return Ok(Vec::new()) };
+    let owner = shown["app"]["owner"].as_str().unwrap_or("its owner");
+    let mut lines = vec![format!(
+        "GitHub is asked to uninstall the app {name}, for ten seconds at most; the app itself stays there until {owner} or \
+         a manager of its apps deletes it"
+    )];
+    if !keep_secrets {
+        lines.push("its key and its secrets are forgotten; --keep-secrets keeps them sealed".to_owned());
     }
     Ok(lines)
 }

@@ -3,6 +3,7 @@
 
 /// What the API says, and what a person at a terminal would do. Longer ones come first: some begin others.
 const WORDS: &[(&str, &str)] = &[
+    ("GET /api/v1/integrations/{id}/deliveries", "`keytrail delivery list`"),
     ("`GET /api/v1/integrations`", "`keytrail integration list`"),
     ("GET /api/v1/integrations", "`keytrail integration list`"),
     ("GET /api/v1/repositories", "`keytrail repository list`"),
@@ -74,6 +75,7 @@ mod tests {
             include_str!("../http/error.rs"),
             include_str!("../http/people.rs"),
             include_str!("../http/commit_links.rs"),
+            include_str!("../http/deliveries.rs"),
         ];
         let texts = sources.iter().flat_map(|source| source.lines()).filter(|line| {
             !line.trim_start().starts_with("//")

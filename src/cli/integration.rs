@@ -10,7 +10,10 @@ use super::{
     client::{Client, with_client},
     consent::Consent,
     form::Form,
+    github_connection::GithubConnection,
     going::{seen, would_move, would_remove},
+    how_far::first_indexes,
+    installation_told::remains,
     output,
     place::Place,
     watched_operation::{self, watch},
@@ -29,6 +32,8 @@ pub(super) enum Integration {
         #[command(flatten)]
         form: Form,
     },
+    /// Connect an organisation of a GitHub through an app of its own: prints a link for a browser, and waits
+    Connect(Box<GithubConnection>),
     /// All integrations
     List {
         /// Print JSON, one a line
@@ -63,7 +68,7 @@ pub(super) enum Integration {
         #[command(flatten)]
         form: Form,
     },
-    /// Stop looking for anything new
+    /// Stop looking for anything new; an index run that goes on comes to its end, unless you cancel it
     Pause {
         /// Its name or its id
         integration: String,
@@ -98,6 +103,10 @@ pub(super) enum Integration {
         /// Keep the copies that the server made of its repositories; they stay until a person deletes them
         #[arg(long)]
         keep_mirrors: bool,
+        /// Keep the key and the secrets of its GitHub App sealed, so that the app can be taken over with them; otherwise
+        /// they are forgotten, and taking it over needs a new key
+        #[arg(long)]
+        keep_secrets: bool,
         #[command(flatten)]
         consent: Consent,
         /// Print JSON
@@ -131,6 +140,7 @@ impl Integration {
                 let body = json!({ "name": name, "connection": place.connection()? });
                 form.show(&client.post("/api/v1/integrations", &body).await?)
             }
+            Self::Connect(connection) => connection.connect(client).await,
             Self::List { json } => {
                 let all: Vec<Value> = client.list("/api/v1/integrations", &[], usize::MAX).await?;
                 if json {
@@ -142,7 +152,13 @@ impl Integration {
                 output::table(&columns, &rows);
                 Ok(())
             }
-            Self::Show { integration, form } => form.show(&client.get(&at(client, &integration).await?, &[]).await?),
+            Self::Show { integration, form } => {
+                let mut shown: Value = client.get(&at(client, &integration).await?, &[]).await?;
+                if let Some(how_far) = first_indexes(&shown["indexing"]).filter(|_| !form.json) {
+                    shown["indexing"] = how_far.into();
+                }
+                form.show(&shown)
+            }
             Self::Rename { integration, name, form } => {
                 let at = at(client, &integration).await?;
                 form.show(&client.put::<Value>(&format!("{at}/name"), &json!({ "name": name })).await?)
@@ -168,13 +184,14 @@ impl Integration {
             }
             Self::Reindex { integration, asking } => asking.ask(client, &integration, Wish::REINDEX).await,
             Self::Reset { integration, asking } => asking.ask(client, &integration, Wish::RESET).await,
-            Self::Remove { integration, keep_mirrors, consent, json } => {
+            Self::Remove { integration, keep_mirrors, keep_secrets, consent, json } => {
                 let at = at(client, &integration).await?;
-                if !consent.given(&would_remove(client, &at, keep_mirrors).await?, json)? {
+                if !consent.given(&would_remove(client, &at, keep_mirrors, keep_secrets).await?, json)? {
                     return Ok(());
                 }
                 let mirrors = if keep_mirrors { "kept" } else { "deleted" };
-                let removed: Value = client.delete_for(&format!("{at}?mirrors={mirrors}")).await?;
+                let secrets = if keep_secrets { "kept" } else { "forgotten" };
+                let removed: Value = client.delete_for(&format!("{at}?mirrors={mirrors}&secrets={secrets}")).await?;
                 if json {
                     return output::json(&removed);
                 }
@@ -182,9 +199,26 @@ impl Integration {
                 if keep_mirrors {
                     output::print("their copies are kept; `keytrail doctor` says where");
                 }
+                if removed["kind"] == "github_app" {
+                    left_at_github(&removed, keep_secrets);
+                }
                 Ok(())
             }
         }
+    }
+}
+
+/// What stays at GitHub, who can take it away, and what is done then.
+fn left_at_github(removed: &Value, keep_secrets: bool) {
+    let id = removed["id"].as_str().unwrap_or_default();
+    let left = remains(&removed["remainder"]);
+    if left.is_empty() {
+        return output::print("nothing of it is left at GitHub");
+    }
+    output::print(&format!("left at GitHub: {}", left.join("\n  ")));
+    output::print(&format!("when it is deleted there: keytrail installation confirm-gone {id}"));
+    if keep_secrets {
+        output::print(&format!("its key is kept: `keytrail installation adopt` takes it over with --kept-by {id}"));
     }
 }
 
@@ -248,7 +282,7 @@ impl Asking {
 }
 
 /// Where an integration is that is named, or given by its id.
-async fn at(client: &Client, integration: &str) -> Result<String, CliError> {
+pub(super) async fn at(client: &Client, integration: &str) -> Result<String, CliError> {
     chosen::INTEGRATION.at(client, integration).await
 }
 

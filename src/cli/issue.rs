@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError,
     client::{Client, with_client},
+    consent::Consent,
     form::Form,
     output,
 };
@@ -48,12 +49,30 @@ pub(super) enum Issue {
         #[arg(long)]
         json: bool,
     },
+    /// The pull requests that name it, the latest first
+    PullRequests {
+        /// For example KAFKA-1234
+        key: String,
+        /// Print JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
     /// Link a commit to an issue that it does not name
     Link(Pair),
     /// Take a commit away from an issue
-    Unlink(Pair),
+    Unlink {
+        #[command(flatten)]
+        pair: Pair,
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// Take back what was decided by `link` or `unlink`
-    Restore(Pair),
+    Restore {
+        #[command(flatten)]
+        pair: Pair,
+        #[command(flatten)]
+        consent: Consent,
+    },
 }
 
 /// An issue and a commit.
@@ -84,20 +103,40 @@ impl Issue {
                 commits(client, checked(&key)?, most, json).await
             }
             Self::Branches { key, json } => branches(client, checked(&key)?, json).await,
+            Self::PullRequests { key, json } => pull_requests(client, checked(&key)?, json).await,
             Self::Link(pair) => pair.form.show(&client.post::<Value>(&pair.place(client).await?, &json!({})).await?),
-            Self::Unlink(pair) => pair.form.show(&client.delete_for::<Value>(&pair.place(client).await?).await?),
-            Self::Restore(pair) => {
+            Self::Unlink { pair, consent } => {
+                let place = pair.place(client).await?;
+                let must_ask = !consent.is_given_already();
+                if must_ask && !consent.given(&[pair.would_unlink(client).await?], pair.form.json)? {
+                    return Ok(());
+                }
+                pair.form.show(&client.delete_for::<Value>(&place).await?)
+            }
+            Self::Restore { pair, consent } => {
                 let place = format!("{}/restore", pair.place(client).await?);
+                if !consent.is_given_already() {
+                    let (hides, would) = pair.would_restore(client, consent.is_dry_run()).await?;
+                    if (hides || consent.is_dry_run()) && !consent.given(&[would], pair.form.json)? {
+                        return Ok(());
+                    }
+                }
                 let restored: Value = client.post(&place, &json!({})).await?;
                 if restored["decision"].is_null() {
-                    let detail =
-                        format!("nobody linked or unlinked {} and {}; nothing was changed", pair.sha, pair.key);
-                    return Err(CliError::Missing(detail));
+                    return Err(pair.nobody_decided());
                 }
                 pair.form.show(&restored)
             }
         }
     }
+}
+
+/// What explanations say where a commit names an issue.
+const NAMED: [&str; 3] = ["named_in_subject", "named_in_body", "named_in_subject_and_body"];
+
+/// Whether one of its steps found this.
+fn says(explained: &Value, code: &str) -> bool {
+    explained["steps"].as_array().is_some_and(|steps| steps.iter().any(|step| step["code"] == code))
 }
 
 impl Pair {
@@ -115,9 +154,69 @@ impl Pair {
         Ok(format!("/api/v1/issues/{}/commits/{repository}/{}", self.key, self.sha))
     }
 
+    /// How the two stand to each other, as the server explains it.
+    async fn explained(&self, client: &Client) -> Result<Value, CliError> {
+        let mut query = vec![("commit", self.sha.clone()), ("issue", self.key.clone())];
+        query.extend(self.repository.map(|id| ("repository", id.to_string())));
+        client.get("/api/v1/explain", &query).await
+    }
+
+    /// `SHOP-1 shows the commit 0123… of shop`.
+    fn shows(&self, explained: &Value) -> String {
+        let sha = explained["commit"].as_str().unwrap_or(&self.sha);
+        let repository = explained["repository"]["name"].as_str().unwrap_or_default();
+        format!("{} shows the commit {sha} of {repository}", self.key)
+    }
+
+    /// What others lose. Refused as the server refuses it: only where nothing links the two, be it shown now or not.
+    async fn would_unlink(&self, client: &Client) -> Result<String, CliError> {
+        let found = self.explained(client).await?;
+        if !NAMED.iter().chain(&["linked_by_hand", "unlinked_by_hand"]).any(|code| says(&found, code)) {
+            let detail = format!("nothing links {} to the commit {}; `keytrail explain` says why", self.key, self.sha);
+            return Err(CliError::Missing(detail));
+        }
+        let pair = self.shows(&found);
+        let until = "until `keytrail issue restore` takes that back";
+        Ok(if says(&found, "unlinked_by_hand") {
+            format!("{pair} to nobody already, {until}; nothing would change")
+        } else if found["shown"] == true {
+            format!("{pair} to nobody any more, {until}")
+        } else {
+            format!("{pair} to nobody, also once the rules of projects let it count, {until}")
+        })
+    }
+
+    /// Whether others lose something, and what. Who only looks is refused where nobody decided anything.
+    async fn would_restore(&self, client: &Client, only_looks: bool) -> Result<(bool, String), CliError> {
+        let found = self.explained(client).await?;
+        let pair = self.shows(&found);
+        let until = "until `keytrail issue link` links it again";
+        let is_named = NAMED.iter().any(|code| says(&found, code));
+        Ok(if says(&found, "linked_by_hand") && is_named {
+            (false, format!("{pair} as before: the commit names it, too"))
+        } else if says(&found, "linked_by_hand") && found["shown"] == true {
+            (true, format!("{pair} to nobody any more, {until}"))
+        } else if says(&found, "linked_by_hand") {
+            (true, format!("{pair} to nobody, also once the rules of projects let it count, {until}"))
+        } else if says(&found, "unlinked_by_hand") {
+            (false, format!("{pair} again, where the commit names it"))
+        } else if says(&found, "nothing_decided") {
+            if only_looks {
+                return Err(self.nobody_decided());
+            }
+            (false, format!("{pair} as before"))
+        } else {
+            // The commit may be gone, and the link by hand is all that is left of it.
+            (true, format!("what was decided about {} and the commit {} is taken back, {until}", self.key, self.sha))
+        })
+    }
+
+    fn nobody_decided(&self) -> CliError {
+        CliError::Missing(format!("nobody linked or unlinked {} and {}; nothing was changed", self.sha, self.key))
+    }
+
     async fn only_repository(&self, client: &Client) -> Result<String, CliError> {
-        let query = [("commit", self.sha.clone()), ("issue", self.key.clone())];
-        let found: Value = client.get("/api/v1/explain", &query).await?;
+        let found = self.explained(client).await?;
         let others = found["also_in"].as_array().map_or(0, Vec::len);
         match found["repository"]["id"].as_str() {
             Some(id) if others == 0 => Ok(id.to_owned()),
@@ -178,6 +277,29 @@ async fn branches(client: &Client, key: &str, json: bool) -> Result<(), CliError
     Ok(())
 }
 
+async fn pull_requests(client: &Client, key: &str, json: bool) -> Result<(), CliError> {
+    let pulls: Vec<Value> = client.list(&format!("/api/v1/issues/{key}/pull-requests"), &[], usize::MAX).await?;
+    if json {
+        return pulls.iter().try_for_each(output::json);
+    }
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let row = |pull: &Value| {
+        let draft = pull["draft"] == true && pull["state"] == "open";
+        vec![
+            format!("#{}", pull["number"]),
+            text(&pull["updated_at"]).chars().take(10).collect(),
+            text(&pull["repository"]["name"]),
+            if draft { "draft".to_owned() } else { text(&pull["state"]) },
+            pull["author"]["name"].as_str().unwrap_or("(unknown)").to_owned(),
+            text(&pull["title"]),
+            text(&pull["url"]),
+        ]
+    };
+    let header = ["number", "changed", "repository", "state", "author", "title", "address"];
+    output::table(&header, &pulls.iter().map(row).collect::<Vec<_>>());
+    Ok(())
+}
+
 async fn show(client: &Client, key: &str, unlinked: bool, all: bool) -> Result<(), CliError> {
     let most = if all { usize::MAX } else { SHOWN };
     let query = [("unlinked", unlinked.to_string())];
@@ -205,8 +327,8 @@ async fn show(client: &Client, key: &str, unlinked: bool, all: bool) -> Result<(
         ));
         let decision = &commit["decision"];
         if decision.is_object() {
-            let (state, by) = (text(decision, "state"), text(decision, "by"));
-            output::print(&format!("             {state} by hand: {by}, {}", text(decision, "at")));
+            let [state, by, at] = ["state", "by", "at"].map(|member| output::cell(&decision[member]));
+            output::print(&format!("             {state} by hand: {by}, {at}"));
         }
         if !commit["superseded_position"].is_null() {
             output::print(
@@ -222,6 +344,11 @@ async fn show(client: &Client, key: &str, unlinked: bool, all: bool) -> Result<(
         for branch in &branches {
             output::print(&format!("  {} in {}", text(branch, "name"), text(&branch["repository"], "name")));
         }
+    }
+    let pulls = summary["pull_requests"].as_u64().unwrap_or_default();
+    if pulls > 0 {
+        let counted = output::count(pulls, "pull request");
+        output::print(&format!("{counted}: `keytrail issue pull-requests {key}`"));
     }
     Ok(())
 }

@@ -6,8 +6,12 @@ mod client;
 mod commit;
 mod config;
 mod consent;
+mod delivery;
 mod demo;
+mod demo_keys;
 mod doctor;
+#[cfg(test)]
+mod done_at_once;
 mod elsewhere;
 mod error;
 mod events;
@@ -15,25 +19,35 @@ mod exit_codes;
 mod explain;
 mod follow;
 mod form;
+mod github_connection;
 mod going;
 mod health;
+mod hidden_projects;
+mod how_far;
 mod in_commands;
 mod index;
+mod installation;
+mod installation_told;
 mod integration;
 mod issue;
 mod manual;
 mod migrate;
 mod operation;
 mod output;
+mod passphrase;
 mod person;
 mod place;
 mod project;
 #[cfg(test)]
 mod reference;
 mod repository;
+mod route;
 mod run;
 mod search;
 mod serve;
+mod ssh_key;
+mod ssh_key_pool;
+mod ssh_key_told;
 mod support_archive;
 mod table;
 mod token;
@@ -126,6 +140,12 @@ enum Command {
     /// Connections to git services and folders
     #[command(subcommand)]
     Integration(integration::Integration),
+    /// What git services delivered by themselves
+    #[command(subcommand)]
+    Delivery(delivery::Delivery),
+    /// GitHub Apps: how they are, taking over, suspending, other keys
+    #[command(subcommand)]
+    Installation(installation::Installation),
     /// Repositories
     #[command(subcommand)]
     Repository(repository::Repository),
@@ -138,6 +158,9 @@ enum Command {
     /// Those whom commits name as authors
     #[command(subcommand)]
     Person(person::Person),
+    /// Keys of SSH: those that the server keeps, and files with one: what it is, the same in another form
+    #[command(subcommand)]
+    SshKey(ssh_key::SshKeyCommand),
     /// Access tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -180,7 +203,8 @@ enum Needs {
 impl Command {
     const fn needs(&self) -> Needs {
         match self {
-            Self::Openapi | Self::Config(_) | Self::Completions(_) | Self::Man(_) => Needs::Nothing,
+            Self::SshKey(command) if command.asks_a_server() => Needs::AnyServer,
+            Self::Openapi | Self::Config(_) | Self::SshKey(_) | Self::Completions(_) | Self::Man(_) => Needs::Nothing,
             Self::Serve(_) | Self::Migrate(_) | Self::Vault(_) => Needs::DataFolder,
             Self::Index(_)
             | Self::Issue(_)
@@ -193,9 +217,13 @@ impl Command {
             | Self::Views(_)
             | Self::Token(_)
             | Self::Doctor(_) => Needs::AnyServer,
-            Self::Integration(_) | Self::Repository(_) | Self::Run(_) | Self::Operation(_) | Self::Health(_) => {
-                Needs::RunningServer
-            }
+            Self::Integration(_)
+            | Self::Delivery(_)
+            | Self::Installation(_)
+            | Self::Repository(_)
+            | Self::Run(_)
+            | Self::Operation(_)
+            | Self::Health(_) => Needs::RunningServer,
         }
     }
 }
@@ -226,6 +254,7 @@ impl Cli {
         match &self.command {
             Command::Completions(command) => return command.run(),
             Command::Man(command) => return command.run(),
+            Command::SshKey(command) if !command.asks_a_server() => return command.run_here(),
             _ => {}
         }
         let needs = self.command.needs();
@@ -264,10 +293,13 @@ impl Cli {
                 Command::Project(command) => command.run(&config).await,
                 Command::Events(command) => command.run(&config).await,
                 Command::Integration(command) => command.run(&config).await,
+                Command::Delivery(command) => command.run(&config).await,
+                Command::Installation(command) => command.run(&config).await,
                 Command::Repository(command) => command.run(&config).await,
                 Command::Run(command) => command.run(&config).await,
                 Command::Operation(command) => command.run(&config).await,
                 Command::Person(command) => command.run(&config).await,
+                Command::SshKey(command) => command.run(&config).await,
                 Command::Token(command) => command.run(&config).await,
                 Command::Views(command) => command.run(&config).await,
                 Command::Doctor(command) => command.run(&config).await,

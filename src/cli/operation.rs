@@ -28,7 +28,7 @@ pub(super) enum Operation {
         #[command(flatten)]
         form: Form,
     },
-    /// Stop an index run or a verification; what was recorded so far stays
+    /// Stop an index run, a verification, or the runs of a whole integration; what was recorded so far stays
     Cancel {
         /// Its id, such as index_run.0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b
         id: String,

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-pub(super) use keytrail_domain::grouped::grouped;
+pub(super) use keytrail_domain::grouped::{counted as count, grouped};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,10 +43,20 @@ pub(super) fn quoted(word: &str) -> String {
 
 /// A time of the API (RFC 3339, UTC) as people read it: `2026-11-21 23:42`. Nothing when it is none.
 pub(super) fn time(text: &str) -> Option<String> {
+    shown_time(text, 16)
+}
+
+/// A time of the API as it stands before what happened then: `2026-11-21 23:42:07`, where one thing follows another within a
+/// second. Nothing when it is none.
+pub(super) fn moment(value: &Value) -> String {
+    value.as_str().and_then(|text| shown_time(text, 19)).unwrap_or_default()
+}
+
+fn shown_time(text: &str, length: usize) -> Option<String> {
     let bytes = text.as_bytes();
     let is_time =
         bytes.len() >= 20 && bytes[4] == b'-' && bytes[10] == b'T' && bytes[13] == b':' && text.ends_with('Z');
-    is_time.then(|| text.get(..16).map(|minute| minute.replace('T', " "))).flatten()
+    is_time.then(|| text.get(..length).map(|shown| shown.replace('T', " "))).flatten()
 }
 
 /// What stands in a table: words, times as people read them, numbers in groups; nothing for nothing.
@@ -57,15 +67,4 @@ pub(super) fn cell(value: &Value) -> String {
         Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => String::new(),
     }
-}
-
-/// `1 commit`, `2 commits`, `12,345 commits`; `2 branches`, `2 repositories`.
-pub(super) fn count(number: u64, one: &str) -> String {
-    let ending = match number {
-        1 => "",
-        _ if one.ends_with("ch") => "es",
-        _ if one.ends_with("ry") => return format!("{} {}ies", grouped(number), &one[..one.len() - 1]),
-        _ => "s",
-    };
-    format!("{} {one}{ending}", grouped(number))
 }

@@ -8,10 +8,10 @@ use std::{
 };
 
 use clap::Args;
-use keytrail_domain::{proxy_url::ProxyUrl, remote_url::RemoteUrl};
+use keytrail_domain::remote_url::RemoteUrl;
 use serde_json::{Map, Value, json};
 
-use super::CliError;
+use super::{CliError, route::Route};
 use crate::secrets::Secret;
 
 /// The most that is read of a file with a password or certificates: more than the server takes.
@@ -43,21 +43,8 @@ pub(super) struct Place {
     /// When an integration is moved: forget its user and password
     #[arg(long, conflicts_with = "secret")]
     no_password: bool,
-    /// A file with the certificate of the git server's own authority, in PEM
-    #[arg(long, value_name = "FILE", conflicts_with = "pin")]
-    ca: Option<PathBuf>,
-    /// Trust this key of the git server and no other: sha256//…, as curl's --pinnedpubkey
-    #[arg(long, value_name = "KEY")]
-    pin: Option<String>,
-    /// Connect through this HTTP proxy: http://host:port
-    #[arg(long, value_name = "URL")]
-    proxy: Option<String>,
-    /// As whom to ask the proxy
-    #[arg(long, value_name = "NAME", requires = "proxy", requires = "proxy_password_file")]
-    proxy_user: Option<String>,
-    /// A file with the proxy's password
-    #[arg(long, value_name = "FILE", requires = "proxy", requires = "proxy_user")]
-    proxy_password_file: Option<PathBuf>,
+    #[command(flatten)]
+    route: Route,
     /// Look at refs/notes/* too
     #[arg(long)]
     notes: bool,
@@ -82,12 +69,8 @@ impl Place {
     }
 
     fn local(&self) -> Result<Map<String, Value>, CliError> {
-        let for_servers = self.password_file.is_some()
-            || self.password_stdin
-            || self.no_password
-            || self.ca.is_some()
-            || self.pin.is_some()
-            || self.proxy.is_some();
+        let for_servers =
+            self.password_file.is_some() || self.password_stdin || self.no_password || self.route.is_given();
         if for_servers {
             let detail = "a password, --ca, --pin and --proxy are for git servers; give an https:// address with them, \
                           or leave them out";
@@ -118,7 +101,7 @@ impl Place {
         connection.insert("url".to_owned(), url.into());
         let password = match (&self.password_file, self.password_stdin) {
             (Some(file), _) => Some(password_of(file)?),
-            (None, true) => Some(password(&mut io::stdin().lock(), "standard input")?),
+            (None, true) => Some(password_of_stdin()?),
             (None, false) => None,
         };
         if let Some(password) = password {
@@ -127,23 +110,7 @@ impl Place {
         } else if self.no_password {
             connection.insert("credential".to_owned(), Value::Null);
         }
-        if let Some(file) = &self.ca {
-            let pem = text(&mut open(file)?, &file.display().to_string())?;
-            connection.insert("trust".to_owned(), json!({ "kind": "authority", "pem": pem.expose() }));
-        }
-        if let Some(key) = &self.pin {
-            connection.insert("trust".to_owned(), json!({ "kind": "pinned", "key": key }));
-        }
-        if let Some(url) = &self.proxy {
-            if ProxyUrl::parse(url).is_ok_and(|(_, credential)| credential.is_some()) {
-                return Err(seen_by_all("--proxy-user with --proxy-password-file"));
-            }
-            let mut proxy = json!({ "url": url });
-            if let (Some(user), Some(file)) = (&self.proxy_user, &self.proxy_password_file) {
-                proxy["credential"] = credential(user, &password_of(file)?);
-            }
-            connection.insert("proxy".to_owned(), proxy);
-        }
+        self.route.add_to(&mut connection)?;
         Ok(connection)
     }
 }
@@ -157,19 +124,23 @@ fn is_url(text: &str) -> bool {
     before_any_slash && !Path::new(text).exists()
 }
 
-fn seen_by_all(instead: &str) -> CliError {
+pub(super) fn seen_by_all(instead: &str) -> CliError {
     CliError::Input(format!(
         "the URL holds a user or a password, and everybody on this machine can see the arguments of a command; leave it \
          out of the URL, and give {instead}"
     ))
 }
 
-fn credential(user: &str, password: &Secret<String>) -> Value {
+pub(super) fn credential(user: &str, password: &Secret<String>) -> Value {
     json!({ "user": user, "password": password.expose() })
 }
 
 pub(super) fn password_of(file: &Path) -> Result<Secret<String>, CliError> {
     password(&mut open(file)?, &file.display().to_string())
+}
+
+pub(super) fn password_of_stdin() -> Result<Secret<String>, CliError> {
+    password(&mut io::stdin().lock(), "standard input")
 }
 
 /// Without the line break at its end.
@@ -178,16 +149,16 @@ fn password(from: &mut impl Read, name: &str) -> Result<Secret<String>, CliError
     let line = whole.expose().strip_suffix('\n').unwrap_or(whole.expose());
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(CliError::Input(format!("{name} is empty; put the password or token there")));
+        return Err(CliError::Input(format!("{name} is empty; put the password, token or key there")));
     }
     Ok(Secret::new(line.to_owned()))
 }
 
-fn open(file: &Path) -> Result<File, CliError> {
+pub(super) fn open(file: &Path) -> Result<File, CliError> {
     File::open(file).map_err(|error| CliError::Input(format!("{} cannot be read: {error}", file.display())))
 }
 
-fn text(from: &mut impl Read, name: &str) -> Result<Secret<String>, CliError> {
+pub(super) fn text(from: &mut impl Read, name: &str) -> Result<Secret<String>, CliError> {
     let mut read = Vec::new();
     let done = from.take(MOST_BYTES + 1).read_to_end(&mut read);
     let bytes = Secret::new(read);

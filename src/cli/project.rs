@@ -1,14 +1,16 @@
 //! `keytrail project`
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{collections::BTreeSet, fmt::Display, process::ExitCode, str::FromStr};
 
 use clap::Subcommand;
-use serde::{Deserialize, Serialize};
+use keytrail_domain::project_key::{Denied, ProjectKey};
 use serde_json::Value;
 
 use super::{
     CliError,
     client::{Client, with_client},
+    consent::Consent,
+    hidden_projects::{Rules, agreed, projects, would_allow, would_deny, would_disallow},
     output,
 };
 use crate::config::Config;
@@ -38,6 +40,8 @@ pub(super) enum Project {
         /// For example KAFKA
         #[arg(required = true)]
         projects: Vec<String>,
+        #[command(flatten)]
+        consent: Consent,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -47,6 +51,8 @@ pub(super) enum Project {
         /// For example KAFKA
         #[arg(required = true)]
         projects: Vec<String>,
+        #[command(flatten)]
+        consent: Consent,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -56,6 +62,8 @@ pub(super) enum Project {
         /// For example UTF or KAFKA-404
         #[arg(required = true)]
         entries: Vec<String>,
+        #[command(flatten)]
+        consent: Consent,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -71,15 +79,6 @@ pub(super) enum Project {
     },
 }
 
-/// The lists of the rules.
-#[derive(Debug, Deserialize, Serialize)]
-struct Rules {
-    known: BTreeSet<String>,
-    denied: BTreeSet<String>,
-    #[serde(default, skip_serializing)]
-    version: i64,
-}
-
 impl Project {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
         with_client(config, async |client| self.carry_out(client).await).await?;
@@ -87,8 +86,6 @@ impl Project {
     }
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
-        // The server reads any case; here texts are compared.
-        let upper = |texts: Vec<String>| texts.into_iter().map(|text| text.to_ascii_uppercase()).collect::<Vec<_>>();
         match self {
             Self::List { all, json } => list(client, all, json).await,
             Self::Rules { json: true } => output::json(&client.get::<Value>(RULES, &[]).await?),
@@ -96,22 +93,33 @@ impl Project {
                 show(&client.get(RULES, &[]).await?);
                 Ok(())
             }
-            Self::Allow { projects, json } => {
-                change(client, json, |rules| {
-                    for project in upper(projects) {
+            Self::Allow { projects, consent, json } => {
+                let (projects, rules) = (read::<ProjectKey>(&projects)?, rules(client).await?);
+                if !agreed(consent, json, would_allow(client, &rules, &projects)).await? {
+                    return Ok(());
+                }
+                change(client, rules, json, |rules| {
+                    for project in projects {
                         rules.denied.remove(&project);
                         rules.known.insert(project);
                     }
                 })
                 .await
             }
-            Self::Disallow { projects, json } => {
-                change(client, json, |rules| upper(projects).iter().for_each(|project| drop(rules.known.take(project))))
-                    .await
+            Self::Disallow { projects, consent, json } => {
+                let (projects, rules) = (read::<ProjectKey>(&projects)?, rules(client).await?);
+                if !agreed(consent, json, would_disallow(client, &rules, &projects)).await? {
+                    return Ok(());
+                }
+                change(client, rules, json, |rules| rules.known.retain(|known| !projects.contains(known))).await
             }
-            Self::Deny { entries, json } => {
-                change(client, json, |rules| {
-                    for entry in upper(entries) {
+            Self::Deny { entries, consent, json } => {
+                let (entries, rules) = (read::<Denied>(&entries)?, rules(client).await?);
+                if !agreed(consent, json, would_deny(client, &rules, &entries)).await? {
+                    return Ok(());
+                }
+                change(client, rules, json, |rules| {
+                    for entry in entries {
                         rules.known.remove(&entry);
                         rules.denied.insert(entry);
                     }
@@ -119,17 +127,31 @@ impl Project {
                 .await
             }
             Self::Undeny { entries, json } => {
-                change(client, json, |rules| upper(entries).iter().for_each(|entry| drop(rules.denied.take(entry))))
-                    .await
+                let (entries, rules) = (read::<Denied>(&entries)?, rules(client).await?);
+                change(client, rules, json, |rules| rules.denied.retain(|denied| !entries.contains(denied))).await
             }
         }
     }
 }
 
+/// As the rules write them. What is none is refused as the server refuses it, also where somebody only looks.
+fn read<T: FromStr<Err: Display> + Display>(texts: &[String]) -> Result<Vec<String>, CliError> {
+    let one = |text: &String| {
+        text.parse::<T>().map(|one| one.to_string()).map_err(|error| {
+            let detail = format!("{text:?} is none: {error}");
+            CliError::Problem { status: 422, code: "project_invalid".to_owned(), detail }
+        })
+    };
+    texts.iter().map(one).collect()
+}
+
+/// The rules that are there.
+async fn rules(client: &Client) -> Result<Rules, CliError> {
+    client.get(RULES, &[]).await
+}
+
 async fn list(client: &Client, all: bool, json: bool) -> Result<(), CliError> {
-    let query = [("all", all.to_string()), ("limit", "500".to_owned())];
-    let found: Value = client.get("/api/v1/projects", &query).await?;
-    let items = found["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let items = projects(client, all).await?;
     if json {
         return items.iter().try_for_each(output::json);
     }
@@ -140,9 +162,13 @@ async fn list(client: &Client, all: bool, json: bool) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Changes the rules that are there, and no others: somebody else's change meanwhile is refused, not lost.
-async fn change(client: &Client, json: bool, change: impl FnOnce(&mut Rules)) -> Result<(), CliError> {
-    let mut rules: Rules = client.get(RULES, &[]).await?;
+/// Changes the rules that were judged, and no others: somebody else's change meanwhile is refused, not lost.
+async fn change(
+    client: &Client,
+    mut rules: Rules,
+    json: bool,
+    change: impl FnOnce(&mut Rules),
+) -> Result<(), CliError> {
     let version = rules.version;
     change(&mut rules);
     let now: Value = client.put_at(RULES, version, &rules).await?;

@@ -104,7 +104,7 @@ impl Run {
                 }
                 for row in &all {
                     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                    let (when, who) = (text(&row["recorded_at"]), text(&row["actor"]["name"]));
+                    let (when, who) = (output::moment(&row["recorded_at"]), text(&row["actor"]["name"]));
                     output::print(&format!("{when}  {who} {}", text(&row["summary"])));
                 }
                 Ok(())

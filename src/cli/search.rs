@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use keytrail_domain::issue_key::IssueKey;
 use serde_json::Value;
 
 use super::{
@@ -90,7 +91,7 @@ impl Taken {
                 let detail = format!("{word:?}: one letter is no word; give a whole word of a subject");
                 return Err(CliError::Input(detail));
             }
-            if key.is_none() && is_key(word) {
+            if key.is_none() && word.parse::<IssueKey>().is_ok() {
                 told.push_str(&format!("; {word} was taken for a key: --key {word}"));
                 key = Some(word.to_owned());
             } else if sha.is_none() && is_name(word) {
@@ -103,17 +104,6 @@ impl Taken {
         let words = (!words.is_empty()).then(|| words.join(" "));
         Ok(Self { words, key, sha, told })
     }
-}
-
-/// `SHOP-12`.
-fn is_key(word: &str) -> bool {
-    word.split_once('-').is_some_and(|(project, number)| {
-        project.starts_with(|first: char| first.is_ascii_alphabetic())
-            && project.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-            && !number.is_empty()
-            && !number.starts_with('0')
-            && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
 }
 
 /// `93d9af`: six hexadecimal digits or more, both letters and figures, since `facade` is a word and `2026` may be one.

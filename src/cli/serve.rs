@@ -11,7 +11,7 @@ use std::{
 use clap::Args;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    task::{AbortHandle, JoinHandle},
+    task::JoinHandle,
 };
 
 use super::{CliError, Given, client::Client, demo::Stage, output};
@@ -45,7 +45,8 @@ impl Serve {
         if !self.demo {
             telemetry::start_log(&config.log);
             let listener = self.bind(config.server.listen)?;
-            return self.serve(&config, listener, None).await;
+            self.serve(&config, listener, None).await?;
+            return Ok(ExitCode::SUCCESS);
         }
         if given.database {
             let detail = "the demo has a store of its own; leave --database-url out";
@@ -57,11 +58,11 @@ impl Serve {
         let named = given.data.then(|| config.store.folder.clone());
         let stage = Arc::new(Stage::prepare(&mut config, named.as_deref())?);
         let served = self.serve(&config, listener, Some(&stage)).await;
-        if served.is_err() {
-            stage.withdraw();
+        if !matches!(served, Ok(SetUp::Whole)) {
+            stage.withdraw().await;
         }
         stage.clear().await;
-        served
+        served.map(|_| ExitCode::SUCCESS)
     }
 
     /// The address to listen on. Nobody chose the usual one for the demo: when it is taken, any will do.
@@ -81,7 +82,7 @@ impl Serve {
         config: &Config,
         listener: TcpListener,
         stage: Option<&Arc<Stage>>,
-    ) -> Result<ExitCode, CliError> {
+    ) -> Result<SetUp, CliError> {
         let metrics = telemetry::start_metrics();
         // From here on a signal is kept until somebody waits for it: also one that comes while the server starts ends it well.
         let signals = Signals::listen()?;
@@ -116,7 +117,7 @@ impl Serve {
             })
         });
 
-        signals.wait(playing).await;
+        let set_up = signals.wait(playing).await;
         tracing::info!("keytrail stops");
         Endpoint::withdraw(&folder);
         let stopped = tokio::time::timeout(PATIENCE, async {
@@ -127,8 +128,16 @@ impl Serve {
         if stopped.await.is_err() {
             tracing::warn!("something did not end in time; what was acknowledged is on disk all the same");
         }
-        Ok(ExitCode::SUCCESS)
+        set_up
     }
+}
+
+/// How far what is set up beside a server has come when the server stops.
+enum SetUp {
+    /// All of it is there, or nothing was to be.
+    Whole,
+    /// Somebody stopped the server before it was.
+    Begun,
 }
 
 /// The signals that ask a server to stop.
@@ -146,22 +155,30 @@ impl Signals {
         })
     }
 
-    /// Until there is one. What is set up meanwhile says when it fails; the server goes on.
-    async fn wait(mut self, playing: Option<JoinHandle<Result<(), CliError>>>) {
-        let setting_up = playing.as_ref().map(JoinHandle::abort_handle);
-        let told = async {
-            if let Some(playing) = playing
-                && let Ok(Err(error)) = playing.await
-            {
-                eprintln!("keytrail: {error}");
+    /// Until there is one, or until what is set up meanwhile fails.
+    async fn wait(mut self, mut playing: Option<JoinHandle<Result<(), CliError>>>) -> Result<SetUp, CliError> {
+        loop {
+            let set_up = async {
+                match &mut playing {
+                    Some(playing) => playing.await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                _ = self.terminate.recv() => break,
+                _ = self.interrupt.recv() => break,
+                played = set_up => {
+                    playing = None;
+                    played.map_err(|error| CliError::Failed(error.to_string()))??;
+                }
             }
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            () = told => {}
         }
-        setting_up.iter().for_each(AbortHandle::abort);
+        Ok(match playing {
+            Some(playing) => {
+                playing.abort();
+                SetUp::Begun
+            }
+            None => SetUp::Whole,
+        })
     }
 }

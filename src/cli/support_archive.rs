@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
@@ -23,7 +23,8 @@ const README: &str = "A support archive of Keytrail.\n\n\
     configuration.json  the settings; what names places or machines is only counted\n\
     server.json         versions, views, positions, jobs, events by type, sizes of tables; only if a server answered\n\
     metrics.txt         the metrics of a running server\n\
-    log.jsonl           the last lines of its log, without what may name a thing; only if they are in a file\n\n\
+    log.jsonl           the last lines of its log, without what may name a thing; only if they are in a file;\n\
+    \x20                   of what a library wrote only when, how bad, and which\n\n\
     There is no payload of an event in it, no name, no address, no key, no token and no password.\n";
 /// The end of the log that is looked at.
 const LOG_BYTES: u64 = 512 << 10;
@@ -47,6 +48,8 @@ const KEPT: &[&str] = &[
     "commands",
     "outcome",
 ];
+/// Fields that are kept of a line that another library wrote.
+const KEPT_OF_OTHERS: &[&str] = &["timestamp", "level", "target"];
 
 /// An archive in the making.
 pub(super) struct Archive {
@@ -98,7 +101,7 @@ impl Archive {
         let metrics = client.text("/metrics").await;
         let metrics =
             metrics.unwrap_or_else(|_| "the server did not tell them; one of this command counts nothing\n".to_owned());
-        self.files.push(("metrics.txt", metrics));
+        self.files.push(("metrics.txt", without_places(&metrics)));
         self.files.push(("log.jsonl", self.log(process)));
     }
 
@@ -134,17 +137,23 @@ impl Archive {
         self.files.sort_by_key(|(name, _)| *name);
         let write = |source| CliError::System { what: "write the archive", source };
         let out = File::options().write(true).create_new(true).mode(0o600).open(file).map_err(write)?;
+        self.pack(out).map_err(|source| {
+            // Half of it says nothing, and would be in the way of the next.
+            let _ = fs::remove_file(file);
+            write(source)
+        })
+    }
+
+    fn pack(&self, out: File) -> io::Result<()> {
         let mut tar = tar::Builder::new(GzEncoder::new(out, Compression::default()));
         for (name, content) in &self.files {
             let mut header = tar::Header::new_gnu();
             header.set_size(content.len() as u64);
             header.set_mode(0o600);
-            tar.append_data(&mut header, format!("keytrail-support/{name}"), content.as_bytes()).map_err(write)?;
+            tar.append_data(&mut header, format!("keytrail-support/{name}"), content.as_bytes())?;
         }
-        tar.into_inner()
-            .and_then(GzEncoder::finish)
-            .and_then(|mut file| file.flush().and(file.sync_all()))
-            .map_err(write)
+        let mut file = tar.into_inner().and_then(GzEncoder::finish)?;
+        file.flush().and(file.sync_all())
     }
 
     /// The last lines of the log of the server that runs, if they go to a file.
@@ -180,8 +189,17 @@ impl Archive {
         lines + &format!("{}\n", json!({ "lines_left_out_that_are_no_json": left_out }))
     }
 
-    /// What may be kept of a log line: its message without what may name a thing, and fields of closed lists.
+    /// What may be kept of a log line: its message without what may name a thing, and fields of closed lists. What others
+    /// than us say follows no rule of ours: it is left out.
     fn kept(&self, line: &Map<String, Value>) -> Map<String, Value> {
+        let mut kept = self.kept_of_ours(line);
+        if !line.get("target").and_then(Value::as_str).is_some_and(is_ours) {
+            kept.retain(|name, _| KEPT_OF_OTHERS.contains(&name.as_str()));
+        }
+        kept
+    }
+
+    fn kept_of_ours(&self, line: &Map<String, Value>) -> Map<String, Value> {
         let mut kept = Map::new();
         for (name, value) in line {
             match value {
@@ -189,7 +207,7 @@ impl Archive {
                     kept.insert(name.clone(), self.cleaned(message).into());
                 }
                 Value::Object(span) if name == "span" => {
-                    kept.insert(name.clone(), self.kept(span).into());
+                    kept.insert(name.clone(), self.kept_of_ours(span).into());
                 }
                 Value::String(text) if KEPT.contains(&name.as_str()) => {
                     kept.insert(name.clone(), self.cleaned(text).into());
@@ -218,6 +236,12 @@ impl Archive {
     }
 }
 
+/// Whether code of ours wrote a line: where it stands is its target.
+fn is_ours(target: &str) -> bool {
+    let name = target.split("::").next().unwrap_or_default();
+    ["keytrail", "keytrail_domain", "keytrail_projections"].contains(&name)
+}
+
 /// Whether a word may be an address, a token or a key.
 fn is_telling(word: &str) -> bool {
     const LONG: usize = 32;
@@ -228,6 +252,21 @@ fn is_telling(word: &str) -> bool {
         || word.contains("kt_")
         || word.contains("://") && plain.len() > 8
         || dense && !is_id && has_digits(plain)
+}
+
+/// Metrics without what their labels say of machines and organisations.
+fn without_places(metrics: &str) -> String {
+    let mut shown = metrics.to_owned();
+    for label in ["host=\"", "installation=\""] {
+        let mut parts = shown.split(label);
+        let mut hidden = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let rest = part.split_once('"').map_or("", |(_, rest)| rest);
+            hidden += &format!("{label}(removed)\"{rest}");
+        }
+        shown = hidden;
+    }
+    shown
 }
 
 /// Words of ours are long now and then, and have no digits.
@@ -267,13 +306,38 @@ mod tests {
     }
 
     #[test]
+    fn metrics_name_no_machine_and_no_organisation() {
+        let metrics = "a{host=\"canary.example\",installation=\"71\"} 1\nb{view=\"x\"} 2\nc{host=\"canary\"} 3\n";
+        let hidden = "a{host=\"(removed)\",installation=\"(removed)\"} 1\nb{view=\"x\"} 2\nc{host=\"(removed)\"} 3\n";
+        assert_eq!(without_places(metrics), hidden);
+    }
+
+    #[test]
     fn of_a_log_line_only_what_is_known_to_be_harmless_is_kept() {
-        let line = json!({ "level": "WARN", "message": "a job will be tried again", "error": "canary", "key": "canary",
+        let line = json!({ "level": "WARN", "target": "keytrail::jobs::runner", "message": "a job will be tried again",
+            "error": "canary", "key": "canary",
             "span": { "name": "request", "path": "/api/v1/issues/CANARY-1", "status": 200 } });
         let kept = Value::Object(archive().kept(line.as_object().expect("an object"))).to_string();
         assert!(
             !kept.to_lowercase().contains("canary") && kept.contains("tried again") && kept.contains("200"),
             "{kept}"
         );
+    }
+
+    #[test]
+    fn what_a_library_says_is_left_out_however_harmless_it_looks() {
+        for target in ["hyper_util::client", "keytrailer::x", "", "canary"] {
+            let line = json!({ "timestamp": "2026-11-21T06:00:00Z", "level": "ERROR", "target": target,
+                "message": "cannot talk to canary", "name": "canary", "status": 7,
+                "span": { "name": "canary", "request_id": "canary" } });
+            let kept = archive().kept(line.as_object().expect("an object"));
+            let wanted = json!({ "timestamp": "2026-11-21T06:00:00Z", "level": "ERROR", "target": target });
+            assert_eq!(Value::Object(kept), wanted);
+        }
+        let nobodys = json!({ "level": "WARN", "message": "canary" });
+        assert_eq!(Value::Object(archive().kept(nobodys.as_object().expect("an object"))), json!({ "level": "WARN" }));
+        for target in ["keytrail", "keytrail::http::edge", "keytrail_domain::policy"] {
+            assert!(is_ours(target), "{target}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use super::{CliError, client::Client, output};
+use super::{CliError, client::Client, how_far::how_far};
 
 /// From one look to the next.
 const PAUSE: Duration = Duration::from_millis(300);
@@ -25,6 +25,12 @@ pub(super) fn succeeded(operation: &Value) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
+}
+
+/// How long it takes from now on, behind what is counted; nothing where the server says nothing.
+pub(super) fn left(seconds: Option<u64>) -> String {
+    let told = |seconds| format!(", {} left", indicatif::HumanDuration(Duration::from_secs(seconds)));
+    seconds.map(told).unwrap_or_default()
 }
 
 /// Shows how far the operation is until it has ended; as it is then.
@@ -44,20 +50,16 @@ pub(super) async fn watch(client: &Client, id: &str) -> Result<Value, CliError> 
         }
         let progress = &now["progress"];
         let number = |member: &str| progress[member].as_u64().unwrap_or_default();
-        let left = match progress["eta_seconds"].as_u64() {
-            Some(seconds) => format!(", {} left", indicatif::HumanDuration(Duration::from_secs(seconds))),
-            None => String::new(),
-        };
         let unit = progress["unit"].as_str().unwrap_or_default();
         bar.set_length(number("total"));
         bar.set_position(number("done"));
         bar.set_message(progress["phase"].as_str().unwrap_or("waiting").to_owned());
-        bar.set_prefix(format!("{unit}{left}"));
+        bar.set_prefix(format!("{unit}{}", left(progress["eta_seconds"].as_u64())));
         bar.tick();
         if !terminal && told_at.elapsed() >= NOW_AND_THEN {
-            let (done, total) = (output::grouped(number("done")), output::grouped(number("total")));
+            let far = how_far(number("done"), number("total"), unit, progress["eta_seconds"].as_u64());
             let why = now["problem"]["detail"].as_str().map(|why| format!("; {why}")).unwrap_or_default();
-            eprintln!("keytrail: {done} of {total} {unit}{why}");
+            eprintln!("keytrail: {far}{why}");
             told_at = Instant::now();
         }
         tokio::time::sleep(PAUSE).await;

@@ -9,7 +9,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
-use super::{CliError, client::Client, output};
+use super::{CliError, client::Client, output, watched_operation::left};
 
 /// After so long a person is told what is waited for.
 pub(super) const SOON: Duration = Duration::from_secs(3);
@@ -43,6 +43,7 @@ struct Progress {
     commits: u64,
     recorded: u64,
     total: u64,
+    eta_seconds: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -99,30 +100,28 @@ pub(super) async fn watch(client: &Client, run: &str) -> Result<(String, Counts)
     }
 }
 
+/// What the bar counts, and what stands behind it. How long it takes from now on is the server's guess, which knows more
+/// than this program has seen of it.
 fn show(bar: &ProgressBar, progress: &Progress) {
-    let template = if progress.phase == "fetching" && progress.objects_total > 0 {
-        bar.set_length(progress.objects_total);
-        bar.set_position(progress.objects);
-        "{msg:12} [{bar:40}] {human_pos}/{human_len} objects, {prefix}, {eta} left"
-    } else if progress.phase == "fetching" {
-        bar.set_position(progress.objects);
-        "{msg:12} {spinner} {human_pos} objects, {prefix}"
-    } else if progress.total > 0 {
-        bar.set_length(progress.total);
-        bar.set_position(progress.recorded);
-        "{msg:12} [{bar:40}] {human_pos}/{human_len} commits, {eta} left"
+    let (done, total, what) = match &*progress.phase {
+        "fetching" => {
+            let bytes = indicatif::HumanBytes(progress.bytes);
+            (progress.objects, progress.objects_total, format!("objects, {bytes}"))
+        }
+        _ if progress.total > 0 => (progress.recorded, progress.total, "commits".to_owned()),
+        _ => (progress.commits, 0, "commits".to_owned()),
+    };
+    bar.set_position(done);
+    let template = if total > 0 {
+        bar.set_length(total);
+        "{msg:12} [{bar:40}] {human_pos}/{human_len} {prefix}"
     } else {
-        bar.set_position(progress.commits);
-        "{msg:12} {spinner} {human_pos} commits, {per_sec}"
+        "{msg:12} {spinner} {human_pos} {prefix}"
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_prefix(indicatif::HumanBytes(progress.bytes).to_string());
-    // Each phase counts something else: how fast the one before was says nothing.
-    if bar.message() != progress.phase {
-        bar.reset_eta();
-    }
+    bar.set_prefix(format!("{what}{}", left(progress.eta_seconds)));
     bar.set_message(progress.phase.clone());
     bar.tick();
 }

@@ -12,6 +12,7 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("LinkCommit", Some("issue link"), "the issue comes first, as a person has it at hand"),
     ("UnlinkCommit", Some("issue unlink"), "as LinkCommit"),
     ("RestoreCommitLink", Some("issue restore"), "as LinkCommit"),
+    ("ListIssuePullRequests", Some("issue pull-requests"), "two words of what is listed, as in its path"),
     ("ExplainCommit", Some("explain"), "it is asked so often that it needs no group"),
     ("SearchIssues", Some("search"), "as ExplainCommit"),
     (
@@ -19,6 +20,13 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
         Some("project deny"),
         "a person changes one entry, and the others stay; `allow` and the like, too",
     ),
+    ("ConnectGithubApp", Some("integration connect"), "AddIntegration comes with it, and waiting"),
+    ("AdoptGithubApp", Some("installation adopt"), "beside what else is done with an app"),
+    ("RotatePemKey", Some("installation rotate-key"), "as AdoptGithubApp"),
+    ("PreviewFilter", Some("installation preview-filter"), "as AdoptGithubApp"),
+    ("ConfirmRepositories", Some("installation confirm-repositories"), "as AdoptGithubApp"),
+    ("ConfirmGone", Some("installation confirm-gone"), "as AdoptGithubApp"),
+    ("RotateWebhookSecret", Some("installation rotate-webhook-secret"), "as AdoptGithubApp"),
     ("ChangeConnection", Some("integration move"), "`integration` says of what; the connection is its place"),
     ("ListIntegrationRepositories", None, "`repository list` has them all"),
     ("RequestIndex", Some("repository index"), "it is asked of a repository"),
@@ -41,18 +49,31 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("GetReadiness", Some("health"), "for the health checks of containers, which say it so"),
     ("GetLiveness", None, "a command that finds no server says so"),
     ("GetMetrics", None, "for programs that collect them"),
+    ("ListSshKeys", Some("ssh-key list"), "the words of one noun stay together"),
+    ("GetSshKey", Some("ssh-key show"), "as ListSshKeys"),
+    ("GetSshKeyPublic", Some("ssh-key show"), "a person wants both"),
+    ("AddSshKey", Some("ssh-key add"), "as ListSshKeys"),
+    ("GenerateSshKey", Some("ssh-key generate"), "as ListSshKeys"),
+    ("RenameSshKey", Some("ssh-key rename"), "as ListSshKeys"),
+    ("RetireSshKey", Some("ssh-key retire"), "as ListSshKeys"),
+    ("ReceiveGithubWebhook", None, "GitHub calls it, and nobody else can sign it"),
 ];
 
 /// Commands that are no operation of the API.
 const ALONE: &[(&str, &str)] = &[
     ("serve", "starts the server"),
     ("index", "AddIntegration and RequestIndex in one, and waits"),
+    ("installation set-filter", "ChangeConnection for the filter alone"),
     ("project allow", "SetProjectRules for one entry"),
     ("project disallow", "SetProjectRules for one entry"),
     ("project undeny", "SetProjectRules for one entry"),
     ("config show", "before there is a server"),
     ("config check", "before there is a server"),
     ("config default", "before there is a server"),
+    ("ssh-key inspect", "of a file of this machine; nothing is sent anywhere"),
+    ("ssh-key convert", "of a file of this machine; nothing is sent anywhere"),
+    ("ssh-key make-file", "of a file of this machine; nothing is sent anywhere"),
+    ("ssh-key guide", "of the program itself"),
     ("migrate", "before there is a server"),
     ("vault rotate-root-key", "while no server runs"),
     ("openapi", "the server has it at /openapi.json"),
@@ -69,7 +90,7 @@ const WITHOUT_JSON: &[(&str, &str)] = &[
 ];
 
 /// Every command that does something, by its words.
-fn leaves() -> Vec<(String, Command)> {
+pub(super) fn leaves() -> Vec<(String, Command)> {
     fn look(words: &str, command: &Command, found: &mut Vec<(String, Command)>) {
         let below: Vec<_> = command.get_subcommands().filter(|below| below.get_name() != "help").collect();
         if below.is_empty() {

@@ -53,6 +53,16 @@ const fn place(path: &'static str, about: &'static str, example: &'static str) -
 pub const KEYS: &[Key] = &[
     key("server.listen", "Address and port. There is no TLS: put a reverse proxy before it. Port 0 takes a free one."),
     key("server.workers", "Threads that answer requests."),
+    place(
+        "server.public_url",
+        "How browsers and git services reach this server, through its proxy. GitHub Apps need it.",
+        "\"https://keytrail.example.com\"",
+    ),
+    place(
+        "server.webhook_url",
+        "How git services send deliveries, when that is another address.",
+        "\"https://hooks.example.com\"",
+    ),
     place("store.folder", "The data folder: the embedded store, and caches.", "\"/var/lib/keytrail\""),
     Key {
         path: "store.database_url",
@@ -82,7 +92,10 @@ pub const KEYS: &[Key] = &[
     key("git.memory_bytes", "Bytes of memory to put together what a remote sent; 64 MiB or more."),
     key("git.free_bytes", "Bytes that fetches leave free on the disk."),
     key("git.diff_cache_bytes", "Bytes of files that are kept because somebody looked at a commit, on each node."),
-    key("git.silence_seconds", "Seconds without any progress after which a remote counts as silent."),
+    key(
+        "git.silence_seconds",
+        "Seconds without any progress after which a remote counts as silent, and so does a share.",
+    ),
     key(
         "git.listing_seconds",
         "Seconds that listing a remote's refs may take in all, and again until objects of a fetch come.",
@@ -91,6 +104,9 @@ pub const KEYS: &[Key] = &[
     key("git.longest_poll_seconds", "And at one where nothing happens."),
     key("git.upkeep_seconds", "Seconds between two looks after the copies of repositories."),
     key("git.handed_over_seconds", "Seconds that a copy stays whose repository another node looks after by now."),
+    key("github.stuck_seconds", "Seconds after which installing an app that does not come on is called stuck."),
+    key("github.confirm_repositories", "More repositories of an app than this start only after a person said so."),
+    key("ssh_keys.old_days", "Days after which a key of SSH counts as old, in answers and metrics."),
     key("access.requests_per_minute", "Requests of one token or service within a minute; 0: no limit."),
     key("access.address_requests_per_minute", "Requests from one address, before anybody is known; 0: no limit."),
     key("access.address_failures_per_minute", "Tokens that may be refused to one address; 0: no limit."),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Finding, grouped};
+use super::{Finding, counted};
 use crate::{app::App, jobs::JobError};
 
 const ID: &str = "claims";
@@ -15,9 +15,9 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let told = app.log.check_claims(MOST).await.map_err(|error| JobError::Later(error.to_string()))?;
     let of = if told.is_whole { "all" } else { "the newest" };
     let read = format!(
-        "by {of} {} events that can say so, {} things exist only once",
-        grouped(told.events),
-        grouped(told.held)
+        "{} of which there may be only one, by {of} {} that can say so",
+        counted(told.held, "thing"),
+        counted(told.events, "event")
     );
     Ok(vec![if told.differences.is_empty() {
         Finding::ok(ID, format!("{read}, and the table of claims agrees"))

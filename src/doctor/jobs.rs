@@ -27,10 +27,11 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         let sentence = format!("jobs failed {MANY_TRIES} times or more ({most} at most), and are tried again");
         Finding::warn(TRIED, sentence, "do what the reasons say").of(tried)
     };
-    Ok(vec![queue(&all), tried])
+    Ok(vec![queue(&all, app.works), tried])
 }
 
-fn queue(all: &[Backlog]) -> Finding {
+/// `works` when a server runs that does them.
+fn queue(all: &[Backlog], works: bool) -> Finding {
     let (mut waiting, mut running, mut oldest) = (0, 0, ("", 0));
     for some in all {
         match some.state {
@@ -48,6 +49,9 @@ fn queue(all: &[Backlog]) -> Finding {
         several => format!("{} jobs wait", grouped(u64::try_from(several).unwrap_or(0))),
     };
     let sentence = format!("{wait} and {running} {} being done", if running == 1 { "is" } else { "are" });
+    if !works {
+        return Finding::ok(QUEUE, format!("{sentence}; none by this node, on which no server runs"));
+    }
     if oldest.1 > LONG_SECONDS {
         let sentence =
             format!("{sentence}; the oldest that waits ({}) was asked for {} ago", oldest.0, duration(oldest.1));
@@ -74,8 +78,11 @@ mod tests {
             oldest_seconds,
             most_attempts: 1,
         };
-        assert_eq!(queue(&[some("waiting", 10), some("running", 9_000)]).state, State::Ok);
-        let late = queue(&[some("waiting", 9_000)]);
+        assert_eq!(queue(&[some("waiting", 10), some("running", 9_000)], true).state, State::Ok);
+        let late = queue(&[some("waiting", 9_000)], true);
         assert!(late.state == State::Warn && late.sentence.contains("2 hours"), "{late:?}");
+        // Where no server runs they wait because of that, and for nothing else.
+        let stopped = queue(&[some("waiting", 9_000)], false);
+        assert!(stopped.state == State::Ok && stopped.sentence.starts_with("2 jobs wait"), "{stopped:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Finding, grouped, mirrors::some};
+use super::{Finding, counted, mirrors::some};
 use crate::{app::App, jobs::JobError};
 
 const LEAVES: &str = "log_leaves";
@@ -12,13 +12,12 @@ const NEWEST: i64 = 2_000;
 
 pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let found = app.log.check_leaves(NEWEST).await?;
-    let checked = grouped(found.checked);
+    let checked = counted(found.checked, "event");
     let leaves = if found.wrong.is_empty() {
-        Finding::ok(LEAVES, format!("the newest {checked} events are what was appended: each has its leaf"))
+        Finding::ok(LEAVES, format!("each of the newest {checked} is what was appended, and has its leaf"))
     } else {
         let which: Vec<_> = found.wrong.iter().map(ToString::to_string).collect();
-        let sentence =
-            format!("of the newest {checked} events these were changed after they were appended: {}", some(&which));
+        let sentence = format!("of the newest {checked} these were changed after they were appended: {}", some(&which));
         Finding::fail(LEAVES, sentence, "stop the server, find out who writes to the store, and put a backup back")
     };
     let guards = if app.log.is_guarded().await? {

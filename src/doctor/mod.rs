@@ -7,6 +7,7 @@ mod disk;
 mod environment;
 mod finding;
 mod git_program;
+mod installations;
 mod jobs;
 mod leaves;
 mod limits;
@@ -33,7 +34,7 @@ mod views;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use keytrail_domain::grouped::grouped;
+use keytrail_domain::grouped::{counted, grouped};
 
 pub use self::finding::{Finding, State, Subject};
 use crate::{app::App, config::Config, jobs::JobError};
@@ -79,6 +80,7 @@ const CHECKS: &[(Subject, &str, Look)] = &[
     (Subject::Git, "git_rules", Inside(|app| Box::pin(rules::check(app)))),
     (Subject::Repositories, "mirrors", Inside(|app| Box::pin(mirrors::check(app)))),
     (Subject::Repositories, "repositories", Inside(|app| Box::pin(repositories::check(app)))),
+    (Subject::Repositories, "installations", Inside(|app| Box::pin(installations::check(app)))),
 ];
 
 /// Makes every check.
@@ -114,7 +116,7 @@ pub fn examine_around(config: &Config) -> Vec<(Subject, Finding)> {
 pub fn not_started(why: &str) -> (Subject, Finding) {
     let remedy = "do what the sentence says; what else is failing here may be the reason. Then ask the doctor again: with \
                   a server it looks at much more";
-    (Subject::Store, Finding::fail("server", format!("no server runs, and none can start: {why}"), remedy))
+    (Subject::Store, Finding::fail("server", format!("no server runs, and none was started to look: {why}"), remedy))
 }
 
 /// That the configuration cannot be used.
@@ -151,5 +153,5 @@ fn duration(seconds: i64) -> String {
         7_200..=172_799 => (seconds / 3_600, "hour"),
         _ => (seconds / 86_400, "day"),
     };
-    if number == 1 { format!("1 {unit}") } else { format!("{number} {unit}s") }
+    counted(number.unsigned_abs(), unit)
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keytrail_projections::index_runs::{self, Filter, Order, RunState};
 
-use super::Finding;
+use super::{Finding, counted};
 use crate::{
     app::App,
     jobs::{JobError, runs_without_job},
@@ -23,7 +23,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         Finding::ok(STUCK, "somebody works for every index run that goes on")
     } else {
         let sentence =
-            format!("nobody works for {} index runs, and their repositories are not indexed meanwhile", stuck.len());
+            format!("nobody works for {}: nothing is indexed by it", counted(stuck.len() as u64, "index run"));
         Finding::fail(STUCK, sentence, "`keytrail run cancel ID` each of them, then `keytrail repository index`")
             .of(stuck)
     };
@@ -33,7 +33,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         .filter(|run| run.state == RunState::Failed)
         .map(|run| format!("{}: {}", run.id, run.failure.as_ref().map_or("", |(_, text)| text)))
         .collect();
-    let sentence = format!("{} of the newest {} index runs failed", failed.len(), newest.len());
+    let sentence = format!("{} of the newest {} failed", failed.len(), counted(newest.len() as u64, "index run"));
     let failed = if failed.len() >= MANY || failed.len() > 4 && failed.len() * 2 > newest.len() {
         Finding::warn(FAILED, sentence, "do what each sentence says; `keytrail run list` has all of them").of(failed)
     } else {

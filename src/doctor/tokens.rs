@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keytrail_projections::token_list;
 
-use super::Finding;
+use super::{Finding, counted};
 use crate::{app::App, jobs::JobError};
 
 const ID: &str = "tokens";
@@ -14,7 +14,7 @@ const PAGE: u32 = 1_000;
 
 pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let now = app.clock.now();
-    let (mut alive, mut expired, mut soon, mut after) = (0, 0, Vec::new(), None);
+    let (mut alive, mut expired, mut soon, mut after) = (0_u64, 0_u64, Vec::new(), None);
     loop {
         let page = app.read(token_list::page(after, PAGE)).await?;
         let Some(last) = page.last() else { break };
@@ -26,15 +26,17 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
                 _ => alive += 1,
             }
             if (1..=SOON_SECONDS).contains(&left) {
-                soon.push(format!("{} ({}…) ends at {}", token.name, token.prefix, token.expires_at));
+                let end = token.expires_at.to_string();
+                let day = end.split('T').next().unwrap_or(&end);
+                soon.push(format!("{} ({}…) ends on {day}", token.name, token.prefix));
             }
         }
     }
-    let sentence = format!("{alive} access tokens let somebody in, and {expired} have ended");
+    let sentence = format!("{} in force, {expired} ended", counted(alive, "access token"));
     Ok(vec![if soon.is_empty() {
         Finding::ok(ID, sentence)
     } else {
-        let sentence = format!("{sentence}; {} end within two weeks", soon.len());
+        let sentence = format!("{sentence}; ending within two weeks: {}", soon.len());
         Finding::warn(ID, sentence, "issue new ones in time: `keytrail token issue`").of(soon)
     }])
 }

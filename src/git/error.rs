@@ -52,6 +52,16 @@ pub enum GitError {
         /// The folder.
         path: PathBuf,
     },
+    /// The file system that it lies on does not answer: a share whose server is away, or a disk that fails.
+    #[error(
+        "the file system at {place} has not answered for {seconds} seconds; look at its disk, or at the server of the share and the way to it"
+    )]
+    FileSystemSilent {
+        /// Where it is mounted, or the repository.
+        place: String,
+        /// For how long.
+        seconds: u64,
+    },
     /// It uses SHA-256 object names.
     #[error("{} names its objects by SHA-256, which is not supported yet; only SHA-1 repositories can be indexed", .path.display())]
     Sha256Unsupported {
@@ -130,6 +140,7 @@ impl GitError {
             Self::MissingObject { .. } => FailureCode::MissingObject,
             Self::TooManyRefs { .. } => FailureCode::TooManyRefs,
             Self::FolderAbsent { .. } => FailureCode::FolderAbsent,
+            Self::FileSystemSilent { .. } => FailureCode::FileSystemSilent,
             Self::TooManyCommits | Self::Transient { .. } => FailureCode::Internal,
             Self::Remote(error) => error.trouble.failure_code(),
             Self::Fetch(error) => error.failure_code(),
@@ -148,7 +159,7 @@ impl GitError {
     /// Whether trying again may help.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Transient { .. } | Self::FolderAbsent { .. } => true,
+            Self::Transient { .. } | Self::FolderAbsent { .. } | Self::FileSystemSilent { .. } => true,
             Self::Remote(error) => error.trouble.is_transient(),
             Self::Fetch(error) => error.is_transient(),
             _ => false,

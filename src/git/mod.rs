@@ -16,6 +16,8 @@ pub mod object_cache;
 mod opened;
 mod refs;
 pub mod remote;
+pub mod services;
+mod steps;
 mod tend;
 pub mod transport;
 mod walk;
@@ -27,6 +29,7 @@ pub use self::{
     mirror::Mirror,
     opened::OpenedRepository,
     refs::{MAX_REFS, Ref, RefList, RefsStamp, in_rank, list_refs, moved},
+    steps::Steps,
     tend::{Neglect, Tended, tend},
     walk::{Bounds, NewCommits, Person, Phase, Progress, Stop, WalkRequest, Walked, WalkedBatch, walk},
 };

@@ -15,7 +15,7 @@ use gix::objs::{Exists as _, Find as _, FindHeader as _, Kind};
 use keytrail_domain::index_run::batch::CommitSha;
 
 use super::{
-    GitError,
+    GitError, Steps,
     refs::{FileMark, file_mark},
 };
 
@@ -25,6 +25,9 @@ const MAX_OBJECT_BYTES: usize = 256 * 1024 * 1024;
 /// What each reader keeps of objects that others are stored as differences to.
 const DELTA_CACHE_BYTES: usize = 16 * 1024 * 1024;
 
+/// Objects that are read in one [step](Steps).
+const OBJECTS_A_STEP: u64 = 8;
+
 /// An opened repository. Opening reads no object.
 pub struct OpenedRepository {
     path: PathBuf,
@@ -33,6 +36,8 @@ pub struct OpenedRepository {
     objects: Arc<gix::odb::Store>,
     /// What the folder of packs was like before the objects were opened.
     packs: Option<FileMark>,
+    /// Who waits for what is read looks at these.
+    steps: Arc<Steps>,
 }
 
 impl OpenedRepository {
@@ -40,13 +45,30 @@ impl OpenedRepository {
     pub(super) fn at(path: &Path, common_dir: PathBuf, default_branch: Option<Vec<u8>>) -> Result<Self, GitError> {
         let (objects, packs) =
             open_objects(&common_dir).map_err(|error| GitError::of_path(path, "opening the objects", error))?;
-        Ok(Self { path: path.to_owned(), common_dir, default_branch, objects, packs })
+        let steps = Arc::default();
+        Ok(Self { path: path.to_owned(), common_dir, default_branch, objects, packs, steps })
+    }
+
+    /// From here on, what is read of it is told to these.
+    pub(super) fn telling(self, steps: &Arc<Steps>) -> Self {
+        Self { steps: steps.clone(), ..self }
+    }
+
+    /// Who waits for what is read looks at these.
+    pub(super) fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     /// Which of these objects are not in it.
     pub fn lacking(&self, objects: impl IntoIterator<Item = CommitSha>) -> BTreeSet<CommitSha> {
         let mut reader = self.reader();
         objects.into_iter().filter(|sha| !reader.exists(*sha)).collect()
+    }
+
+    /// Which of these objects are no commits, or are not in it. What cannot be read is for who reads it to name.
+    pub fn no_commits(&self, objects: impl IntoIterator<Item = CommitSha>) -> BTreeSet<CommitSha> {
+        let mut reader = self.reader();
+        objects.into_iter().filter(|sha| !reader.is_commit(*sha)).collect()
     }
 
     /// What it was opened as.
@@ -73,6 +95,7 @@ impl OpenedRepository {
             buffer: Vec::new(),
             second: Vec::new(),
             read: 0,
+            steps: self.steps.clone(),
         }
     }
 }
@@ -100,6 +123,7 @@ pub(super) struct ObjectReader {
     /// For a second try: the first buffer is still lent out as far as the compiler can see.
     second: Vec<u8>,
     read: u64,
+    steps: Arc<Steps>,
 }
 
 /// Where objects come from, to open them again: the owner of a repository that is read in place may repack it meanwhile.
@@ -127,6 +151,10 @@ impl ObjectReader {
     /// The object's kind and its bytes; `None` when it is not there.
     pub(super) fn read(&mut self, sha: CommitSha) -> Result<Option<(Kind, &[u8])>, GitError> {
         self.read += 1;
+        // Several threads read at once, and the counter is one for all of them.
+        if self.read.is_multiple_of(OBJECTS_A_STEP) {
+            self.steps.step();
+        }
         // One huge message must not be paid for until the end.
         const KEPT: usize = 1024 * 1024;
         if self.buffer.capacity() > KEPT {
@@ -149,6 +177,7 @@ impl ObjectReader {
 
     /// Whether the object is there, without reading it.
     pub(super) fn exists(&mut self, sha: CommitSha) -> bool {
+        self.steps.step();
         let id = gix::ObjectId::from(sha.0);
         if self.objects.exists(&id) {
             return true;
@@ -156,6 +185,22 @@ impl ObjectReader {
         let Some(again) = self.place.open_again() else { return false };
         self.objects = again;
         self.objects.exists(&id)
+    }
+
+    /// Whether the object is there, and a commit; without reading all of it.
+    pub(super) fn is_commit(&mut self, sha: CommitSha) -> bool {
+        self.steps.step();
+        let id = gix::ObjectId::from(sha.0);
+        if let Ok(Some(found)) = self.objects.try_header(&id) {
+            return found.kind == Kind::Commit;
+        }
+        if let Some(again) = self.place.open_again() {
+            self.objects = again;
+        }
+        match self.objects.try_header(&id) {
+            Ok(found) => found.is_some_and(|found| found.kind == Kind::Commit),
+            Err(_) => true,
+        }
     }
 
     /// The object's size in bytes, without reading it; `None` when it is not there.

@@ -5,12 +5,13 @@ use actix_web::{
     web::{Data, Path},
 };
 use keytrail_domain::{
-    commit_link::{Command, CommitLink, LinkedCommit},
+    commit_link::{Command, CommitLink, Event, LinkedCommit},
     display_text::DisplayText,
+    fact::Fact,
     id::RepositoryId,
     index_run::batch::{CommitSha, Places},
     issue_key::IssueKey,
-    recorded::Sequence,
+    recorded::{Recorded, Sequence},
     timestamp::Timestamp,
 };
 use keytrail_projections::{
@@ -26,7 +27,7 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Admin,
-    changed::{Telling, Versioned},
+    changed::{Telling, Versioned, tell},
     commit_place::{ambiguous, commit_name, seen_repository},
     commits::problem,
     conditions::IfMatch,
@@ -38,7 +39,6 @@ use super::{
 use crate::{
     app::Context,
     jobs::{Called, DiffTrouble, commit_called, look_up},
-    log::Committed,
     secrets::Person,
 };
 
@@ -89,6 +89,21 @@ impl From<LinkDecision> for Decision {
     }
 }
 
+impl Shown {
+    fn of(link: Link, issue: &IssueKey, repository: RepositoryId, sha: CommitSha) -> Self {
+        Self {
+            issue: issue.to_string(),
+            repository: repository.0,
+            sha,
+            linked: link.holds(),
+            manual: link.decision.as_ref().is_some_and(|decision| decision.state == LinkState::Linked),
+            places: link.places.unwrap_or_default(),
+            version: link.version,
+            decision: link.decision.map(Decision::from),
+        }
+    }
+}
+
 impl Versioned for Shown {
     fn version(&self) -> Sequence {
         self.version
@@ -122,11 +137,11 @@ pub(super) async fn link_commit(
     if_match: IfMatch,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let pair = looked_up(&api, &place).await?;
     let context = admin.context(key.of(&api, &admin, "LinkCommit", b""), if_match.version());
-    if let Some(committed) = api.remembered(&context).await? {
-        return Ok(told(&api, committed, pair).await);
+    if let Some(answer) = repeated(&api, &context, &place).await? {
+        return Ok(answer);
     }
+    let pair = looked_up(&api, &place).await?;
     // Who has just changed the rules is not told of those of before.
     let head = api.app.log.feed().head().position;
     let rule = api.read(Some(head), issue_commits::rule_of(&pair.issue)).await?.pop().unwrap_or(Rule::Counts);
@@ -178,8 +193,11 @@ pub(super) async fn restore_commit_link(
     if_match: IfMatch,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let pair = looked_up(&api, &place).await?;
     let context = admin.context(key.of(&api, &admin, "RestoreCommitLink", b""), if_match.version());
+    if let Some(answer) = repeated(&api, &context, &place).await? {
+        return Ok(answer);
+    }
+    let pair = looked_up(&api, &place).await?;
     let command = Command::Restore { repository: pair.repository.id, sha: pair.sha, issue: pair.issue.clone() };
     dispatched(&api, pair, command, context).await
 }
@@ -244,21 +262,48 @@ async fn linked_commit(api: &Api, pair: &Pair) -> Result<LinkedCommit, ApiError>
 async fn dispatched(api: &Api, pair: Pair, command: Command, context: Context) -> Result<HttpResponse, ApiError> {
     let id = CommitLink::id(pair.repository.id, pair.sha);
     let committed = api.app.dispatch::<CommitLink>(id, command, context, Vec::new()).await?;
-    Ok(told(api, committed, pair).await)
+    let Pair { issue, repository: Repository { id: repository, .. }, sha } = pair;
+    let read = issue_commits::link_of(&issue, repository, sha);
+    let show = |link| Shown::of(link, &issue, repository, sha);
+    Ok(api.changed(committed, Telling::changed(), read, show).await)
 }
 
-async fn told(api: &Api, committed: Committed, pair: Pair) -> HttpResponse {
-    let Pair { issue, repository, sha } = pair;
-    let read = issue_commits::link_of(&issue, repository.id, sha);
-    let show = |link: Link| Shown {
-        issue: issue.to_string(),
-        repository: repository.id.0,
-        sha,
-        linked: link.holds(),
-        manual: link.decision.as_ref().is_some_and(|decision| decision.state == LinkState::Linked),
-        places: link.places.unwrap_or_default(),
-        version: link.version,
-        decision: link.decision.map(Decision::from),
+/// The answer to a request that was carried out before. The commit may be gone since, and its repository, too, so nothing
+/// is looked up that the event does not name.
+async fn repeated(api: &Api, context: &Context, place: &Place) -> Result<Option<HttpResponse>, ApiError> {
+    let Some(committed) = api.remembered(context).await? else { return Ok(None) };
+    // Where nothing was left to decide there may be no event at all.
+    let Some(event) = api.app.log.event(committed.stream, committed.sequence).await? else { return Ok(None) };
+    let Fact::CommitLink(Event::Linked { sha, .. } | Event::Unlinked { sha, .. } | Event::Restored { sha, .. }) =
+        &event.fact
+    else {
+        return Ok(None);
     };
-    api.changed(committed, Telling::changed(), read, show).await
+    let (issue, repository) = (issue_key(&place.0)?, RepositoryId(place.1));
+    let show = |link| Shown::of(link, &issue, repository, *sha);
+    let shown = api.shown(&committed, issue_commits::link_of(&issue, repository, *sha), show).await;
+    // Of a repository that was forgotten no row is left.
+    let shown = shown.unwrap_or_else(|| show(as_decided(&event, &issue)));
+    Ok(Some(tell(&committed, &Telling::changed(), Some(shown.version), &shown)))
+}
+
+/// How a commit and an issue stand to each other by what was decided alone.
+fn as_decided(event: &Recorded<Fact>, of: &IssueKey) -> Link {
+    let state = match &event.fact {
+        Fact::CommitLink(Event::Linked { issue, .. }) if issue == of => Some(LinkState::Linked),
+        Fact::CommitLink(Event::Unlinked { issue, .. }) if issue == of => Some(LinkState::Unlinked),
+        Fact::CommitLink(Event::Restored { issue, .. }) if issue == of => Some(LinkState::AsFound),
+        _ => None,
+    };
+    let metadata = &event.metadata;
+    let decision = state.map(|state| LinkDecision { state, actor: metadata.actor.name().to_owned(), at: metadata.at });
+    let version = if decision.is_some() { event.sequence } else { 0 };
+    Link {
+        places: None,
+        extractor: None,
+        superseded_position: None,
+        position: decision.is_some().then_some(event.position),
+        decision,
+        version,
+    }
 }

@@ -22,6 +22,7 @@ use super::{
     auth::{self, Caller},
     correlation::{Correlation, X_REQUEST_ID},
     error::ApiError,
+    input::may_be_a_token,
     limits::Budget,
     origins,
     outlet::HeadOnly,
@@ -103,7 +104,7 @@ async fn answer(
             request.extensions_mut().insert(Caller { trace, ..caller });
             budget
         })
-    } else if is_probe(path) {
+    } else if is_probe(path) || request.method() == Method::POST && is_delivery(path) {
         Ok(None)
     } else {
         api.access.limits.address(address)
@@ -119,6 +120,11 @@ fn is_probe(path: &str) -> bool {
     path == "/livez" || path == "/readyz"
 }
 
+/// A service delivers for many at once, and asks for nothing. Its route counts those that are not signed.
+fn is_delivery(path: &str) -> bool {
+    path.strip_prefix("/webhooks/github/").is_some_and(|id| !id.contains('/'))
+}
+
 /// Which addresses nobody reaches without a token, whether there is a route or not.
 fn is_guarded(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/") || path == "/metrics"
@@ -128,8 +134,8 @@ fn is_guarded(path: &str) -> bool {
 fn shown(path: &str) -> String {
     const LONGEST: usize = 48;
     let parts = path.split('/').take(LONGEST);
-    let parts: Vec<_> =
-        parts.map(|part| if part.len() > LONGEST || part.contains("kt_") { "…" } else { part }).collect();
+    let hidden = |part: &str| part.len() > LONGEST || may_be_a_token(part);
+    let parts: Vec<_> = parts.map(|part| if hidden(part) { "…" } else { part }).collect();
     parts.join("/")
 }
 
@@ -152,7 +158,7 @@ fn in_our_shape(response: ServiceResponse<BoxBody>, id: Uuid) -> ServiceResponse
     let ours = response.response().error().and_then(|error| error.as_error::<ApiError>());
     let rendered: HttpResponse = match ours {
         Some(error) => error.render(Some(id)),
-        None if (status.is_client_error() || status.is_server_error()) && !is_json(&response) => {
+        None if (status.is_client_error() || status.is_server_error()) && !is_ours(&response) => {
             ApiError::of_status(status).render(Some(id))
         }
         None => return response,
@@ -160,12 +166,19 @@ fn in_our_shape(response: ServiceResponse<BoxBody>, id: Uuid) -> ServiceResponse
     response.into_response(rendered)
 }
 
-fn is_json(response: &ServiceResponse<BoxBody>) -> bool {
+fn is_ours(response: &ServiceResponse<BoxBody>) -> bool {
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.starts_with("application/"))
+    // The pages say what is wrong to a person.
+    kind.is_some_and(|kind| kind.starts_with("application/") || (is_page(response) && kind.starts_with("text/html")))
+}
+
+/// Whether it is one of the pages of connecting: they have a policy of their own.
+fn is_page(response: &ServiceResponse<BoxBody>) -> bool {
+    response.headers().contains_key(CONTENT_SECURITY_POLICY) && response.request().path().starts_with("/github/")
 }
 
 fn secure(response: &mut ServiceResponse<BoxBody>, path: &str, id: Uuid) {
+    let is_page = is_page(response);
     let not_found = response.status() == StatusCode::NOT_FOUND;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
@@ -174,8 +187,29 @@ fn secure(response: &mut ServiceResponse<BoxBody>, path: &str, id: Uuid) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     let docs = path.starts_with("/docs");
-    headers.insert(CONTENT_SECURITY_POLICY, if docs { CSP_DOCS } else { CSP_API });
+    if !is_page {
+        headers.insert(CONTENT_SECURITY_POLICY, if docs { CSP_DOCS } else { CSP_API });
+    }
     if !docs || not_found {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_without_what_may_be_a_token() {
+        let short =
+            ["kt_x", "ghp_abc", "gho_abc", "ghu_abc", "ghs_abc", "ghr_abc", "github_pat_11A", "x-ghp_abc", "GHP_abc"];
+        for token in short.map(str::to_owned).into_iter().chain(["a".repeat(49)]) {
+            assert_eq!(shown(&format!("/api/v1/issues/{token}/commits")), "/api/v1/issues/…/commits");
+        }
+        for plain in
+            ["/api/v1/issues/GH-12", "/api/v1/integrations", "/webhooks/github/0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"]
+        {
+            assert_eq!(shown(plain), plain);
+        }
     }
 }

@@ -78,9 +78,19 @@ impl ApiError {
         self.header(header::RETRY_AFTER, seconds.to_string())
     }
 
+    /// What happened this time, and what to do next.
+    pub(super) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// The code.
     pub const fn code(&self) -> Code {
         self.0.code
+    }
+
+    /// Whether it is the caller's doing.
+    pub(super) const fn status_is_refusal(&self) -> bool {
+        self.0.code.status() < 500
     }
 
     /// Something that only a mistake of ours leads to. The reason goes to the log, not to the caller.
@@ -194,6 +204,21 @@ impl From<DispatchError> for ApiError {
                     Code::ConnectionTaken,
                     "A place is connected once. Use the integration that is there, or remove it first.",
                 ),
+                ClaimScope::GithubApp => Self::new(
+                    Code::AppTaken,
+                    "An app belongs to one integration. Use the integration that has it, or remove that one first.",
+                ),
+                ClaimScope::GithubAccount => Self::new(
+                    Code::OrganisationTaken,
+                    "One app of ours is installed in an organisation. Use the integration that is there, or remove it first.",
+                ),
+                ClaimScope::SshKey => Self::new(
+                    Code::SshKeyTaken,
+                    "The same key, by its fingerprint, is kept once. Use the one that is there, or retire it first.",
+                ),
+                ClaimScope::SshKeyName => {
+                    Self::new(Code::SshKeyNameTaken, "Choose another name; the case of letters does not count.")
+                }
                 ClaimScope::ActiveRun => {
                     Self::new(Code::IndexRunActive, "Watch the run that is under way, or cancel it first.")
                 }

@@ -95,6 +95,8 @@ impl Listener {
     }
 
     async fn tell(&mut self, first: Vec<AuditEntry>) -> Result<End, Gone> {
+        let id = self.id(self.sent);
+        self.outlet.mark(&id).await?;
         if let Some(why) = self.tell_old(first).await? {
             return Ok(why);
         }

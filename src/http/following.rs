@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use keytrail_domain::{
     access,
     fact::Fact,
+    metadata::Actor,
     recorded::{Position, Recorded},
 };
 
@@ -76,9 +77,13 @@ impl Following {
             return Next::Ended(End::Unwelcome);
         }
         let Ok(page) = app.log.feed().page(self.at).await else { return Next::Ended(End::Trouble) };
-        let revoked = |fact: &Recorded<Fact>| {
-            matches!(fact.fact, Fact::Access(access::Event::TokenRevoked {}))
-                && self.caller.token().is_some_and(|token| token.0 == fact.stream.id)
+        let revoked = |fact: &Recorded<Fact>| match &fact.fact {
+            Fact::Access(access::Event::TokenRevoked {}) => {
+                self.caller.token().is_some_and(|token| token.0 == fact.stream.id)
+            }
+            // Its key may be none any more; one that is still let in comes again.
+            Fact::AccessSettings(_) => matches!(self.caller.actor, Actor::Service { .. }),
+            _ => false,
         };
         if page.iter().any(revoked) {
             return Next::Ended(End::Unwelcome);

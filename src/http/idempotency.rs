@@ -1,4 +1,4 @@
-//! The header `Idempotency-Key`: sending a POST again with the same key does it once. What is remembered is a keyed hash
+//! The header `Idempotency-Key`: sending a POST, or a PUT that makes something, again with the same key does it once. What is remembered is a keyed hash
 //! of the request, not the request.
 
 use std::future::{Ready, ready};

@@ -27,7 +27,7 @@ use super::{
     changed::{Telling, Versioned, tell_one},
     conditions::IfMatch,
     cursor::{List, Page, limit},
-    error::{ApiError, Code},
+    error::{ApiError, Code, sentence},
     events::{Direction, Entry},
     idempotency::IdempotencyKey,
     operations::OperationRef,
@@ -69,6 +69,10 @@ pub(super) struct Shown {
     /// How far the work is; only while it is being done, and only when one run is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Progress>,
+    /// Why it did not come to its end the last time; it is tried again by itself. Only while it goes on, and only when one
+    /// run is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tried_again: Option<String>,
     /// The same run as an operation, such as all long work is.
     operation: OperationRef,
     /// Its version, which is its ETag, too.
@@ -98,7 +102,8 @@ struct Counts {
 /// How far a run is.
 #[derive(Serialize, ToSchema)]
 struct Progress {
-    /// What is being done: `listing`, `fetching`, `discovering`, `ordering`, `recording` or `done`.
+    /// What is being done: `listing`, `fetching`, `catching_up` (with what earlier runs recorded, where this
+    /// machine does not remember it), `discovering`, `ordering`, `recording` or `done`.
     phase: String,
     /// Objects that were fetched; 0 for a repository that is read in place.
     objects: u64,
@@ -114,7 +119,9 @@ struct Progress {
     recorded: u64,
     /// Commits in all; 0 until that is known.
     total: u64,
-    /// Seconds that this phase takes from now on, if it goes on as fast; nothing while that would be a guess.
+    /// Seconds that this phase takes from now on, if it goes on as fast. There is none in the first two seconds of a phase
+    /// nor before a fiftieth of it is done, and none at all while it is `listing`, `catching_up`, `discovering` or
+    /// `ordering`: how much there is of these is known only when they end. Of what comes after this phase it says nothing.
     eta_seconds: Option<u64>,
 }
 
@@ -138,6 +145,7 @@ impl Shown {
             },
             failure: row.failure.map(Failure::of),
             progress: None,
+            tried_again: None,
             operation: OperationRef::of(&OperationId::IndexRun(row.id)),
             version: row.version,
             position: row.position,
@@ -257,9 +265,7 @@ pub(super) async fn get_index_run(
         let head = api.app.log.feed().head().position;
         let mut run = Shown::of(api.one(min_position, || index_runs::by_id(id), Code::IndexRunUnknown).await?);
         if run.has_ended() || Instant::now() >= until || api.app.stopping().is_cancelled() {
-            if !run.has_ended() {
-                run.progress = progress(&api, id).await?;
-            }
+            add_work(&api, &mut run).await?;
             return Ok(tell_one(&run));
         }
         // The view is a moment behind the log, and may not show yet what ended the run: it is looked at where the log stood
@@ -279,20 +285,26 @@ pub(super) async fn get_index_run(
     }
 }
 
-/// The run as it is now, at `min_position` or beyond, with how far it is.
+/// The run as it is now, at `min_position` or beyond, with how far it is and why it is tried again.
 pub(super) async fn look(api: &Api, id: IndexRunId, min_position: Option<Position>) -> Result<Shown, ApiError> {
     let row = api.one(min_position, || index_runs::by_id(id), Code::IndexRunUnknown).await?;
     let mut run = Shown::of(row);
-    if !run.has_ended() {
-        run.progress = progress(api, id).await?;
-    }
+    add_work(api, &mut run).await?;
     Ok(run)
 }
 
-async fn progress(api: &Api, id: IndexRunId) -> Result<Option<Progress>, ApiError> {
-    let text = api.app.jobs.progress(Kind::IndexRepository, &id.to_string()).await?;
+/// Adds what the job of a run that goes on tells of it.
+async fn add_work(api: &Api, run: &mut Shown) -> Result<(), ApiError> {
+    if run.has_ended() {
+        return Ok(());
+    }
+    let key = run.id.to_string();
+    let text = api.app.jobs.progress(Kind::IndexRepository, &key).await?;
     // What a worker of another version wrote may have another shape: then nothing is known.
-    Ok(text.and_then(|text| serde_json::from_str::<ProgressNow>(&text).ok()).map(Progress::from))
+    run.progress = text.and_then(|text| serde_json::from_str::<ProgressNow>(&text).ok()).map(Progress::from);
+    let job = api.app.jobs.standing(Kind::IndexRepository, &key).await?;
+    run.tried_again = job.and_then(|job| job.last_error).map(|text| sentence(&text));
+    Ok(())
 }
 
 /// Stops it. What was recorded so far stays.

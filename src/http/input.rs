@@ -44,6 +44,13 @@ impl<T: DeserializeOwned + 'static> FromRequest for Input<T> {
             let bytes = read.map_err(|_| {
                 ApiError::new(Code::BodyTooSlow, "The body did not arrive within 10 seconds. Send it again.")
             })??;
+            // Serde fills the fields of a structure from a list, too, where all of them may be left out.
+            if bytes.trim_ascii_start().starts_with(b"[") {
+                return Err(ApiError::new(
+                    Code::BodyInvalid,
+                    "The body is a list; send an object, as in {\"name\": …}.",
+                ));
+            }
             let value =
                 serde_json::from_slice(&bytes).map_err(|error| ApiError::new(Code::BodyInvalid, explain(&error)))?;
             Ok(Self { value, bytes })
@@ -117,11 +124,20 @@ fn explain(error: &serde_json::Error) -> String {
 
 /// The name of a field that is unknown is repeated, so that a typing error is found; not one that could be a secret.
 pub(super) fn without_secrets(text: &str) -> String {
-    const LONGEST: usize = 40;
+    // So long are tokens of GitHub and names of commits, and no field of ours.
+    const TOO_LONG: usize = 40;
     match text.split('`').nth(1) {
-        Some(name) if name.len() > LONGEST || name.contains("kt_") => text.replacen(name, "…", 1),
+        Some(name) if name.len() >= TOO_LONG || may_be_a_token(name) => text.replacen(name, "…", 1),
         _ => text.to_owned(),
     }
+}
+
+/// Whether a word holds the beginning of a token: of one of ours, or of one of GitHub's kinds, which begin so that they can
+/// be found where they should not be.
+pub(super) fn may_be_a_token(word: &str) -> bool {
+    const BEGINNINGS: [&str; 7] = ["kt_", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"];
+    let word = word.to_ascii_lowercase();
+    BEGINNINGS.iter().any(|beginning| word.contains(beginning))
 }
 
 #[cfg(test)]
@@ -152,7 +168,7 @@ mod tests {
         assert!(explained(r#"{"name":"a"}"#).contains("missing field `days`"));
         assert!(explained("{").contains("not JSON"));
         let token = format!("kt_{}", "x".repeat(50));
-        for name in [token.as_str(), "kt_x", &"y".repeat(1_000)] {
+        for name in [token.as_str(), "kt_x", "ghs_x", "github_pat_x", &"y".repeat(40), &"y".repeat(1_000)] {
             let text = explained(&format!(r#"{{"name":"a","days":1,"{name}":2}}"#));
             assert!(text.contains("unknown field `…`, expected") && !text.contains(name), "{text}");
         }

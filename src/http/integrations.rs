@@ -11,11 +11,12 @@ use keytrail_domain::{
     aggregate::Refusal as _,
     claim::{Claim, ClaimScope},
     id::IntegrationId,
-    integration::{Command, Error as Refused, Integration as Aggregate, IntegrationName, MirrorsAfter},
+    integration::{Command, Error as Refused, Integration as Aggregate, IntegrationName, MirrorsAfter, SecretsAfter},
     recorded::StreamId,
     service::Connection,
 };
 use keytrail_projections::{
+    installation_status,
     integration_list::{self, Integration as Row, IntegrationState},
     repository_list,
 };
@@ -33,13 +34,13 @@ use super::{
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
     input::{Input, told_by_word},
+    installations::ShownRemainder,
     place::{self, Asked, Checked, Place},
     words,
 };
 use crate::{
     app::{Context, DispatchError},
-    ids,
-    secrets::{Owner, Vault},
+    ids, jobs,
     store::Statement,
 };
 
@@ -110,6 +111,11 @@ pub(super) struct RemoveQuery {
     #[serde(default)]
     #[param(schema_with = words::mirrors_after)]
     mirrors: MirrorsAfter,
+    /// What becomes of the key and the secrets of its app, if it has one: `forgotten` when nothing is said. `kept` ones stay
+    /// sealed until it is confirmed that the app is gone, and the app can be taken over with them.
+    #[serde(default)]
+    #[param(schema_with = words::secrets_after)]
+    secrets: SecretsAfter,
 }
 
 /// Integrations in the order in which they were added, removed ones too.
@@ -276,6 +282,9 @@ pub(super) async fn change_connection(
 }
 
 /// Stops looking for anything new.
+///
+/// An index run that was asked for before is not stopped behind anybody's back: it comes to its end, unless it is
+/// cancelled.
 #[utoipa::path(tag = "integrations", operation_id = "PauseIntegration", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once."),
         ("If-Match" = Option<String>, Header, description = "Only when it has this ETag.")),
@@ -309,7 +318,8 @@ pub(super) async fn resume_integration(
     change(&api, *id, Command::Resume, context).await
 }
 
-/// Takes it away; its repositories are forgotten, their originals are not touched. Its history stays.
+/// Takes it away; its repositories are forgotten, their originals are not touched. Its history stays. Of an app, the
+/// service is given ten seconds; the answer names what is left there.
 #[utoipa::path(tag = "integrations", operation_id = "RemoveIntegration", security(("bearer" = ["admin"])),
     params(RemoveQuery, ("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
     responses((status = 200, description = "It is removed.", body = Shown)))]
@@ -322,8 +332,20 @@ pub(super) async fn remove_integration(
     query: Query<RemoveQuery>,
 ) -> Result<HttpResponse, ApiError> {
     let context = admin.context(None, if_match.required()?);
-    let companions = vec![Vault::forget_all_of(Owner::new("integration", *id))];
-    change_with(&api, *id, Command::Remove { mirrors: query.mirrors }, context, companions).await
+    let companions = jobs::forgotten_at_once(&api.app, IntegrationId(*id)).await?;
+    let command = Command::Remove { mirrors: query.mirrors, secrets: query.secrets };
+    let committed = api.app.dispatch::<Aggregate>(*id, command, context, companions).await?;
+    // Its GitHub has a few seconds to take it away; what it did not do is the remainder.
+    if let Err(error) = jobs::reconcile(&api.app, IntegrationId(*id), committed.last).await {
+        tracing::debug!(?error, integration = %id, "an app is taken away by a job");
+    }
+    let head = api.app.log.feed().head().position;
+    // It is done, also where the view that tells of the remainder cannot be read.
+    let app = api.read(Some(head), installation_status::by_id(IntegrationId(*id))).await.unwrap_or_default().pop();
+    let remainder = app.and_then(ShownRemainder::left);
+    let read = integration_list::by_id(IntegrationId(*id));
+    let show = |row| Shown::of(row).leaving(remainder.clone());
+    Ok(api.changed(committed, Telling::changed(), read, show).await)
 }
 
 async fn change(api: &Api, id: Uuid, command: Command, context: Context) -> Result<HttpResponse, ApiError> {

@@ -12,6 +12,7 @@ use keytrail_projections::{
     Rule,
     issue_branches::{self, IssueBranch},
     issue_commits::{self, IssueShare},
+    pull_requests::{IssuePullRequest, PullState, pull_requests_of_issue},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -39,20 +40,22 @@ pub(super) struct Issue {
     commits: u64,
     /// To how many of them no ref leads any more.
     superseded: u64,
-    /// Whether these are all: the latest 10,000 commits and the first 500 branches are counted. When there are more,
-    /// the figures are those of these.
+    /// Whether these are all: the latest 10,000 commits, the first 500 branches and the latest 500 pull requests are
+    /// counted. When there are more, the figures are those of these.
     complete: bool,
     /// How many persons wrote the commits.
     authors: u64,
     /// Branches whose name carries it.
     branches: u64,
+    /// Pull requests that name it, without those that were deleted.
+    pull_requests: u64,
     /// When the first of all its commits was committed.
     #[schema(value_type = Option<String>, format = DateTime)]
     first_commit_at: Option<Timestamp>,
     /// When the last of the commits was committed.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_commit_at: Option<Timestamp>,
-    /// In which repositories the commits and branches are.
+    /// In which repositories the commits, branches and pull requests are.
     repositories: Vec<InRepository>,
 }
 
@@ -69,10 +72,12 @@ struct InRepository {
     authors: u64,
     /// Branches whose name carries the issue's key.
     branches: u64,
-    /// When the first of the counted commits was committed; nothing when there are only branches.
+    /// Pull requests that name the issue, without those that were deleted.
+    pull_requests: u64,
+    /// When the first of the counted commits was committed; nothing when there is none.
     #[schema(value_type = Option<String>, format = DateTime)]
     first_commit_at: Option<Timestamp>,
-    /// When the last of the commits was committed; nothing when there are only branches.
+    /// When the last of the commits was committed; nothing when there is none.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_commit_at: Option<Timestamp>,
 }
@@ -91,6 +96,8 @@ pub(super) struct IssueQuery {
 const COUNTED_COMMITS: u32 = 10_000;
 /// The most branches that a summary counts.
 const COUNTED_BRANCHES: u32 = 500;
+/// The most pull requests that a summary counts.
+const COUNTED_PULLS: u32 = 500;
 
 /// A summary of what is known of an issue. Of one that nothing names, all counts are zero.
 #[utoipa::path(tag = "issues", operation_id = "GetIssue", security(("bearer" = ["viewer"])),
@@ -111,10 +118,15 @@ pub(super) async fn get_issue(
     let rule = api.read(None, issue_commits::rule_of(&key)).await?.pop().unwrap_or(Rule::Counts);
     let branches = issue_branches::branches_of_issue(&key, as_of, None, COUNTED_BRANCHES + 1);
     let mut branches = api.read(min_position, branches).await?;
+    let pulls = pull_requests_of_issue(&key, as_of, None, COUNTED_PULLS + 1);
+    let mut pulls = api.read(min_position, pulls).await?;
     let commits: u64 = shares.iter().map(|share| share.commits).sum();
     let all_commits = commits <= u64::from(COUNTED_COMMITS);
     let all_branches = branches.len() <= COUNTED_BRANCHES as usize;
     branches.truncate(COUNTED_BRANCHES as usize);
+    let all_pulls = pulls.len() <= COUNTED_PULLS as usize;
+    pulls.truncate(COUNTED_PULLS as usize);
+    pulls.retain(|pull| pull.state != PullState::Deleted);
     let first_commit_at = if all_commits {
         shares.iter().map(|share| share.first_at).min()
     } else {
@@ -126,17 +138,22 @@ pub(super) async fn get_issue(
         rule,
         commits,
         superseded: shares.iter().map(|share| share.superseded).sum(),
-        complete: all_commits && all_branches,
+        complete: all_commits && all_branches && all_pulls,
         authors: shares.iter().map(|share| share.author).collect::<BTreeSet<_>>().len() as u64,
         branches: branches.len() as u64,
+        pull_requests: pulls.len() as u64,
         first_commit_at,
         last_commit_at: shares.iter().map(|share| share.last_at).max(),
-        repositories: in_repositories(shares, branches),
+        repositories: in_repositories(shares, branches, pulls),
     }))
 }
 
 /// Repository by repository, by name and id.
-fn in_repositories(shares: Vec<IssueShare>, branches: Vec<IssueBranch>) -> Vec<InRepository> {
+fn in_repositories(
+    shares: Vec<IssueShare>,
+    branches: Vec<IssueBranch>,
+    pulls: Vec<IssuePullRequest>,
+) -> Vec<InRepository> {
     let mut found = BTreeMap::new();
     let empty = |id, name, integration| InRepository {
         repository: RepositoryName { id, name, integration },
@@ -144,6 +161,7 @@ fn in_repositories(shares: Vec<IssueShare>, branches: Vec<IssueBranch>) -> Vec<I
         superseded: 0,
         authors: 0,
         branches: 0,
+        pull_requests: 0,
         first_commit_at: None,
         last_commit_at: None,
     };
@@ -162,6 +180,11 @@ fn in_repositories(shares: Vec<IssueShare>, branches: Vec<IssueBranch>) -> Vec<I
         let at = (branch.repository_name.clone(), branch.repository.0);
         let new = || empty(branch.repository.0, branch.repository_name, branch.integration.0);
         found.entry(at).or_insert_with(new).branches += 1;
+    }
+    for pull in pulls {
+        let at = (pull.repository_name.clone(), pull.repository.0);
+        let new = || empty(pull.repository.0, pull.repository_name, pull.integration.0);
+        found.entry(at).or_insert_with(new).pull_requests += 1;
     }
     found.into_values().collect()
 }

@@ -78,7 +78,7 @@ pub(super) struct ShownCommit {
     decision: Option<Decision>,
 }
 
-/// Who wrote a commit.
+/// Who wrote a commit, or opened or reviewed a pull request.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Author {
     /// Which person; the same in all repositories.
@@ -112,13 +112,13 @@ pub(super) struct ShownBranch {
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// As it was known at this position.
-    as_of: Option<i64>,
+    pub(super) as_of: Option<i64>,
     /// `next` of the page before.
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
     /// Rows of a page: 1 to 500, 50 when nothing is said.
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// The answer is at least as new as this position.
-    min_position: Option<i64>,
+    pub(super) min_position: Option<i64>,
 }
 
 #[derive(Deserialize, IntoParams)]

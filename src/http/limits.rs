@@ -41,11 +41,12 @@ impl CallerKey {
     }
 }
 
-/// The three kinds of buckets.
+/// The four kinds of buckets.
 pub(super) struct Limits {
     callers: Buckets<CallerKey>,
     addresses: Buckets<Network>,
     failures: Buckets<Network>,
+    deliveries: Buckets<Network>,
 }
 
 impl Limits {
@@ -54,6 +55,7 @@ impl Limits {
             callers: Buckets::new(settings.requests_per_minute),
             addresses: Buckets::new(settings.address_requests_per_minute),
             failures: Buckets::new(settings.address_failures_per_minute),
+            deliveries: Buckets::new(settings.address_failures_per_minute),
         }
     }
 
@@ -82,6 +84,23 @@ impl Limits {
     pub(super) fn failed(&self, address: IpAddr) -> Result<(), ApiError> {
         self.failures.take(Network::of(address), Instant::now()).map(|_| ()).map_err(refused_too_often)
     }
+
+    /// Whether a delivery to who has not had any lately is worth a look: not when too many of this address were refused.
+    pub(super) fn may_deliver(&self, address: IpAddr) -> Result<(), ApiError> {
+        match self.deliveries.look(&Network::of(address), Instant::now()) {
+            Some(budget) if budget.remaining == 0 => Err(delivered_too_often(budget)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A delivery of this address was for nobody, or not signed well.
+    pub(super) fn delivery_failed(&self, address: IpAddr) -> Result<(), ApiError> {
+        self.deliveries.take(Network::of(address), Instant::now()).map(|_| ()).map_err(delivered_too_often)
+    }
+}
+
+fn delivered_too_often(budget: Budget) -> ApiError {
+    limited(budget, "Too many deliveries from your address were refused.")
 }
 
 fn refused_too_often(budget: Budget) -> ApiError {

@@ -13,8 +13,10 @@ mod commit_links;
 mod commit_place;
 mod commits;
 mod conditions;
+mod connecting;
 mod correlation;
 mod cursor;
+mod deliveries;
 mod doctor;
 mod edge;
 mod error;
@@ -23,10 +25,12 @@ mod events;
 mod explain;
 mod following;
 mod health;
+mod held;
 mod idempotency;
 mod index_again;
 mod index_runs;
 mod input;
+mod installations;
 mod integrations;
 mod issue_summary;
 mod issues;
@@ -42,6 +46,7 @@ mod people;
 mod place;
 mod project_rules;
 mod projects;
+mod pull_requests;
 mod remedies;
 mod repositories;
 mod routes;
@@ -50,12 +55,14 @@ mod scopes;
 mod search;
 mod services;
 pub mod spec;
+mod ssh_keys;
 mod stream_places;
 mod streams;
 mod tokens;
 mod unrouted;
 mod views;
 mod watched;
+mod webhooks;
 mod words;
 
 use std::{io, net::TcpListener, sync::Arc, time::Duration};
@@ -78,7 +85,12 @@ pub use self::{
     spec::spec,
 };
 use self::{cursor::Cursors, unrouted::Known};
-use crate::app::App;
+use crate::app::{App, Turns};
+
+/// Deliveries of more than a mebibyte that are taken in at once.
+const LARGE_DELIVERIES: usize = 4;
+/// Keys of SSH that are opened or made at once.
+const KEY_WORK: usize = 2;
 
 /// How the API is served.
 pub struct HttpSettings {
@@ -100,6 +112,10 @@ struct Api {
     cursors: Cursors,
     known: Known,
     access: Access,
+    /// Bodies of deliveries that are large take memory: few at once.
+    large_deliveries: Turns,
+    /// Opening a key of SSH may take 256 MiB, and making one some seconds: few at once.
+    key_work: Turns,
 }
 
 /// Serves the API on `listener` until the returned server is told to stop. Signals are the caller's.
@@ -117,7 +133,9 @@ pub fn serve_with(
     let HttpSettings { workers, local_token, metrics, access } = settings;
     let cursors = Cursors::new(&app.keys);
     let known = Known::of(&spec());
-    let api = Data::new(Api { app, local_token, metrics, cursors, known, access });
+    let large_deliveries = Turns::new(LARGE_DELIVERIES, Duration::from_secs(5));
+    let key_work = Turns::new(KEY_WORK, Duration::from_secs(5));
+    let api = Data::new(Api { app, local_token, metrics, cursors, known, access, large_deliveries, key_work });
     let server = HttpServer::new(move || {
         Routes::new()
             .into_utoipa_app()
@@ -130,6 +148,7 @@ pub fn serve_with(
             .configure(routes::routes)
             .into_app()
             .configure(spec::viewer)
+            .configure(connecting::pages)
             .configure(&besides)
             .default_service(web::to(unrouted::unrouted))
             .wrap(from_fn(edge::edge))

@@ -29,7 +29,7 @@ use super::{
     Api,
     auth::Viewer,
     commit_place::place,
-    cursor::limit,
+    cursor::{List, limit},
     error::{ApiError, Code, sentence},
     integrations::OneQuery,
     issues::{Author, RepositoryName, hex, words_of},
@@ -104,6 +104,8 @@ struct Links {
 pub(super) struct CommitRefs {
     /// In the bytewise order of their names.
     items: Vec<RefOfCommit>,
+    /// Ask again with this as `cursor` for the next page; nothing when this is the last one. It works for a day.
+    next: Option<String>,
     /// How many there are, shown or not.
     total: u64,
     /// Refs of which it is not known whether they lead there: no run has looked at what they name yet, or the repository
@@ -126,7 +128,9 @@ struct RefOfCommit {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RefsQuery {
-    /// Refs that are shown: 1 to 500, 50 when nothing is said.
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
     min_position: Option<i64>,
@@ -204,7 +208,7 @@ pub(super) async fn get_commit(
 #[utoipa::path(tag = "repositories", operation_id = "ListCommitRefs", security(("bearer" = ["viewer"])),
     params(("id" = Uuid, Path, description = "The repository."),
         ("sha" = String, Path, description = "The commit: 7 to 40 hexadecimal digits."), RefsQuery),
-    responses((status = 200, description = "The refs.", body = CommitRefs),
+    responses((status = 200, description = "A page.", body = CommitRefs),
         (status = 409,
             description = "No integration sees the repository any more, or several commits begin with these digits.")))]
 #[get("/api/v1/repositories/{id}/commits/{sha}/refs")]
@@ -214,9 +218,13 @@ pub(super) async fn list_commit_refs(
     at: Path<(Uuid, String)>,
     query: Query<RefsQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let most = limit(query.limit)? as usize;
+    let limit = limit(query.limit)?;
     api.stands_at(query.min_position, &[&RepositoryList, &IssueSearch, &IssueBranches]).await?;
     let (repository, sha) = place(&api, at.into_inner()).await?;
+    let now = api.app.clock.now();
+    let filters = (repository.id, sha);
+    let list = List::new("commit_refs", &filters);
+    let after: Option<String> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     known(&api, &repository, sha).await?;
     let found = refs_of_commit(&api.app, &repository, sha).await.map_err(|trouble| match trouble {
         RefsTrouble::View(error) => error.into(),
@@ -226,8 +234,10 @@ pub(super) async fn list_commit_refs(
     })?;
     let total = found.refs.len() as u64;
     let shown = |CurrentRef { name, sha }| RefOfCommit { name, sha };
-    let items = found.refs.into_iter().take(most).map(shown).collect();
-    Ok(HttpResponse::Ok().json(CommitRefs { items, total, undecided: found.undecided }))
+    let is_shown = |one: &CurrentRef| after.as_ref().is_some_and(|after| one.name <= *after);
+    let rows: Vec<CurrentRef> = found.refs.into_iter().skip_while(is_shown).take(limit as usize + 1).collect();
+    let page = api.cursors.page(rows, limit, &list, now, |row| row.name.clone(), shown)?;
+    Ok(HttpResponse::Ok().json(CommitRefs { items: page.items, next: page.next, total, undecided: found.undecided }))
 }
 
 /// Refuses a commit that no run has seen.

@@ -13,11 +13,9 @@ use super::{
     Api,
     auth::Auditor,
     error::ApiError,
-    following::{Following, cannot_begin},
     operations::{self, Operation},
-    outlet::{Outlet, head_only},
     run_stream::heard,
-    watched::{Heard, Standing, watch},
+    watched::{self, Heard, Standing},
 };
 use crate::app::OperationId;
 
@@ -41,12 +39,6 @@ pub(super) async fn watch_operation(
     id: Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id = operations::looked_at(&auditor, &id)?;
-    let first = operations::look(&api, &id, None).await.map_err(cannot_begin)?;
-    if let Some(head) = head_only(&request) {
-        return Ok(head);
-    }
-    let (outlet, response) = Outlet::open(&api, &auditor)?;
-    let following = Following::new(api, (*auditor).clone());
     let of = id.clone();
     let hears = move |fact: &Recorded<Fact>| match &of {
         OperationId::IndexRun(run) => heard(fact, *run),
@@ -54,6 +46,5 @@ pub(super) async fn watch_operation(
         _ => Heard::Nothing,
     };
     let look = async move |api: &Api, seen: Option<Position>| operations::look(api, &id, seen).await;
-    actix_web::rt::spawn(watch(following, outlet, first, hears, look));
-    Ok(response)
+    watched::answer(api, &auditor, &request, hears, look).await
 }

@@ -9,11 +9,11 @@ use actix_web::{
 use keytrail_domain::{
     access::Scope,
     index_run::{Command, IndexRun as Run},
+    integration::{Command as Wish, Integration},
     recorded::Position,
     timestamp::Timestamp,
 };
 use keytrail_projections::{
-    audit_trail::AuditTrail,
     index_runs::{self, Filter, IndexRuns, Order, RunState},
     repository_list::RepositoryList,
     view::View,
@@ -100,7 +100,8 @@ struct Progress {
     total: u64,
     /// Of what: `commits`, `objects`, `repositories`, `events` or `views`.
     unit: &'static str,
-    /// Seconds that it takes from now on, if it goes on as fast; nothing while that would be a guess.
+    /// Seconds that it takes from now on, if it goes on as fast. Null while that would be a guess: of repositories before five
+    /// of them and one in ten are done; of a run while it lists, discovers or orders, when nobody knows how much there is.
     eta_seconds: Option<u64>,
 }
 
@@ -176,10 +177,10 @@ pub(super) struct OperationsQuery {
     min_position: Option<i64>,
 }
 
-/// Where a page ended. Those beside runs come first, by their names from behind: the newest verification first.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// Where a page ended. Those beside runs come first, from behind: the newest verification first.
+#[derive(Clone, Serialize, Deserialize)]
 enum After {
-    Beside(String),
+    Beside(OperationId),
     /// Whether the run waits, and where it was asked for.
     Run(bool, Position),
 }
@@ -198,18 +199,17 @@ pub(super) async fn list_operations(
     let list = List::new("operations", &());
     let after: Option<After> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
     let limit = limit(query.limit)?;
-    api.stands_at(query.min_position, &[&IndexRuns, &RepositoryList, &AuditTrail]).await?;
+    api.stands_at(query.min_position, &[&IndexRuns, &RepositoryList]).await?;
     let mut found: Vec<(After, app::Operation)> = Vec::new();
-    let after_run = match &after {
-        Some(After::Run(is_waiting, position)) => Some((*is_waiting, *position)),
-        Some(After::Beside(_)) | None => {
-            let beside = api.app.operations_beside_runs().await?.into_iter();
-            found.extend(beside.map(|operation| (After::Beside(operation.id.to_string()), operation)));
-            found.sort_by(|(one, _), (other, _)| other.cmp(one));
-            found.retain(|(at, _)| after.as_ref().is_none_or(|after| at < after));
-            None
-        }
+    let (beside, after_run) = match after {
+        None => (Some(None), None),
+        Some(After::Beside(id)) => (Some(Some(id)), None),
+        Some(After::Run(is_waiting, position)) => (None, Some((is_waiting, position))),
     };
+    if let Some(below) = beside {
+        let beside = api.app.operations_beside_runs(below.as_ref(), limit + 1).await?;
+        found.extend(beside.into_iter().map(|operation| (After::Beside(operation.id.clone()), operation)));
+    }
     // Those that are being done are few; those that wait may be thousands.
     for state in [RunState::Running, RunState::Requested] {
         let waiting = state == RunState::Requested;
@@ -264,8 +264,9 @@ pub(super) async fn look(api: &Api, id: &OperationId, min_position: Option<Posit
 const fn views_of(id: &OperationId) -> &'static [&'static dyn View] {
     match id {
         OperationId::IndexRun(_) => &[&IndexRuns],
-        OperationId::FetchRepository(_) => &[&RepositoryList],
-        OperationId::ReindexIntegration(..) | OperationId::ResetIntegration(..) => &[&AuditTrail, &RepositoryList],
+        OperationId::FetchRepository(_) | OperationId::ReindexIntegration(..) | OperationId::ResetIntegration(..) => {
+            &[&RepositoryList]
+        }
         OperationId::DiscoverRepositories(_)
         | OperationId::ForgetRepositories(_)
         | OperationId::RebuildView(..)
@@ -273,7 +274,8 @@ const fn views_of(id: &OperationId) -> &'static [&'static dyn View] {
     }
 }
 
-/// Stops an index run or a verification. What was recorded so far stays.
+/// Stops an index run, a verification, or indexing all of an integration again: each of its runs. What was recorded so far
+/// stays.
 #[utoipa::path(tag = "operations", operation_id = "CancelOperation", security(("bearer" = ["admin"])),
     params(("id" = String, Path, description = "As an answer names it, such as index_run.ID."),
         ("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
@@ -295,13 +297,21 @@ pub(super) async fn cancel_operation(
             let committed = api.app.dispatch::<Run>(run.0, Command::Cancel, context, Vec::new()).await?;
             let _shown = api.shown(&committed, index_runs::by_id(*run), |_| ()).await;
         }
+        OperationId::ReindexIntegration(integration, asked) | OperationId::ResetIntegration(integration, asked)
+            if operation.can_be_cancelled() =>
+        {
+            let context = admin.context(key.of(&api, &admin, "CancelOperation", &[]), None);
+            let wish = Wish::CancelIndexing { asked: *asked };
+            api.app.dispatch::<Integration>(integration.0, wish, context, Vec::new()).await?;
+        }
         OperationId::VerifyViews(verification) if operation.can_be_cancelled() => {
             if let Some(verification) = api.app.verification(*verification) {
                 verification.cancel();
             }
         }
         // Saying it twice changes nothing.
-        OperationId::VerifyViews(_) if operation.state == OperationState::Cancelled => {}
+        OperationId::VerifyViews(_) | OperationId::ReindexIntegration(..) | OperationId::ResetIntegration(..)
+            if operation.state == OperationState::Cancelled => {}
         OperationId::VerifyViews(_)
         | OperationId::FetchRepository(_)
         | OperationId::DiscoverRepositories(_)

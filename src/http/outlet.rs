@@ -127,6 +127,11 @@ impl Outlet {
         self.put(format!("{id}data: {data}\n\n")).await
     }
 
+    /// Where whoever comes again goes on from, before there is an event.
+    pub(super) async fn mark(&mut self, id: &str) -> Result<(), Gone> {
+        self.put(format!("id: {id}\n\n")).await
+    }
+
     /// A sign of life, when there was none for a while. With an id, who comes again need not look at what was passed over.
     pub(super) async fn beat(&mut self, id: Option<&str>) -> Result<(), Gone> {
         if self.sender.is_closed() {

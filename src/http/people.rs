@@ -1,4 +1,4 @@
-//! The persons whom commits name as authors: found by a part of their name, and forgotten for good. Open to auditors;
+//! The persons whom commits name as authors, and who opened or reviewed pull requests: found by a part of their name, and forgotten for good. Open to auditors;
 //! viewers see a name beside the commit that names it. Addresses are shown to administrators only, who are asked by them to forget somebody; of tokens with scopes only to those for persons.
 
 use actix_web::{
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::secrets::{ListedPerson, People, PeopleCursor, PeopleFilter};
 
-/// Somebody whom commits name as author.
+/// Somebody whom commits name as author, or who opened or reviewed a pull request.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Person)]
 pub(super) struct Shown {
@@ -33,7 +33,7 @@ pub(super) struct Shown {
     id: Uuid,
     /// As the latest source spells it; nothing when the person was forgotten.
     name: Option<String>,
-    /// As the latest source spells it; only for administrators, and nothing when the person was forgotten.
+    /// As the latest source spells it; only for administrators, and nothing when none is known or the person was forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     email: Option<String>,
     /// When the person was forgotten.
@@ -44,7 +44,8 @@ pub(super) struct Shown {
 impl Shown {
     fn of(listed: ListedPerson, caller: &Caller) -> Self {
         let shown = |person: crate::secrets::Person| {
-            (String::from(person.name), sees_addresses(caller).then(|| person.email.into()))
+            let email = String::from(person.email);
+            (String::from(person.name), (sees_addresses(caller) && !email.is_empty()).then_some(email))
         };
         let (name, email) = listed.person.map(shown).unzip();
         Self { id: listed.id.0, name, email: email.flatten(), forgotten_at: listed.forgotten_at }

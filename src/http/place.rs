@@ -2,6 +2,7 @@
 //! server. Called by the routes of integrations; what comes out is checked, and its credentials are sealed.
 
 mod credential;
+mod github_app;
 mod local;
 mod refs;
 mod remote;
@@ -14,7 +15,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub(super) use self::shown::ShownPlace;
-use self::{local::Wanted, refs::Refs, remote::Remote};
+use self::{github_app::GithubApp, local::Wanted, refs::Refs, remote::Remote};
 use super::{
     Api,
     auth::Caller,
@@ -59,6 +60,8 @@ pub(super) enum Place {
     },
     /// One repository of a git server.
     Git(Remote),
+    /// The repositories of an organisation of a GitHub, through an app that is registered for it.
+    GithubApp(GithubApp),
 }
 
 /// How a repository of the server's own disk is read.
@@ -143,6 +146,17 @@ pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Resul
                 secret
             };
             remote.checked(&api.app.jobs.git.addresses)?.sealed(before, seal)
+        }
+        Place::GithubApp(github) => {
+            let (owner, now) = (Owner::new("integration", integration), api.app.clock.now());
+            let seal = |login: &HttpLogin| {
+                let (secret, row) = api.app.vault.seal(owner, HttpLogin::PROXY_FIELD, &login.write(), now);
+                companions.push(row.into_statement());
+                secret
+            };
+            let connection = github.checked(&api.app.jobs.git.addresses, before, seal)?;
+            github_app::is_free(api, integration, before, &connection).await?;
+            connection
         }
     };
     let named = connection.secrets();

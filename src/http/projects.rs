@@ -7,7 +7,7 @@ use actix_web::{
 use keytrail_domain::id::RepositoryId;
 use keytrail_projections::{
     Rule,
-    issue_commits::{self, IssueCommits, ProjectCount},
+    issue_commits::{self, IssueCommits, ProjectCount, ProjectCursor},
     repository_list,
 };
 use serde::{Deserialize, Serialize};
@@ -17,21 +17,14 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Viewer,
-    cursor::limit,
+    cursor::{List, Page, limit},
     error::{ApiError, Code},
     words,
 };
 
-/// The projects that commits name.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Projects {
-    /// The most named first.
-    items: Vec<Project>,
-}
-
 /// A project.
 #[derive(Serialize, ToSchema)]
-struct Project {
+pub(super) struct Project {
     /// Its key.
     #[schema(example = "KAFKA")]
     project: String,
@@ -54,7 +47,9 @@ pub(super) struct ProjectsQuery {
     repository: Option<Uuid>,
     /// Those that the rules leave out, too.
     all: Option<bool>,
-    /// How many: 1 to 500, 50 when nothing is said.
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
     limit: Option<u32>,
     /// The answer is at least as new as this position.
     min_position: Option<i64>,
@@ -62,7 +57,7 @@ pub(super) struct ProjectsQuery {
 
 /// The projects that commits name and that count, the most named first.
 #[utoipa::path(tag = "issues", operation_id = "ListProjects", security(("bearer" = ["viewer"])),
-    params(ProjectsQuery), responses((status = 200, description = "The projects.", body = Projects),
+    params(ProjectsQuery), responses((status = 200, description = "A page.", body = Page<Project>),
         (status = 404, description = "There is no such repository.")))]
 #[get("/api/v1/projects")]
 pub(super) async fn list_projects(
@@ -72,16 +67,22 @@ pub(super) async fn list_projects(
 ) -> Result<HttpResponse, ApiError> {
     let (limit, all) = (limit(query.limit)?, query.all.unwrap_or(false));
     api.stands_at(query.min_position, &[&IssueCommits]).await?;
+    let now = api.app.clock.now();
+    let filters = (query.repository, all);
+    let list = List::new("projects", &filters);
+    let after: Option<(u64, String)> = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let after = after.map(|(links, project)| ProjectCursor { links, project });
     let read = match query.repository.map(RepositoryId) {
-        None => issue_commits::top_projects(all, limit),
+        None => issue_commits::top_projects(all, after, limit + 1),
         Some(repository) => {
             api.one(query.min_position, || repository_list::by_id(repository), Code::RepositoryUnknown).await?;
-            issue_commits::projects_of_repository(repository, all, limit)
+            issue_commits::projects_of_repository(repository, all, after, limit + 1)
         }
     };
     // It looks at every link.
     let rows = api.app.read_aside(move |app| async move { app.read(read).await }).await?;
-    Ok(HttpResponse::Ok().json(Projects { items: rows.into_iter().map(project).collect() }))
+    let page = api.cursors.page(rows, limit, &list, now, |row| (row.links, row.project.clone()), project)?;
+    page.answer()
 }
 
 fn project(row: ProjectCount) -> Project {

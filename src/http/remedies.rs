@@ -64,8 +64,14 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         Code::CredentialUnreadable => {
             "The server looks again by itself. Change the connection and give the credential again; if many are concerned, restore the vault's tables from a backup."
         }
+        Code::InstallationHeld => {
+            "The server goes on by itself once the app may read again. Look at the status of the app: who suspended it can let it run again."
+        }
         Code::FolderAbsent => {
             "The server looks again by itself, and forgets no repository meanwhile. Mount the share that the folder is on, or correct the integration's path."
+        }
+        Code::FileSystemSilent => {
+            "The server tries again by itself, and goes on when the file system answers. Look at its disk, or at the server of the share and the way to it; what was indexed is served on."
         }
         Code::HostUnknown => {
             "The server tries again by itself. Check the name in the URL, and the resolver of the server's machine."

@@ -1,5 +1,7 @@
 //! Repositories: read, looked at, and asked to be indexed.
 
+use std::collections::HashMap;
+
 use actix_web::{
     HttpResponse, get, post,
     web::{Data, Path, Query},
@@ -27,6 +29,7 @@ use super::{
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
     events::Direction,
+    held::{Held, held},
     idempotency::IdempotencyKey,
     index_runs::Shown as ShownRun,
     integrations::OneQuery,
@@ -70,6 +73,10 @@ pub(super) struct Shown {
     failure: Option<Failure>,
     /// Why looking whether anything is new fails; gone once it works.
     trouble: Option<Trouble>,
+    /// Whether its service lets nobody change it any more: nothing new is looked for.
+    archived: bool,
+    /// Why it is not looked at, while the app that reads it may not.
+    held: Option<Held>,
     /// When a run last completed.
     #[schema(value_type = Option<String>, format = DateTime)]
     indexed_at: Option<Timestamp>,
@@ -139,6 +146,8 @@ impl Shown {
                 since: trouble.since,
                 next: remedy(trouble.code),
             }),
+            archived: row.archived,
+            held: None,
             indexed_at: row.indexed_at,
             commits,
             keyed,
@@ -146,6 +155,14 @@ impl Shown {
             version: row.version,
             position: row.position,
         }
+    }
+
+    /// The same, with why it is not looked at.
+    fn held_by(mut self, held: &HashMap<IntegrationId, Held>) -> Self {
+        if self.state != RepositoryState::Forgotten {
+            self.held = held.get(&IntegrationId(self.integration)).cloned();
+        }
+        self
     }
 }
 
@@ -257,7 +274,8 @@ async fn list(api: &Api, query: ListQuery) -> Result<HttpResponse, ApiError> {
     let read = repository_list::listing(&filter, sort, is_descending, after.as_ref(), limit + 1);
     let rows = api.read(query.min_position, read).await?;
     let after = |row: &Listed| After::of(ListPlace::of(sort, &row.repository));
-    api.cursors.page(rows, limit, &list, now, after, Shown::of)?.answer()
+    let held = held(api).await?;
+    api.cursors.page(rows, limit, &list, now, after, |row| Shown::of(row).held_by(&held))?.answer()
 }
 
 /// One repository.
@@ -272,7 +290,7 @@ pub(super) async fn get_repository(
 ) -> Result<HttpResponse, ApiError> {
     let read = || repository_list::by_id(RepositoryId(*id));
     let row = api.one(query.min_position, read, Code::RepositoryUnknown).await?;
-    Ok(tell_one(&Shown::of(row)))
+    Ok(tell_one(&Shown::of(row).held_by(&held(&api).await?)))
 }
 
 /// Asks for an index run over what is new. The answer names the run to watch.

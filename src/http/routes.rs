@@ -1,11 +1,13 @@
 //! Every route, one line each: method and path stand at the function.
 
+use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commit_links, commits, doctor, event_stream, events, explain, health, index_again, index_runs, integrations,
-    issue_summary, issues, metrics, one_commit, operation_stream, operations, people, project_rules, projects,
-    repositories, run_stream, search, streams, tokens, views,
+    commit_links, commits, connecting, deliveries, doctor, event_stream, events, explain, health, index_again,
+    index_runs, installations, integrations, issue_summary, issues, metrics, one_commit, operation_stream, operations,
+    people, project_rules, projects, pull_requests, repositories, run_stream, search, ssh_keys, streams, tokens,
+    unrouted::unrouted, views, webhooks,
 };
 
 /// Registers and describes them.
@@ -15,6 +17,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(issues::list_issue_commits)
         .service(issue_summary::get_issue)
         .service(issues::list_issue_branches)
+        .service(pull_requests::list_issue_pull_requests)
         .service(commit_links::link_commit)
         .service(commit_links::unlink_commit)
         .service(commit_links::restore_commit_link)
@@ -32,6 +35,21 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(integrations::pause_integration)
         .service(integrations::resume_integration)
         .service(integrations::remove_integration)
+        .service(installations::get_installation)
+        .service(connecting::connect_github_app)
+        .service(installations::adopt_github_app)
+        .service(installations::suspend_installation)
+        .service(installations::resume_installation)
+        .service(installations::rotate_pem_key)
+        .service(installations::rotate_webhook_secret)
+        .service(installations::repair_installation)
+        .service(deliveries::list_deliveries)
+        .service(deliveries::get_delivery)
+        .service(deliveries::replay_delivery)
+        .service(webhooks::receive_github_webhook)
+        .service(installations::preview_filter)
+        .service(installations::confirm_repositories)
+        .service(installations::confirm_gone)
         .service(index_again::reindex_integration)
         .service(index_again::reset_integration)
         .service(repositories::list_integration_repositories)
@@ -65,6 +83,16 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(events::list_events)
         .service(event_stream::follow_events)
         .service(streams::list_stream_events)
+        // Keys of SSH
+        .service(ssh_keys::list_ssh_keys)
+        .service(ssh_keys::add_ssh_key)
+        .service(ssh_keys::generate_ssh_key)
+        // Its other methods are not those of a key of this id.
+        .route("/api/v1/ssh-keys/generate", web::to(unrouted))
+        .service(ssh_keys::get_ssh_key)
+        .service(ssh_keys::get_ssh_key_public)
+        .service(ssh_keys::rename_ssh_key)
+        .service(ssh_keys::retire_ssh_key)
         // Access
         .service(tokens::list_tokens)
         .service(tokens::get_token)

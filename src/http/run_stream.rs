@@ -16,10 +16,8 @@ use super::{
     Api,
     auth::Viewer,
     error::ApiError,
-    following::{Following, cannot_begin},
     index_runs::{self, Shown},
-    outlet::{Outlet, head_only},
-    watched::{Heard, Standing, watch},
+    watched::{self, Heard, Standing},
 };
 
 impl Standing for Shown {
@@ -42,15 +40,8 @@ pub(super) async fn watch_index_run(
     id: Path<Uuid>,
 ) -> Result<HttpResponse, ApiError> {
     let id = IndexRunId(*id);
-    let first = index_runs::look(&api, id, None).await.map_err(cannot_begin)?;
-    if let Some(head) = head_only(&request) {
-        return Ok(head);
-    }
-    let (outlet, response) = Outlet::open(&api, &viewer)?;
-    let following = Following::new(api, (*viewer).clone());
     let look = async move |api: &Api, seen: Option<Position>| index_runs::look(api, id, seen).await;
-    actix_web::rt::spawn(watch(following, outlet, first, move |fact| heard(fact, id), look));
-    Ok(response)
+    watched::answer(api, &viewer, &request, move |fact| heard(fact, id), look).await
 }
 
 /// What a fact is to somebody who watches this run.

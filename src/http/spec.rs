@@ -8,9 +8,10 @@ mod pages;
 #[cfg(test)]
 mod reference;
 mod refusals;
+mod shared;
 mod variants;
 
-use actix_web::{App, HttpResponse, http::header::LOCATION, web};
+use actix_web::{App, HttpResponse, guard::Get, http::header::LOCATION, web};
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Schema,
     ServerBuilder,
@@ -20,21 +21,23 @@ use utoipa::openapi::{
     tag::TagBuilder,
 };
 use utoipa_actix_web::AppExt;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{changed::Pending, error::Problem, routes, scopes};
 
 /// What a bearer token is called in the description.
 const BEARER: &str = "bearer";
 
-const TAGS: [(&str, &str); 10] = [
+const TAGS: [(&str, &str); 12] = [
     ("integrations", "Connections to git repositories."),
+    ("installations", "The GitHub Apps of integrations: connected, watched, suspended, repaired."),
     ("repositories", "What integrations see, and the requests to index it."),
     ("index-runs", "Passes of the indexer."),
     ("issues", "Commits and branches by issue."),
     ("operations", "Long work: watched, stopped."),
     ("people", "Whom commits name as authors: found, forgotten."),
     ("history", "The log: every event, and the state after it."),
+    ("ssh-keys", "Keys of SSH that the server keeps sealed: added, generated, retired."),
     ("tokens", "Who may come in."),
     ("views", "What is shown: how it stands, rebuilt, verified."),
     ("server", "Health and metrics."),
@@ -109,6 +112,7 @@ pub fn spec() -> OpenApi {
             examples.add(operation);
         }
     }
+    shared::refer(&mut spec);
     spec
 }
 
@@ -125,12 +129,20 @@ pub fn json() -> String {
     spec().to_pretty_json().unwrap_or_default()
 }
 
+/// The description as it is committed, which a test holds to what the routes say. A part of the program as text: as a
+/// value it would stay in memory once for each thread that answers, in many small pieces.
+const COMMITTED: &str = include_str!("../../openapi/v1.json");
+/// Where it is served.
+const PLACE: &str = "/openapi.json";
+
 /// The description and its viewer, whose files are part of the program.
 pub(super) fn viewer(config: &mut web::ServiceConfig) {
     let to_viewer = || async { HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish() };
+    let described = || async { HttpResponse::Ok().content_type("application/json").body(COMMITTED) };
     config
         .route("/docs", web::get().to(to_viewer))
-        .service(SwaggerUi::new("/docs/{file:.*}").url("/openapi.json", spec()));
+        .service(web::resource(PLACE).guard(Get()).to(described))
+        .service(SwaggerUi::new("/docs/{file:.*}").config(Config::new([PLACE])));
 }
 
 #[cfg(test)]

@@ -11,12 +11,15 @@ use keytrail_domain::{
     commit_link::CommitLink,
     fact::Fact,
     index_run::{IndexRun, batch},
+    installation::Installation,
     integration::Integration,
     metadata::Metadata,
     person::Person,
     project_rules::ProjectRules,
+    pull_request::PullRequest,
     recorded::{Position, Recorded, Sequence, StreamId},
     repository::Repository,
+    ssh_key::SshKey,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -76,8 +79,8 @@ pub(super) struct StreamQuery {
 
 /// The events of a stream, with the state after each.
 #[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
-    params(("type" = String, Path, description = "`integration`, `repository`, `index_run`, `access`, `project_rules`, `commit_link`, \
-        `person` or `access_settings`."),
+    params(("type" = String, Path, description = "`integration`, `installation`, `repository`, `index_run`, `access`, `project_rules`, `commit_link`, \
+        `person`, `access_settings`, `pull_request` or `ssh_key`."),
         ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
     responses((status = 200, description = "A page.", body = Page<StreamEvent>),
         (status = 422, description = "Streams of this type are not shown event by event.")))]
@@ -147,7 +150,10 @@ struct State {
     project_rules: ProjectRules,
     commit_link: CommitLink,
     person: Person,
+    installation: Installation,
     access_settings: AccessSettings,
+    pull_request: PullRequest,
+    ssh_key: SshKey,
 }
 
 impl State {
@@ -160,7 +166,10 @@ impl State {
             Fact::ProjectRules(event) => self.project_rules.evolve(event),
             Fact::CommitLink(event) => self.commit_link.evolve(event),
             Fact::Person(event) => self.person.evolve(event),
+            Fact::Installation(event) => self.installation.evolve(event),
             Fact::AccessSettings(event) => self.access_settings.evolve(event),
+            Fact::PullRequest(event) => self.pull_request.evolve(event),
+            Fact::SshKey(event) => self.ssh_key.evolve(event),
             Fact::IndexBatch(_) => {}
         }
     }
@@ -174,7 +183,10 @@ impl State {
             Fact::ProjectRules(_) => serde_json::to_value(&self.project_rules).map(Some),
             Fact::CommitLink(_) => serde_json::to_value(&self.commit_link).map(Some),
             Fact::Person(_) => serde_json::to_value(&self.person).map(Some),
+            Fact::Installation(_) => serde_json::to_value(&self.installation).map(Some),
             Fact::AccessSettings(_) => serde_json::to_value(&self.access_settings).map(Some),
+            Fact::PullRequest(_) => serde_json::to_value(&self.pull_request).map(Some),
+            Fact::SshKey(_) => serde_json::to_value(&self.ssh_key).map(Some),
             Fact::IndexBatch(_) => Ok(None),
         }
     }

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use actix_web::{HttpRequest, HttpResponse, web::Data};
 use keytrail_domain::{
     fact::Fact,
     recorded::{Position, Recorded},
@@ -11,9 +12,10 @@ use serde::Serialize;
 
 use super::{
     Api,
+    auth::Caller,
     error::ApiError,
-    following::{Following, Next},
-    outlet::{End, Gone, Outlet},
+    following::{Following, Next, cannot_begin},
+    outlet::{End, Gone, Outlet, head_only},
 };
 
 /// How it stands.
@@ -33,9 +35,27 @@ pub(super) enum Heard {
     Ended,
 }
 
+/// Answers with how something stands, and then with how it goes on: the route of a stream of one thing.
+pub(super) async fn answer<T: Standing + 'static>(
+    api: Data<Api>,
+    caller: &Caller,
+    request: &HttpRequest,
+    hears: impl Fn(&Recorded<Fact>) -> Heard + 'static,
+    look: impl AsyncFn(&Api, Option<Position>) -> Result<T, ApiError> + 'static,
+) -> Result<HttpResponse, ApiError> {
+    let first = look(&api, None).await.map_err(cannot_begin)?;
+    if let Some(head) = head_only(request) {
+        return Ok(head);
+    }
+    let (outlet, response) = Outlet::open(&api, caller)?;
+    let following = Following::new(api, caller.clone());
+    actix_web::rt::spawn(watch(following, outlet, first, hears, look));
+    Ok(response)
+}
+
 /// Tells `first`, and then what `look` finds whenever that differs from what was told last: at most once a second while
 /// it goes on, at once when `hears` knows of its end. A look gets the newest position that it must have seen.
-pub(super) async fn watch<T: Standing>(
+async fn watch<T: Standing>(
     mut following: Following,
     mut outlet: Outlet,
     first: T,

@@ -5,14 +5,19 @@ use std::collections::BTreeSet;
 use keytrail_domain::{
     access::{Role, Scope},
     fact::Fact,
+    pull_request::Verdict,
+    ssh_key::{Algorithm, Format, RsaReason},
 };
 use keytrail_projections::{
     Rule,
     index_runs::RunState,
     integration_list::IntegrationState,
     issue_commits::LinkState,
+    pull_requests::PullState,
     repository_list::{RepositoryState, Sort},
+    ssh_key_list::{KeyOrigin, KeyState},
 };
+use serde_json::Value;
 use utoipa::openapi::{
     ObjectBuilder,
     schema::{SchemaType, Type},
@@ -24,8 +29,17 @@ use crate::app::OperationState;
 
 use crate::doctor::Subject;
 
+use crate::{inbox, ssh_keys::GIT_HOSTS};
+
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
+}
+
+/// The same, or nothing.
+fn maybe(words: impl IntoIterator<Item = &'static str>) -> utoipa::openapi::Object {
+    let words = words.into_iter().map(Value::from).chain([Value::Null]);
+    let types = SchemaType::from_iter([Type::String, Type::Null]);
+    ObjectBuilder::new().schema_type(types).enum_values(Some(words)).build()
 }
 
 /// The types of events, and what all of one kind of stream begin with.
@@ -46,6 +60,11 @@ pub(super) fn mirrors_after() -> utoipa::openapi::Object {
     list(["deleted", "kept"]).build()
 }
 
+/// What becomes of the secrets of an app when its integration is removed.
+pub(super) fn secrets_after() -> utoipa::openapi::Object {
+    list(["forgotten", "kept"]).build()
+}
+
 /// How bad it is what was found.
 pub(super) fn finding_state() -> utoipa::openapi::Object {
     list(["ok", "warn", "fail"]).build()
@@ -54,6 +73,16 @@ pub(super) fn finding_state() -> utoipa::openapi::Object {
 /// What a check is about.
 pub(super) fn finding_subject() -> utoipa::openapi::Object {
     list(Subject::ALL.map(Subject::as_str)).build()
+}
+
+/// What became of a delivery.
+pub(super) fn delivery_state() -> utoipa::openapi::Object {
+    list(inbox::State::ALL.map(inbox::State::as_str)).build()
+}
+
+/// How a delivery came.
+pub(super) fn delivery_origin() -> utoipa::openapi::Object {
+    list(inbox::Origin::ALL.map(inbox::Origin::as_str)).build()
 }
 
 /// Where a repository is in its life.
@@ -88,6 +117,16 @@ pub(super) fn link_state() -> utoipa::openapi::Object {
     list(LinkState::ALL.iter().map(|word| word.as_str())).build()
 }
 
+/// Where a pull request is in its life.
+pub(super) fn pull_state() -> utoipa::openapi::Object {
+    list(PullState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// What a review says.
+pub(super) fn verdict() -> utoipa::openapi::Object {
+    list(Verdict::ALL.map(Verdict::as_str)).build()
+}
+
 /// What the rules say of an issue or a project.
 pub(super) fn rule() -> utoipa::openapi::Object {
     list(Rule::ALL.iter().map(|word| word.as_str())).build()
@@ -106,6 +145,46 @@ pub(super) fn explained_state() -> utoipa::openapi::Object {
 /// Whether a token works.
 pub(super) fn token_state() -> utoipa::openapi::Object {
     list(["active", "expired", "revoked"]).build()
+}
+
+/// Where a key of SSH is in its life.
+pub(super) fn ssh_key_state() -> utoipa::openapi::Object {
+    list(KeyState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// How a key of SSH came.
+pub(super) fn ssh_key_origin() -> utoipa::openapi::Object {
+    list(KeyOrigin::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// How a key of SSH was written.
+pub(super) fn ssh_key_format() -> utoipa::openapi::Object {
+    maybe(Format::ALL.iter().map(|word| word.as_str()))
+}
+
+/// What a key of SSH is of.
+pub(super) fn ssh_key_algorithm() -> utoipa::openapi::Object {
+    list(Algorithm::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// Why a key of SSH is of RSA.
+pub(super) fn rsa_reason() -> utoipa::openapi::Object {
+    maybe(RsaReason::ALL.iter().map(|word| word.as_str()))
+}
+
+/// The kinds of keys that are made.
+pub(super) fn ssh_key_type() -> utoipa::openapi::Object {
+    maybe(["ed25519", "rsa"])
+}
+
+/// The git hosts that a key may be for.
+pub(super) fn git_host() -> utoipa::openapi::Object {
+    maybe(GIT_HOSTS.iter().map(|host| host.name))
+}
+
+/// The git hosts of hints.
+pub(super) fn git_host_word() -> utoipa::openapi::Object {
+    list(GIT_HOSTS.iter().map(|host| host.name)).build()
 }
 
 /// What a token allows.

@@ -102,7 +102,7 @@ pub async fn look_up(app: &Arc<App>, repository: &Repository, sha: CommitSha) ->
     let read = move || {
         let opened = match source {
             Source::InPlace(connection) => connection.open()?,
-            Source::Copied(_) | Source::Remote(_) => match Mirror::recognised(&mirror) {
+            Source::Copied(_) | Source::Remote(_) | Source::Held(_) => match Mirror::recognised(&mirror) {
                 Some(mirror) => mirror.open()?,
                 None => return Ok(None),
             },

@@ -8,7 +8,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::{index_runs, repository_list};
 
-use super::{JobError, TakenJob};
+use super::{JobError, TakenJob, list_pull_requests::forget_statement};
 use crate::app::{App, Context, DispatchError};
 
 const PART: &str = "forget_on_remove";
@@ -41,7 +41,10 @@ pub(super) async fn forget(app: &App, id: RepositoryId, part: &str, cause: Posit
         DispatchError::Refused { .. } => Ok(()),
         error => Err(JobError::from(error)),
     };
-    app.dispatch::<Repository>(id.0, Command::Forget, context(), Vec::new()).await.map(|_| ()).or_else(later)?;
+    app.dispatch::<Repository>(id.0, Command::Forget, context(), vec![forget_statement(id)])
+        .await
+        .map(|_| ())
+        .or_else(later)?;
     for run in app.read_at_least(cause, index_runs::active(id)).await? {
         let cancel = index_run::Command::Cancel;
         app.dispatch::<index_run::IndexRun>(run.id.0, cancel, context(), Vec::new())

@@ -32,4 +32,8 @@ pub struct GitSettings {
     pub upkeep: Duration,
     /// How long a copy stays at least whose repository another node looks after.
     pub handed_over: Duration,
+    /// After how long installing an app that does not come on is stuck.
+    pub stuck: Duration,
+    /// More repositories of an app than this start only after a person said so.
+    pub confirm_repositories: u64,
 }

@@ -4,14 +4,14 @@
 use std::{sync::atomic::Ordering, time::Duration};
 
 use keytrail_domain::{
-    id::IntegrationId,
+    id::{IndexRunId, IntegrationId},
     index_run::{Cause, Command, IndexRun},
     integration::Integration,
-    recorded::StreamId,
+    recorded::{Position, StreamId},
 };
-use keytrail_projections::repository_list::{self, RepositoryState};
+use keytrail_projections::repository_list::{self, Brief, RepositoryState};
 
-use super::{JobError, Running, TakenJob};
+use super::{JobError, Kind, Running, TakenJob, cancel_indexing::cancel_unwanted};
 use crate::{
     app::{App, Context, DispatchError},
     ids,
@@ -22,11 +22,23 @@ const PAGE: u32 = 500;
 /// When it is looked again at what could not be asked for, at the earliest.
 const LATER: Duration = Duration::from_secs(2);
 
+/// The run of a repository because of what was asked for at this position: the same however often the job is repeated, for
+/// where a repository stands in the list does not change.
+pub(super) fn run_of(kind: Kind, asked: Position, repository: &Brief) -> IndexRunId {
+    let nth = usize::try_from(repository.added_position).unwrap_or(usize::MAX);
+    IndexRunId(ids::derived_id(kind.as_str(), asked, nth))
+}
+
 pub(super) async fn index_again(app: &App, job: &TakenJob, running: &Running, cause: Cause) -> Result<(), JobError> {
     let Ok(id) = job.key.parse::<IntegrationId>() else { return Ok(()) };
     let (mut after, mut busy) = (None, 0_u64);
     loop {
-        match app.load::<Integration>(StreamId::new("integration", id.0)).await?.0 {
+        let integration = app.load::<Integration>(StreamId::new("integration", id.0)).await?.0;
+        // Looked at last when all of them are asked for: whoever says so later finds them all in the log.
+        if integration.has_cancelled(job.caused_by) {
+            return cancel_unwanted(app, id, app.log.feed().head().position).await;
+        }
+        match integration {
             Integration::Active { .. } => {}
             Integration::Paused { .. } => {
                 let text = "the integration is paused; the rest is asked for when it is resumed";
@@ -46,14 +58,12 @@ pub(super) async fn index_again(app: &App, job: &TakenJob, running: &Running, ca
             if !was_there || matches!(repository.state, RepositoryState::Forgotten | RepositoryState::Refused) {
                 continue;
             }
-            // The same run however often the job is repeated; where a repository stands in the list does not change.
-            let nth = usize::try_from(repository.added_position).unwrap_or(usize::MAX);
-            let run = ids::derived_id(job.kind.as_str(), job.caused_by, nth);
+            let run = run_of(job.kind, job.caused_by, &repository);
             let (command, context) = (
                 Command::Request { repository: repository.id, cause },
                 Context::server(job.kind.as_str(), job.caused_by),
             );
-            match app.dispatch::<IndexRun>(run, command, context, Vec::new()).await {
+            match app.dispatch::<IndexRun>(run.0, command, context, Vec::new()).await {
                 // Asked for just now, or by an earlier try.
                 Ok(_) | Err(DispatchError::Refused { .. }) => {}
                 // Somebody else's run is under way: what is new it finds, too; what it found before it does not reset.

@@ -16,6 +16,8 @@ use crate::git::{
 #[derive(Debug, Default)]
 pub(super) struct IndexProgress {
     pub(super) fetching: FetchProgress,
+    /// What is walked only to be remembered on this machine: the log knows it.
+    pub(super) catching_up: git::Progress,
     pub(super) walking: git::Progress,
     /// What was being done when somebody asked last, and when that was first so.
     since: Mutex<Option<(&'static str, Instant)>>,
@@ -30,7 +32,8 @@ const HONEST_PART: u64 = 50;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProgressNow {
-    /// What is being done, in a word: `listing`, `fetching`, `discovering`, `ordering`, `recording`, `done`.
+    /// What is being done, in a word: `listing`, `fetching`, `catching_up`, `discovering`, `ordering`, `recording`,
+    /// `done`.
     pub phase: String,
     /// Objects that were fetched.
     pub objects: u64,
@@ -53,11 +56,17 @@ pub struct ProgressNow {
 impl IndexProgress {
     /// As it is now.
     pub(super) fn now(&self) -> ProgressNow {
-        let (fetching, walking) = (&self.fetching, &self.walking);
-        let phase = phase(fetching.phase(), walking.phase());
+        let fetching = &self.fetching;
+        let catches_up =
+            self.walking.phase() == Phase::Waiting && !matches!(self.catching_up.phase(), Phase::Waiting | Phase::Done);
+        let (phase, walking) = match catches_up {
+            true => ("catching_up", &self.catching_up),
+            false => (phase(fetching.phase(), self.walking.phase()), &self.walking),
+        };
         let (done, all) = match phase {
             "fetching" if fetching.phase() == FetchPhase::Receiving => (fetching.objects(), fetching.total()),
             "recording" => (walking.emitted(), walking.total()),
+            // How much there is to list, to discover and to order is known only when it is done.
             _ => (0, 0),
         };
         ProgressNow {
@@ -71,6 +80,19 @@ impl IndexProgress {
             recorded: walking.emitted(),
             total: walking.total(),
         }
+    }
+
+    /// How often the run got on: where this stays, it hangs or waits.
+    pub(super) fn steps(&self) -> u64 {
+        let fetching = &self.fetching;
+        let walks = [&self.catching_up, &self.walking].map(|walk| walk.phase() as u64 + walk.seen() + walk.emitted());
+        let fetched = fetching.phase() as u64 + fetching.objects() + fetching.bytes();
+        fetching.steps().count() + fetched + walks.iter().sum::<u64>()
+    }
+
+    /// Whether the repository may be being read. To put commits in order is to think, and makes no step.
+    pub(super) fn is_reading(&self) -> bool {
+        ![&self.catching_up, &self.walking].iter().any(|walk| walk.phase() == Phase::Ordering)
     }
 
     /// How long this has been done. The worker asks every second.
@@ -119,6 +141,62 @@ mod tests {
         for (elapsed, done, all) in [(1, 500, 1_000), (60, 0, 1_000), (60, 19, 1_000), (60, 0, 0), (60, 5, 0)] {
             assert_eq!(eta(second * elapsed, done, all), None, "{elapsed} {done} {all}");
         }
+    }
+
+    #[test]
+    fn what_lists_discovers_or_orders_has_no_end_that_could_be_told() {
+        let progress = IndexProgress::default();
+        let long_ago = Instant::now() - Duration::from_secs(60);
+        let at = |phase: &'static str| {
+            *progress.since.lock().expect("nobody panics") = Some((phase, long_ago));
+            let now = progress.now();
+            assert_eq!(now.phase, phase);
+            now.eta_seconds
+        };
+        assert_eq!(at("listing"), None);
+        progress.fetching.enter(FetchPhase::Receiving);
+        progress.fetching.set_objects(900, 1_000);
+        assert!(at("fetching").is_some_and(|seconds| (6..=8).contains(&seconds)));
+        progress.fetching.enter(FetchPhase::Done);
+        assert_eq!(at("discovering"), None, "though all objects are here");
+    }
+
+    #[test]
+    fn what_is_only_remembered_is_a_phase_of_its_own_until_the_walk_begins() {
+        let progress = IndexProgress::default();
+        progress.fetching.enter(FetchPhase::Done);
+        progress.catching_up.enter(Phase::Discovering);
+        assert_eq!(progress.now().phase, "catching_up");
+        progress.catching_up.enter(Phase::Done);
+        assert_eq!(progress.now().phase, "discovering");
+        progress.catching_up.enter(Phase::Ordering);
+        progress.walking.enter(Phase::Ordering);
+        assert_eq!(progress.now().phase, "ordering");
+    }
+
+    #[test]
+    fn whatever_gets_on_is_a_step_and_to_order_is_not_to_read() {
+        let progress = IndexProgress::default();
+        let mut before = progress.steps();
+        assert_eq!(before, 0, "nothing was done");
+        let acts: [&dyn Fn(); 6] = [
+            &|| progress.fetching.steps().step(),
+            &|| progress.fetching.enter(FetchPhase::Receiving),
+            &|| progress.fetching.set_objects(1, 10),
+            &|| progress.catching_up.enter(Phase::Discovering),
+            &|| progress.catching_up.enter(Phase::Done),
+            &|| progress.walking.enter(Phase::Discovering),
+        ];
+        for act in acts {
+            act();
+            let now = progress.steps();
+            assert!(now > before && progress.is_reading());
+            before = now;
+        }
+        progress.walking.enter(Phase::Ordering);
+        assert!(!progress.is_reading());
+        progress.walking.enter(Phase::Emitting);
+        assert!(progress.is_reading());
     }
 
     #[test]

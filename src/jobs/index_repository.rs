@@ -9,16 +9,21 @@ mod doubted_mirrors;
 mod look;
 mod outgrown;
 mod recorder;
+mod silence;
 mod superseding;
+mod walking;
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use keytrail_domain::{
     display_text::DisplayText,
     id::IndexRunId,
     index_run::{
         Command, Counts, FailureCode, IndexRun,
-        batch::{CommitBatch, Event, RefBatch},
+        batch::{Event, RefBatch},
     },
     issue_key::EXTRACTOR_VERSION,
     recorded::StreamId,
@@ -29,30 +34,31 @@ use self::recorder::{Recorded, Recorder};
 use self::{
     catching_up::Known,
     look::{Former, Look},
+    silence::Share,
 };
 pub(super) use self::{
     doubted_mirrors::DoubtedMirrors,
-    look::look,
+    look::{look, stopped},
     outgrown::{Outgrown, Outgrowth},
     recorder::known_refs,
+    silence::LeftBehind,
 };
 use super::{
-    IndexProgress, JobError, MOST_TRIES, Running, TakenJob,
+    IndexProgress, JobError, MOST_TRIES, Running, TakenJob, app_access,
     repository_source::{RepositorySource, Source, source_of},
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::{
-        self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList, WalkRequest, WalkedBatch, transport::FetchError,
-    },
-    secrets::Person,
+    git::{self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList, transport::FetchError},
 };
 
 const PART: &str = "index_repository";
 /// Refs in one event: about 40 bytes each.
 const REFS_PER_EVENT: usize = 5_000;
-/// Batches that are walked while one is being written.
-const WALKED_AHEAD: usize = 4;
+/// A repository that an app reads is tried so often before its refusal is believed: others may use the same token.
+const TRIES_WITH_TOKENS: i64 = 3;
+/// A run that was cancelled is waited for so long; then it is left behind, with the share or the disk that it waits for.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Result<(), JobError> {
     let Ok(run) = job.key.parse::<IndexRunId>() else { return Ok(()) };
@@ -71,10 +77,16 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         progress: Arc::default(),
         recorder: Recorder::new(app, run, repository, row.number, job.caused_by, row.indexed_position),
         is_last_try: job.attempts >= MOST_TRIES,
+        share: None,
     };
     let source = match row.state {
         repository_list::RepositoryState::Forgotten => None,
-        _ => match source_of(app, &row).await {
+        _ => match heard(running, source_of(app, &row)).await.unwrap_or(Err(JobError::Left)) {
+            Err(JobError::Left) if !app.stopping().is_cancelled() => return Ok(()),
+            // It ends here, and is asked for again when the app may read again.
+            Ok(Some(RepositorySource { source: Source::Held(text), .. })) => {
+                return indexing.fail(FailureCode::InstallationHeld, &text).await;
+            }
             Ok(source) => source,
             Err(JobError::Failed(code, text)) => return indexing.fail(code, &text).await,
             Err(error) => return Err(error),
@@ -85,7 +97,14 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         return indexing.fail(FailureCode::RepositoryForgotten, text).await;
     };
     let copied = !matches!(source.source, Source::InPlace(_));
-    match indexing.work(source).await {
+    let worked = match indexing.reads(&source.source) {
+        Ok(()) => heard(running, indexing.work(source)).await.unwrap_or_else(|| Err(GitError::Cancelled.into())),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(why) = &worked {
+        indexing.leave_behind(why);
+    }
+    match worked {
         Ok(()) => Ok(()),
         // Cancelled by a person: the run says so already. By the server's stop: the job is left to the next start.
         Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
@@ -96,6 +115,14 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         {
             Err(error.into())
         }
+        // A token that an app was given may be taken back at any time; another one is asked for.
+        Err(Failure::Git(error))
+            if job.attempts < TRIES_WITH_TOKENS
+                && error.failure_code() == Some(FailureCode::Unauthorized)
+                && app_access::forget_token(app, row.integration).await? =>
+        {
+            Err(JobError::Later(error.to_string()))
+        }
         Err(Failure::Git(error)) => {
             if !error.is_transient() || indexing.is_last_try {
                 let code = error.failure_code().unwrap_or(FailureCode::Internal);
@@ -104,6 +131,18 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
             Err(error.into())
         }
         Err(Failure::Job(error)) => Err(error),
+    }
+}
+
+/// Does it; nothing when it was told to stop and did not in time.
+async fn heard<T>(running: &Running, work: impl Future<Output = T>) -> Option<T> {
+    let deaf = async {
+        stopped(&running.cancel).await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        done = work => Some(done),
+        () = deaf => None,
     }
 }
 
@@ -148,6 +187,8 @@ struct Indexing {
     progress: Arc<IndexProgress>,
     recorder: Recorder,
     is_last_try: bool,
+    /// The file system of this machine that is read, while one is.
+    share: Option<Share>,
 }
 
 impl Indexing {
@@ -165,7 +206,8 @@ impl Indexing {
         self.tell_progress();
         let (graph_path, number) = (self.app.caches.graph(self.recorder.repository), self.recorder.number);
         let graph = blocking(move || Ok(Graph::load(&graph_path, number))).await?;
-        let looked = look(&self.running.cancel, source, graph).await?;
+        let copied = !matches!(source.source, Source::InPlace(_));
+        let looked = self.heed(look(&self.running.cancel, source, graph, self.progress.fetching.steps())).await??;
         metrics::counter!("keytrail_git_objects_read_total", "by" => "refs").increment(looked.refs.objects_read);
         let before = self.before().await?;
         let mut tips = self.tips(&looked.refs, &recorded).await?;
@@ -174,6 +216,10 @@ impl Indexing {
             self.app.jobs.doubted.doubt(self.recorder.repository);
         }
         let (opened, graph) = self.fetched(looked, &mut tips, &before.refs).await?;
+        if copied {
+            // From here on the copy is read, which is the server's own.
+            self.share = None;
+        }
         let known = Known { before: &before.refs, superseded: &before.superseded, restored: &recorded.restored };
         let (opened, graph, caught_up) = self.catch_up(opened, graph, known, &tips).await?;
         let moved = if recorded.commits.is_some() { 0 } else { self.record_refs(&tips).await? };
@@ -264,8 +310,9 @@ impl Indexing {
         let kept = Mirror::recognised(&objects);
         let beside = blocking(move || kept.map_or(Ok(0), |kept| kept.bytes())).await?;
         let before = Former { refs: before, is_last_try: self.is_last_try };
-        let fetched =
-            looked.fetch(tips, before, (&folder, beside), &jobs.git, &self.progress.fetching, &running.cancel).await;
+        let fetching =
+            looked.fetch(tips, before, (&folder, beside), &jobs.git, &self.progress.fetching, &running.cancel);
+        let fetched = self.heed(fetching).await?;
         if let Err(Failure::Git(error)) = &fetched {
             let held = outgrown::held(&self.app.caches, repository).await?;
             jobs.outgrown.failed(repository, error, tips, held);
@@ -291,51 +338,6 @@ impl Indexing {
             self.recorder.record(Event::RefsMoved(batch)).await?;
         }
         Ok(moves.len() as u64)
-    }
-
-    /// Walks on threads of its own, and records what comes.
-    async fn walk(
-        &mut self,
-        opened: OpenedRepository,
-        graph: Graph,
-        refs: Arc<RefList>,
-        default_branch: Option<Arc<str>>,
-        recorded: &Recorded,
-    ) -> Result<(git::Walked, Graph), Failure> {
-        let (sender, mut batches) = tokio::sync::mpsc::channel::<WalkedBatch>(WALKED_AHEAD);
-        let (app, running, progress) = (self.app.clone(), self.running.clone(), self.progress.clone());
-        let after = recorded.commits.as_ref().map(|reached| reached.cursor);
-        let walking = tokio::task::spawn_blocking(move || {
-            let identify = |email: &[u8]| app.keys.people.person_id(email);
-            let request = WalkRequest {
-                refs: &refs,
-                known: &graph,
-                after,
-                identify: &identify,
-                cancel: &running.cancel,
-                progress: &progress.walking,
-                bounds: git::Bounds::default(),
-            };
-            let mut emit = |batch| sender.blocking_send(batch).map_err(|_| git::Stop);
-            let walked = git::walk(&opened, &request, &mut emit)?;
-            Ok::<_, GitError>((walked, graph))
-        });
-        while let Some(batch) = batches.recv().await {
-            // Before the batch: an id that the log knows has its row.
-            let people = batch.people.into_iter().map(|met| (met.id, Person { name: met.name, email: met.email }));
-            self.app.people.remember(people).await?;
-            let batch = CommitBatch {
-                repository: self.recorder.repository,
-                number: self.recorder.number,
-                extractor: EXTRACTOR_VERSION,
-                cursor: batch.cursor,
-                walked: batch.walked,
-                default_branch: default_branch.clone(),
-                commits: batch.commits,
-            };
-            self.recorder.record(Event::CommitsRecorded(batch)).await?;
-        }
-        Ok(walking.await.map_err(JobError::from)??)
     }
 
     fn tell_progress(&self) {

@@ -5,8 +5,12 @@
 //! `git`, beside the doctor and the checks of the API.
 
 mod admission;
+mod app_access;
+mod app_webhooks;
+mod approved_roots;
 mod backlog;
 mod caches;
+mod cancel_indexing;
 mod commit_diff;
 mod commit_lookup;
 mod discover_repositories;
@@ -16,12 +20,21 @@ mod git_settings;
 mod index_again;
 mod index_progress;
 mod index_repository;
+mod installation_listing;
+mod installation_turns;
+mod kind;
+mod known_obstacles;
+mod list_pull_requests;
 mod look_now;
 mod looks;
+mod missed_deliveries;
 mod mounts;
+mod one_by_one;
 mod queue;
+mod reconcile_installation;
 mod refs_of_commit;
 mod reindex_integration;
+mod removed_app;
 mod repository_source;
 mod request_index;
 mod reset_integration;
@@ -31,6 +44,8 @@ mod shards;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod webhook_secrets;
+mod work_off;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -43,95 +58,52 @@ use std::{
 
 use keytrail_domain::{id::RepositoryId, index_run::FailureCode, timestamp::Timestamp};
 use tokio::{sync::Notify, task::JoinHandle};
+use uuid::Uuid;
 
 pub use self::{
+    app_access::{
+        Allowed, AskError, access as app_access, allowed as installation_allowed, installation as installation_of,
+        key_opens as app_key_opens, place as github_place,
+    },
+    app_webhooks::mend_webhook,
     backlog::{Backlog, STATES, backlog, nodes, put_back, runs_without_job},
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     commit_lookup::{Called, LookedUp, commit_called, commit_called_in, look_up},
     git_settings::GitSettings,
     index_progress::ProgressNow,
+    installation_listing::preview as preview_filter,
+    kind::Kind,
+    list_pull_requests::soon_statement as list_pull_requests_soon,
     looks::{Look, LookOutcome},
     queue::{NewJob, Standing as JobStanding, TakenJob, cancel},
+    reconcile_installation::{ask_after_by_jobs, reconcile},
     refs_of_commit::{RefsOfCommit, RefsTrouble, refs_of_commit},
+    removed_app::{end_what_is_left_of, forgotten_at_once},
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
+    schedule::ask_after,
     upkeep::{Kept, Standing, Survey, standing_of},
+    webhook_secrets::{LiveSecrets, WebhookSecrets, webhook_secrets},
 };
 use self::{
+    approved_roots::ApprovedRoots,
     folder_scans::FolderScans,
     index_progress::IndexProgress,
-    index_repository::{DoubtedMirrors, Outgrown},
+    index_repository::{DoubtedMirrors, LeftBehind, Outgrown},
+    installation_listing::Passes,
+    installation_turns::InstallationTurns,
     looks::Looks,
+    one_by_one::OneByOne,
 };
 use crate::{
     app::Turns,
-    git::GitError,
+    git::{
+        GitError,
+        services::github::{Budgets, Tokens},
+    },
     store::{Db, StoreError},
 };
-
-/// The kinds of jobs; one file each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// Look which repositories an integration sees.
-    DiscoverRepositories,
-    /// Ask for an index run.
-    RequestIndex,
-    /// Do an index run.
-    IndexRepository,
-    /// Forget the repositories of an integration.
-    ForgetRepositories,
-    /// Ask for an index run of each repository of an integration.
-    ReindexIntegration,
-    /// Reset the index of each repository of an integration.
-    ResetIntegration,
-    /// Look at a repository that another node was asked to look at.
-    LookNow,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::DiscoverRepositories,
-        Self::RequestIndex,
-        Self::IndexRepository,
-        Self::ForgetRepositories,
-        Self::ReindexIntegration,
-        Self::ResetIntegration,
-        Self::LookNow,
-    ];
-
-    /// The stored word.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::DiscoverRepositories => "discover_repositories",
-            Self::RequestIndex => "request_index",
-            Self::IndexRepository => "index_repository",
-            Self::ForgetRepositories => "forget_repositories",
-            Self::ReindexIntegration => "reindex_integration",
-            Self::ResetIntegration => "reset_integration",
-            Self::LookNow => "look_now",
-        }
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-
-    /// Short work goes before long work. A step is worth a minute of waiting: more would let a stream of short jobs keep
-    /// long ones from ever being done.
-    const fn priority(self) -> i64 {
-        match self {
-            Self::IndexRepository => 0,
-            Self::DiscoverRepositories
-            | Self::RequestIndex
-            | Self::ForgetRepositories
-            | Self::ReindexIntegration
-            | Self::ResetIntegration
-            | Self::LookNow => 1,
-        }
-    }
-}
 
 /// How a job ended.
 #[derive(Debug)]
@@ -211,6 +183,18 @@ pub struct Jobs {
     pub git: GitSettings,
     /// Looks at commits, for who waits.
     pub diffs: CommitDiffs,
+    /// Tokens of the installations of our apps.
+    pub app_tokens: Tokens,
+    /// What deliveries of our apps are signed with.
+    pub webhook_secrets: WebhookSecrets,
+    /// What is left of the budgets of these installations.
+    pub budgets: Budgets,
+    /// When each app is asked after next by this node.
+    pub installation_turns: InstallationTurns,
+    one_by_one: OneByOne,
+    goodbyes: OneByOne,
+    listings: OneByOne,
+    passes: Passes,
     db: Arc<Db>,
     node: String,
     wake: Notify,
@@ -220,6 +204,8 @@ pub struct Jobs {
     pub graph_loads: Turns,
     doubted: DoubtedMirrors,
     folder_scans: FolderScans,
+    left_behind: LeftBehind,
+    approved_roots: ApprovedRoots,
     outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
@@ -234,6 +220,14 @@ impl Jobs {
         Self {
             git,
             diffs: CommitDiffs::new(),
+            app_tokens: Tokens::default(),
+            webhook_secrets: WebhookSecrets::default(),
+            budgets: Budgets::default(),
+            installation_turns: InstallationTurns::default(),
+            one_by_one: OneByOne::default(),
+            goodbyes: OneByOne::default(),
+            listings: OneByOne::default(),
+            passes: Passes::default(),
             db,
             node,
             wake: Notify::new(),
@@ -242,6 +236,8 @@ impl Jobs {
             graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             folder_scans: FolderScans::default(),
+            left_behind: LeftBehind::default(),
+            approved_roots: ApprovedRoots::default(),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),
@@ -291,12 +287,12 @@ impl Jobs {
 
     /// How a job stands that has not been done; `None` when there is none.
     pub async fn standing(&self, kind: Kind, key: &str) -> Result<Option<JobStanding>, StoreError> {
-        Ok(queue::standing(&self.db, kind, Some(key), 1).await?.pop())
+        queue::standing(&self.db, kind, key).await
     }
 
-    /// The jobs of a kind that have not been done, by key; `most` at most.
-    pub async fn standings(&self, kind: Kind, most: u32) -> Result<Vec<JobStanding>, StoreError> {
-        queue::standing(&self.db, kind, None, most).await
+    /// The jobs of a kind that have not been done, from this key down; `most` at most.
+    pub async fn standings(&self, kind: Kind, from: Uuid, most: u32) -> Result<Vec<JobStanding>, StoreError> {
+        queue::standings(&self.db, kind, &from.to_string(), most).await
     }
 
     /// The repositories that were wanted since the last time.

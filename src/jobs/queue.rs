@@ -184,21 +184,30 @@ pub struct Standing {
     pub is_running: bool,
     /// Why it could not be done the last time; it is tried again.
     pub last_error: Option<String>,
+    /// Because of which event: the latest, when it was asked for several times.
+    pub caused_by: Position,
     /// When it was asked for.
     pub created_at: Timestamp,
 }
 
-/// The jobs of a kind that have not been done, in the order of keys; only the one with this key when one is given.
-pub(super) async fn standing(db: &Db, kind: Kind, key: Option<&str>, most: u32) -> Result<Vec<Standing>, StoreError> {
-    let sql = "SELECT key, state, last_error, created_at FROM jobs \
-               WHERE kind = $1 AND (CAST($2 AS TEXT) IS NULL OR key = CAST($2 AS TEXT)) ORDER BY key LIMIT $3";
-    let rows = db.read(Area::Log, sql, &[kind.as_str().into(), key.into(), most.into()]).await?;
+/// The job of this kind with this key, unless it has been done.
+pub(super) async fn standing(db: &Db, kind: Kind, key: &str) -> Result<Option<Standing>, StoreError> {
+    let first = standings(db, kind, key, 1).await?.pop();
+    Ok(first.filter(|job| job.key == key))
+}
+
+/// The jobs of a kind that have not been done, from this key down.
+pub(super) async fn standings(db: &Db, kind: Kind, from: &str, most: u32) -> Result<Vec<Standing>, StoreError> {
+    let sql = "SELECT key, state, last_error, caused_by, created_at FROM jobs \
+               WHERE kind = $1 AND key <= $2 ORDER BY key DESC LIMIT $3";
+    let rows = db.read(Area::Log, sql, &[kind.as_str().into(), from.into(), most.into()]).await?;
     let read = |row: &Row| {
         let mut cells = Cells::of(row);
         Ok(Standing {
             key: cells.text()?.to_owned(),
             is_running: cells.text()? == "running",
             last_error: cells.maybe_text()?.map(str::to_owned),
+            caused_by: cells.int()?,
             created_at: cells.time()?,
         })
     };

@@ -4,28 +4,35 @@
 use std::{path::PathBuf, sync::Arc};
 
 use keytrail_domain::{
-    git_remote::{GitRemote, Trust},
+    git_remote::{GitRemote, ProxySetting, Trust},
+    github::GithubConnection,
     id::{IntegrationId, RepositoryId},
     index_run::FailureCode,
     integration::Integration,
     recorded::StreamId,
     ref_selection::RefSelection,
+    remote_url::RemoteUrl,
     secret_ref::SecretRef,
     service::{Connection, Reading},
 };
 use keytrail_projections::repository_list::Repository;
 use zeroize::Zeroizing;
 
-use super::JobError;
+use super::{JobError, app_access};
 use crate::{
     app::App,
     git::{
         remote::{self, HttpCredential, Limits, Proxy, Remote},
+        services::github::Use,
         transport,
     },
     secrets::{HttpLogin, Owner, SecretsError},
     store::StoreError,
 };
+
+/// Why the repositories of an app are not looked at.
+const HELD: &str = "the app that reads this repository is suspended, or not installed now; what was indexed stays, and \
+                    looking goes on by itself once the app may read again; the status of the integration says more";
 
 /// Where a repository is read from.
 pub enum Source {
@@ -35,6 +42,8 @@ pub enum Source {
     Copied(transport::LocalRepository),
     /// A copy of what a server has.
     Remote(Box<Remote>),
+    /// A copy of what a server has, which may not be asked now: why. The copy stays readable.
+    Held(String),
 }
 
 /// A repository's source, and which of its refs are looked at.
@@ -55,51 +64,102 @@ pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<Repo
     let (Integration::Active { connection, .. } | Integration::Paused { connection, .. }) = integration else {
         return Ok(None);
     };
-    let key = match &connection {
-        Connection::Folder { .. } => Connection::path(repository.location.as_str()).natural_key(),
-        Connection::Path { .. } | Connection::Git(_) => connection.natural_key(),
+    let looks_there = match &connection {
+        Connection::Folder { .. } => {
+            RepositoryId::of(id, &Connection::path(repository.location.as_str()).natural_key()) == repository.id
+        }
+        Connection::Path { .. } | Connection::Git(_) => {
+            RepositoryId::of(id, &connection.natural_key()) == repository.id
+        }
+        // Named by the service's own id, which its address does not tell.
+        Connection::GithubApp(github) => located(repository).is_some_and(|url| url.origin() == github.host.web),
     };
-    if RepositoryId::of(id, &key) != repository.id {
+    if !looks_there {
         // The integration looks somewhere else by now, and this one is about to be forgotten.
         return Ok(None);
     }
     let refs = connection.refs().clone();
     let folder = match &connection {
         Connection::Folder { path, .. } => Some(PathBuf::from(path)),
-        Connection::Path { .. } | Connection::Git(_) => None,
+        Connection::Path { .. } | Connection::Git(_) | Connection::GithubApp(_) => None,
     };
-    let local = || transport::LocalRepository::local(repository.location.clone().into(), &app.jobs.git.roots);
     let source = match connection {
-        Connection::Path { reading, .. } | Connection::Folder { reading, .. } => match reading {
-            Reading::InPlace => Source::InPlace(local()),
-            Reading::Mirrored => Source::Copied(local()),
-        },
+        Connection::Path { reading, .. } | Connection::Folder { reading, .. } => {
+            let path = PathBuf::from(repository.location.as_str());
+            let local = app.jobs.approved_roots.repository(path, &app.jobs.git.roots).await?;
+            match reading {
+                Reading::InPlace => Source::InPlace(local),
+                Reading::Mirrored => Source::Copied(local),
+            }
+        }
         Connection::Git(remote) => Source::Remote(Box::new(opened(app, id, *remote).await?)),
+        Connection::GithubApp(github) => match of_app(app, id, *github, repository).await? {
+            Some(remote) => Source::Remote(Box::new(remote)),
+            None => Source::Held(HELD.to_owned()),
+        },
     };
     Ok(Some(RepositorySource { source, refs, folder }))
 }
 
+/// A repository that an app of ours reads, with a token of its installation. `None` while it may not be read.
+async fn of_app(
+    app: &App,
+    id: IntegrationId,
+    github: GithubConnection,
+    repository: &Repository,
+) -> Result<Option<Remote>, JobError> {
+    let Some(url) = located(repository) else { return Ok(None) };
+    let Some(app_access::Allowed { token, .. }) = app_access::allowed(app, id, &github, Use::Long).await? else {
+        return Ok(None);
+    };
+    let place = app_access::place(app, id, &github).await?;
+    let settings = &app.jobs.git;
+    Ok(Some(Remote {
+        url,
+        // The name that GitHub wants before the token of an installation.
+        credential: Some(HttpCredential::new("x-access-token".to_owned(), token.expose().clone())),
+        trust: place.trust,
+        proxy: place.proxy,
+        addresses: place.addresses,
+        limits: Limits { silence: settings.limits.silence, listing: settings.listing, ..Limits::default() },
+    }))
+}
+
+fn located(repository: &Repository) -> Option<RemoteUrl> {
+    RemoteUrl::parse(&repository.location).ok().map(|parsed| parsed.url)
+}
+
 async fn opened(app: &App, id: IntegrationId, remote: GitRemote) -> Result<Remote, JobError> {
     let settings = &app.jobs.git;
-    let proxy = match remote.proxy {
-        Some(proxy) => {
-            let credential = unsealed(app, id, HttpLogin::PROXY_FIELD, proxy.credential).await?;
-            Some(Proxy { url: proxy.url, credential })
-        }
-        None => None,
-    };
+    let proxy = opened_proxy(app, id, remote.proxy.as_ref()).await?;
     Ok(Remote {
         url: remote.url,
         credential: unsealed(app, id, HttpLogin::FIELD, remote.credential).await?,
-        trust: match remote.trust {
-            Trust::WebPki => remote::Trust::WebPki,
-            Trust::Authority { pem } => remote::Trust::Authority { pem: pem.into() },
-            Trust::Pinned { key } => remote::Trust::Pinned { spki_sha256: key.0 },
-        },
+        trust: trusted(remote.trust),
         proxy,
         addresses: Arc::clone(&settings.addresses),
         limits: Limits { silence: settings.limits.silence, listing: settings.listing, ..Limits::default() },
     })
+}
+
+/// A proxy with its credential opened.
+pub(super) async fn opened_proxy(
+    app: &App,
+    id: IntegrationId,
+    proxy: Option<&ProxySetting>,
+) -> Result<Option<Proxy>, JobError> {
+    let Some(proxy) = proxy else { return Ok(None) };
+    let credential = unsealed(app, id, HttpLogin::PROXY_FIELD, proxy.credential).await?;
+    Ok(Some(Proxy { url: proxy.url.clone(), credential }))
+}
+
+/// Whose certificates are good, for who connects.
+pub(super) fn trusted(trust: Trust) -> remote::Trust {
+    match trust {
+        Trust::WebPki => remote::Trust::WebPki,
+        Trust::Authority { pem } => remote::Trust::Authority { pem: pem.into() },
+        Trust::Pinned { key } => remote::Trust::Pinned { spki_sha256: key.0 },
+    }
 }
 
 async fn unsealed(

@@ -11,8 +11,9 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    JobError, Kind, MOST_TRIES, Running, TakenJob, admission::Priority, discover_repositories, forget_repositories,
-    index_repository, look_now, queue, reindex_integration, request_index, reset_integration,
+    JobError, Kind, MOST_TRIES, Running, TakenJob, admission::Priority, cancel_indexing, discover_repositories,
+    forget_repositories, index_repository, list_pull_requests, look_now, queue, reconcile_installation,
+    reindex_integration, request_index, reset_integration,
 };
 use crate::{app::App, ids, store::StoreError};
 
@@ -28,6 +29,7 @@ pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> 
     queue::reclaim(&app.db, &app.jobs.node).await?;
     super::schedule::start(app, stop);
     super::upkeep::start(app, stop);
+    super::work_off::start(app, stop);
     for worker in 0..workers.max(1) {
         let app_ = app.clone();
         let stop = stop.clone();
@@ -150,7 +152,10 @@ async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
         | Kind::ForgetRepositories
         | Kind::ReindexIntegration
         | Kind::ResetIntegration
-        | Kind::LookNow => Ok(()),
+        | Kind::CancelIndexing
+        | Kind::LookNow
+        | Kind::ReconcileInstallation
+        | Kind::ListPullRequests => Ok(()),
     }
 }
 
@@ -162,6 +167,9 @@ async fn carry_out(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Re
         Kind::ForgetRepositories => forget_repositories::forget_repositories(app, job).await,
         Kind::ReindexIntegration => reindex_integration::reindex_integration(app, job, running).await,
         Kind::ResetIntegration => reset_integration::reset_integration(app, job, running).await,
+        Kind::CancelIndexing => cancel_indexing::cancel_indexing(app, job).await,
         Kind::LookNow => look_now::look_now(app, job),
+        Kind::ReconcileInstallation => reconcile_installation::reconcile_installation(app, job).await,
+        Kind::ListPullRequests => list_pull_requests::list_pull_requests(app, job, running).await,
     }
 }

@@ -1,6 +1,7 @@
 //! When each repository is looked at, and each tracked folder: timers in memory, shorter where something happens. Started
 //! with the server; a look that finds nothing writes nothing.
 
+mod installation;
 mod poll;
 mod slots;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::installation::look as ask_after;
 use self::{
     poll::{Polled, Remembered, poll},
     slots::{AT_ONCE, Slots},
@@ -50,6 +52,7 @@ pub(super) fn start(app: &Arc<App>, stop: &CancellationToken) {
 enum Looked {
     Repository(RepositoryId, Remembered, Result<Polled, JobError>),
     Folder(IntegrationId, Result<usize, JobError>),
+    Installation(IntegrationId, Result<(), JobError>),
 }
 
 /// What a look is at.
@@ -57,6 +60,7 @@ enum Looked {
 enum At {
     Repository(RepositoryId),
     Folder(IntegrationId),
+    Installation(IntegrationId),
 }
 
 struct Schedule {
@@ -90,6 +94,7 @@ impl Schedule {
     async fn run(mut self, stop: CancellationToken) {
         let mut renewed: Option<Instant> = None;
         while !stop.is_cancelled() {
+            self.app.jobs.webhook_secrets.let_go(self.app.log.feed().head().position);
             if self.app.jobs.is_outdated() {
                 // What it would say may be wrong by now. The parts go to other nodes when their leases end.
                 self.list.clear();
@@ -156,7 +161,8 @@ impl Schedule {
 
     /// Looks soon. One that is not there is being indexed at the moment, or is not looked at.
     fn want(&mut self, id: RepositoryId) {
-        match self.list.repositories.get_mut(&id) {
+        let held = self.list.repositories.get(&id).is_some_and(|watched| self.list.is_held(watched.integration));
+        match self.list.repositories.get_mut(&id).filter(|_| !held) {
             Some(watched) => (watched.wanted, watched.timer.due) = (true, Instant::now()),
             None => self.tell(id, LookOutcome::NotWatched),
         }
@@ -196,6 +202,9 @@ impl Schedule {
             self.at.insert(look.id(), At::Folder(id));
             self.slots.begin(look.id(), place.clone(), now);
         }
+        self.begin_installations(now);
+        let list = &self.list;
+        let held: HashSet<IntegrationId> = list.installations.keys().copied().filter(|id| list.is_held(*id)).collect();
         let due =
             self.list.repositories.iter_mut().filter(|(_, watched)| !watched.timer.busy && watched.timer.due <= now);
         let db = &self.app.db;
@@ -203,7 +212,10 @@ impl Schedule {
         let by_itself = |id: &RepositoryId, watched: &Watched| {
             matches!(watched.state, RepositoryState::Indexed | RepositoryState::Failed) && self.shards.has(db, *id)
         };
-        let mut due: Vec<_> = due.filter(|(id, watched)| watched.wanted || by_itself(id, watched)).collect();
+        let mut due: Vec<_> = due
+            .filter(|(_, watched)| !held.contains(&watched.integration))
+            .filter(|(id, watched)| watched.wanted || by_itself(id, watched))
+            .collect();
         due.sort_by_key(|(_, watched)| (!watched.wanted, watched.timer.due));
         let mut full: HashSet<&str> = HashSet::new();
         for (id, watched) in due {
@@ -226,6 +238,31 @@ impl Schedule {
             });
             self.at.insert(look.id(), At::Repository(id));
             self.slots.begin(look.id(), place.clone(), now);
+        }
+    }
+
+    /// Asks after the apps whose turn it is. They are at places of their own, whatever is looked at beside them there.
+    fn begin_installations(&mut self, now: Instant) {
+        for (id, one) in &mut self.list.installations {
+            if !one.timer.busy {
+                let micros = i64::try_from(one.until_due().as_micros()).unwrap_or(i64::MAX / 4);
+                if self.shards.has(&self.app.db, RepositoryId(id.0)) {
+                    self.app.jobs.installation_turns.set(*id, self.app.clock.now().plus_micros(micros));
+                } else {
+                    self.app.jobs.installation_turns.forget(*id);
+                }
+            }
+            if one.timer.busy || one.timer.due > now || !self.shards.has(&self.app.db, RepositoryId(id.0)) {
+                continue;
+            }
+            let place = one.left_at.as_ref().or_else(|| self.list.places.get(id));
+            let place = place.map(|place| slots::of_apps(place)).filter(|place| self.slots.admits(place, now));
+            let Some(place) = place else { continue };
+            one.timer.busy = true;
+            let (app, id) = (self.app.clone(), *id);
+            let look = self.looks.spawn(async move { Looked::Installation(id, installation::look(&app, id).await) });
+            self.at.insert(look.id(), At::Installation(id));
+            self.slots.begin(look.id(), place, now);
         }
     }
 
@@ -289,6 +326,15 @@ impl Schedule {
                 }
                 timer.rest(matches!(found, Ok(1..)), Duration::ZERO, shortest, longest);
             }
+            Ok(Looked::Installation(id, looked)) => {
+                if let Err(error) = &looked {
+                    tracing::debug!(integration = %id, ?error, "an app could not be asked after; trying again");
+                }
+                count(if looked.is_ok() { "installation" } else { "installation_failed" });
+                if let Some(one) = self.list.installations.get_mut(&id) {
+                    one.rest(&looked);
+                }
+            }
             Err(error) => {
                 tracing::error!(?at, %error, "a look ended with a fault of its own; it is tried again later");
                 count("fault");
@@ -298,6 +344,7 @@ impl Schedule {
                 let timer = match at {
                     Some(At::Repository(id)) => self.list.repositories.get_mut(&id).map(|watched| &mut watched.timer),
                     Some(At::Folder(id)) => self.list.folders.get_mut(&id).map(|(_, timer)| timer),
+                    Some(At::Installation(id)) => self.list.installations.get_mut(&id).map(|one| &mut one.timer),
                     None => None,
                 };
                 if let Some(timer) = timer {

@@ -1,5 +1,7 @@
 //! What is tried again, what is given up, and what a stop leaves behind.
 
+mod silent_shares;
+
 use std::{path::Path, time::Duration};
 
 use keytrail_domain::{
@@ -66,7 +68,10 @@ impl Stage {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("it did not come true that {what}: {:?}", self.rows("SELECT * FROM jobs").await);
+        let jobs = self.rows("SELECT * FROM jobs").await;
+        let told =
+            "SELECT event_type, payload FROM events WHERE event_type LIKE 'index_run.%' ORDER BY global_position";
+        panic!("it did not come true that {what}: {jobs:?} {:?}", self.rows(told).await);
     }
 
     async fn rows(&self, sql: &str) -> Vec<Row> {
@@ -131,9 +136,10 @@ async fn add(app: &App, name: &str, repository: &Repository, reading: Reading) -
     (integration, id)
 }
 
-async fn start(folder: &Path) -> Arc<App> {
+pub(in crate::jobs) async fn start(folder: &Path) -> Arc<App> {
     let mut config = Config::default();
     config.store.folder = folder.join("data");
+    config.git.silence_seconds = 1;
     config.secrets.root_key_file = Some(folder.join("root.key"));
     boot::start(&config, Clock::System).await.expect("it starts")
 }
@@ -265,7 +271,7 @@ async fn a_repository_that_is_discovered_while_its_integration_is_removed_is_for
     };
     app.dispatch::<Integration>(
         id.0,
-        integration::Command::Remove { mirrors: integration::MirrorsAfter::Deleted },
+        integration::Command::Remove { mirrors: integration::MirrorsAfter::Deleted, secrets: Default::default() },
         context(),
         Vec::new(),
     )
@@ -314,6 +320,25 @@ async fn a_run_that_was_cancelled_before_it_started_records_nothing() {
     let recorded = "SELECT aggregate_id FROM events WHERE aggregate_type = 'index_batch'";
     let of_run = Value::from(run.to_string());
     assert!(!stage.rows(recorded).await.iter().any(|row| row[0] == of_run));
+    stage.app.stop().await;
+}
+
+/// As one that reads from a share that does not answer; here it is the commits of the repository that do not come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_for_what_never_comes_is_left_behind_when_it_is_cancelled() {
+    let stage = Stage::set().await;
+    let graph = stage.app.jobs.graph_of(stage.id);
+    let held = graph.lock().await;
+    let run = stage.request().await;
+    stage
+        .until("it is at work", || async { !stage.rows("SELECT 1 FROM jobs WHERE state = 'running'").await.is_empty() })
+        .await;
+    let context = Context::server("case", 0);
+    stage.app.dispatch::<IndexRun>(run, Command::Cancel, context, Vec::new()).await.expect("it is cancelled");
+    stage.until("its worker is free", || async { stage.rows("SELECT 1 FROM jobs").await.is_empty() }).await;
+    drop(held);
+    let run = stage.request().await;
+    stage.until("the next one completes", || async { stage.state(run).await == IndexRun::Completed }).await;
     stage.app.stop().await;
 }
 

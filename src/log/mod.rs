@@ -6,6 +6,7 @@
 mod append;
 mod appender;
 mod feed;
+mod holder;
 pub mod leaf;
 mod postgres;
 mod soundness;

@@ -3,6 +3,7 @@
 //! Called by `app`, `intake` and `jobs`; it knows the store and nothing else of ours. Rows that belong to an event are
 //! handed out as statements, which become durable with that event. Nothing here is shown by any interface.
 
+pub mod app_secrets;
 mod data_keys;
 mod error;
 mod http_login;
@@ -20,6 +21,7 @@ mod seal;
 mod sealed_row;
 mod secret;
 mod server_secrets;
+pub mod ssh_private_keys;
 #[cfg(test)]
 mod tests;
 mod token_uses;

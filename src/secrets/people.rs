@@ -21,7 +21,7 @@ use crate::store::{Area, Db, Statement, StoreError};
 pub struct Person {
     /// As the latest source spells it.
     pub name: DisplayText,
-    /// As the latest source spells it.
+    /// As the latest source spells it; empty when no source has one.
     pub email: DisplayText,
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     ids::new_id,
-    store::{Area, Db, Statement},
+    store::{Area, Db, Statement, StoreError},
 };
 
 /// The sealed secrets of one database.
@@ -47,6 +47,11 @@ impl Vault {
             (RootKeyPlace::MadeWhenMissing(path), Db::Sqlite(_)) => RootKey::read_or_make(path, data_folder)?,
         };
         Self::open_with(db, root, now).await
+    }
+
+    /// Whether a vault of `db`, which is migrated, was ever opened. Makes nothing.
+    pub async fn is_begun(db: &Db) -> Result<bool, StoreError> {
+        data_keys::any(db).await
     }
 
     /// Opens the vault of `db` with this root key.

@@ -34,6 +34,8 @@ const MIGRATIONS: &[Migration] = &[
     migration!(Area::Log, "log_0004_job_shards"),
     migration!(Area::Log, "log_0005_token_scopes"),
     migration!(Area::Log, "log_0006_job_turns"),
+    migration!(Area::Log, "log_0007_webhook_inbox"),
+    migration!(Area::Log, "log_0008_pull_request_listings"),
     migration!(Area::Views, "views_0001_builds"),
 ];
 

@@ -56,6 +56,12 @@ pub const METRICS: &[Metric] = &[
         &["by"],
         "Objects of git that were read, by polls, by the refs and by the walks of runs.",
     ),
+    gauge(
+        "keytrail_github_budget_remaining",
+        &["host", "installation"],
+        "Requests that are left of the budget of an installation of an app.",
+    ),
+    counter("keytrail_github_limits_total", &["host", "installation"], "Limits that an installation of an app met."),
     histogram(
         "keytrail_http_request_seconds",
         &["method", "route", "status"],
@@ -86,6 +92,13 @@ pub const METRICS: &[Metric] = &[
     gauge("keytrail_reactor_lag_seconds", &[], "For how long the first of these has waited."),
     gauge("keytrail_repositories_polled", &[], "Repositories that this node looks after."),
     counter("keytrail_schedule_rows_read_total", &[], "Rows that were read to learn which repositories there are."),
+    gauge(
+        "keytrail_ssh_key_oldest_seconds",
+        &[],
+        "How long ago the oldest key of SSH in the pool came; 0 without any.",
+    ),
+    gauge("keytrail_ssh_keys", &[], "Keys of SSH in the pool."),
+    gauge("keytrail_ssh_keys_old", &[], "Those that came longer ago than ssh_keys.old_days."),
     counter(
         "keytrail_store_commits_total",
         &["area"],
@@ -96,6 +109,12 @@ pub const METRICS: &[Metric] = &[
     histogram("keytrail_view_page_seconds", &["view"], "How long a page of events took to be folded into a view."),
     gauge("keytrail_view_position", &["view"], "Up to which position this node has folded a view."),
     counter("keytrail_view_rows_written_total", &["view"], "Rows of views that were written or taken away."),
+    counter(
+        "keytrail_webhooks_total",
+        &["event", "outcome"],
+        "Deliveries of git services: stored, refused, or not stored for now; `other` is what nobody here knows.",
+    ),
+    counter("keytrail_webhooks_worked_total", &["event", "outcome"], "Deliveries that this node worked off."),
 ];
 
 /// Gives each its words. Once, after the recorder is there.

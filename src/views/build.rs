@@ -95,6 +95,13 @@ pub(super) fn overtaken(db: &Db, builds: &[Build], version: u32) -> bool {
         && newest(true).is_some_and(|theirs| Some(theirs) > newest(false))
 }
 
+/// Whether a build of this version, once it is made, takes the place of one of another version that readers see.
+pub(super) fn replaces(db: &Db, builds: &[Build], version: u32) -> bool {
+    let is_read = |build: &&Build| matches!(build.status, BuildStatus::Live | BuildStatus::Faulted);
+    let serves = |ours: bool| builds.iter().filter(is_read).any(|build| (build.version == version) == ours);
+    serves(false) && !serves(true) && !overtaken(db, builds, version)
+}
+
 /// The builds that one of this version may take the place of: what a newer version has built is its own. Left behind in the
 /// embedded store, it is nobody's.
 pub(super) fn replaceable(db: &Db, builds: &[Build], version: u32) -> Vec<Build> {

@@ -57,6 +57,8 @@ pub struct ViewState {
     pub position: Position,
     /// How far a new build is, when there is one.
     pub building: Option<Position>,
+    /// Whether there is no build of it and none is begun here, since somebody only looks.
+    pub is_unbuilt: bool,
     /// What went wrong, for an administrator.
     pub error: Option<String>,
 }
@@ -117,6 +119,17 @@ pub enum ViewError {
     Store(#[from] StoreError),
 }
 
+/// Those of `views` that a start would build anew in the place of what another version shows. Changes nothing.
+pub async fn replaced(db: &Db, views: &[&'static dyn View]) -> Result<Vec<&'static str>, StoreError> {
+    let mut found = Vec::new();
+    for view in views {
+        if build::replaces(db, &build::builds(db, view.name()).await?, view.version()) {
+            found.push(view.name());
+        }
+    }
+    Ok(found)
+}
+
 /// All views of a server.
 pub struct Views {
     db: Arc<Db>,
@@ -130,13 +143,15 @@ pub struct Views {
 }
 
 impl Views {
-    /// Starts to keep these views up with the log.
+    /// Starts to keep these views up with the log. Where somebody only looks, none `begins`: a view without a build stays
+    /// without, and nothing of old builds is taken away.
     pub fn start(
         db: Arc<Db>,
         feed: Arc<Feed>,
         clock: Clock,
         node: &str,
         views: &[&'static dyn View],
+        begins: bool,
         stop: &CancellationToken,
     ) -> Self {
         let mut each = HashMap::new();
@@ -147,6 +162,7 @@ impl Views {
                 build: None,
                 position: 0,
                 building: None,
+                is_unbuilt: false,
                 error: None,
             });
             let projector = Arc::new(Projector {
@@ -156,6 +172,7 @@ impl Views {
                 clock: clock.clone(),
                 node: node.to_owned(),
                 view: *view,
+                begins,
                 state,
                 wake: Default::default(),
                 gate: Default::default(),

@@ -34,6 +34,8 @@ pub(super) struct Projector {
     pub(super) clock: Clock,
     pub(super) node: String,
     pub(super) view: &'static dyn View,
+    /// Whether it begins a build where there is none, and takes away what is left of old ones.
+    pub(super) begins: bool,
     pub(super) state: watch::Sender<ViewState>,
     /// Somebody asked for a new build, on this node.
     pub(super) wake: Notify,
@@ -130,6 +132,7 @@ impl Projector {
                 self.build(live, building, &replaceable).await
             }
             (Some(live), None) => self.keep(live).await,
+            (None, None) if !self.begins => self.follow().await,
             (None, None) => {
                 let number = builds.first().map_or(1, |build| build.number + 1);
                 build::begin(&self.db, self.view, number, None).await?;
@@ -177,6 +180,7 @@ impl Projector {
             state.build = live.filter(|live| live.status == BuildStatus::Live).map(|live| live.number);
             state.position = live.map_or(0, |live| live.position.max(state.position));
             state.building = building.map(|building| building.position);
+            state.is_unbuilt = !self.begins && live.is_none() && building.is_none();
             state.error = live.or(building).and_then(|build| build.error.clone());
             state.status = match (live, building) {
                 (Some(live), _) if live.status == BuildStatus::Faulted => Status::Faulted,
@@ -189,7 +193,7 @@ impl Projector {
 
     /// Takes away what a node that died had still to take away.
     async fn clean(&self, builds: &[Build]) -> Result<(), StoreError> {
-        for old in builds.iter().filter(|build| build.status == BuildStatus::Retired) {
+        for old in builds.iter().filter(|build| self.begins && build.status == BuildStatus::Retired) {
             let now = self.clock.now();
             if build::lease(&self.db, self.view.name(), old.number, &self.node, now).await?.is_some() {
                 build::discard(&self.db, self.view, old.number).await?;
@@ -249,11 +253,8 @@ impl Projector {
         // Nobody moves the old build from here on, so the new one comes to stand at or beyond it.
         if let Some(live) = live {
             build::seize(&self.db, self.view.name(), live.number, &self.node, self.clock.now()).await?;
-            let target = build::builds(&self.db, self.view.name())
-                .await?
-                .iter()
-                .find(|build| build.number == live.number)
-                .map_or(0, |build| build.position);
+            let builds = build::builds(&self.db, self.view.name()).await?;
+            let target = builds.iter().find(|build| build.number == live.number).map_or(0, |build| build.position);
             while position < target {
                 match self.next_page(held, position, true).await? {
                     Ok(moved) => position = moved,

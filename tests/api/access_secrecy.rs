@@ -123,6 +123,7 @@ async fn tokens_and_the_keys_of_services_are_in_no_log_line_no_file_and_no_answe
     let path = home.folder().join("shop");
     repository::with_commits(&path, &["SHOP-1 begins"]);
     done(home.run(["index", text(&path)]).await);
+    done(home.run(["ssh-key", "generate", "deploy"]).await);
     let reader = Reader::new(&url, &local_token(&home));
     let values = reader.values("SHOP-1").await;
     answers.extend(reader.every_answer(&values).await.into_values());

@@ -55,8 +55,8 @@ impl Reader {
         value.unwrap_or_else(|| panic!("{list} shows nothing: {found}")).to_owned()
     }
 
-    /// What leads to something of a server where `issue` has a commit and a token was issued: by the name of a parameter, of
-    /// ids by the list that they are of.
+    /// What leads to something of a server where `issue` has a commit, a token was issued and an SSH key is kept: by the name
+    /// of a parameter, of ids by the list that they are of.
     pub(crate) async fn values(&self, issue: &str) -> BTreeMap<&'static str, String> {
         let id = async |list: &str| self.first(&format!("/api/v1/{list}"), "id").await;
         let integration = id("integrations").await;
@@ -69,7 +69,9 @@ impl Reader {
             ("tokens", id("tokens").await),
             ("operations", format!("index_run.{run}")),
             ("index-runs", run),
+            ("ssh-keys", id("ssh-keys").await),
             ("type", "integration".to_owned()),
+            ("delivery", "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b".to_owned()),
             ("streams", integration.clone()),
             ("integrations", integration),
             ("key", issue.to_owned()),
@@ -85,7 +87,10 @@ impl Reader {
         let replies = self.every_reply(values).await;
         let told = replies.into_iter().map(|(name, (status, said))| {
             let is_off = name == "GetMetrics" && said.contains("metrics_off");
-            assert!(status.is_success() || is_off, "{name}: {status} {said}");
+            // Of a server without apps there is nothing to say of them.
+            let has_none = ["installation_unknown", "delivery_unknown"].iter().any(|code| said.contains(code))
+                && !values.contains_key("apps");
+            assert!(status.is_success() || is_off || has_none, "{name}: {status} {said}");
             (name, said)
         });
         told.collect()
@@ -119,9 +124,17 @@ impl Reader {
     }
 }
 
+/// What is read of the app of an integration.
+const APP_READS: [&str; 3] = ["GetDelivery", "GetInstallation", "ListDeliveries"];
+
 /// Where an operation is asked.
 fn address(name: &str, template: &str, operation: &Value, values: &BTreeMap<&str, String>) -> String {
     let value = |of: &str| {
+        // Those of an app lead to one of the apps, where there are any.
+        let of = match of {
+            "integrations" if APP_READS.contains(&name) && values.contains_key("apps") => "apps",
+            of => of,
+        };
         values.get(of).unwrap_or_else(|| panic!("say in tests/api/all_reads.rs what {of} of {name} may be")).as_str()
     };
     let mut list = "";
@@ -152,10 +165,11 @@ fn address(name: &str, template: &str, operation: &Value, values: &BTreeMap<&str
 const PAGE: &str = include_str!("../../docs/cli.md");
 
 /// The commands that read, with what they are asked for, by its name among the values.
-const READS: [&[&str]; 30] = [
+const READS: [&[&str]; 33] = [
     &["issue", "show", "{key}"],
     &["issue", "commits", "{key}"],
     &["issue", "branches", "{key}"],
+    &["issue", "pull-requests", "{key}"],
     &["search"],
     &["commit", "show", "{sha}"],
     &["commit", "refs", "{sha}"],
@@ -176,6 +190,8 @@ const READS: [&[&str]; 30] = [
     &["operation", "show", "{operations}"],
     &["person", "list"],
     &["token", "list"],
+    &["ssh-key", "list"],
+    &["ssh-key", "show", "{ssh-keys}"],
     &["views", "list"],
     &["views", "verify"],
     &["doctor"],
@@ -185,8 +201,35 @@ const READS: [&[&str]; 30] = [
     &["health"],
 ];
 
+/// The commands that read of an app, the same way.
+const APP_COMMANDS: [&[&str]; 3] = [
+    &["delivery", "list", "{apps}"],
+    &["delivery", "show", "{apps}", "{delivery}"],
+    &["installation", "show", "{apps}"],
+];
+
 /// The commands that change something, or say nothing of a server.
-const OTHERS: [&str; 30] = [
+const OTHERS: [&str; 50] = [
+    "ssh-key add",
+    "ssh-key rename",
+    "ssh-key retire",
+    "ssh-key inspect",
+    "ssh-key convert",
+    "ssh-key generate",
+    "ssh-key make-file",
+    "ssh-key guide",
+    "installation set-filter",
+    "integration connect",
+    "delivery replay",
+    "installation adopt",
+    "installation suspend",
+    "installation resume",
+    "installation rotate-key",
+    "installation rotate-webhook-secret",
+    "installation preview-filter",
+    "installation confirm-repositories",
+    "installation confirm-gone",
+    "installation repair",
     "serve",
     "index",
     "issue link",
@@ -222,7 +265,8 @@ const OTHERS: [&str; 30] = [
 /// What every command that reads prints and complains of, as a table and as JSON where it can.
 pub(crate) async fn every_print(home: &Home, values: &BTreeMap<&str, String>) -> BTreeMap<String, String> {
     let mut prints = BTreeMap::new();
-    for words in READS {
+    let of_apps = APP_COMMANDS.iter().filter(|_| values.contains_key("apps"));
+    for words in READS.iter().chain(of_apps).copied() {
         let filled: Vec<&str> =
             words.iter().map(|word| parameter(word).map_or(*word, |name| values[name].as_str())).collect();
         let command: Vec<&str> = words.iter().copied().filter(|word| parameter(word).is_none()).collect();
@@ -234,10 +278,21 @@ pub(crate) async fn every_print(home: &Home, values: &BTreeMap<&str, String>) ->
             let name = format!("{} {}", words.join(" "), form.unwrap_or_default());
             // The doctor ends with what it found.
             assert!(code == Some(0) || words == ["doctor"], "{name}: {code:?} {printed}{said}");
+            // A delivery is shown as it came; explanations and events are sentences of the server, which are exact.
+            if form.is_none() && !["delivery", "explain", "events"].contains(&words[0]) {
+                let machine = printed.split_whitespace().find(|word| is_time_of_machines(word));
+                assert_eq!(machine, None, "{name} tells a time as people do not: {printed}");
+            }
             prints.insert(name, format!("{printed}{said}"));
         }
     }
     prints
+}
+
+/// `2026-11-21T23:42:07.123Z`
+fn is_time_of_machines(word: &str) -> bool {
+    let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric()).as_bytes();
+    word.len() >= 20 && word[4] == b'-' && word[10] == b'T' && word[13] == b':' && word.ends_with(b"Z")
 }
 
 /// What stands in braces.
@@ -254,7 +309,7 @@ fn every_command_is_one_that_reads_or_one_that_does_not() {
     let command = |words: &[&'static str]| -> Vec<&str> {
         words.iter().copied().filter(|word| parameter(word).is_none()).collect()
     };
-    let reads = READS.map(|words| command(words).join(" "));
+    let reads: Vec<_> = READS.iter().chain(&APP_COMMANDS).map(|words| command(words).join(" ")).collect();
     let beside = ["completions", "man"];
     let unknown: Vec<_> = leaves
         .filter(|name| !reads.iter().any(|read| read == *name) && !OTHERS.contains(name) && !beside.contains(name))

@@ -201,9 +201,6 @@ async fn answers_within(server: &Server, request: &str) -> String {
 async fn nothing_that_is_answered_comes_from_a_forged_host(server: Server) {
     let bearer = format!("Bearer {}", server.local_token);
     for Operation { name, method, path, takes_body, .. } in operations() {
-        if path.ends_with("/stream") {
-            continue;
-        }
         let body = if takes_body { "{}" } else { "" };
         let length = body.len().to_string();
         let text = format!(
@@ -212,9 +209,14 @@ async fn nothing_that_is_answered_comes_from_a_forged_host(server: Server) {
              X-Request-Id: evil.example\r\nAuthorization: {bearer}\r\nContent-Type: application/json\r\n\
              Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         );
-        let answered = raw(&server, text.as_bytes()).await;
-        assert!(answered.status > 0 && !answered.text.contains("evil.example"), "{name}: {}", answered.text);
-        assert!(answered.status < 500 || path == "/readyz", "{name}: {}", answered.text);
+        // A stream goes on: what it begins with is looked at.
+        let answered = match path.ends_with("/stream") {
+            true => answers_within(&server, &text).await,
+            false => raw(&server, text.as_bytes()).await.text,
+        };
+        let status: u16 = answered.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        assert!(status > 0 && !answered.contains("evil.example"), "{name}: {answered}");
+        assert!(status < 500 || path == "/readyz", "{name}: {answered}");
     }
     let absolute = raw(&server, &request(&Method::GET, "http://evil.example/api/v1/integrations", &[], "")).await;
     assert!([400, 401, 404].contains(&absolute.status) && !absolute.text.contains("evil.example"), "{}", absolute.text);
@@ -238,7 +240,9 @@ async fn every_body_is_bounded_and_has_its_form(server: Server) {
     let long = format!("{{\"name\":\"{}\"}}", "x".repeat(1 << 20));
     let deep = format!("{{\"connection\":{}", "{\"kind\":".repeat(50_000));
     let mut looked_at = 0;
-    for Operation { name, method, path, takes_body, .. } in operations() {
+    // What is delivered is let in by its signature first, and has bounds of its own: tests/api/webhooks.rs.
+    let ours = operations().into_iter().filter(|one| one.name != "ReceiveGithubWebhook");
+    for Operation { name, method, path, takes_body, .. } in ours {
         let send = |kind: &str, body: String| {
             let request = server.local(method.clone(), &path).header("If-Match", "*");
             answer(request.header("Content-Type", kind).body(body))

@@ -19,7 +19,7 @@ use keytrail_domain::{
 };
 use keytrail_test_support::{
     repositories::{Repository, Shape, generate},
-    web_server::{Fault, Relay, WebServer},
+    web_server::{Fault, Refusal, Relay, WebServer},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use crate::{
     nodes::{connect, node_with},
     server::{Answer, answer, soon},
+    transports::{Transport, by_both_transports},
 };
 
 /// Bytes of an answer that come through: more than a listing has, and than a packet of objects (64 KiB), of which nobody
@@ -46,7 +47,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new(commits: usize, git: bool) -> Self {
+    async fn new(commits: usize, transport: Transport) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().canonicalize().expect("it is there").join("root");
         std::fs::create_dir(&root).expect("a folder");
@@ -60,11 +61,10 @@ impl Stage {
             config.git.free_bytes = 0;
             // Runs are those that a case asks for.
             (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (36_000, 36_000);
-            if !git {
-                config.git.program = Some("/nowhere/git".into());
-            }
+            transport.set(&mut config.git);
         })
         .await;
+        transport.is_used_by(&app);
         soon("all views are live", || async {
             app.views.states().iter().all(|(.., state)| state.status == Status::Live)
         })
@@ -157,8 +157,8 @@ impl Stage {
 }
 
 /// A run that gets no further than this is cancelled there.
-async fn cancelled_before_its_walk(git: bool, fault: Fault, phase: &str) {
-    let stage = Stage::new(10_000, git).await;
+async fn cancelled_before_its_walk(transport: Transport, fault: Fault, phase: &str) {
+    let stage = Stage::new(10_000, transport).await;
     stage.relay.set(fault);
     let run = stage.first_run().await;
     stage.is_in(&run, phase).await;
@@ -173,24 +173,34 @@ async fn cancelled_before_its_walk(git: bool, fault: Fault, phase: &str) {
     stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_cancelled_while_the_server_is_silent() {
-    cancelled_before_its_walk(true, Fault::Stalls(0), "listing").await;
+async fn a_run_is_cancelled_while_the_server_is_silent(transport: Transport) {
+    cancelled_before_its_walk(transport, Fault::Stalls(0), "listing").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_cancelled_while_git_fetches() {
-    cancelled_before_its_walk(true, Fault::Trickles(PART), "fetching").await;
+async fn a_run_is_cancelled_while_objects_trickle(transport: Transport) {
+    cancelled_before_its_walk(transport, Fault::Trickles(PART), "fetching").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_cancelled_while_it_fetches_in_process() {
-    cancelled_before_its_walk(false, Fault::Stalls(PART), "fetching").await;
+async fn a_run_is_cancelled_while_no_more_objects_come(transport: Transport) {
+    cancelled_before_its_walk(transport, Fault::Stalls(PART), "fetching").await;
 }
 
+/// The git program was refused, and the server is asked why: it says nothing any more, for two minutes.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_is_cancelled_while_it_walks() {
-    let stage = Stage::new(24_000, true).await;
+async fn a_run_is_cancelled_while_a_refusal_is_looked_into() {
+    let stage = Stage::new(10, Transport::GitProgram).await;
+    stage.relay.refuse("want ", Some(Refusal::UnavailableThenSilent));
+    let run = stage.first_run().await;
+    soon("it is asked why", || async { stage.relay.refusals() >= 1 && stage.relay.stalled() >= 1 }).await;
+    stage.cancel(&run).await;
+    assert_eq!(stage.recorded(&run).await, [], "nothing was recorded");
+    stage.relay.refuse("", None);
+    stage.completes().await;
+    stage.stop().await;
+}
+
+async fn a_run_is_cancelled_while_it_walks(transport: Transport) {
+    let stage = Stage::new(24_000, transport).await;
     let run = stage.first_run().await;
     soon("it walks", || async {
         let progress = stage.progress(&run).await;
@@ -205,9 +215,8 @@ async fn a_run_is_cancelled_while_it_walks() {
 }
 
 /// What it recorded is known; when nothing leads there any more, that is said by the next run that completes.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_cancelled_run_recorded_is_superseded_when_nothing_leads_to_it_any_more() {
-    let stage = Stage::new(24_000, true).await;
+async fn what_a_cancelled_run_recorded_is_superseded_when_nothing_leads_to_it_any_more(transport: Transport) {
+    let stage = Stage::new(24_000, transport).await;
     let run = stage.first_run().await;
     let keys = async || {
         let facts = stage.recorded(&run).await;
@@ -232,3 +241,11 @@ async fn what_a_cancelled_run_recorded_is_superseded_when_nothing_leads_to_it_an
     assert_eq!((&new["commits"], &new["superseded"]), (&json!(1), &json!(0)), "{new}");
     stage.stop().await;
 }
+
+by_both_transports!(
+    a_run_is_cancelled_while_the_server_is_silent,
+    a_run_is_cancelled_while_objects_trickle,
+    a_run_is_cancelled_while_no_more_objects_come,
+    a_run_is_cancelled_while_it_walks,
+    what_a_cancelled_run_recorded_is_superseded_when_nothing_leads_to_it_any_more,
+);

@@ -241,3 +241,28 @@ async fn long_work_is_listed_shown_and_stopped() {
         assert!(said.contains("operation list"), "{said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_token_of_the_data_folder_is_for_its_owner_alone_and_goes_with_its_server() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = home();
+    // However open the place is where it is made.
+    std::fs::set_permissions(home.folder(), std::fs::Permissions::from_mode(0o777)).expect("it is ours");
+    let token_of = |home: &Home| {
+        let file = home.data().join("server.json");
+        let mode = std::fs::metadata(&file).expect("it is there").permissions().mode() & 0o777;
+        let endpoint = lines(&std::fs::read_to_string(&file).expect("it can be read")).remove(0);
+        (mode, endpoint["token"].as_str().expect("a token").to_owned())
+    };
+    let server = home.start().await;
+    let (mode, first) = token_of(server.home());
+    assert_eq!(mode, 0o600);
+    let folder = std::fs::metadata(server.home().data()).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(folder, 0o700);
+    let (home, _) = server.terminate().await;
+    assert!(!home.data().join("server.json").exists());
+    let server = home.start().await;
+    let (mode, second) = token_of(server.home());
+    assert_eq!(mode, 0o600);
+    assert_ne!(first, second, "each start has its own");
+}

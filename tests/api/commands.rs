@@ -56,16 +56,32 @@ async fn rules_and_links_are_changed_and_explained() {
     assert!(said.contains("left out, by the rules of projects: UTF"), "{said}");
 
     assert!(done(home.run(["project", "rules"]).await).starts_with("known:  every project\ndenied: ASCII "));
-    assert!(done(home.run(["project", "allow", "shop", "utf"]).await).starts_with("known:  SHOP UTF\ndenied: ASCII "));
+    // The first known project hides all others; who looks first is told which.
+    let would = done(home.run(["project", "allow", "utf", "--dry-run"]).await);
+    assert!(would.contains("only UTF counts") && would.contains("1 issue of SHOP with 1 link"), "{would}");
+    assert!(failed(home.run(["project", "allow", "shop", "utf"]).await, 2).contains("--yes"));
+    let allowed = done(home.run(["project", "allow", "shop", "utf", "--yes"]).await);
+    assert!(allowed.starts_with("known:  SHOP UTF\ndenied: ASCII "), "{allowed}");
     let rules = lines(&done(home.run(["project", "rules", "--json"]).await)).remove(0);
     assert!(!rules["denied"].as_array().expect("a list").contains(&"UTF".into()), "what is allowed is denied no more");
-    done(home.run(["project", "deny", "utf", "SHOP-404"]).await);
+    done(home.run(["project", "deny", "utf", "SHOP-404", "--yes"]).await);
     done(home.run(["project", "undeny", "SHOP-404"]).await);
     let listed = done(home.run(["project", "list"]).await);
     assert!(listed.contains("SHOP") && !listed.contains("UTF"), "{listed}");
     assert!(done(home.run(["project", "list", "--all"]).await).contains("project denied"));
     assert!(done(home.run(["project", "disallow", "SHOP"]).await).starts_with("known:  every project\n"));
-    failed(home.run(["project", "allow", "SHOP-1"]).await, 4);
+    // What is no project is refused by its rule, and whoever only looks is told so, too.
+    for (word, entry, rule) in [
+        ("allow", "SHOP-1", "begins with a letter"),
+        ("disallow", "1", "begins with a letter"),
+        ("deny", "SHOP-0", "or an issue key"),
+    ] {
+        for way in ["--yes", "--dry-run"] {
+            let said = failed(home.run(["project", word, entry, way]).await, 4);
+            assert!(said.contains(rule) && said.contains("(project_invalid)"), "{said}");
+        }
+    }
+    failed(home.run(["project", "undeny", "SHOP-0"]).await, 4);
 
     let explained = done(home.run(["explain", &plain, "SHOP-1"]).await);
     assert!(explained.starts_with("SHOP-1 does not show the commit: The commit does not name SHOP-1."), "{explained}");
@@ -75,14 +91,31 @@ async fn rules_and_links_are_changed_and_explained() {
     assert!(done(home.run(["explain", &plain, "SHOP-1"]).await).starts_with("SHOP-1 shows the commit\n"));
     let shown = done(home.run(["issue", "show", "SHOP-1"]).await);
     assert!(shown.starts_with("SHOP-1: 2 commits\n") && shown.contains("linked by hand: local, "), "{shown}");
-    done(home.run(["issue", "unlink", "SHOP-1", &named]).await);
+    let when = shown.lines().find_map(|line| line.split_once("linked by hand: local, ")).expect("a line").1;
+    assert!(when.len() == 16 && when.as_bytes()[10] == b' ', "as in tables: {when}");
+    done(home.run(["issue", "unlink", "SHOP-1", &named, "--yes"]).await);
     let explained = lines(&done(home.run(["explain", &named, "SHOP-1", "--json"]).await)).remove(0);
     assert_eq!(explained["because"]["code"], "unlinked_by_hand");
     assert!(!done(home.run(["issue", "show", "SHOP-1"]).await).contains("in UTF-8"));
     assert!(done(home.run(["issue", "show", "SHOP-1", "--unlinked"]).await).contains("unlinked by hand: local, "));
+    let already = done(home.run(["issue", "unlink", "SHOP-1", &named, "--dry-run"]).await);
+    assert!(already.contains("nothing would change"), "{already}");
+    let again = done(home.run(["issue", "restore", "SHOP-1", &named, "--dry-run"]).await);
+    assert!(again.contains("again, where the commit names it"), "{again}");
     done(home.run(["issue", "restore", "SHOP-1", &named]).await);
+    failed(home.run(["issue", "restore", "SHOP-2", &named, "--dry-run"]).await, 3);
+    // A link that the rules hide is taken away like any other, and whoever looks first is told so.
+    let hidden = ["issue", "unlink", "UTF-8", &named];
+    let would = done(home.run(hidden.into_iter().chain(["--dry-run"])).await);
+    assert!(would.contains("the rules of projects") && would.contains("nothing was done"), "{would}");
+    assert!(failed(home.run(hidden).await, 2).contains("--yes"));
+    done(home.run(hidden.into_iter().chain(["--yes"])).await);
+    let would = done(home.run(hidden.into_iter().chain(["--dry-run"])).await);
+    assert!(would.contains("nothing would change"), "{would}");
     assert!(done(home.run(["issue", "show", "SHOP-1"]).await).contains("in UTF-8"));
-    failed(home.run(["issue", "unlink", "SHOP-2", &named]).await, 3);
+    for way in [None, Some("--dry-run"), Some("--yes")] {
+        failed(home.run(["issue", "unlink", "SHOP-2", &named].into_iter().chain(way)).await, 3);
+    }
     failed(home.run(["issue", "link", "SHOP-1", "main"]).await, 2);
     failed(home.run(["issue", "link", "SHOP-1", &"1".repeat(40)]).await, 3);
     failed(home.run(["explain", "main", "SHOP-1"]).await, 2);
@@ -146,7 +179,7 @@ async fn what_changes_something_prints_json_when_it_is_asked_for() {
     let repository = lines(&done(home.run(["repository", "list", "--json"]).await)).remove(0);
     let repository = repository["id"].as_str().expect("an id").to_owned();
     assert_eq!(one(&["repository", "reset", &repository, "--dry-run"]).await["done"], false);
-    assert_eq!(one(&["project", "deny", "utf"]).await["denied"].as_array().map(Vec::is_empty), Some(false));
+    assert_eq!(one(&["project", "deny", "utf", "--yes"]).await["denied"].as_array().map(Vec::is_empty), Some(false));
     let rebuilt = one(&["views", "rebuild", "token_list"]).await;
     assert!(rebuilt["id"].as_str().is_some_and(|id| id.starts_with("rebuild_view.token_list.")), "{rebuilt}");
     let token = one(&["token", "issue", "--name", "ci"]).await["id"].as_str().expect("an id").to_owned();
@@ -274,9 +307,9 @@ async fn what_an_explanation_advises_can_be_typed_until_the_commit_is_shown() {
     repository::with_commits(&path, &["SHOP-1 begins", "no key"]);
     let (named, plain) = (commit_links::name(&path, "HEAD~1"), commit_links::name(&path, "HEAD"));
     done(home.run(["index", text(&path)]).await);
-    done(home.run(["project", "allow", "SHOP"]).await);
-    done(home.run(["project", "deny", "SHOP-2"]).await);
-    done(home.run(["issue", "unlink", "SHOP-1", &named]).await);
+    done(home.run(["project", "allow", "SHOP", "--yes"]).await);
+    done(home.run(["project", "deny", "SHOP-2", "--yes"]).await);
+    done(home.run(["issue", "unlink", "SHOP-1", &named, "--yes"]).await);
     let typed = async |sha: &str, issue: &str| {
         let mut typed: Vec<String> = Vec::new();
         // More rounds than steps, since a view may be a moment behind.

@@ -27,6 +27,7 @@ use crate::{
     nodes::{connect, node_with},
     repository::{self, git},
     server::{Server, on_both_engines, soon},
+    transports::{Transport, by_both_transports},
 };
 
 /// Commits what is in the folder. Its name.
@@ -192,15 +193,14 @@ fn files_of(commit: &str) -> Asked {
     Asked { commit: commit.parse().expect("a name"), parent: None, part: Part::Files }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_who_ask_at_once_cost_the_server_a_handful_of_requests() {
+async fn a_hundred_who_ask_at_once_cost_the_server_a_handful_of_requests(transport: Transport) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().canonicalize().expect("it is there").join("root");
     std::fs::create_dir(&root).expect("a folder");
     let shape = Shape { commits: 200, files_per_commit: 2, merges_percent: 0, ..Shape::default() };
     let repository = generate(&root.join("shop.git"), &shape).expect("git works");
     let server = WebServer::start(&root);
-    let (app, row) = following(folder.path(), remote(&server), |_| {}).await;
+    let (app, row) = following(folder.path(), remote(&server), |config| transport.set(&mut config.git)).await;
     let names = repository.git_line(&["rev-list", "--max-count=50", "main"]).expect("commits");
     let before = server.git_requests();
     let asking: Vec<_> = names
@@ -221,7 +221,8 @@ async fn a_hundred_who_ask_at_once_cost_the_server_a_handful_of_requests() {
     }
     assert_eq!(seen.len(), 50);
     let asked = server.git_requests() - before;
-    assert!((2..=12).contains(&asked), "{asked} requests");
+    let expected = if transport.leaves_files_out() { 2..=12 } else { 0..=0 };
+    assert!(expected.contains(&asked), "{asked} requests");
     // All of it is remembered, and lines need no more than files do.
     for commit in names.lines() {
         commit_changes(&app, &row, files_of(commit)).await.expect("an answer");
@@ -246,15 +247,14 @@ fn bare_with_files(root: &Path, files: &[(&str, &[u8])]) -> (Repository, Vec<Com
     (Repository { path }, commits)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_server_no_longer_has_is_told_and_the_others_are_answered() {
+async fn what_the_server_no_longer_has_is_told_and_the_others_are_answered(transport: Transport) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().canonicalize().expect("it is there").join("root");
     std::fs::create_dir(&root).expect("a folder");
     let (repository, commits) =
         bare_with_files(&root, &[("one", b"1\n"), ("two", b"2\n"), ("three", b"3\n"), ("four", b"4\n")]);
     let server = WebServer::start(&root);
-    let (app, row) = following(folder.path(), remote(&server), |_| {}).await;
+    let (app, row) = following(folder.path(), remote(&server), |config| transport.set(&mut config.git)).await;
     // The last two are thrown away, and the server cleans up.
     repository.git(&["update-ref", "refs/heads/main", &commits[1].to_string()]).expect("a branch");
     repository.git(&["gc", "--quiet", "--prune=now"]).expect("it is cleaned");
@@ -269,18 +269,24 @@ async fn what_the_server_no_longer_has_is_told_and_the_others_are_answered() {
     for one in asking {
         told.push(one.await.expect("no panic").map(|changes| changes.files.total));
     }
-    assert_eq!(told, [Ok(1), Ok(1), Err(DiffTrouble::ObjectGone), Err(DiffTrouble::ObjectGone)]);
+    let gone = || if transport.leaves_files_out() { Err(DiffTrouble::ObjectGone) } else { Ok(1) };
+    assert_eq!(told, [Ok(1), Ok(1), gone(), gone()]);
     drop(server);
     let away = commit_changes(&app, &row, files_of(&commits[2].to_string())).await;
-    let Err(DiffTrouble::Unreadable { code, is_transient, text }) = away else { panic!("{away:?}") };
-    assert_eq!((code, is_transient), (Some(FailureCode::ConnectionRefused), true), "{text}");
+    match away {
+        Ok(_) => assert!(!transport.leaves_files_out(), "what it lacks cannot come from anywhere"),
+        Err(DiffTrouble::Unreadable { code: Some(FailureCode::ConnectionRefused), is_transient: true, .. }) => {
+            assert!(transport.leaves_files_out(), "everything is there");
+        }
+        Err(trouble) => panic!("{trouble:?}"),
+    }
     assert!(commit_changes(&app, &row, files_of(&commits[1].to_string())).await.is_ok(), "it is remembered");
     app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_fetched_is_thrown_away_beyond_its_bound_and_a_copy_without_git_has_all() {
-    for has_program in [true, false] {
+    for transport in Transport::BOTH {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().canonicalize().expect("it is there").join("root");
         std::fs::create_dir(&root).expect("a folder");
@@ -289,19 +295,23 @@ async fn what_was_fetched_is_thrown_away_beyond_its_bound_and_a_copy_without_git
         let connection = Connection::Path { path, reading: Reading::Mirrored, refs: RefSelection::default() };
         let (app, row) = following(folder.path(), connection, |config| {
             config.git.diff_cache_bytes = 1;
-            if !has_program {
-                config.git.program = Some("/nowhere/git".into());
-            }
+            transport.set(&mut config.git);
         })
         .await;
+        transport.is_used_by(&app);
         let cache = app.caches.objects_of(row.id);
         for commit in &commits {
             let changes = commit_changes(&app, &row, files_of(&commit.to_string())).await.expect("an answer");
             assert_eq!(changes.files.files[0].content, Content::Text { added: 1, removed: 0 });
         }
-        if has_program {
+        if transport.leaves_files_out() {
             soon("what was fetched is gone again", || async { !cache.exists() }).await;
         }
         app.stop().await;
     }
 }
+
+by_both_transports!(
+    a_hundred_who_ask_at_once_cost_the_server_a_handful_of_requests,
+    what_the_server_no_longer_has_is_told_and_the_others_are_answered,
+);

@@ -204,6 +204,37 @@ async fn what_cannot_be_linked_is_refused(server: Server) {
     answer(other).await.refused(422, "idempotency_key_reused");
 }
 
+async fn a_request_that_is_sent_again_is_answered_as_before_whatever_is_gone_since(server: Server) {
+    let path = server.root.join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins", "no key here"]);
+    let plain = name(&path, "HEAD");
+    let id = indexed(&server, "shop", &path).await["id"].as_str().expect("an id").to_owned();
+    let at = |key: &str, sha: &str| format!("/api/v1/issues/{key}/commits/{id}/{sha}");
+    let post = async |at: &str, key: &str| answer(server.local(Method::POST, at).header("Idempotency-Key", key)).await;
+    // By the beginning of its name, which can be looked up only as long as the commit is there.
+    let link = at("SHOP-1", &plain[..9]);
+    let linked = post(&link, "link").await.with(StatusCode::OK);
+    send(&server, Method::POST, &at("SHOP-2", &plain)).await.with(StatusCode::OK);
+    let restore = format!("{}/restore", at("SHOP-2", &plain[..9]));
+    let restored = post(&restore, "restore").await.with(StatusCode::OK);
+    assert_eq!(restored.body["decision"]["state"], "as_found");
+
+    let integration = server.get(&format!("/api/v1/repositories/{id}")).await.text_of("integration");
+    let removed = server.local(Method::DELETE, &format!("/api/v1/integrations/{integration}")).header("If-Match", "*");
+    answer(removed).await.with(StatusCode::OK);
+    crate::server::soon("it is forgotten", || async { commits(&server, "SHOP-1", "").await.is_empty() }).await;
+    std::fs::remove_dir_all(&path).expect("a folder");
+    for (place, key, before) in [(&link, "link", &linked), (&restore, "restore", &restored)] {
+        post(place, "another").await.refused(409, "repository_forgotten");
+        let again = post(place, key).await.with(StatusCode::OK);
+        assert_eq!((&again.body, again.header("idempotency-replayed")), (&before.body, "true".into()));
+        for header in ["etag", "x-log-position"] {
+            assert_eq!(again.header(header), before.header(header), "{header}");
+        }
+    }
+    post(&at("SHOP-3", &plain), "link").await.refused(422, "idempotency_key_reused");
+}
+
 /// Two commits whose names begin with the same seven digits; their names.
 pub(crate) fn twins(path: &Path) -> [String; 2] {
     repository::empty(path);
@@ -250,5 +281,6 @@ on_both_engines!(
     a_commit_that_names_an_issue_is_unlinked_and_comes_back,
     a_copy_is_asked_for_a_commit_without_a_key,
     what_cannot_be_linked_is_refused,
+    a_request_that_is_sent_again_is_answered_as_before_whatever_is_gone_since,
     the_beginning_of_two_names_is_refused_with_both,
 );

@@ -109,6 +109,8 @@ async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
         "commit_link.linked",
         "project_rules.changed",
         "person.forgotten",
+        "ssh_key.generated",
+        "ssh_key.retired",
         "index_batch.commits_superseded",
         "index_batch.commits_restored",
     ] {
@@ -122,6 +124,12 @@ async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
     assert_eq!(lines(&ask(&["person", "list", "Whitaker", "--json"]).await).len(), 0);
     assert!(events.iter().any(|event| event["actor"]["name"] == "Maria Jensen"), "somebody did it");
     assert_eq!(lines(&ask(&["token", "list", "--json"]).await).len(), 4);
+    let keys = lines(&ask(&["ssh-key", "list", "--all", "--json"]).await);
+    let in_state =
+        |state: &str| keys.iter().filter(|key| key["state"] == state && key["origin"] == "generated").count();
+    assert_eq!((keys.len(), in_state("active"), in_state("retired")), (2, 1, 1), "{keys:?}");
+    let of_keys = events.iter().filter(|event| event["stream_type"] == "ssh_key");
+    assert!(of_keys.clone().count() == 3 && of_keys.clone().all(|event| event["actor"]["name"] == "Maria Jensen"));
     ask(&["views", "verify"]).await;
     assert_eq!(ask(&["health"]).await, "ready\n");
     let sha = commits[0]["sha"].as_str().expect("a name");
@@ -163,11 +171,7 @@ async fn a_demo_in_an_empty_folder_stays_and_one_in_a_used_folder_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_demo_that_is_stopped_while_it_is_made_leaves_nothing() {
     let home = Home::new(PROGRAM, Options::default());
-    let mut command = typed(&home, &["serve", "--demo", "--listen", "127.0.0.1:0"]);
-    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
-    let mut more = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let first = tokio::time::timeout(PATIENCE, more.next_line()).await.expect("it serves").expect("text");
-    assert!(first.is_some_and(|line| line.starts_with("keytrail serves on ")));
+    let mut child = begun(typed(&home, &["serve", "--demo", "--listen", "127.0.0.1:0"])).await;
     let left = || std::fs::read_dir(home.folder()).expect("a folder").flatten().map(|entry| entry.file_name());
     let folders = || left().filter(|name| name.to_string_lossy().starts_with("keytrail-demo-")).count();
     assert_eq!(folders(), 1);
@@ -189,4 +193,73 @@ async fn a_demo_that_cannot_listen_leaves_no_folder_behind() {
     std::fs::create_dir_all(home.root_key()).expect("a folder instead of a file");
     failed(home.run(["serve", "--demo", "--listen", "127.0.0.1:0"]).await, 5);
     assert!(!home.data().join("repositories").exists(), "what was made is gone");
+}
+
+/// Waits until it serves, which is before it is set up.
+async fn begun(mut command: Command) -> Child {
+    let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().expect("the program starts");
+    let mut more = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let first = tokio::time::timeout(PATIENCE, more.next_line()).await.expect("it serves").expect("text");
+    assert!(first.is_some_and(|line| line.starts_with("keytrail serves on ")));
+    child
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_that_fails_or_is_stopped_on_its_way_leaves_what_was_there_before() {
+    let home = Home::new(PROGRAM, Options::default());
+    let below = home.folder().join("new");
+    let key = below.join("keys").join("root.key");
+    let there = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(home.folder()).expect("a folder").flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        names
+    };
+    let (before, data) = (there(), below.join("data"));
+    let serve = |setting: (&str, &str), data: &Path| {
+        let mut command = typed(&home, &["serve", "--demo", "--listen", "127.0.0.1:0", "--data", text(data)]);
+        command.args(["--root-key-file", text(&key)]).env(setting.0, setting.1);
+        command
+    };
+    // The store is there already when this is found.
+    let output = serve(("KEYTRAIL__GIT__SHORTEST_POLL_SECONDS", "0"), &data).output();
+    let output = tokio::time::timeout(PATIENCE, output).await.expect("it ends by itself").expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.code() == Some(5) && said.contains("git.shortest_poll_seconds"),
+        "{:?}: {said}",
+        output.status
+    );
+    assert_eq!(there(), before);
+
+    // The server serves already, and whoever sets it up may do so no more.
+    let mut child = begun(serve(("KEYTRAIL__LOG__LEVEL", "error"), &data)).await;
+    let endpoint: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(data.join("server.json")).expect("it serves")).expect("JSON");
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let of = |member: &str| endpoint[member].as_str().expect("a text").to_owned();
+    let (tokens, token) = (format!("{}/api/v1/tokens", of("url")), of("token"));
+    crate::server::soon("her token is revoked", || async {
+        let listed = http.get(&tokens).bearer_auth(&token).send().await.expect("an answer");
+        let listed: serde_json::Value = listed.json().await.expect("JSON");
+        let items = listed["items"].as_array().expect("a list");
+        let Some(hers) = items.iter().find(|one| one["name"] == "Maria Jensen") else { return false };
+        let at = format!("{tokens}/{}", hers["id"].as_str().expect("an id"));
+        http.delete(at).bearer_auth(&token).send().await.expect("an answer").status().is_success()
+    })
+    .await;
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends by itself").expect("it ended");
+    assert_eq!((ended.code(), there()), (Some(4), before));
+
+    // A folder that was there stays, and is empty again.
+    let empty = home.folder().join("empty");
+    std::fs::create_dir(&empty).expect("a folder");
+    let mut child = begun(serve(("KEYTRAIL__LOG__LEVEL", "error"), &empty)).await;
+    assert!(key.exists() && empty.join("repositories").exists(), "it has begun");
+    let pid = child.id().expect("it runs").to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().await.expect("kill runs").success());
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.expect("it ends").expect("it ended");
+    assert_eq!(ended.code(), Some(0));
+    assert_eq!(std::fs::read_dir(&empty).expect("it is there").count(), 0);
+    assert!(!below.exists(), "the root key was made for it");
 }

@@ -51,6 +51,12 @@ fn close(schema: &mut Value) {
     }
 }
 
+/// An answer as an operation describes it, where it stands itself or where it refers to.
+pub(crate) fn answer(told: &'static Value) -> &'static Value {
+    let reference = told["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    reference.map_or(told, |at| DESCRIPTION.pointer(at).expect("a shared answer"))
+}
+
 /// The operation at an address, with its template.
 pub(crate) fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static Value)> {
     let given: Vec<_> = path.split('/').collect();
@@ -90,7 +96,10 @@ pub(crate) fn objection(
     body: &Value,
 ) -> Option<String> {
     let (template, operation) = operation(method, path)?;
-    let told = &operation["responses"][status.as_str()];
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
+        return Some(format!("{method} {template} met a mistake of the server, which is described and never right"));
+    }
+    let told = answer(&operation["responses"][status.as_str()]);
     if told.is_null() {
         return Some(format!("{method} {template} is not described as answering {status}"));
     }

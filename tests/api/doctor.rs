@@ -29,7 +29,9 @@ async fn everything_is_looked_at(server: Server) {
         "git_addresses",
         "git_schemes",
         "mirrors",
+        "mirrors_transports",
         "mirrors_kept",
+        "mirrors_open",
         "mirrors_leftovers",
         "mirrors_handed_over",
         "disk",
@@ -39,6 +41,9 @@ async fn everything_is_looked_at(server: Server) {
         assert!(finding["sentence"].as_str().is_some_and(|sentence| sentence.len() > 10), "{finding}");
         assert_eq!(finding["state"] == "ok", finding["remedy"].is_null(), "{finding}");
     }
+    let ids: std::collections::BTreeSet<_> = doctor.items().iter().filter_map(|one| one["id"].as_str()).collect();
+    assert!(ids.len() >= 25, "checks that speak on this engine: {ids:?}");
+    assert_eq!(ids.len(), doctor.items().len(), "each says one thing");
     assert_eq!(found(doctor.items(), "git_schemes")["state"], "ok");
     assert_eq!(found(doctor.items(), "repositories")["state"], "ok");
 
@@ -68,6 +73,13 @@ pub(crate) async fn doctor(home: &Home) -> (Option<i32>, Vec<Value>) {
     (code, lines(&printed))
 }
 
+/// A home whose store is there: a command has started a server of its own on it.
+pub(crate) async fn begun(env: &[(&str, &str)]) -> Home {
+    let home = home(env);
+    done(home.run(["token", "list"]).await);
+    home
+}
+
 pub(crate) fn home(env: &[(&str, &str)]) -> Home {
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Home::new(env!("CARGO_BIN_EXE_keytrail"), Options { env, ..Options::default() })
@@ -75,13 +87,13 @@ pub(crate) fn home(env: &[(&str, &str)]) -> Home {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_fails_when_something_does() {
-    let well = home(&[("KEYTRAIL__GIT__FREE_BYTES", "0")]);
+    let well = begun(&[("KEYTRAIL__GIT__FREE_BYTES", "0")]).await;
     let (code, findings) = doctor(&well).await;
     assert_eq!((code, &found(&findings, "disk")["state"]), (Some(0), &Value::from("ok")));
     let said = done(well.run(["doctor"]).await);
     assert!(said.contains("git_program") && said.contains("disk"), "{said}");
 
-    let full = home(&[("KEYTRAIL__GIT__FREE_BYTES", "9000000000000000000")]);
+    let full = begun(&[("KEYTRAIL__GIT__FREE_BYTES", "9000000000000000000")]).await;
     let (code, findings) = doctor(&full).await;
     assert_eq!((code, &found(&findings, "disk")["state"]), (Some(1), &Value::from("fail")));
 }
@@ -91,7 +103,7 @@ async fn a_program_that_cannot_be_used_is_told_with_what_it_costs() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let old = folder.path().join("git");
     script(&old, "#!/bin/sh\necho git version 2.47.1\n");
-    let (code, findings) = doctor(&home(&[("KEYTRAIL__GIT__PROGRAM", old.to_str().expect("UTF-8"))])).await;
+    let (code, findings) = doctor(&begun(&[("KEYTRAIL__GIT__PROGRAM", old.to_str().expect("UTF-8"))]).await).await;
     assert_eq!(code, Some(0), "it works all the same");
     let (program, way) = (found(&findings, "git_program"), found(&findings, "git_transport"));
     assert_eq!((&program["state"], &way["state"]), (&Value::from("warn"), &Value::from("warn")));
@@ -106,7 +118,7 @@ async fn a_program_that_somebody_vouches_for_is_used_and_warned_of() {
     let mended = folder.path().join("git");
     script(&mended, "#!/bin/sh\necho git version 2.39.5\n");
     let trusted = ("KEYTRAIL__GIT__PROGRAM_TRUSTED", "true");
-    let named = home(&[("KEYTRAIL__GIT__PROGRAM", mended.to_str().expect("UTF-8")), trusted]);
+    let named = begun(&[("KEYTRAIL__GIT__PROGRAM", mended.to_str().expect("UTF-8")), trusted]).await;
     let (_, findings) = doctor(&named).await;
     let (program, way) = (found(&findings, "git_program"), found(&findings, "git_transport"));
     assert_eq!((&program["state"], &way["state"]), (&Value::from("warn"), &Value::from("ok")));

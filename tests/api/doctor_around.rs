@@ -11,8 +11,8 @@ use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
 
 use crate::{
-    command_line::{lines, text},
-    doctor::{doctor, found, home, script},
+    command_line::{done, lines, text},
+    doctor::{begun, doctor, found, home, script},
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keytrail");
@@ -27,7 +27,7 @@ fn says(findings: &[Value], id: &str, state: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_that_hardly_anybody_means_are_found() {
-    let well = home(&[]);
+    let well = begun(&[]).await;
     let (code, findings) = doctor(&well).await;
     assert_eq!(code, Some(0), "{findings:?}");
     assert!(findings.len() >= 35, "{}", findings.len());
@@ -47,13 +47,14 @@ async fn settings_that_hardly_anybody_means_are_found() {
 
     let taken = TcpListener::bind("0.0.0.0:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let odd = home(&[
+    let odd = begun(&[
         ("KEYTRAIL_STORE_FOLDER", "/x"),
         ("KEYTRAIL__GIT__SILENCE_SECONDS", "1"),
         ("KEYTRAIL__GIT__FREE_BYTES", "0"),
         ("KEYTRAIL__SERVER__WORKERS", "500"),
         ("KEYTRAIL__SERVER__LISTEN", &address),
-    ]);
+    ])
+    .await;
     let (code, findings) = doctor(&odd).await;
     assert_eq!(code, Some(1), "the port is taken");
     assert!(says(&findings, "environment", "warn").contains("KEYTRAIL__STORE__FOLDER"));
@@ -102,6 +103,7 @@ async fn a_database_that_forgets_and_one_without_room_are_found() {
     sqlx::raw_sql(&off).execute(&mut connection).await.expect("SQL");
     let env = vec![("KEYTRAIL__STORE__CONNECTIONS".to_owned(), "1000".to_owned())];
     let home = Home::new(PROGRAM, Options { database_url: Some(database.url()), env, ..Options::default() });
+    done(home.run(["token", "list"]).await);
     let (code, findings) = doctor(&home).await;
     assert_eq!(code, Some(1));
     assert!(says(&findings, "store_settings", "fail").ends_with("synchronous_commit = off"));

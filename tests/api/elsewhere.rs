@@ -204,32 +204,64 @@ async fn what_removes_says_what_would_go_and_goes_only_when_it_is_asked_for() {
     let token = issued["id"].as_str().expect("an id").to_owned();
     let events = async || done(home.run(["events", "--last", "0", "--json"]).await).lines().count();
 
-    let before = events().await;
+    let made = lines(&done(home.run(["ssh-key", "generate", "deploy", "--json"]).await)).remove(0);
+    let key = made["id"].as_str().expect("an id").to_owned();
+
     let other = home.folder().join("other");
     repository::with_commits(&other, &["OTHER-1 begins"]);
-    let commands: [(&[&str], &[&str]); 6] = [
+    let sha = commit_links::name(&path, "HEAD");
+    done(home.run(["issue", "link", "SHOP-3", &sha]).await);
+    let before = events().await;
+    let commands: [(&[&str], &[&str]); 12] = [
+        (&["issue", "unlink", "SHOP-2", &sha], &["SHOP-2", &sha, "shop", "issue restore"]),
+        (&["issue", "restore", "SHOP-3", &sha], &["SHOP-3", &sha, "shop", "issue link"]),
+        (&["project", "allow", "pay"], &["only PAY counts", "2 issues of SHOP", "project disallow PAY"]),
+        (&["project", "deny", "shop"], &["2 issues of SHOP", "2 links", "project undeny SHOP"]),
+        (&["project", "deny", "SHOP-404", "utf"], &["SHOP-404", "UTF is left out already"]),
         (&["integration", "remove", &integration], &["shop", "1 repository", "2 commits"]),
         (&["repository", "reset", &repository], &["shop", "2 commits"]),
         (&["integration", "reset", &integration], &["shop", "1 repository", "2 commits"]),
         (&["integration", "move", &integration, text(&other)], &["shop", "1 repository", "2 commits"]),
         (&["token", "revoke", &token], &["laptop", "viewer", "active"]),
         (&["person", "forget", "Ada"], &["Ada", "2 commits"]),
+        (&["ssh-key", "retire", &key], &["deploy", "ssh-ed25519", "private half"]),
     ];
     // Whatever asks before it does something is walked over here.
     let mut asking: Vec<_> = commands.iter().map(|(command, _)| command[..2].join(" ")).collect();
     // It asks nobody: what it would do throws nothing away.
     asking.push("integration reindex".to_owned());
     asking.push("migrate".to_owned());
+    // Below, with projects that are known.
+    asking.push("project disallow".to_owned());
+    // It looks for the app first, and here is none; the walk through GitHub Apps has one.
+    asking.push("installation confirm-gone".to_owned());
+    let said = failed(home.run(["installation", "confirm-gone", &integration, "--dry-run"]).await, 3);
+    assert!(said.contains("has no app"), "{said}");
+    asking.push("installation set-filter".to_owned());
+    let said = failed(home.run(["installation", "set-filter", &integration, "repositories", "--dry-run"]).await, 2);
+    assert!(said.contains("through an app"), "{said}");
     asking.sort();
+    asking.dedup();
     assert_eq!(asking, with_dry_run());
-    for (command, words) in commands {
+    let walk = async |command: &[&str], words: &[&str]| {
         let would = done(home.run(command.iter().copied().chain(["--dry-run"])).await);
         assert!(words.iter().all(|word| would.contains(word)) && would.contains("nothing was done"), "{would}");
         let said = failed(home.run(command.iter().copied()).await, 2);
         assert!(said.contains("--yes") && words.iter().all(|word| said.contains(word)), "{said}");
         failed(home.run(command.iter().copied().chain(["--yes", "--dry-run"])).await, 2);
+    };
+    for (command, words) in commands {
+        walk(command, words).await;
     }
     assert_eq!(events().await, before, "nothing happened");
+    // Of known projects one is taken away; the last of them lets every project count again, and hides nothing.
+    done(home.run(["project", "allow", "shop", "pay", "--yes"]).await);
+    walk(&["project", "disallow", "shop", "old"], &["2 issues of SHOP", "project allow SHOP", "OLD is not among"])
+        .await;
+    assert!(done(home.run(["project", "disallow", "shop", "pay"]).await).starts_with("known:  every project"));
+    done(home.run(["issue", "restore", "SHOP-3", &sha, "--yes"]).await);
+    // What is not there to be taken away is nothing to ask about.
+    failed(home.run(["issue", "unlink", "SHOP-1", &sha, "--dry-run"]).await, 3);
     // In another way, but to the same place: nothing goes, and nobody is asked.
     let moved = done(home.run(["integration", "move", &integration, text(&path), "--notes", "--json"]).await);
     assert_eq!(lines(&moved)[0]["connection"]["refs"]["notes"], true);

@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use futures::StreamExt;
 use keytrail::{
     app::App,
     clock::Clock,
@@ -11,66 +10,14 @@ use keytrail::{
 };
 use keytrail_test_support::postgres::database;
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
+    listener::Listener,
     nodes::node,
     repository,
     server::{Server, answer, on_both_engines, soon},
 };
-
-/// An event that came.
-#[derive(Debug)]
-struct Came {
-    id: String,
-    name: String,
-    data: Value,
-}
-
-/// Somebody who listens.
-struct Listener {
-    bytes: std::pin::Pin<Box<dyn futures::Stream<Item = reqwest::Result<actix_web::web::Bytes>>>>,
-    rest: String,
-}
-
-impl Listener {
-    async fn open(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.expect("an answer");
-        if response.status() != StatusCode::OK {
-            panic!("{}", response.text().await.expect("a body"));
-        }
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        assert_eq!(response.headers()["cache-control"], "no-store");
-        assert!(response.headers().contains_key("x-request-id"));
-        Self { bytes: Box::pin(response.bytes_stream()), rest: String::new() }
-    }
-
-    /// The next event; nothing when the stream has ended.
-    async fn next(&mut self) -> Option<Came> {
-        loop {
-            if let Some((block, rest)) = self.rest.split_once("\n\n") {
-                let field = |name: &str| {
-                    let value = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-                    value.unwrap_or_default().to_owned()
-                };
-                let (id, name, data) = (field("id"), field("event"), field("data"));
-                self.rest = rest.to_owned();
-                if data.is_empty() {
-                    continue;
-                }
-                return Some(Came { id, name, data: serde_json::from_str(&data).expect("JSON") });
-            }
-            let bytes = self.bytes.next().await?.ok()?;
-            self.rest.push_str(std::str::from_utf8(&bytes).expect("UTF-8"));
-        }
-    }
-
-    async fn position(&mut self) -> (i64, String) {
-        let came = self.next().await.expect("an event");
-        assert_eq!(came.name, "", "{came:?}");
-        (came.data["position"].as_i64().expect("a position"), came.id)
-    }
-}
 
 fn stream(server: &Server, query: &str) -> reqwest::RequestBuilder {
     server.local(Method::GET, &format!("/api/v1/events/stream{query}"))
@@ -101,6 +48,28 @@ async fn events_are_told_as_they_happen_and_gone_on_with(server: Server) {
     }
     server.token("viewer").await;
     assert_eq!(resumed.position().await.0, 6);
+}
+
+async fn a_listener_that_is_cut_before_its_first_event_goes_on_and_nothing_is_left_out(server: Server) {
+    for _ in 0..2 {
+        server.token("viewer").await;
+    }
+    let mut cut = Listener::open(stream(&server, "")).await;
+    // After it was let in, and before it has heard of anything.
+    server.token("auditor").await;
+    let last = cut.mark().await;
+    assert!(last.ends_with("-2"), "where it begins comes before what happens: {last}");
+    drop(cut);
+    server.token("admin").await;
+    let mut resumed = Listener::open(stream(&server, "").header("Last-Event-ID", &last)).await;
+    for expected in 3..=4 {
+        assert_eq!(resumed.position().await.0, expected);
+    }
+    // One that asks for what was, or for little of it, is told as well where it stands.
+    for (query, wanted) in [("?after=1", "-1"), ("?after=0&type=integration.", "-0"), ("?type=integration.", "-4")] {
+        let last = Listener::open(stream(&server, query)).await.mark().await;
+        assert!(last.ends_with(wanted), "{query}: {last}");
+    }
 }
 
 async fn a_long_history_comes_whole_and_in_order(server: Server) {
@@ -268,6 +237,7 @@ async fn an_operation_is_told_until_it_has_ended(server: Server) {
 
 on_both_engines!(
     events_are_told_as_they_happen_and_gone_on_with,
+    a_listener_that_is_cut_before_its_first_event_goes_on_and_nothing_is_left_out,
     a_long_history_comes_whole_and_in_order,
     a_stream_is_narrowed_like_the_list,
     a_stream_ends_with_its_token,

@@ -3,6 +3,10 @@
 
 use std::net::TcpListener;
 
+use keytrail::{
+    secrets::Secret,
+    ssh_keys::{self, Target},
+};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -11,6 +15,7 @@ use crate::{
     examples::Tour,
     repository,
     server::{Server, answer, soon},
+    ssh_keys::written,
 };
 
 /// Calls every operation at least once. What is recorded is the first call of each.
@@ -26,6 +31,8 @@ pub(crate) async fn walk(tour: &mut Tour, server: &Server) {
     change(tour, server, &repository, &archive.display().to_string()).await;
     cancel(tour, server, &silent).await;
     administer(tour).await;
+    keep_keys(tour).await;
+    crate::examples_of_apps::walk(tour, server).await;
 }
 
 /// Connects a repository and waits for its first run. The repository's id.
@@ -123,6 +130,23 @@ async fn cancel(tour: &mut Tour, server: &Server, silent: &TcpListener) {
     tour.call("CancelOperation", &operation, None).await;
     let at = format!("/api/v1/integrations/{}", added.id());
     answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
+}
+
+/// Keeps keys of SSH.
+async fn keep_keys(tour: &mut Tour) {
+    let key = ssh_keys::ed25519(Secret::new(vec![1; 32]), "build").expect("a key");
+    let body = json!({ "name": "deploy", "private_key": written(&key, Target::OpenSsh, Some("a passphrase")),
+        "passphrase": "a passphrase" });
+    let added = tour.call("AddSshKey", &[("Idempotency-Key", "add-deploy")], Some(body)).await;
+    let body = json!({ "name": "azure", "host": "azure_devops" });
+    let made = tour.call("GenerateSshKey", &[("Idempotency-Key", "make-azure")], Some(body)).await;
+    tour.call("ListSshKeys", &[("state", "active"), ("limit", "10")], None).await;
+    tour.call("GetSshKey", &[("id", &made.id())], None).await;
+    tour.call("GetSshKeyPublic", &[("id", &added.id())], None).await;
+    let changed = [("id", &*added.id()), ("If-Match", "*")].map(|(name, value)| (name, value.to_owned()));
+    let changed: Vec<_> = changed.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    tour.call("RenameSshKey", &changed, Some(json!({ "name": "build" }))).await;
+    tour.call("RetireSshKey", &changed, None).await;
 }
 
 /// What administrators and auditors do.

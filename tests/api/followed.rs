@@ -12,6 +12,7 @@ use keytrail_domain::{
     service::{Connection, Reading},
 };
 use keytrail_projections::{
+    index_runs::{self, Filter, Order},
     issue_commits::{self, IssueCommit},
     repository_list::{self, Repository as Row, RepositoryState},
 };
@@ -24,6 +25,7 @@ use keytrail_test_support::{
 use crate::{
     nodes::{connect, node_with},
     server::soon,
+    transports::Transport,
 };
 
 /// How the repository is read, and who fetches.
@@ -37,6 +39,13 @@ enum Way {
 }
 
 impl Way {
+    fn transport(self) -> Transport {
+        match self {
+            Self::InPlace | Self::CopiedByGit | Self::OverHttpByGit => Transport::GitProgram,
+            Self::CopiedInProcess | Self::OverHttpInProcess => Transport::InProcess,
+        }
+    }
+
     fn is_remote(self) -> bool {
         matches!(self, Self::OverHttpByGit | Self::OverHttpInProcess)
     }
@@ -57,17 +66,19 @@ async fn followed(way: Way, database_url: Option<String>) {
     std::fs::create_dir(&root).expect("a folder");
     let shape = Shape { commits: 300, keyed_percent: 50, ..Shape::default() };
     let repository = generate(&root.join("shop.git"), &shape).expect("git works");
+    // What names a file has nothing to walk from, today and the next time.
+    let file = repository.git_with_input(&["hash-object", "-w", "--stdin"], b"no commit").expect("a file");
+    repository.git(&["tag", "file", String::from_utf8_lossy(&file).trim()]).expect("a tag");
     let server = WebServer::start(&root);
     let app = node_with(folder.path(), database_url.as_deref(), Clock::System, |config| {
         config.git.hosts = vec!["127.0.0.1".to_owned()];
         config.git.allow_http = true;
         config.git.free_bytes = 0;
         (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
-        if matches!(way, Way::CopiedInProcess | Way::OverHttpInProcess) {
-            config.git.program = Some("/nowhere/git".into());
-        }
+        way.transport().set(&mut config.git);
     })
     .await;
+    way.transport().is_used_by(&app);
     connect(&app, "shop", way.connection(&repository, &server)).await;
     soon("it is indexed", || async { only(&app).await.is_some_and(|row| row.state == RepositoryState::Indexed) }).await;
     let row = only(&app).await.expect("a repository");
@@ -94,6 +105,9 @@ async fn followed(way: Way, database_url: Option<String>) {
         only(&app).await.is_some_and(|row| row.state == RepositoryState::Indexed)
     })
     .await;
+    let newest = index_runs::page(Filter::default(), Order::NewestFirst, None, 100);
+    let runs = app.read_at_least(app.log.feed().head().position, newest).await.expect("the runs");
+    assert!(runs.len() > 2 && runs.iter().all(|run| run.counts.lost_refs == 0), "{runs:?}");
     let head = app.log.feed().head().position;
     tokio::time::sleep(Duration::from_millis(3_500)).await;
     assert_eq!(app.log.feed().head().position, head, "{way:?}: when nothing happens nothing is written");
@@ -162,6 +176,14 @@ fn a_repository_of_a_server_is_followed_over_postgresql() {
     run(async {
         let database = database().await;
         followed(Way::OverHttpByGit, Some(database.url())).await;
+    });
+}
+
+#[test]
+fn a_repository_of_a_server_is_followed_over_postgresql_without_a_git_program() {
+    run(async {
+        let database = database().await;
+        followed(Way::OverHttpInProcess, Some(database.url())).await;
     });
 }
 

@@ -7,7 +7,7 @@ use keytrail_test_support::{
 };
 use serde_json::{Value, json};
 
-use crate::server::soon;
+use crate::{server::soon, transports::Transport};
 
 /// The most memory that a process ever had, in bytes.
 fn most_memory(process: u32) -> u64 {
@@ -22,7 +22,7 @@ async fn repositories(server: &Server) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pack_that_stands_for_gigabytes_costs_the_server_little_and_its_run_says_why() {
-    for with_program in [true, false] {
+    for transport in Transport::BOTH {
         let (pack, tip) = bomb();
         let remote = PackServer::start(&tip, pack);
         let set = |name: &str, value: &str| (format!("KEYTRAIL__GIT__{name}"), value.to_owned());
@@ -32,9 +32,7 @@ async fn a_pack_that_stands_for_gigabytes_costs_the_server_little_and_its_run_sa
             set("FREE_BYTES", "0"),
             set("MEMORY_BYTES", "268435456"),
         ];
-        if !with_program {
-            env.push(set("PROGRAM", "/nowhere/git"));
-        }
+        env.extend(transport.environment());
         let server = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options { env, ..Options::default() }).start().await;
         let body = json!({ "name": "shop", "connection": { "kind": "git", "url": remote.url() } });
         let added = server.client().post("/api/v1/integrations", None, &body).await.expect("the server serves");
@@ -46,7 +44,7 @@ async fn a_pack_that_stands_for_gigabytes_costs_the_server_little_and_its_run_sa
         let failure = repositories(&server).await[0]["failure"].clone();
         assert!(failure["text"].as_str().is_some_and(|text| text.contains("git.memory_bytes")), "{failure}");
         let most = most_memory(server.pid().expect("it runs"));
-        assert!(most < 512 << 20, "{most} bytes, with a program: {with_program}");
+        assert!(most < 512 << 20, "{most} bytes, {transport:?}");
         let (_, status) = server.terminate().await;
         assert!(status.success());
     }

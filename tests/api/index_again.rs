@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// An integration that sees three repositories, all of them indexed.
-async fn three(server: &Server) -> String {
+pub(crate) async fn three(server: &Server) -> String {
     let folder = server.root.join("all");
     for name in ["a", "b", "c"] {
         repository::with_commits(&folder.join(name), &["SHOP-1 begins", "SHOP-2 more"]);
@@ -23,7 +23,7 @@ async fn three(server: &Server) -> String {
     added
 }
 
-async fn ended(server: &Server, href: &str) -> Answer {
+pub(crate) async fn ended(server: &Server, href: &str) -> Answer {
     soon("the operation ends", || async {
         let now = server.get(href).await.with(StatusCode::OK);
         ["succeeded", "failed", "cancelled"].contains(&now.text_of("state").as_str())
@@ -32,7 +32,7 @@ async fn ended(server: &Server, href: &str) -> Answer {
     server.get(href).await
 }
 
-async fn runs(server: &Server, cause: &str) -> Vec<Value> {
+pub(crate) async fn runs(server: &Server, cause: &str) -> Vec<Value> {
     let all = server.get("/api/v1/index-runs?limit=100").await;
     all.items().iter().filter(|run| run["cause"] == cause).cloned().collect()
 }
@@ -113,7 +113,8 @@ async fn a_run_under_way_counts_for_an_index_and_is_waited_for_by_a_reset(server
     }
     assert!(runs(&server, "asked").await.is_empty(), "the run that is under way counts");
     server.post(&format!("/api/v1/index-runs/{run}/cancel"), json!({})).await.with(StatusCode::OK);
-    assert_eq!(ended(&server, &indexing.header("location")).await.text_of("state"), "succeeded");
+    let indexed = ended(&server, &indexing.header("location")).await;
+    assert_eq!(indexed.text_of("state"), "cancelled", "the run that counts for it was: {}", indexed.text);
     soon("it is reset", || async {
         // The job is tried again after a while, by the server's clock.
         server.pass_days(1);
@@ -181,9 +182,18 @@ async fn the_command_line_asks_for_all_of_an_integration_by_its_name_and_waits()
     assert_eq!(said.trim(), "1 repository indexed from their beginning");
     let asked = done(run(&["integration", "reset", "shop", "--yes", "--no-wait"]).await);
     assert!(asked.contains("keytrail operation show reset_integration."), "{asked}");
+    // It is known by its whole name also when it has ended and no list has it.
+    let id = asked.split_whitespace().find(|word| word.starts_with("reset_integration.")).expect("an id").to_owned();
+    soon("it ends", || async { done(run(&["operation", "show", &id]).await).contains("succeeded") }).await;
+    let complained = failed(run(&["operation", "cancel", &id]).await, 4);
+    assert!(complained.contains("operation_not_cancellable"), "{complained}");
     let complained = failed(run(&["integration", "reset", "other", "--yes"]).await, 3);
     assert!(complained.contains("there is no integration \"other\""), "{complained}");
-    let runs = lines(&done(run(&["run", "list", "--json"]).await));
-    let caused = |cause: &str| runs.iter().filter(|run| run["cause"] == cause).count();
-    assert_eq!((caused("asked"), caused("reset")), (1, 2), "{runs:?}");
+    // Nobody waited for the last one.
+    soon("each made its run", || async {
+        let runs = lines(&done(run(&["run", "list", "--json"]).await));
+        let caused = |cause: &str| runs.iter().filter(|run| run["cause"] == cause).count();
+        (caused("asked"), caused("reset")) == (1, 2)
+    })
+    .await;
 }

@@ -89,7 +89,24 @@ async fn the_commits_of_an_issue_are_found(server: Server) {
         projects.items()[0],
         json!({ "project": "SHOP", "denied": false, "rule": "counts", "issues": 2, "links": 5 })
     );
-    assert_eq!(server.get("/api/v1/projects?limit=1").await.items().len(), 1);
+    // Page after page, each project once and in the same order.
+    let all = server.get("/api/v1/projects?all=true").await.with(StatusCode::OK);
+    for filter in ["", &format!("&repository={}", repository["id"].as_str().expect("id"))] {
+        let (mut found, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page =
+                server.get(&format!("/api/v1/projects?all=true&limit=1{filter}{cursor}")).await.with(StatusCode::OK);
+            found.extend(page.items().to_vec());
+            let Some(next) = page.body["next"].as_str() else { break };
+            server
+                .get(&format!("/api/v1/projects?limit=1{filter}&cursor={next}"))
+                .await
+                .refused(400, "cursor_other_list");
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(found, all.items());
+        assert!(found.len() > 1, "{}", all.text);
+    }
     for key in ["ABC", "abc-0", "ABC-", "-1", "A-1", "ABC-01", "ABC-1x", "ÄBC-1"] {
         for rest in ["", "/commits", "/branches"] {
             server.get(&format!("/api/v1/issues/{key}{rest}")).await.refused(400, "issue_key_invalid");

@@ -20,6 +20,8 @@ const OTHERS: &[(&str, &str)] = &[
     ("WatchOperation", "goes on until the operation has ended"),
     ("ListCommitFiles", "reads the repository"),
     ("GetCommitDiff", "reads the repository"),
+    ("ListDeliveries", "reads the inbox, where a delivery is before it is answered"),
+    ("GetDelivery", "as ListDeliveries"),
     ("ListViews", "tells where the views stand"),
     ("GetDoctor", "tells where the views stand, among others"),
     ("GetSupport", "as GetDoctor"),

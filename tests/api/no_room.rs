@@ -18,32 +18,38 @@ use keytrail_test_support::{
 use crate::{
     nodes::{connect, node_with},
     server::soon,
+    transports::{Transport, by_both_transports},
 };
 
 struct Stage {
+    transport: Transport,
     folder: tempfile::TempDir,
     server: WebServer,
 }
 
 impl Stage {
-    fn new() -> Self {
+    fn new(transport: Transport) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().join("root");
         std::fs::create_dir(&root).expect("a folder");
         let shape = Shape { commits: 2_000, keyed_percent: 50, ..Shape::default() };
         generate(&root.join("shop.git"), &shape).expect("git works");
         let server = WebServer::start(&root);
-        Self { folder, server }
+        Self { transport, folder, server }
     }
 
     async fn node(&self, free_bytes: u64, quota_bytes: u64) -> Arc<App> {
-        node_with(self.folder.path(), None, Clock::System, |config| {
+        let transport = self.transport;
+        let app = node_with(self.folder.path(), None, Clock::System, |config| {
             config.git.hosts = vec!["127.0.0.1".to_owned()];
             config.git.allow_http = true;
             (config.git.free_bytes, config.git.quota_bytes) = (free_bytes, quota_bytes);
             (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
+            transport.set(&mut config.git);
         })
-        .await
+        .await;
+        transport.is_used_by(&app);
+        app
     }
 
     async fn connect(&self, app: &App) {
@@ -72,9 +78,8 @@ async fn stopped_because(app: &App, words: &[&str]) {
     assert_eq!(only(app).await.map(|row| row.state), Some(RepositoryState::Indexing), "the server serves on");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_stops_at_the_floor_and_goes_on_once_there_is_room() {
-    let stage = Stage::new();
+async fn a_run_stops_at_the_floor_and_goes_on_once_there_is_room(transport: Transport) {
+    let stage = Stage::new(transport);
     let app = stage.node(9_000_000_000_000_000_000, 20_000_000_000).await;
     stage.connect(&app).await;
     stopped_because(&app, &["MB that are kept free"]).await;
@@ -85,9 +90,8 @@ async fn a_run_stops_at_the_floor_and_goes_on_once_there_is_room() {
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_over_the_quota_fails_with_its_code_and_is_tried_again_later() {
-    let stage = Stage::new();
+async fn a_run_over_the_quota_fails_with_its_code_and_is_tried_again_later(transport: Transport) {
+    let stage = Stage::new(transport);
     let app = stage.node(0, 10_000).await;
     stage.connect(&app).await;
     soon("it failed", || async {
@@ -103,9 +107,8 @@ async fn a_run_over_the_quota_fails_with_its_code_and_is_tried_again_later() {
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_whose_disk_is_full_goes_on_once_there_is_room() {
-    let stage = Stage::new();
+async fn a_run_whose_disk_is_full_goes_on_once_there_is_room(transport: Transport) {
+    let stage = Stage::new(transport);
     let mirrors = stage.folder.path().join("data/caches/mirrors");
     std::fs::create_dir_all(&mirrors).expect("a folder");
     let Some(mount) = Mount::try_make(&mirrors) else {
@@ -122,6 +125,12 @@ async fn a_run_whose_disk_is_full_goes_on_once_there_is_room() {
     app.stop().await;
     drop(mount);
 }
+
+by_both_transports!(
+    a_run_stops_at_the_floor_and_goes_on_once_there_is_room,
+    a_run_over_the_quota_fails_with_its_code_and_is_tried_again_later,
+    a_run_whose_disk_is_full_goes_on_once_there_is_room,
+);
 
 fn fill(ballast: &Path) {
     let mut dd = Command::new("dd");

@@ -72,6 +72,11 @@ async fn a_commit_is_shown_with_its_issues_and_refs(server: Server) {
     assert_eq!((&refs.body["total"], &refs.body["undecided"]), (&json!(3), &json!(0)));
     let some = server.get(&format!("{}/refs?limit=1", at(&first))).await.with(StatusCode::OK);
     assert_eq!((names(&some), &some.body["total"]), (vec!["refs/heads/main"], &json!(3)));
+    let next = some.text_of("next");
+    let rest = server.get(&format!("{}/refs?limit=2&cursor={next}", at(&first))).await.with(StatusCode::OK);
+    assert_eq!(names(&rest), ["refs/heads/side", "refs/tags/v1"]);
+    assert_eq!((&rest.body["total"], &rest.body["next"]), (&json!(3), &Value::Null));
+    server.get(&format!("{}/refs?cursor={next}", at(&second))).await.refused(400, "cursor_other_list");
     let refs = server.get(&format!("{}/refs", at(&second))).await.with(StatusCode::OK);
     assert_eq!(names(&refs), ["refs/heads/main"]);
 

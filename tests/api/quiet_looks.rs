@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     metrics::{metrics, value},
     server::soon,
+    transports::{Transport, by_both_transports},
 };
 
 const READ: &str = "keytrail_git_objects_read_total{by=\"poll\"}";
@@ -42,12 +43,17 @@ fn otherwise(text: &str) -> BTreeSet<&str> {
     text.lines().filter(|line| line.starts_with("keytrail_polls_total{") && !line.starts_with(NOTHING)).collect()
 }
 
-async fn nothing_is_read_or_written(database_url: Option<String>, place: impl Fn(&Repository, &WebServer) -> Value) {
+async fn nothing_is_read_or_written(
+    database_url: Option<String>,
+    transport: Transport,
+    place: impl Fn(&Repository, &WebServer) -> Value,
+) {
     let is_embedded = database_url.is_none();
     let set = |name: &str, value: &str| (format!("KEYTRAIL__GIT__{name}"), value.to_owned());
     let env = [("HOSTS", "[\"127.0.0.1\"]"), ("ALLOW_HTTP", "true"), ("FREE_BYTES", "0")];
     let seconds = [("SHORTEST_POLL_SECONDS", "1"), ("LONGEST_POLL_SECONDS", "1")];
-    let env = env.into_iter().chain(seconds).map(|(name, value)| set(name, value)).collect();
+    let env = env.into_iter().chain(seconds).map(|(name, value)| set(name, value));
+    let env = env.chain(transport.environment()).collect();
     let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options { database_url, env, ..Options::default() });
     let repository = made(&home.folder().join("served/shop.git"));
     let web = WebServer::start(&home.folder().join("served"));
@@ -102,23 +108,26 @@ fn over_http(_: &Repository, web: &WebServer) -> Value {
     json!({ "kind": "git", "url": web.url("shop.git") })
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_over_http_that_finds_nothing_reads_no_object_and_writes_no_row() {
-    nothing_is_read_or_written(None, over_http).await;
+async fn a_look_over_http_that_finds_nothing_reads_no_object_and_writes_no_row(transport: Transport) {
+    nothing_is_read_or_written(None, transport, over_http).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_over_http_that_finds_nothing_reads_no_object_and_writes_no_row_on_postgresql() {
+async fn a_look_over_http_that_finds_nothing_reads_no_object_and_writes_no_row_on_postgresql(transport: Transport) {
     let database = postgres::database().await;
-    nothing_is_read_or_written(Some(database.url()), over_http).await;
+    nothing_is_read_or_written(Some(database.url()), transport, over_http).await;
 }
+
+async fn a_look_at_what_is_copied_that_finds_nothing_reads_no_object_and_writes_no_row(transport: Transport) {
+    nothing_is_read_or_written(None, transport, local("mirrored")).await;
+}
+
+by_both_transports!(
+    a_look_over_http_that_finds_nothing_reads_no_object_and_writes_no_row,
+    a_look_over_http_that_finds_nothing_reads_no_object_and_writes_no_row_on_postgresql,
+    a_look_at_what_is_copied_that_finds_nothing_reads_no_object_and_writes_no_row,
+);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_in_place_that_finds_nothing_reads_no_object_and_writes_no_row() {
-    nothing_is_read_or_written(None, local("in_place")).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_at_what_is_copied_that_finds_nothing_reads_no_object_and_writes_no_row() {
-    nothing_is_read_or_written(None, local("mirrored")).await;
+    nothing_is_read_or_written(None, Transport::GitProgram, local("in_place")).await;
 }

@@ -26,19 +26,23 @@ use keytrail_test_support::{
 use crate::{
     nodes::{connect, node_with},
     server::soon,
+    transports::{Transport, by_both_transports},
 };
 
 const ENOUGH: u64 = 20_000_000_000;
 
-async fn node(folder: &Path, quota_bytes: u64) -> Arc<App> {
-    node_with(folder, None, Clock::System, |config| {
+async fn node(folder: &Path, quota_bytes: u64, transport: Transport) -> Arc<App> {
+    let app = node_with(folder, None, Clock::System, |config| {
         config.git.hosts = vec!["127.0.0.1".to_owned()];
         config.git.allow_http = true;
         (config.git.free_bytes, config.git.quota_bytes) = (0, quota_bytes);
         (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
         config.git.upkeep_seconds = 1;
+        transport.set(&mut config.git);
     })
-    .await
+    .await;
+    transport.is_used_by(&app);
+    app
 }
 
 async fn only(app: &App) -> Row {
@@ -81,8 +85,7 @@ fn push(repository: &Repository, commits: usize, key: &str) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_copy_is_served_and_goes_on_when_it_may() {
+async fn a_full_copy_is_served_and_goes_on_when_it_may(transport: Transport) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().join("root");
     std::fs::create_dir(&root).expect("a folder");
@@ -92,7 +95,7 @@ async fn a_full_copy_is_served_and_goes_on_when_it_may() {
     let names = repository.git_line(&["rev-list", "--max-count=4", "refs/heads/main"]).expect("commits");
     let names: Vec<&str> = names.lines().skip(1).collect();
     let server = WebServer::start(&root);
-    let app = node(folder.path(), ENOUGH).await;
+    let app = node(folder.path(), ENOUGH, transport).await;
     let url = RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url;
     connect(&app, "shop", Connection::Git(GitRemote::at(url).into())).await;
     is_indexed(&app).await;
@@ -101,16 +104,21 @@ async fn a_full_copy_is_served_and_goes_on_when_it_may() {
     let shown = changes(&app, names[0]).await.expect("there is room");
     assert!(matches!(shown.files.files[0].content, Content::Text { .. }));
     let held = bytes(&mirror);
-    assert!(bytes(&objects) > 0);
+    assert!(bytes(&objects) > 0 || !transport.leaves_files_out(), "what is left out is fetched for a diff");
     app.stop().await;
     drop(app);
 
     // What was fetched for diffs counts, and goes first.
-    let app = node(folder.path(), held).await;
+    let app = node(folder.path(), held, transport).await;
     comes_to(&app, "it is listed", |_| true).await;
     soon("it gave way", || async { !objects.exists() }).await;
-    let trouble = changes(&app, names[1]).await.expect_err("there is no room");
-    assert!(matches!(&trouble, DiffTrouble::Unreadable { code: Some(FailureCode::QuotaExceeded), .. }), "{trouble:?}");
+    match changes(&app, names[1]).await {
+        Ok(_) => assert!(!transport.leaves_files_out(), "there is no room"),
+        Err(DiffTrouble::Unreadable { code: Some(FailureCode::QuotaExceeded), .. }) => {
+            assert!(transport.leaves_files_out(), "everything is there");
+        }
+        Err(trouble) => panic!("{trouble:?}"),
+    }
     push(&repository, 20, "SHOP-2");
     comes_to(&app, "the run says why it failed", |row| {
         row.failure.as_ref().is_some_and(|(code, _)| *code == FailureCode::QuotaExceeded)
@@ -122,7 +130,7 @@ async fn a_full_copy_is_served_and_goes_on_when_it_may() {
     drop(app);
 
     // Less than it has already.
-    let app = node(folder.path(), held / 2).await;
+    let app = node(folder.path(), held / 2, transport).await;
     comes_to(&app, "it is listed", |_| true).await;
     let found = doctor::examine(&app).await;
     let mirrors =
@@ -132,7 +140,7 @@ async fn a_full_copy_is_served_and_goes_on_when_it_may() {
     app.stop().await;
     drop(app);
 
-    let app = node(folder.path(), ENOUGH).await;
+    let app = node(folder.path(), ENOUGH, transport).await;
     comes_to(&app, "what is new is there", |row| row.state == RepositoryState::Indexed && row.failure.is_none()).await;
     assert_eq!(commits_of(&app, "SHOP-2").await, 10, "as many as were asked for");
     changes(&app, names[1]).await.expect("there is room");
@@ -146,15 +154,14 @@ async fn failed(app: &App) -> usize {
     app.read(read).await.unwrap_or_default().len()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_too_large_is_looked_at_and_not_fetched_again_until_something_changes() {
+async fn what_is_too_large_is_looked_at_and_not_fetched_again_until_something_changes(transport: Transport) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().join("root");
     std::fs::create_dir(&root).expect("a folder");
     let shape = Shape { commits: 2_000, ..Shape::default() };
     let repository = generate(&root.join("shop.git"), &shape).expect("git works");
     let server = WebServer::start(&root);
-    let app = node(folder.path(), 10_000).await;
+    let app = node(folder.path(), 10_000, transport).await;
     let url = RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url;
     connect(&app, "shop", Connection::Git(GitRemote::at(url).into())).await;
     let rests_after = async |runs: usize| {
@@ -173,7 +180,12 @@ async fn what_is_too_large_is_looked_at_and_not_fetched_again_until_something_ch
     assert!(code == FailureCode::QuotaExceeded && text.as_str().contains("git.quota_bytes"), "{text:?}");
     app.stop().await;
     drop(app);
-    let app = node(folder.path(), ENOUGH).await;
+    let app = node(folder.path(), ENOUGH, transport).await;
     is_indexed(&app).await;
     app.stop().await;
 }
+
+by_both_transports!(
+    a_full_copy_is_served_and_goes_on_when_it_may,
+    what_is_too_large_is_looked_at_and_not_fetched_again_until_something_changes,
+);

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     repository::{self, git},
-    server::{Answer, Server, answer, on_both_engines, soon},
+    server::{Answer, Server, answer, soon},
+    transports::by_both_transports,
 };
 
 /// A web server with the bare repository `shop.git`, whose commits have these messages. A case looks behind before the web
@@ -264,7 +265,7 @@ async fn changes_at_the_same_time_leave_the_secret_that_is_named(server: Server)
     server.look_behind().await;
 }
 
-on_both_engines!(
+by_both_transports!(
     reaching_this_machine;
     a_private_repository_behind_ones_own_authority_is_added_read_and_removed,
     a_credential_stays_with_its_server_and_goes_nowhere_else,

@@ -1,9 +1,10 @@
-//! A password that was given is nowhere to be found: not in the store, in no answer, in no log line, in no file.
+//! A password and a private key that were given are nowhere to be found, nor is one that was made: not in the store, in no
+//! answer, in no log line, in no file.
 
-use std::path::Path;
+use std::{path::Path, sync::LazyLock};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use keytrail::store::Area;
+use keytrail::{ssh_keys::Target, store::Area};
 use keytrail_projections::value::Cells;
 use keytrail_test_support::{
     server::{Home, Options},
@@ -18,13 +19,50 @@ use crate::{
     remotes::{credential, served},
     repository::{self, git},
     server::{Server, answer, on_both_engines, soon},
-    support_archive,
+    ssh_keys, support_archive,
 };
+
+/// The number of the key that is given, as [`ssh_keys::key`] makes it.
+const KEY: u8 = 0xC7;
+/// What opens it, and what does not.
+const WORD: &str = "a passphrase that nobody says: Ärger";
+const WRONG: &str = "another one that opens nothing: Öl";
+
+/// The file that is given: PKCS#8, encrypted as a whole.
+fn key_file() -> String {
+    ssh_keys::written(&ssh_keys::key(KEY), Target::Pem, Some(WORD))
+}
+
+/// Every form in which a secret could have been written down.
+static FORMS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let mut forms = forms();
+    for word in [WORD, WRONG] {
+        forms.extend([word.to_owned(), hex(word.as_bytes()), STANDARD.encode(word)].map(String::into_bytes));
+    }
+    let seed = [KEY; 32];
+    forms.extend([hex(&seed), STANDARD.encode(seed)].map(String::into_bytes));
+    let plain = ssh_keys::written(&ssh_keys::key(KEY), Target::OpenSsh, None);
+    let long = |line: &String| line.len() > 40;
+    forms.extend(ssh_keys::private_lines(&plain).filter(long).map(String::into_bytes));
+    let given = key_file();
+    let body = given.lines().filter(|line| !line.starts_with("-----")).map(str::to_owned);
+    forms.extend(body.filter(long).map(String::into_bytes));
+    // Any private key as it is kept before it is sealed, be it one that the server made.
+    forms.extend(
+        [STANDARD.encode("openssh-key-v1"), "BEGIN OPENSSH PRIVATE KEY".to_owned()]
+            .map(|form| form.trim_end_matches('=').as_bytes().to_vec()),
+    );
+    forms
+});
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// Every form in which the password could have been written down, and the user's name with it.
 fn forms() -> Vec<Vec<u8>> {
     let (user, password) = (WebServer::USER, WebServer::PASSWORD);
-    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |text: &str| hex(text.as_bytes());
     let pair = format!("{user}:{password}");
     [
         password.to_owned(),
@@ -41,16 +79,26 @@ fn forms() -> Vec<Vec<u8>> {
 
 #[track_caller]
 fn is_clean(what: &str, bytes: &[u8]) {
-    for form in forms() {
+    for form in FORMS.iter() {
         let found = bytes.windows(form.len()).any(|part| part == form);
-        assert!(!found, "{what} holds the password as {}", String::from_utf8_lossy(&form));
+        assert!(!found, "{what} holds a secret as {}", String::from_utf8_lossy(form));
     }
 }
 
 #[test]
 fn the_search_finds_what_it_looks_for() {
     let pair = STANDARD.encode(format!("{}:{}", WebServer::USER, WebServer::PASSWORD));
-    for text in [WebServer::PASSWORD, "https://alice:p%40ss%20w0rd@git.example/", &format!("Basic {pair}")] {
+    let plain = ssh_keys::written(&ssh_keys::key(1), Target::OpenSsh, None);
+    for text in [
+        WebServer::PASSWORD,
+        "https://alice:p%40ss%20w0rd@git.example/",
+        &format!("Basic {pair}"),
+        &key_file(),
+        &plain,
+        &plain.lines().skip(1).collect::<String>(),
+        &hex(&[KEY; 40]),
+        WRONG,
+    ] {
         let found = std::panic::catch_unwind(|| is_clean("a text", format!("before {text} after").as_bytes()));
         assert!(found.is_err(), "{text}");
     }
@@ -97,10 +145,21 @@ async fn a_password_is_nowhere_in_the_store_and_in_no_answer(server: Server) {
     })
     .await;
     server.token("viewer").await;
+    let keys = "/api/v1/ssh-keys";
+    let given = |word: &str| json!({ "name": "deploy", "private_key": key_file(), "passphrase": word });
+    is_clean("a key", server.post(keys, given(WORD)).await.with(StatusCode::CREATED).text.as_bytes());
+    let wrong = server.post(keys, given(WRONG)).await.refused(422, "ssh_key_passphrase_wrong");
+    is_clean("a refusal", wrong.text.as_bytes());
+    let made = server.post(&format!("{keys}/generate"), json!({ "name": "made" })).await.with(StatusCode::CREATED);
+    is_clean("a key", made.text.as_bytes());
+    let kept = ssh_keys::opened(&server, &made.id()).await;
+    let halves: Vec<_> = ssh_keys::private_lines(&kept).filter(|line| line.len() > 40).collect();
+    assert!(!halves.is_empty(), "it is there to be looked for");
     let reader = Reader::of(&server);
     let values = reader.values("SHOP-1").await;
     for (operation, said) in reader.every_answer(&values).await {
         is_clean(operation, said.as_bytes());
+        assert!(!halves.iter().any(|line| said.contains(line)), "{operation} holds the private half of a key");
     }
     // Given in every other way, and refused.
     let proxy = json!({ "url": "http://alice:p%40ss%20w0rd@127.0.0.1:9" });
@@ -165,6 +224,16 @@ async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
     })
     .await;
     done(home.run(["token", "issue", "--name", "build", "--role", "viewer", "--days", "2"]).await);
+    let (key, word) = (beside.path().join("key"), beside.path().join("word"));
+    std::fs::write(&key, key_file()).expect("a file");
+    std::fs::write(&word, format!("{WORD}\n")).expect("a file");
+    let add = ["ssh-key", "add", text(&key), "--name", "deploy", "--passphrase-file", text(&word)];
+    is_clean("what it printed", done(home.run(add).await).as_bytes());
+    let body = json!({ "name": "other", "private_key": key_file(), "passphrase": WRONG });
+    let refused = server.client().post("/api/v1/ssh-keys", None, &body).await.expect("an answer");
+    assert_eq!(refused.body["code"], "ssh_key_passphrase_wrong", "{}", refused.body);
+    is_clean("a refusal", refused.body.to_string().as_bytes());
+    is_clean("what it printed", done(home.run(["ssh-key", "generate", "made"]).await).as_bytes());
     let reader = Reader::new(server.client().url(), server.client().token());
     let values = reader.values("SHOP-1").await;
     let answers = reader.every_answer(&values).await;

@@ -4,10 +4,7 @@ use std::{
     future::Future,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -15,7 +12,6 @@ use actix_web::dev::ServerHandle;
 use keytrail::{
     app::App,
     boot::{self, BootError},
-    clock::Clock,
     config::{self, Config, Git},
     http::{self, Access, HttpSettings, LocalToken},
     store::{Area, Db, StoreError},
@@ -26,14 +22,14 @@ use keytrail_test_support::postgres::database;
 use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 
+mod clock;
 mod left;
 
+use self::clock::CaseClock;
 use crate::description;
 
 /// No case takes longer than this, however slow the machine: one that does hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// 2026-11-21T06:00:00Z
-const BEGINNING: i64 = 1_795_240_800_000_000;
 
 /// Runs a case on each engine: `sqlite::name` and `postgres::name`.
 macro_rules! on_both_engines {
@@ -43,6 +39,14 @@ macro_rules! on_both_engines {
         }
         mod postgres {
             $(#[test] fn $name() { $crate::server::on_postgres_letting_in(super::$access, super::$name); })+
+        }
+    };
+    (known $settings:ident; $($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { $crate::server::on_sqlite_known($crate::server::$settings, super::$name); })+
+        }
+        mod postgres {
+            $(#[test] fn $name() { $crate::server::on_postgres_known($crate::server::$settings, super::$name); })+
         }
     };
     ($settings:ident; $($name:ident),+ $(,)?) => {
@@ -70,7 +74,7 @@ pub(crate) struct Server {
     pub(crate) elsewhere: PathBuf,
     pub(crate) local_token: String,
     config: Arc<Config>,
-    now: Arc<AtomicI64>,
+    clock: CaseClock,
     client: reqwest::Client,
     /// What runs now: a case may have started it anew.
     running: Arc<Mutex<Option<Running>>>,
@@ -103,7 +107,7 @@ pub(crate) fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) 
 }
 
 pub(crate) fn on_sqlite_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
-    runtime().block_on(serve(None, settings, openly, case));
+    runtime().block_on(serve(None, settings, openly, false, case));
 }
 
 /// With these settings of access. They are given a folder, in which they may leave keys.
@@ -111,7 +115,7 @@ pub(crate) fn on_sqlite_letting_in<F: Future<Output = ()>>(
     access: fn(&mut config::Access, &Path),
     case: impl FnOnce(Server) -> F,
 ) {
-    runtime().block_on(serve(None, as_usual, access, case));
+    runtime().block_on(serve(None, as_usual, access, false, case));
 }
 
 pub(crate) fn on_postgres_letting_in<F: Future<Output = ()>>(
@@ -120,14 +124,26 @@ pub(crate) fn on_postgres_letting_in<F: Future<Output = ()>>(
 ) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), as_usual, access, case).await;
+        serve(Some(database.url()), as_usual, access, false, case).await;
     });
 }
 
 pub(crate) fn on_postgres_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), settings, openly, case).await;
+        serve(Some(database.url()), settings, openly, false, case).await;
+    });
+}
+
+/// The server knows at which address it is reached.
+pub(crate) fn on_sqlite_known<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
+    runtime().block_on(serve(None, settings, openly, true, case));
+}
+
+pub(crate) fn on_postgres_known<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
+    runtime().block_on(async {
+        let database = database().await;
+        serve(Some(database.url()), settings, openly, true, case).await;
     });
 }
 
@@ -149,10 +165,23 @@ pub(crate) fn reaching_this_machine(git: &mut Git) {
     git.free_bytes = 0;
 }
 
+/// The same, where silence is not waited for.
+pub(crate) fn reaching_this_machine_impatiently(git: &mut Git) {
+    reaching_this_machine(git);
+    git.silence_seconds = 3;
+}
+
+/// The same, where lists without end are not waited for.
+pub(crate) fn reaching_this_machine_to_list_for_a_moment(git: &mut Git) {
+    reaching_this_machine(git);
+    git.listing_seconds = 3;
+}
+
 async fn serve<F: Future<Output = ()>>(
     database_url: Option<String>,
     settings: fn(&mut Git),
     access: fn(&mut config::Access, &Path),
+    knows_its_address: bool,
     case: impl FnOnce(Server) -> F,
 ) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -166,18 +195,20 @@ async fn serve<F: Future<Output = ()>>(
     config.secrets.root_key_file = Some(path.join("root.key"));
     config.git.roots = vec![root.clone()];
     settings(&mut config.git);
+    // Written when it is known.
+    config.server.public_url = knows_its_address.then(String::new);
     access(&mut config.access, &elsewhere);
+    let clock = CaseClock::of(database_url.as_deref()).await;
     if let Some(url) = database_url {
         keytrail::secrets::RootKey::random().write_new(&path.join("root.key")).expect("a root key");
         config.store.database_url = Some(url.into());
         config.store.connections = 8;
     }
-    let now = Arc::new(AtomicI64::new(BEGINNING));
-    let running = Running::start(&config, &now).await;
+    let running = Running::start(&config, &clock).await;
     let Running { app, address, local_token, .. } = running.clone();
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let (config, running) = (Arc::new(config), Arc::new(Mutex::new(Some(running))));
-    let server = Server { app, address, root, elsewhere, local_token, config, now, client, running };
+    let server = Server { app, address, root, elsewhere, local_token, config, clock, client, running };
     server.views_are_live().await;
     let left = server.left();
     assert!(tokio::time::timeout(PATIENCE, case(server)).await.is_ok(), "it hangs");
@@ -187,10 +218,15 @@ async fn serve<F: Future<Output = ()>>(
 }
 
 impl Running {
-    async fn start(config: &Config, now: &Arc<AtomicI64>) -> Self {
-        let app = soon_free(config, now).await;
+    async fn start(config: &Config, clock: &CaseClock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
+        let mut config = config.clone();
+        if let Some(own) = &mut config.server.public_url {
+            *own = format!("http://{address}");
+        }
+        let config = &config;
+        let app = soon_free(config, clock).await;
         let (local_token, local) = LocalToken::random();
         let access = Access::open(&config.access).expect("the settings can be used");
         let settings = HttpSettings { workers: 1, local_token: Some(local), metrics: None, access };
@@ -202,9 +238,9 @@ impl Running {
 }
 
 /// One that was stopped lets go of the folder a moment later.
-async fn soon_free(config: &Config, now: &Arc<AtomicI64>) -> Arc<App> {
+async fn soon_free(config: &Config, clock: &CaseClock) -> Arc<App> {
     for _ in 0..500 {
-        match boot::start(config, Clock::Fixed(now.clone())).await {
+        match boot::start(config, clock.of_server()).await {
             Err(BootError::Store(StoreError::Unavailable(_))) => tokio::time::sleep(Duration::from_millis(20)).await,
             started => return started.expect("it starts"),
         }
@@ -227,14 +263,50 @@ impl Server {
         .await;
     }
 
-    /// Nothing was left undone, and nothing broke.
+    /// Nothing was left undone, and nothing broke. What is to be tried again later is: that time comes.
     pub(crate) async fn look_behind(&self) {
-        soon("no job is left", || async {
-            let jobs = self.app.db.read(Area::Log, "SELECT kind, key, last_error FROM jobs ORDER BY kind, key", &[]);
-            jobs.await.expect("the jobs").is_empty()
-        })
-        .await;
-        self.views_are_live().await;
+        for _ in 0..2_000 {
+            // What the last event asks for is no job until it is reacted to.
+            let reacted = keytrail::reactors::position(&self.app.db).await.expect("a checkpoint");
+            let left = self.later_comes().await;
+            if left == 0 && self.app.log.stored_head().await.expect("a head").position == reacted {
+                return self.views_are_live().await;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("jobs are left: {}", self.jobs_left().await);
+    }
+
+    /// What is not done, in words.
+    pub(crate) async fn jobs_left(&self) -> String {
+        let (jobs, now) = (self.jobs().await, self.app.clock.now().0);
+        format!("{jobs:?} at {now}")
+    }
+
+    /// Where nothing is done, and something is to be tried again later, that time comes. How many jobs there are.
+    pub(crate) async fn later_comes(&self) -> usize {
+        let jobs = self.jobs().await;
+        let next = jobs.iter().map(|job| job.run_after).min().unwrap_or_default();
+        let wait = next - self.app.clock.now().0;
+        if wait > 0 && jobs.iter().all(|job| job.state != "running") {
+            self.pass_micros(wait);
+        }
+        jobs.len()
+    }
+
+    async fn jobs(&self) -> Vec<LeftJob> {
+        // A delivery that came in is no job until it is worked off.
+        let sql = "SELECT kind, state, COALESCE(last_error, ''), run_after FROM jobs \
+                   UNION ALL SELECT event, CASE WHEN owner IS NULL THEN 'waiting' ELSE 'running' END, \
+                   COALESCE(outcome, ''), due_at FROM webhook_inbox WHERE state = 'waiting' ORDER BY 1, 4";
+        let rows = self.app.db.read(Area::Log, sql, &[]).await.expect("the jobs");
+        let read = |row: &Vec<_>| {
+            let mut cells = Cells::of(row);
+            let mut text = || cells.text().expect("a text").to_owned();
+            let (kind, state, error) = (text(), text(), text());
+            LeftJob { kind, state, error, run_after: cells.int().expect("a number") }
+        };
+        rows.iter().map(read).collect()
     }
 
     pub(crate) fn is_sqlite(&self) -> bool {
@@ -243,7 +315,21 @@ impl Server {
 
     /// Moves the clock.
     pub(crate) fn pass_days(&self, days: i64) {
-        self.now.fetch_add(days * 24 * 3600 * 1_000_000, Ordering::Relaxed);
+        self.pass_micros(days * 24 * 3600 * 1_000_000);
+    }
+
+    pub(crate) fn pass_seconds(&self, seconds: i64) {
+        self.pass_micros(seconds * 1_000_000);
+    }
+
+    /// Microseconds pass.
+    pub(crate) fn pass_micros(&self, micros: i64) {
+        self.clock.pass_micros(micros);
+    }
+
+    /// The clock of the server goes wrong: that of its database does not.
+    pub(crate) fn own_clock_is_moved_by_days(&self, days: i64) {
+        self.clock.pass_micros_at_server(days * 24 * 3600 * 1_000_000);
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -365,6 +451,17 @@ impl Answer {
     pub(crate) fn items(&self) -> &[Value] {
         self.body["items"].as_array().unwrap_or_else(|| panic!("no items in {}", self.text))
     }
+}
+
+/// A job that is not done.
+#[derive(Debug)]
+struct LeftJob {
+    #[expect(dead_code, reason = "read by who reads that it was left")]
+    kind: String,
+    state: String,
+    #[expect(dead_code, reason = "as its kind")]
+    error: String,
+    run_after: i64,
 }
 
 /// Waits until something is so.

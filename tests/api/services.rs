@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     access::operations,
     command_line::{done, lines},
+    listener::Listener,
     server::{Answer, Server, answer, on_both_engines, soon},
 };
 
@@ -219,6 +220,44 @@ async fn who_may_come_in_is_an_event_whenever_that_changes(server: Server) {
     assert_eq!((last.len(), &last[2]["payload"]), (3, &json!({ "changed": {} })));
 }
 
+async fn a_stream_of_a_service_ends_when_the_keys_change_and_one_that_is_still_let_in_comes_again(server: Server) {
+    let settings = server.app.config.access.clone();
+    let access = http::Access::open(&settings).expect("the settings can be used");
+    http::record_access(&server.app, &access).await;
+    let stream = |token: &str| server.request(Method::GET, "/api/v1/events/stream").bearer_auth(token);
+    // The key of the one is in the set, that of the other lies beside it.
+    let gone = issuer().ec.token("e", &claims("auditor"));
+    let stays = issuer().rsa.token("r", &claims("auditor"));
+    let ours = server.token("auditor").await;
+    let open = async |token: &str| {
+        let mut listener = Listener::open(stream(token)).await;
+        let last = listener.mark().await;
+        (listener, last)
+    };
+    let ((mut one, _), (mut other, last), (mut own, _)) = (open(&gone).await, open(&stays).await, open(&ours).await);
+
+    let set = settings.jwt.as_ref().and_then(|jwt| jwt.jwks_file.clone()).expect("a file");
+    let next = set.with_extension("new");
+    std::fs::write(&next, json!({ "keys": [] }).to_string()).expect("a file");
+    std::fs::rename(&next, &set).expect("it takes its place");
+    for listener in [&mut one, &mut other] {
+        let end = listener.next().await.expect("it says why");
+        assert_eq!((end.name.as_str(), &end.data), ("end", &json!({ "code": "token_invalid" })));
+        assert!(listener.next().await.is_none(), "nothing comes after it");
+    }
+    // Who comes in with a token of ours hears of it like of everything else.
+    assert_eq!(own.next().await.expect("an event").data["event_type"], "access_settings.changed");
+    soon("its key is none any more", || async {
+        stream(&gone).send().await.expect("an answer").status() == StatusCode::UNAUTHORIZED
+    })
+    .await;
+    assert_eq!(answer(stream(&gone)).await.refused(401, "token_invalid").body["reason"], "key_unknown");
+    let mut again = Listener::open(stream(&stays).header("Last-Event-ID", &last)).await;
+    assert_eq!(again.next().await.expect("an event").data["event_type"], "access_settings.changed");
+    server.token("viewer").await;
+    assert_eq!(again.next().await.expect("it goes on").data["event_type"], "access.token_issued");
+}
+
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest as _;
     keytrail_domain::hex::lower_hex(&sha2::Sha256::digest(bytes))
@@ -226,6 +265,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 on_both_engines!(access trusting;
     who_may_come_in_is_an_event_whenever_that_changes,
+    a_stream_of_a_service_ends_when_the_keys_change_and_one_that_is_still_let_in_comes_again,
     a_service_does_what_its_role_allows_and_is_named_in_the_log,
     no_forged_token_opens_any_operation,
     a_token_of_one_kind_is_of_no_use_in_the_place_of_another,

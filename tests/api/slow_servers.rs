@@ -11,12 +11,13 @@ use keytrail_test_support::{
 use crate::{
     nodes::{connect, node_with},
     server::soon,
+    transports::{Transport, by_both_transports},
 };
 
 /// Bytes in which refs are listed, and a part of the pack comes.
 const GOOD: u64 = 200_000;
 
-async fn goes_on_once_it_answers(by_git: bool) {
+async fn a_run_that_a_server_keeps_waiting_says_so_and_goes_on(transport: Transport) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let root = folder.path().join("root");
     std::fs::create_dir(&root).expect("a folder");
@@ -36,14 +37,13 @@ async fn goes_on_once_it_answers(by_git: bool) {
             config.git.allow_http = true;
             config.git.free_bytes = 0;
             (config.git.silence_seconds, config.git.listing_seconds) = (silence, listing);
-            if !by_git {
-                config.git.program = Some("/nowhere/git".into());
-            }
+            transport.set(&mut config.git);
         })
         .await;
+        transport.is_used_by(&app);
         let url = RemoteUrl::parse(&relay.url(&server.url("shop.git"))).expect("a URL").url;
         connect(&app, "shop", Connection::git(GitRemote::at(url))).await;
-        soon(&format!("{fault:?} is told, by git: {by_git}"), || async {
+        soon(&format!("{fault:?} is told, {transport:?}"), || async {
             let sql = "SELECT last_error FROM jobs WHERE kind = 'index_repository' AND last_error IS NOT NULL";
             format!("{:?}", app.db.read(Area::Log, sql, &[]).await.expect("the jobs")).contains(words)
         })
@@ -62,12 +62,4 @@ async fn goes_on_once_it_answers(by_git: bool) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_a_server_keeps_waiting_says_so_and_goes_on_with_the_git_program() {
-    goes_on_once_it_answers(true).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_a_server_keeps_waiting_says_so_and_goes_on_in_this_process() {
-    goes_on_once_it_answers(false).await;
-}
+by_both_transports!(a_run_that_a_server_keeps_waiting_says_so_and_goes_on);

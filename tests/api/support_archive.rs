@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, io::Read as _, os::unix::fs::PermissionsExt, path::Path};
 
+use keytrail::ssh_keys::Target;
 use keytrail_test_support::{
     postgres,
     server::{Home, Options},
@@ -14,6 +15,7 @@ use crate::{
     elsewhere::{Elsewhere, url_of},
     repository::{self, git},
     server::soon,
+    ssh_keys,
 };
 
 const CANARY: &str = "canary";
@@ -97,6 +99,18 @@ async fn planted(database_url: Option<String>) {
         "credential": { "user": "canary", "password": "canary-password" } });
     let body = json!({ "name": "canary far", "connection": remote });
     client.post("/api/v1/integrations", None, &body).await.expect("it runs");
+    // A key that is opened by what was said, one that is not, and one that the server makes.
+    let key = ssh_keys::written(&ssh_keys::key(0xC7), Target::Pem, Some("canary-passphrase"));
+    for (name, word, code) in [
+        ("canary wrong", "canary-another", Some("ssh_key_passphrase_wrong")),
+        ("canary key", "canary-passphrase", None),
+    ] {
+        let body = json!({ "name": name, "private_key": key, "passphrase": word });
+        let said = client.post("/api/v1/ssh-keys", None, &body).await.expect("it runs").body;
+        assert_eq!(said["code"].as_str(), code, "{said}");
+    }
+    let made = client.post("/api/v1/ssh-keys/generate", None, &json!({ "name": "canary made" })).await;
+    let made = made.expect("it runs").body["public_key"].clone();
     let token = json!({ "name": "canary token", "role": "admin", "expires_in_days": 2 });
     let token = client.post("/api/v1/tokens", None, &token).await.expect("it runs").body["token"].clone();
     soon("it is indexed", || async {
@@ -119,6 +133,12 @@ async fn planted(database_url: Option<String>) {
     secrets.push(token.as_str().expect("a token").to_owned());
     secrets.push(std::fs::read_to_string(home.root_key()).expect("it is there").trim().to_owned());
     secrets.push(text(home.folder()).to_owned());
+    secrets.extend(key.lines().filter(|line| line.len() > 40).map(str::to_owned));
+    let plain = ssh_keys::written(&ssh_keys::key(0xC7), Target::OpenSsh, None);
+    secrets.extend(ssh_keys::private_lines(&plain).filter(|line| line.len() > 40));
+    // Of what it made even the public half is no matter of whoever reads the archive.
+    let made = made.as_str().expect("a public half").split(' ').nth(1).expect("a key");
+    secrets.extend([made.to_owned(), "PRIVATE KEY".to_owned()]);
 
     let files = bundled(&home, "running.tar.gz").await;
     is_clean(&files, &secrets);

@@ -135,6 +135,59 @@ async fn long_work_is_waited_for_with_a_bar_that_says_how_long_it_takes_from_now
     playing.abort();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_integration_says_how_many_of_its_repositories_are_indexed_and_how_long_the_others_take() {
+    let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default());
+    let shown = |eta: Option<u64>, failed: u64| {
+        let indexing = json!({ "repositories": 15, "indexed": 8, "failed": failed, "waiting": 7, "eta_seconds": eta });
+        fine(&json!({ "id": "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "name": "shop", "indexing": indexing }))
+    };
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let playing = play(&home, vec![("/api/v1/integrations/", vec![shown(Some(34), 0), shown(None, 2)])]).await;
+    let said = done(home.run(["integration", "show", id]).await);
+    assert!(said.contains("8 of 15 repositories, about 34 s\n"), "{said}");
+    let said = done(home.run(["integration", "show", id]).await);
+    assert!(said.contains("8 of 15 repositories, 2 failed\n") && !said.contains("about"), "{said}");
+    let said = lines(&done(home.run(["integration", "show", id, "--json"]).await));
+    assert_eq!(said[0]["indexing"]["repositories"], 15, "programs get the numbers");
+    playing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_waited_for_with_a_bar_that_says_how_long_it_takes_from_now_on() {
+    let home = Home::new(env!("CARGO_BIN_EXE_keytrail"), Options::default());
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let run = |state: &str, phase: &str, total: u64, eta: Option<u64>| {
+        let counts = json!({ "commits": 8, "keyed": 4, "keys": 4, "refs": 1 });
+        let progress = json!({
+            "phase": phase, "objects": 300, "objects_total": 1200, "bytes": 2048, "commits": 7000, "keyed": 3,
+            "recorded": 2500, "total": total, "eta_seconds": eta,
+        });
+        fine(&json!({ "id": id, "state": state, "counts": counts, "progress": progress }))
+    };
+    let script = vec![
+        ("/retry ", vec![fine(&json!({ "id": id }))]),
+        (
+            "/api/v1/index-runs/",
+            vec![
+                run("running", "fetching", 0, Some(42)),
+                run("running", "discovering", 0, None),
+                run("running", "recording", 10_000, Some(7)),
+                run("completed", "done", 10_000, None),
+            ],
+        ),
+    ];
+    let playing = play(&home, script).await;
+    let (code, seen) = on_a_terminal(&home, SEAT, &["run", "retry", id]).await;
+    assert_eq!(code, Some(0), "{seen}");
+    for told in
+        ["300/1,200 objects, 2.00 KiB, 42 seconds left", "7,000 commits", "2,500/10,000 commits, 7 seconds left"]
+    {
+        assert!(seen.contains(told), "{told}: {seen}");
+    }
+    playing.abort();
+}
+
 /// All that a server says on a terminal, until somebody types Ctrl-C.
 async fn served_on_a_terminal(home: &Home, env: &[(&str, &str)]) -> String {
     let mut child = seated(home, Seat { env, ..SEAT }, &["serve", "--listen", "127.0.0.1:0"]);

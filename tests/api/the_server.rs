@@ -46,6 +46,7 @@ async fn its_description_and_the_viewer_are_served_from_itself(server: Server) {
     let served = answer(server.request(Method::GET, "/openapi.json")).await.with(StatusCode::OK);
     let committed: Value = serde_json::from_str(include_str!("../../openapi/v1.json")).expect("JSON");
     assert_eq!(served.body, committed);
+    assert_eq!(served.text, include_str!("../../openapi/v1.json"), "the file itself: no copy of it is kept in memory");
     let page = answer(server.request(Method::GET, "/docs")).await.with(StatusCode::OK);
     assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
     assert!(page.header("content-security-policy").contains("script-src 'self'"));

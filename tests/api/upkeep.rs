@@ -34,6 +34,7 @@ use crate::{
     nodes::{connect, node_with},
     repository,
     server::{Server, answer, on_both_engines, soon},
+    transports::{Transport, by_both_transports},
 };
 
 /// A node that looks after its copies every second, and a repository that it may read.
@@ -44,7 +45,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn new(upkeep_seconds: u64, git: bool) -> Self {
+    async fn new(upkeep_seconds: u64, transport: Transport) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let root = folder.path().canonicalize().expect("it is there").join("root");
         fs::create_dir(&root).expect("a folder");
@@ -56,11 +57,10 @@ impl Stage {
             config.git.free_bytes = 0;
             config.git.upkeep_seconds = upkeep_seconds;
             (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
-            if !git {
-                config.git.program = Some("/nowhere/git".into());
-            }
+            transport.set(&mut config.git);
         })
         .await;
+        transport.is_used_by(&app);
         Self { folder, app, repository }
     }
 
@@ -111,12 +111,12 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
-    let stage = Stage::new(1, true).await;
+async fn a_removed_integration_takes_its_copies_along_and_nothing_else(transport: Transport) {
+    let stage = Stage::new(1, transport).await;
     let original = contents(&stage.repository.path);
     let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
-    assert!(stage.mirror(id).is_dir() && stage.graph(id).is_file());
+    // It is written when the run has ended already.
+    soon("both are there", || async { stage.mirror(id).is_dir() && stage.graph(id).is_file() }).await;
     // What is not ours stays, whatever it is called.
     let mirrors = stage.app.caches.mirrors();
     let theirs = mirrors.join("0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b.git");
@@ -133,7 +133,7 @@ async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
     soon("what is half made is gone", || async { !half_made.exists() }).await;
     assert!(stage.mirror(id).is_dir() && objects.path().is_dir(), "they are needed");
     let head = stage.app.log.feed().head().position;
-    stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Deleted }).await;
+    stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Deleted, secrets: Default::default() }).await;
     soon("the copy is gone", || async { !stage.mirror(id).exists() && !stage.graph(id).exists() }).await;
     assert!(!objects.path().exists(), "with what was fetched beside it");
     assert!(theirs.join("HEAD").is_file() && linked.join("HEAD").is_file());
@@ -143,11 +143,10 @@ async fn a_removed_integration_takes_its_copies_along_and_nothing_else() {
     stage.app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_removed_integration_leaves_its_copies_when_that_is_wished() {
-    let stage = Stage::new(1, true).await;
+async fn a_removed_integration_leaves_its_copies_when_that_is_wished(transport: Transport) {
+    let stage = Stage::new(1, transport).await;
     let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
-    stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Kept }).await;
+    stage.wish(integration, Command::Remove { mirrors: MirrorsAfter::Kept, secrets: Default::default() }).await;
     let nobody = RepositoryId(uuid::Uuid::from_u128(7));
     soon("it is forgotten", || async { stage.only().await.is_some_and(|row| row.state == RepositoryState::Forgotten) })
         .await;
@@ -205,9 +204,8 @@ async fn the_command_makes_the_choice_too() {
     drop(server);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_of_what_is_read_in_place_now_is_deleted_and_its_commits_stay_known() {
-    let stage = Stage::new(1, true).await;
+async fn a_copy_of_what_is_read_in_place_now_is_deleted_and_its_commits_stay_known(transport: Transport) {
+    let stage = Stage::new(1, transport).await;
     let (integration, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
     let connection = stage.place(Reading::InPlace);
     stage.wish(integration, Command::ChangeConnection { connection }).await;
@@ -224,12 +222,8 @@ async fn a_copy_of_what_is_read_in_place_now_is_deleted_and_its_commits_stay_kno
     stage.app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_neglected_copy_is_tended_while_the_server_runs() {
-    let stage = Stage::new(1, true).await;
-    if stage.app.jobs.git.program.as_ref().is_none_or(|program| !program.is_good()) {
-        println!("RAN WITHOUT A GOOD GIT PROGRAM: only leftovers are removed then, and that is what was looked at");
-    }
+async fn a_neglected_copy_is_tended_while_the_server_runs(transport: Transport) {
+    let stage = Stage::new(1, transport).await;
     let (_, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
     let torn = stage.mirror(id).join("objects/pack/tmp_pack_torn");
     fs::write(&torn, "torn").expect("a file");
@@ -237,8 +231,8 @@ async fn a_neglected_copy_is_tended_while_the_server_runs() {
     stage.app.stop().await;
 }
 
-async fn a_damaged_copy_is_fetched_anew(git: bool) {
-    let stage = Stage::new(3_600, git).await;
+async fn a_damaged_copy_is_fetched_anew(transport: Transport) {
+    let stage = Stage::new(3_600, transport).await;
     let server = WebServer::start(stage.folder.path().join("root").as_path());
     let url = RemoteUrl::parse(&server.url("shop.git")).expect("a URL").url;
     let (_, id) = stage.indexed(Connection::Git(GitRemote::at(url).into())).await;
@@ -267,19 +261,8 @@ async fn a_damaged_copy_is_fetched_anew(git: bool) {
     stage.app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_copy_is_fetched_anew_by_git() {
-    a_damaged_copy_is_fetched_anew(true).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_copy_is_fetched_anew_in_process() {
-    a_damaged_copy_is_fetched_anew(false).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_that_lacks_commits_of_long_ago_is_fetched_anew_when_they_are_read_again() {
-    let stage = Stage::new(3_600, true).await;
+async fn a_copy_that_lacks_commits_of_long_ago_is_fetched_anew_when_they_are_read_again(transport: Transport) {
+    let stage = Stage::new(3_600, transport).await;
     let (_, id) = stage.indexed(stage.place(Reading::Mirrored)).await;
     let packs = stage.mirror(id).join("objects/pack");
     let old: Vec<PathBuf> = fs::read_dir(&packs).expect("packs").map(|entry| entry.expect("a pack").path()).collect();
@@ -313,3 +296,12 @@ async fn a_copy_that_lacks_commits_of_long_ago_is_fetched_anew_when_they_are_rea
     assert_eq!(here, there, "every commit is there again");
     stage.app.stop().await;
 }
+
+by_both_transports!(
+    a_removed_integration_takes_its_copies_along_and_nothing_else,
+    a_removed_integration_leaves_its_copies_when_that_is_wished,
+    a_copy_of_what_is_read_in_place_now_is_deleted_and_its_commits_stay_known,
+    a_neglected_copy_is_tended_while_the_server_runs,
+    a_damaged_copy_is_fetched_anew,
+    a_copy_that_lacks_commits_of_long_ago_is_fetched_anew_when_they_are_read_again,
+);

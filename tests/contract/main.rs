@@ -22,3 +22,4 @@ mod samples;
 mod statements;
 mod streams;
 mod views;
+mod webhook_inbox;

@@ -12,13 +12,15 @@ use keytrail::{
 
 use crate::engines::{by_hand, number, on_empty_postgres, on_empty_sqlite};
 
-const ALL: [&str; 7] = [
+const ALL: [&str; 9] = [
     "log_0001_events",
     "log_0002_truth",
     "log_0003_poll_shards",
     "log_0004_job_shards",
     "log_0005_token_scopes",
     "log_0006_job_turns",
+    "log_0007_webhook_inbox",
+    "log_0008_pull_request_listings",
     "views_0001_builds",
 ];
 

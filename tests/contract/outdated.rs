@@ -33,7 +33,9 @@ async fn start(db: &Arc<Db>, folder: &tempfile::TempDir) -> Arc<App> {
         caches: Caches::new(folder.path().join("caches")),
         git: boot::git_settings(&Default::default()).await.expect("the defaults are good"),
         workers: 0,
+        works: true,
         config: Arc::default(),
+        public_address: keytrail::public_address::PublicAddress::default(),
         on_fatal: Arc::new(|error| panic!("{error}")),
     };
     App::start(parts).await.expect("it starts")

@@ -57,7 +57,12 @@ pub(crate) fn renamed(from: &str, to: &str) -> Event {
 }
 
 pub(crate) fn removed(text: &str) -> Event {
-    Event::Removed { name: name(text), connection: place(text), mirrors: MirrorsAfter::Deleted }
+    Event::Removed {
+        name: name(text),
+        connection: place(text),
+        mirrors: MirrorsAfter::Deleted,
+        secrets: Default::default(),
+    }
 }
 
 /// A fact as it is stored.

@@ -41,7 +41,10 @@ async fn a_loaded_stream_folds_to_the_state_that_was_decided(db: Arc<Db>) {
         let Fact::Integration(event) = fact.expect("it was written by us") else { panic!("another kind of fact") };
         state.evolve(&event);
     }
-    assert_eq!(state, Integration::Active { name: name("n29"), connection: place("n0") });
+    assert_eq!(
+        state,
+        Integration::Active { name: name("n29"), connection: place("n0"), cancelled: Default::default() }
+    );
     let facts = log.stream(stream, i64::MAX).await.expect("a stream");
     let through_the_log: Vec<_> = facts.into_iter().map(|recorded| recorded.fact).collect();
     assert_eq!(through_the_log, events.into_iter().map(Fact::Integration).collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keytrail_test_support::{repositories::Repository, server::Client};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stage::{Chance, connect, until};
 
@@ -18,6 +18,18 @@ impl Indexed {
     /// Connects it, and waits until it was discovered; its first run is then asked for by itself.
     pub(crate) async fn connect(client: &Client, name: &str, repository: &Repository, projects: &[&str]) -> Self {
         let body = connect(name, &repository.path);
+        Self::connect_to(client, name, &body["connection"], repository, projects).await
+    }
+
+    /// The same, where it is reached like this.
+    pub(crate) async fn connect_to(
+        client: &Client,
+        name: &str,
+        connection: &Value,
+        repository: &Repository,
+        projects: &[&str],
+    ) -> Self {
+        let body = json!({ "name": name, "connection": connection });
         let added = until("adding an integration", async || {
             let answer = client.post("/api/v1/integrations", Some(name), &body).await;
             let answer = answer.map_err(|error| format!("{error:?}"))?;

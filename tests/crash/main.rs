@@ -3,6 +3,7 @@
 //!
 //! `KEYTRAIL_CRASH_CYCLES` says how often it is killed in all (50), `KEYTRAIL_CRASH_SEED` repeats what looks like chance.
 
+mod batch_ends;
 mod clock;
 mod graceful_shutdown;
 mod index_runs;
@@ -16,3 +17,4 @@ mod stage;
 mod stored_log;
 mod sync_error;
 mod two_nodes;
+mod webhooks;

@@ -17,10 +17,13 @@ use keytrail_domain::{
     commit_link::CommitLink,
     fact::Fact,
     index_run::{IndexRun, batch::Event as Batch},
+    installation::Installation,
     integration::Integration,
     person::Person,
     project_rules::ProjectRules,
+    pull_request::PullRequest,
     repository::Repository,
+    ssh_key::SshKey,
 };
 use keytrail_projections::value::{Cells, Row};
 
@@ -50,6 +53,14 @@ pub(crate) struct StoredLog {
     remembered: Vec<(String, String, i64)>,
 }
 
+async fn rows(db: &Db, sql: &str) -> Vec<Row> {
+    db.read(Area::Log, sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+}
+
+async fn head(db: &Db) -> i64 {
+    Cells::of(&rows(db, "SELECT position FROM log_head").await[0]).int().expect("a position")
+}
+
 impl StoredLog {
     /// Of the embedded store in this folder, whose server has stopped.
     pub(crate) async fn of_folder(folder: &Path) -> Self {
@@ -59,28 +70,34 @@ impl StoredLog {
         log
     }
 
-    /// Of a database, whoever uses it: as it was at one moment or a little later.
+    /// Of a database: as it was at one moment.
     pub(crate) async fn of_database(url: &str) -> Self {
         let db = Db::open_postgres(url, 2).await.expect("the database answers");
-        let log = Self::read(&db).await;
-        db.close().await;
-        log
+        // What a server had sent before it was killed may be written while this reads.
+        for _ in 0..100 {
+            let before = head(&db).await;
+            let log = Self::read(&db).await;
+            if head(&db).await == before {
+                db.close().await;
+                return log;
+            }
+        }
+        panic!("somebody writes without end");
     }
 
     async fn read(db: &Db) -> Self {
-        let rows =
-            async |sql: &str| db.read(Area::Log, sql, &[]).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        let rows = async |sql: &str| rows(db, sql).await;
         let events = rows(
             "SELECT global_position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, \
              metadata, event_id, recorded_at, leaf_hash FROM events ORDER BY global_position",
         )
         .await;
-        let head = rows("SELECT position FROM log_head").await;
+        let head = head(db).await;
         let claims = rows("SELECT scope, claim_key, aggregate_type, aggregate_id FROM claims").await;
         let remembered = rows("SELECT idempotency_key, aggregate_id, last_position FROM command_log").await;
         Self {
             events: events.iter().map(event).collect(),
-            head: Cells::of(&head[0]).int().expect("a position"),
+            head,
             claims: claims
                 .iter()
                 .map(|row| {
@@ -248,7 +265,10 @@ fn claims_of(fact: &Fact) -> Vec<ClaimChange> {
         Fact::ProjectRules(event) => <ProjectRules as Aggregate>::claims(event),
         Fact::CommitLink(event) => <CommitLink as Aggregate>::claims(event),
         Fact::Person(event) => <Person as Aggregate>::claims(event),
+        Fact::Installation(event) => <Installation as Aggregate>::claims(event),
         Fact::AccessSettings(event) => <AccessSettings as Aggregate>::claims(event),
+        Fact::PullRequest(event) => <PullRequest as Aggregate>::claims(event),
+        Fact::SshKey(event) => <SshKey as Aggregate>::claims(event),
         Fact::IndexBatch(_) => Vec::new(),
     }
 }

@@ -52,7 +52,8 @@ async fn two_nodes_over_one_database_write_one_log_without_gaps_and_take_over_fr
     for name in NODES {
         let root_key = homes.first().map(Home::root_key);
         let env = vec![("KEYTRAIL__STORE__NODE".to_owned(), name.to_owned())];
-        homes.push(Home::new(PROGRAM, Options { database_url: Some(url.clone()), env, root_key, data: None }));
+        homes
+            .push(Home::new(PROGRAM, Options { database_url: Some(url.clone()), env, root_key, ..Options::default() }));
     }
     let projects = ["DEMO", "CORE"];
     let big = repository(&homes[0].folder().join("big.git"), 5, 4_000, &projects);

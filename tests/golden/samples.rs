@@ -16,11 +16,17 @@ use keytrail_domain::{
     issue_key::IssueKey,
     metadata::{Actor, Causation, Metadata, Source},
     person::{self, PersonId},
-    project_rules, repository,
+    project_rules,
+    pull_request::{self, Places as PullPlaces, Review, Snapshot, State, Verdict},
+    repository,
+    secret_ref::SecretRef,
     service::Connection,
+    ssh_key::{self, SshKeyName},
     timestamp::Timestamp,
 };
 use uuid::Uuid;
+
+use crate::installations;
 
 const REPOSITORY: RepositoryId = RepositoryId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0002));
 
@@ -38,7 +44,8 @@ fn place(path: &str) -> Connection {
 
 fn integration_events() -> Vec<integration::Event> {
     use integration::Event::{
-        Added, ConnectionChanged, Paused, ReindexRequested, Removed, Renamed, ResetRequested, Resumed,
+        Added, ConnectionChanged, IndexingCancelled, Paused, ReindexRequested, Removed, Renamed, ResetRequested,
+        Resumed,
     };
     vec![
         Added { name: name("Kafka \"main\" é 漢"), connection: place("/srv/git/kafka.git") },
@@ -48,15 +55,22 @@ fn integration_events() -> Vec<integration::Event> {
         Resumed {},
         ReindexRequested {},
         ResetRequested {},
-        Removed { name: name("Kafka"), connection: place("/srv/git/kafka"), mirrors: MirrorsAfter::Deleted },
+        IndexingCancelled { asked: 17 },
+        Removed {
+            name: name("Kafka"),
+            connection: place("/srv/git/kafka"),
+            mirrors: MirrorsAfter::Deleted,
+            secrets: Default::default(),
+        },
     ]
 }
 
 fn repository_events() -> Vec<repository::Event> {
-    use repository::Event::{Discovered, Forgotten, Reachable, Refused, Unreachable};
+    use repository::Event::{Archived, Discovered, Forgotten, Moved, Reachable, Refused, Unarchived, Unreachable};
     let integration = IntegrationId(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0001));
     vec![
         Discovered { integration, name: text("kafka"), location: place("/srv/git/kafka.git") },
+        Moved { name: text("apache/streams"), location: place("/srv/git/streams.git") },
         Refused {
             integration,
             name: text("streams"),
@@ -67,6 +81,8 @@ fn repository_events() -> Vec<repository::Event> {
         Forgotten {},
         Unreachable { code: FailureCode::Denied, text: text("/srv/git/kafka.git may not be read") },
         Reachable {},
+        Archived {},
+        Unarchived {},
     ]
 }
 
@@ -191,6 +207,40 @@ fn commit_link_events() -> Vec<commit_link::Event> {
     ]
 }
 
+fn pull_request_events() -> Vec<pull_request::Event> {
+    use pull_request::Event::{Deleted, Recorded, Reviewed};
+    let person = |id: u128| PersonId(Uuid::from_u128(0xab00_0000_0000_8000_8000_0000_0000_0000 + id));
+    let at = |seconds: i64| Timestamp::from_seconds(1_700_000_000 + seconds);
+    let latest = Snapshot {
+        updated_at: at(60),
+        state: State::Merged,
+        draft: false,
+        title: text("KAFKA-1: Wörter \"漢\" \\"),
+        source: text("feature/kafka-1-é"),
+        target: text("trunk"),
+        author: Some(person(1)),
+        created_at: at(0),
+        merged_at: Some(at(60)),
+        closed_at: Some(at(60)),
+        extractor: 1,
+        keys: [(key("KAFKA", 1), PullPlaces(5)), (key("A_B", 999_999_999_999_999_999), PullPlaces::BODY)].into(),
+    };
+    let review = |id: u64, reviewer, verdict| Review { id, reviewer, verdict, at: at(30) };
+    let reviews = vec![
+        review(1, Some(person(2)), Verdict::Approved),
+        review(2, None, Verdict::Commented),
+        review(3, Some(person(2)), Verdict::ChangesRequested),
+        review(u64::MAX, Some(person(1)), Verdict::Dismissed),
+    ];
+    let (repository, number) = (REPOSITORY, 7);
+    let named_no_more = [key("KAFKA", 2)].into();
+    vec![
+        Recorded { repository, number, latest: Box::new(latest), named_no_more },
+        Reviewed { repository, number, reviews },
+        Deleted { repository, number },
+    ]
+}
+
 /// Every kind of actor, door and cause, one after the other.
 fn metadata(row: usize) -> Metadata {
     let id = |id: u128| Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0000 + id);
@@ -234,6 +284,34 @@ fn access_settings() -> access_settings::Event {
     access_settings::Event::Changed { services: Some(services) }
 }
 
+fn ssh_key_events() -> Vec<ssh_key::Event> {
+    use ssh_key::Event::{Added, Generated, Renamed, Retired};
+    let name = |name: &str| SshKeyName::parse(name).expect("a good name");
+    let secret = |n: u128| SecretRef(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0100 + n));
+    let ed25519 = ssh_key::PublicKey {
+        algorithm: ssh_key::Algorithm::Ed25519,
+        bits: 256,
+        comment: text("ann@laptop"),
+        sha256: "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8".to_owned(),
+        md5: "MD5:65:96:2d:fc:e8:d5:a9:11:64:0c:0f:ea:00:6e:5b:bd".to_owned(),
+        blob: "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl".to_owned(),
+    };
+    let rsa = ssh_key::PublicKey { algorithm: ssh_key::Algorithm::Rsa, bits: 4096, ..ed25519.clone() };
+    let intake =
+        ssh_key::Intake { origin: ssh_key::Origin::Pasted, format: ssh_key::Format::PpkV3, had_passphrase: true };
+    vec![
+        Added { name: name("Deploy é 漢"), public: ed25519.clone(), intake, secret: secret(1) },
+        Generated {
+            name: name("Azure"),
+            public: rsa,
+            rsa_because: Some(ssh_key::RsaReason::AzureDevops),
+            secret: secret(2),
+        },
+        Renamed { name: name("Deploy"), previous: name("Deploy é 漢") },
+        Retired { name: name("Deploy"), sha256: ed25519.sha256 },
+    ]
+}
+
 /// The examples.
 pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let set =
@@ -251,7 +329,10 @@ pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let facts = facts.chain(access_events().into_iter().map(Fact::Access));
     let facts = facts.chain(project_rules_events().into_iter().map(Fact::ProjectRules));
     let facts = facts.chain(commit_link_events().into_iter().map(Fact::CommitLink));
+    let facts = facts.chain(installations::events().into_iter().map(Fact::Installation));
     let facts = facts.chain([Fact::Person(person::Event::Forgotten {})]);
     let facts = facts.chain([Fact::AccessSettings(access_settings())]);
+    let facts = facts.chain(pull_request_events().into_iter().map(Fact::PullRequest));
+    let facts = facts.chain(ssh_key_events().into_iter().map(Fact::SshKey));
     facts.enumerate().map(|(row, fact)| (fact, metadata(row))).collect()
 }

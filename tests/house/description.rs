@@ -1,6 +1,6 @@
 //! What the API promises is kept from one commit to the next, or it is said that it is not.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command};
 
 use serde_json::{Value, json};
 
@@ -37,6 +37,19 @@ fn a_breaking_change_of_the_api_is_declared() {
     for loss in losses(&parse(&before), &parse(&now)) {
         if !excused.contains(&loss.as_str()) {
             rule.broken_in(DECLARED, format_args!("lacks the line \"- {loss}\" under \"## {version}\""));
+        }
+    }
+    rule.hold();
+}
+
+#[test]
+fn a_breaking_change_is_declared_once() {
+    let mut rule = Rule::new("a line stands once under its version in openapi/breaking-changes.md");
+    let declared = tree::read(DECLARED);
+    for version in declared.lines().filter_map(|line| line.strip_prefix("## ")) {
+        let mut seen = BTreeSet::new();
+        for line in under(&declared, version).into_iter().filter(|line| !seen.insert(*line)) {
+            rule.broken_in(DECLARED, format_args!("has the line \"- {line}\" again under \"## {version}\""));
         }
     }
     rule.hold();

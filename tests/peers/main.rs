@@ -1,8 +1,24 @@
-//! Programs that nobody here wrote judge what Keytrail answers: git itself, by its log; curl and jq, by the README.
+//! Programs that nobody here wrote judge what Keytrail answers: git itself, by its log; curl and jq, by the README;
+//! GitHub's own libraries, which sign deliveries, drive our GitHub for tests and read what it reports; a judge of signed
+//! tokens, and one of exchanges, by GitHub's own description of its API; the programs that people make SSH keys with.
 
+mod adopted;
+#[path = "../api/browser.rs"]
+#[expect(dead_code, reason = "the tests of the API use all of it")]
+mod browser;
+mod described_exchanges;
 mod description;
+mod github_walk;
 mod histories;
+mod key_cells;
+mod key_command_line;
+mod key_programs;
+mod key_remedies;
+mod official_client;
 mod readme;
+mod ssh_keys;
+mod tools;
+mod webhooks;
 
 use std::process::Command;
 

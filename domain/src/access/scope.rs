@@ -46,6 +46,10 @@ scopes! {
     IntegrationsRead = "integrations:read" from Viewer,
     /// Add, rename, connect, pause, remove.
     IntegrationsWrite = "integrations:write" from Admin,
+    /// Keys of SSH, without their private halves.
+    SshKeysRead = "ssh_keys:read" from Viewer,
+    /// Add, generate, rename, retire.
+    SshKeysWrite = "ssh_keys:write" from Admin,
     /// Authors of commits.
     PeopleRead = "people:read" from Auditor,
     /// Forget them.

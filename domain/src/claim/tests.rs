@@ -106,7 +106,7 @@ proptest! {
         for (stream, state) in world.states.iter().enumerate() {
             let wanted = match state {
                 Integration::Absent | Integration::Removed { .. } => BTreeSet::new(),
-                Integration::Active { name, connection } | Integration::Paused { name, connection } => [
+                Integration::Active { name, connection, .. } | Integration::Paused { name, connection, .. } => [
                     claim(ClaimScope::IntegrationName, name.folded()),
                     claim(ClaimScope::Connection, connection.natural_key()),
                 ]

@@ -84,8 +84,12 @@ pub enum FailureCode {
     RepositoryForgotten,
     /// The credential that is sealed for it cannot be opened.
     CredentialUnreadable,
+    /// The app that reads it is suspended, or not installed now.
+    InstallationHeld,
     /// The tracked folder that it was found in is not there.
     FolderAbsent,
+    /// The file system that it lies on did not answer for too long.
+    FileSystemSilent,
     /// The remote's name has no address.
     HostUnknown,
     /// Nothing listens at the remote's port.

@@ -163,6 +163,8 @@ fn the_stored_words_of_causes_and_failures_stay() {
         (FailureCode::FetchRefused, "fetch_refused"),
         (FailureCode::CredentialUnreadable, "credential_unreadable"),
         (FailureCode::FolderAbsent, "folder_absent"),
+        (FailureCode::FileSystemSilent, "file_system_silent"),
+        (FailureCode::InstallationHeld, "installation_held"),
         (FailureCode::Internal, "internal"),
     ];
     for (code, word) in codes {

@@ -1,12 +1,13 @@
 //! What can be wished of an integration.
 
 use crate::{
-    integration::{IntegrationName, MirrorsAfter},
+    integration::{IntegrationName, MirrorsAfter, SecretsAfter},
+    recorded::Position,
     service::Connection,
 };
 
 /// In the API: AddIntegration, RenameIntegration, ChangeConnection, PauseIntegration, ResumeIntegration, RemoveIntegration,
-/// ReindexIntegration, ResetIntegration.
+/// ReindexIntegration, ResetIntegration, CancelOperation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Connect it.
@@ -34,9 +35,16 @@ pub enum Command {
     Reindex,
     /// Index each of its repositories from its beginning; what was found before counts no more.
     Reset,
+    /// What was asked for at this position, a [`Self::Reindex`] or a [`Self::Reset`], is not wanted any more.
+    CancelIndexing {
+        /// Where it was asked for.
+        asked: Position,
+    },
     /// Take it away; its repositories are forgotten.
     Remove {
         /// What becomes of the copies that were made of them.
         mirrors: MirrorsAfter,
+        /// What becomes of the secrets of its app.
+        secrets: SecretsAfter,
     },
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    integration::{IntegrationName, MirrorsAfter},
+    integration::{IntegrationName, MirrorsAfter, SecretsAfter},
+    recorded::Position,
     service::Connection,
     stored_events,
 };
@@ -41,6 +42,12 @@ pub enum Event {
     ReindexRequested {},
     /// Each of its repositories is to be indexed from its beginning. The resets come one by one, caused by this.
     ResetRequested {},
+    /// What was asked for at this position, one of the two above, is not wanted any more. Its runs are cancelled one by one,
+    /// caused by this.
+    IndexingCancelled {
+        /// Where it was asked for.
+        asked: Position,
+    },
     /// It was taken away.
     Removed {
         /// Its last name, which is free again.
@@ -50,6 +57,9 @@ pub enum Event {
         /// What becomes of the copies of its repositories. Before there was a choice they were deleted.
         #[serde(default, skip_serializing_if = "MirrorsAfter::are_deleted")]
         mirrors: MirrorsAfter,
+        /// What becomes of the secrets of its app. Before there was a choice they were forgotten.
+        #[serde(default, skip_serializing_if = "SecretsAfter::are_forgotten")]
+        secrets: SecretsAfter,
     },
 }
 
@@ -61,5 +71,6 @@ stored_events!(Event {
     Resumed => "integration.resumed" v "1",
     ReindexRequested => "integration.reindex_requested" v "1",
     ResetRequested => "integration.reset_requested" v "1",
+    IndexingCancelled => "integration.indexing_cancelled" v "1",
     Removed => "integration.removed" v "1",
 });

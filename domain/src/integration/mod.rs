@@ -5,8 +5,11 @@ mod error;
 mod event;
 mod mirrors_after;
 mod name;
+mod secrets_after;
 #[cfg(test)]
 pub(crate) mod tests;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +19,13 @@ pub use self::{
     event::Event,
     mirrors_after::MirrorsAfter,
     name::{BadName, IntegrationName},
+    secrets_after::SecretsAfter,
 };
 use crate::{
     aggregate::Aggregate,
     claim::{ClaimChange, ClaimScope},
     event_sourced,
+    recorded::Position,
     service::Connection,
     stamped::Stamped,
 };
@@ -38,6 +43,8 @@ pub enum Integration {
         name: IntegrationName,
         /// Where its repositories are.
         connection: Connection,
+        /// Where it was asked to index all of them again, of what is not wanted any more.
+        cancelled: BTreeSet<Position>,
     },
     /// A person stopped it.
     Paused {
@@ -45,12 +52,19 @@ pub enum Integration {
         name: IntegrationName,
         /// Where its repositories are.
         connection: Connection,
+        /// Where it was asked to index all of them again, of what is not wanted any more.
+        cancelled: BTreeSet<Position>,
     },
     /// It is gone for good.
     Removed {
+        /// Where its repositories were. Whoever takes its app away asks there for the last time.
+        connection: Connection,
         /// What becomes of the copies of its repositories.
         #[serde(default)]
         mirrors: MirrorsAfter,
+        /// What becomes of the secrets of its app.
+        #[serde(default, skip_serializing_if = "SecretsAfter::are_forgotten")]
+        secrets: SecretsAfter,
     },
 }
 
@@ -59,12 +73,21 @@ impl Integration {
         match self {
             Self::Absent => Err(Error::Unknown),
             Self::Removed { .. } => Err(Error::Removed),
-            Self::Active { name, connection } | Self::Paused { name, connection } => Ok((name, connection)),
+            Self::Active { name, connection, .. } | Self::Paused { name, connection, .. } => Ok((name, connection)),
+        }
+    }
+
+    /// Whether indexing all of its repositories again, which was asked for at this position, is not wanted any more.
+    pub fn has_cancelled(&self, asked: Position) -> bool {
+        match self {
+            Self::Absent => false,
+            Self::Active { cancelled, .. } | Self::Paused { cancelled, .. } => cancelled.contains(&asked),
+            Self::Removed { .. } => true,
         }
     }
 
     fn change(&mut self, change: impl FnOnce(&mut IntegrationName, &mut Connection)) {
-        if let Self::Active { name, connection } | Self::Paused { name, connection } = self {
+        if let Self::Active { name, connection, .. } | Self::Paused { name, connection, .. } = self {
             change(name, connection);
         }
     }
@@ -110,8 +133,10 @@ impl Aggregate for Integration {
             Command::Reindex | Command::Reset if paused => return Err(Error::Paused),
             Command::Reindex => vec![Event::ReindexRequested {}],
             Command::Reset => vec![Event::ResetRequested {}],
-            Command::Remove { mirrors } => {
-                vec![Event::Removed { name: now.clone(), connection: here.clone(), mirrors }]
+            Command::CancelIndexing { asked } if self.has_cancelled(asked) => Vec::new(),
+            Command::CancelIndexing { asked } => vec![Event::IndexingCancelled { asked }],
+            Command::Remove { mirrors, secrets } => {
+                vec![Event::Removed { name: now.clone(), connection: here.clone(), mirrors, secrets }]
             }
         })
     }
@@ -119,23 +144,32 @@ impl Aggregate for Integration {
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Added { name, connection } => {
-                *self = Self::Active { name: name.clone(), connection: connection.clone() };
+                *self = Self::Active { name: name.clone(), connection: connection.clone(), cancelled: BTreeSet::new() };
             }
             Event::Renamed { name, .. } => self.change(|now, _| now.clone_from(name)),
             Event::ConnectionChanged { connection, .. } => self.change(|_, here| here.clone_from(connection)),
             Event::Paused {} => {
-                if let Self::Active { name, connection } = self {
-                    *self = Self::Paused { name: name.clone(), connection: connection.clone() };
+                if let Self::Active { name, connection, cancelled } = self {
+                    let (name, connection) = (name.clone(), connection.clone());
+                    *self = Self::Paused { name, connection, cancelled: std::mem::take(cancelled) };
                 }
             }
             Event::Resumed {} => {
-                if let Self::Paused { name, connection } = self {
-                    *self = Self::Active { name: name.clone(), connection: connection.clone() };
+                if let Self::Paused { name, connection, cancelled } = self {
+                    let (name, connection) = (name.clone(), connection.clone());
+                    *self = Self::Active { name, connection, cancelled: std::mem::take(cancelled) };
                 }
             }
             // What comes of it is the repositories'.
             Event::ReindexRequested {} | Event::ResetRequested {} => {}
-            Event::Removed { mirrors, .. } => *self = Self::Removed { mirrors: *mirrors },
+            Event::IndexingCancelled { asked } => {
+                if let Self::Active { cancelled, .. } | Self::Paused { cancelled, .. } = self {
+                    cancelled.insert(*asked);
+                }
+            }
+            Event::Removed { connection, mirrors, secrets, .. } => {
+                *self = Self::Removed { connection: connection.clone(), mirrors: *mirrors, secrets: *secrets };
+            }
         }
     }
 
@@ -158,8 +192,12 @@ impl Aggregate for Integration {
                 ClaimChange::release(Place, previous.natural_key()),
                 ClaimChange::take(Place, connection.natural_key()),
             ],
-            Event::Paused {} | Event::Resumed {} | Event::ReindexRequested {} | Event::ResetRequested {} => Vec::new(),
-            Event::Removed { name, connection, mirrors: _ } => {
+            Event::Paused {}
+            | Event::Resumed {}
+            | Event::ReindexRequested {}
+            | Event::ResetRequested {}
+            | Event::IndexingCancelled { .. } => Vec::new(),
+            Event::Removed { name, connection, mirrors: _, secrets: _ } => {
                 vec![ClaimChange::release(Name, name.folded()), ClaimChange::release(Place, connection.natural_key())]
             }
         }

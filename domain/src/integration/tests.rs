@@ -28,7 +28,7 @@ fn add() -> Command {
 }
 
 fn remove() -> Command {
-    Command::Remove { mirrors: MirrorsAfter::Deleted }
+    Command::Remove { mirrors: MirrorsAfter::Deleted, secrets: Default::default() }
 }
 
 fn rename(text: &str) -> Command {
@@ -52,7 +52,12 @@ fn connection_changed(to: &str) -> Event {
 }
 
 fn removed() -> Event {
-    Event::Removed { name: name("Kafka"), connection: path("/git/kafka"), mirrors: MirrorsAfter::Deleted }
+    Event::Removed {
+        name: name("Kafka"),
+        connection: path("/git/kafka"),
+        mirrors: MirrorsAfter::Deleted,
+        secrets: Default::default(),
+    }
 }
 
 fn absent() -> Vec<Event> {
@@ -135,22 +140,50 @@ fn all_of_an_active_integration_is_indexed_again_as_often_as_somebody_asks() {
 }
 
 #[test]
+fn what_was_asked_of_all_repositories_is_cancelled_once_whether_paused_or_not() {
+    let cancel = |asked| Command::CancelIndexing { asked };
+    let cancelled = |asked| Event::IndexingCancelled { asked };
+    for history in [active(), paused()] {
+        given::<Integration>(&history).when(cancel(3)).then(&[cancelled(3)]);
+        let before = [history, vec![cancelled(3)]].concat();
+        given::<Integration>(&before).when(cancel(3)).then_nothing();
+        given::<Integration>(&before).when(cancel(7)).then(&[cancelled(7)]);
+    }
+    let resumed = [active(), vec![cancelled(3), Event::Paused {}, Event::Resumed {}]].concat();
+    given::<Integration>(&resumed).when(cancel(3)).then_nothing();
+    given::<Integration>(&absent()).when(cancel(3)).then_refused("integration_unknown");
+    given::<Integration>(&gone()).when(cancel(3)).then_refused("integration_removed");
+    assert_eq!(Integration::claims(&cancelled(3)), []);
+}
+
+#[test]
 fn removing_frees_the_last_name_and_place() {
     for history in [active(), paused()] {
         given::<Integration>(&history).when(remove()).then(&[removed()]);
         let moved = [history, vec![renamed("Other"), connection_changed("/x")]].concat();
-        given::<Integration>(&moved).when(remove()).then(&[Event::Removed {
+        let gone = Event::Removed {
             name: name("Other"),
             connection: path("/x"),
             mirrors: MirrorsAfter::Deleted,
-        }]);
+            secrets: Default::default(),
+        };
+        given::<Integration>(&moved).when(remove()).then(std::slice::from_ref(&gone));
+        // Whoever takes its app away has to know where it was last.
+        let mut state = Integration::default();
+        moved.iter().chain([&gone]).for_each(|event| state.evolve(event));
+        assert!(matches!(state, Integration::Removed { connection, .. } if connection == path("/x")));
     }
 }
 
 #[test]
 fn what_becomes_of_copies_is_said_once_and_for_all() {
-    let keep = || Command::Remove { mirrors: MirrorsAfter::Kept };
-    let kept = Event::Removed { name: name("Kafka"), connection: path("/git/kafka"), mirrors: MirrorsAfter::Kept };
+    let keep = || Command::Remove { mirrors: MirrorsAfter::Kept, secrets: Default::default() };
+    let kept = Event::Removed {
+        name: name("Kafka"),
+        connection: path("/git/kafka"),
+        mirrors: MirrorsAfter::Kept,
+        secrets: Default::default(),
+    };
     given::<Integration>(&active()).when(keep()).then(std::slice::from_ref(&kept));
     given::<Integration>(&[added(), kept.clone()]).when(remove()).then_nothing();
     given::<Integration>(&gone()).when(keep()).then_nothing();
@@ -239,8 +272,9 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         any_path.prop_map(|connection| Command::ChangeConnection { connection }),
         Just(Command::Pause),
         Just(Command::Resume),
+        (1_i64..4).prop_map(|asked| Command::CancelIndexing { asked }),
         Just(remove()),
-        Just(Command::Remove { mirrors: MirrorsAfter::Kept }),
+        Just(Command::Remove { mirrors: MirrorsAfter::Kept, secrets: Default::default() }),
     ]
 }
 

@@ -1,23 +1,3 @@
-//! Why a wish about a person is refused: nothing is.
+//! Why a wish about a person is refused: nothing is. Who was forgotten may be forgotten again.
 
-use std::fmt;
-
-use crate::aggregate::Refusal;
-
-/// There is none: who was forgotten may be forgotten again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {}
-
-impl fmt::Display for Error {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {}
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl Refusal for Error {
-    fn code(&self) -> &'static str {
-        match *self {}
-    }
-}
+pub use std::convert::Infallible as Error;

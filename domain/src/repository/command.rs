@@ -38,4 +38,9 @@ pub enum Command {
     },
     /// Looking worked.
     ReportReachable,
+    /// Its service says whether it may still be changed.
+    ReportArchived {
+        /// Whether it may not.
+        archived: bool,
+    },
 }

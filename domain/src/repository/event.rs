@@ -34,6 +34,13 @@ pub enum Event {
         /// Why, for people.
         text: DisplayText,
     },
+    /// Its service calls it something else, or has it somewhere else. It is the same one.
+    Moved {
+        /// What a person calls it now.
+        name: DisplayText,
+        /// Where it is read from now.
+        location: Connection,
+    },
     /// Its integration is gone, or sees it no more.
     Forgotten {},
     /// Looking whether anything is new did not work; it did until now, or failed for another reason.
@@ -45,12 +52,19 @@ pub enum Event {
     },
     /// Looking works again.
     Reachable {},
+    /// Its service lets nobody change it any more: nothing new is looked for.
+    Archived {},
+    /// Its service lets it be changed again.
+    Unarchived {},
 }
 
 stored_events!(Event {
     Discovered => "repository.discovered" v "1",
     Refused => "repository.refused" v "1",
+    Moved => "repository.moved" v "1",
     Forgotten => "repository.forgotten" v "1",
     Unreachable => "repository.unreachable" v "1",
     Reachable => "repository.reachable" v "1",
+    Archived => "repository.archived" v "1",
+    Unarchived => "repository.unarchived" v "1",
 });

@@ -32,6 +32,9 @@ pub enum Repository {
         /// Why looking at it fails, while it does.
         #[serde(default)]
         trouble: Option<FailureCode>,
+        /// Whether its service lets nobody change it.
+        #[serde(default)]
+        archived: bool,
     },
     /// An integration sees it and cannot index it.
     Refused {
@@ -43,6 +46,12 @@ pub enum Repository {
 }
 
 impl Repository {
+    fn set_archived(&mut self, now: bool) {
+        if let Self::Known { archived, .. } = self {
+            *archived = now;
+        }
+    }
+
     fn set_trouble(&mut self, now: Option<FailureCode>) {
         if let Self::Known { trouble, .. } = self {
             *trouble = now;
@@ -58,7 +67,11 @@ impl Aggregate for Repository {
 
     fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
         Ok(match (stamped.command, self) {
-            (Command::Discover { .. }, Self::Known { .. }) | (Command::Forget, Self::Forgotten) => Vec::new(),
+            (Command::Discover { name, location, .. }, Self::Known { name: called, location: at, .. }) => {
+                // What names a repository by its place cannot see it at another one.
+                if name == *called && location == *at { Vec::new() } else { vec![Event::Moved { name, location }] }
+            }
+            (Command::Forget, Self::Forgotten) => Vec::new(),
             (
                 Command::Discover { integration, name, location },
                 Self::Absent | Self::Forgotten | Self::Refused { .. },
@@ -76,16 +89,28 @@ impl Aggregate for Repository {
             }
             (Command::Forget, Self::Known { .. } | Self::Refused { .. }) => vec![Event::Forgotten {}],
             // A poll that was under way when the repository was forgotten has nothing to say.
-            (Command::ReportUnreachable { .. } | Command::ReportReachable, Self::Forgotten | Self::Refused { .. }) => {
-                Vec::new()
-            }
+            (
+                Command::ReportUnreachable { .. } | Command::ReportReachable | Command::ReportArchived { .. },
+                Self::Forgotten | Self::Refused { .. },
+            ) => Vec::new(),
+            (Command::ReportArchived { archived }, Self::Known { archived: known, .. }) => match (archived, known) {
+                (true, false) => vec![Event::Archived {}],
+                (false, true) => vec![Event::Unarchived {}],
+                (true, true) | (false, false) => Vec::new(),
+            },
             (Command::ReportUnreachable { code, .. }, Self::Known { trouble: Some(known), .. }) if code == *known => {
                 Vec::new()
             }
             (Command::ReportUnreachable { code, text }, Self::Known { .. }) => vec![Event::Unreachable { code, text }],
             (Command::ReportReachable, Self::Known { trouble: None, .. }) => Vec::new(),
             (Command::ReportReachable, Self::Known { .. }) => vec![Event::Reachable {}],
-            (Command::Forget | Command::ReportUnreachable { .. } | Command::ReportReachable, Self::Absent) => {
+            (
+                Command::Forget
+                | Command::ReportUnreachable { .. }
+                | Command::ReportReachable
+                | Command::ReportArchived { .. },
+                Self::Absent,
+            ) => {
                 return Err(Error::Unknown);
             }
         })
@@ -99,12 +124,21 @@ impl Aggregate for Repository {
                     name: name.clone(),
                     location: location.clone(),
                     trouble: None,
+                    archived: false,
                 };
+            }
+            Event::Moved { name, location } => {
+                if let Self::Known { name: called, location: at, .. } = self {
+                    called.clone_from(name);
+                    at.clone_from(location);
+                }
             }
             Event::Refused { code, .. } => *self = Self::Refused { code: *code },
             Event::Forgotten {} => *self = Self::Forgotten,
             Event::Unreachable { code, .. } => self.set_trouble(Some(*code)),
             Event::Reachable {} => self.set_trouble(None),
+            Event::Archived {} => self.set_archived(true),
+            Event::Unarchived {} => self.set_archived(false),
         }
     }
 }

@@ -35,7 +35,13 @@ fn an_integration_sees_a_repository_for_the_first_time() {
 #[test]
 fn seeing_it_again_is_no_second_fact() {
     given::<Repository>(&[discovered("kafka")]).when(discover("kafka")).then_nothing();
-    given::<Repository>(&[discovered("kafka")]).when(discover("other")).then_nothing();
+}
+
+#[test]
+fn a_repository_that_is_called_something_else_is_the_same_one() {
+    let moved = Event::Moved { name: DisplayText::clean("other"), location: location() };
+    given::<Repository>(&[discovered("kafka")]).when(discover("other")).then(std::slice::from_ref(&moved));
+    given::<Repository>(&[discovered("kafka"), moved]).when(discover("other")).then_nothing();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Every event as a sentence: who did what, when, through which door, and because of what.
 
+mod installation_sentence;
 mod reads;
 mod summary;
 #[cfg(test)]

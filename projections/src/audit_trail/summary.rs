@@ -10,11 +10,14 @@ use keytrail_domain::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
     },
-    integration, person, project_rules,
+    integration, person, project_rules, pull_request,
     ref_selection::RefSelection,
     repository,
     service::{Connection, Reading},
+    ssh_key,
 };
+
+use super::installation_sentence;
 
 /// The sentence, without its subject and its full stop.
 pub(super) fn summary(fact: &Fact) -> String {
@@ -27,7 +30,10 @@ pub(super) fn summary(fact: &Fact) -> String {
         Fact::ProjectRules(event) => project_rules(event),
         Fact::CommitLink(event) => commit_link(event),
         Fact::Person(event) => person(event),
+        Fact::Installation(event) => installation_sentence::sentence(event),
         Fact::AccessSettings(event) => access_settings(event),
+        Fact::PullRequest(event) => pull_request(event),
+        Fact::SshKey(event) => ssh_key(event),
     }
 }
 
@@ -44,7 +50,10 @@ fn integration(event: &integration::Event) -> String {
             "asked for an index of each repository of the integration".to_owned()
         }
         integration::Event::ResetRequested {} => "asked for a reset of each repository of the integration".to_owned(),
-        integration::Event::Removed { name, connection, mirrors } => {
+        integration::Event::IndexingCancelled { asked } => {
+            format!("cancelled what was asked of each repository of the integration by event {asked}")
+        }
+        integration::Event::Removed { name, connection, mirrors, secrets: _ } => {
             let kept = if mirrors.are_deleted() { "" } else { ", and kept the copies of its repositories" };
             format!("removed the integration {name}, connected to {}{kept}", place(connection))
         }
@@ -59,9 +68,14 @@ fn repository(event: &repository::Event) -> String {
         repository::Event::Refused { name, location, code: _, text, .. } => {
             format!("found the repository {name} at {} and cannot index it: {text}", place(location))
         }
+        repository::Event::Moved { name, location } => {
+            format!("learned that the repository is called {name} now, at {}", place(location))
+        }
         repository::Event::Forgotten {} => "forgot the repository".to_owned(),
         repository::Event::Unreachable { code: _, text } => format!("could not look whether anything is new: {text}"),
         repository::Event::Reachable {} => "could look at the repository again".to_owned(),
+        repository::Event::Archived {} => "learned that the repository was archived".to_owned(),
+        repository::Event::Unarchived {} => "learned that the repository is archived no more".to_owned(),
     }
 }
 
@@ -183,6 +197,40 @@ fn person(event: &person::Event) -> String {
     }
 }
 
+fn pull_request(event: &pull_request::Event) -> String {
+    use pull_request::Event::{Deleted, Recorded, Reviewed};
+    match event {
+        Recorded { repository, number, latest, named_no_more: _ } => {
+            let named = counted(latest.keys.len() as u64, "issue");
+            format!("recorded the pull request {number} of repository {repository}, which names {named}")
+        }
+        Reviewed { repository, number, reviews } => {
+            let reviews = counted(reviews.len() as u64, "review");
+            format!("recorded {reviews} of the pull request {number} of repository {repository}")
+        }
+        Deleted { repository, number } => {
+            format!("learned that the pull request {number} of repository {repository} was deleted")
+        }
+    }
+}
+
+fn ssh_key(event: &ssh_key::Event) -> String {
+    use ssh_key::Event::{Added, Generated, Renamed, Retired};
+    match event {
+        Added { name, public, intake, secret: _ } => {
+            let (kind, how) = (public.algorithm.title(), intake.format.title());
+            format!("added the SSH key {name}, {kind} with {} bits in {how}: {}", public.bits, public.sha256)
+        }
+        Generated { name, public, rsa_because, secret: _ } => {
+            let because = rsa_because.map(|reason| format!(", as {}", reason.title())).unwrap_or_default();
+            let kind = public.algorithm.title();
+            format!("generated the SSH key {name}, {kind} with {} bits{because}: {}", public.bits, public.sha256)
+        }
+        Renamed { name, previous } => format!("renamed the SSH key {previous} to {name}"),
+        Retired { name, sha256 } => format!("retired the SSH key {name} and forgot its private half: {sha256}"),
+    }
+}
+
 /// What differs: the place, or how the same one is read.
 fn moved(connection: &Connection, previous: &Connection) -> String {
     if place(connection) != place(previous) {
@@ -220,7 +268,8 @@ const fn reading(connection: &Connection) -> &'static str {
         }
         Connection::Path { reading: Reading::Mirrored, .. }
         | Connection::Folder { reading: Reading::Mirrored, .. }
-        | Connection::Git(_) => "from a copy",
+        | Connection::Git(_)
+        | Connection::GithubApp(_) => "from a copy",
     }
 }
 

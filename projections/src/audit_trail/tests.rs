@@ -11,17 +11,21 @@ use keytrail_domain::{
     index_run::{self, Cause, FailureCode},
     integration,
     metadata::{Actor, Causation, Metadata, Source},
-    person, project_rules,
+    person, project_rules, pull_request,
     ref_selection::RefSelection,
     repository,
     service::{Connection, Reading},
+    ssh_key,
     timestamp::Timestamp,
     trace_parent::TraceParent,
 };
 
 use super::{summary::summary, *};
 use crate::{
-    fact_histories::{Log, commit, commits, completed, discovered, id, name, place, refs, requested, sha},
+    fact_histories::{
+        Log, commit, commits, completed, discovered, id, key_name, name, place, public_key, refs, requested, sealed,
+        sha,
+    },
     fake_store::{FakeStore, check_columns, check_read},
 };
 
@@ -75,6 +79,7 @@ fn every_event_is_a_sentence() {
                 name: name("Office"),
                 connection: place(1),
                 mirrors: integration::MirrorsAfter::Deleted,
+                secrets: integration::SecretsAfter::Forgotten,
             }),
             "removed the integration Office, connected to path /srv/git/1",
         ),
@@ -152,6 +157,10 @@ fn every_event_is_a_sentence() {
             "asked for a reset of each repository of the integration",
         ),
         (
+            Fact::Integration(integration::Event::IndexingCancelled { asked: 17 }),
+            "cancelled what was asked of each repository of the integration by event 17",
+        ),
+        (
             Fact::AccessSettings(access_settings::Event::Changed { services: None }),
             "let no service come in with a signed token any more",
         ),
@@ -159,6 +168,40 @@ fn every_event_is_a_sentence() {
             Fact::AccessSettings(access_settings::Event::Changed { services: Some(services) }),
             "let services come in with tokens of https://issuer.example for keytrail, signed with the HS256 key \
              without a name (0101010101010101), the RS256 key \"2026\" (0202020202020202)",
+        ),
+        (
+            Fact::PullRequest(pull_request::Event::Deleted { repository: tools, number: 7 }),
+            "learned that the pull request 7 of repository 00000000-0000-0002-0000-000000000001 was deleted",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Added {
+                name: key_name("Deploy"),
+                public: public_key(1),
+                intake: ssh_key::Intake {
+                    origin: ssh_key::Origin::Pasted,
+                    format: ssh_key::Format::Pkcs1,
+                    had_passphrase: true,
+                },
+                secret: sealed(1),
+            }),
+            "added the SSH key Deploy, Ed25519 with 256 bits in PEM (PKCS#1): SHA256:1",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Generated {
+                name: key_name("Deploy"),
+                public: public_key(1),
+                rsa_because: Some(ssh_key::RsaReason::AwsCodecommit),
+                secret: sealed(1),
+            }),
+            "generated the SSH key Deploy, Ed25519 with 256 bits, as AWS CodeCommit takes RSA only: SHA256:1",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Renamed { name: key_name("Build"), previous: key_name("Deploy") }),
+            "renamed the SSH key Deploy to Build",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Retired { name: key_name("Build"), sha256: "SHA256:1".to_owned() }),
+            "retired the SSH key Build and forgot its private half: SHA256:1",
         ),
     ] {
         assert_eq!(summary(&fact), sentence);

@@ -1,5 +1,14 @@
 //! What a random history is made of: steps that are wished, and carried out as the aggregates decide.
 
+use std::collections::BTreeMap;
+
+use keytrail_domain::{
+    github::{App, GithubConnection, GithubHost, KeyFingerprint, Login},
+    installation::{Account, Cause as Obstacle, Diagnosis, Key, Report, Seen, Selection, Suspension, There},
+    secret_ref::SecretRef,
+    ssh_key::{Format, Intake, Origin, RsaReason},
+};
+
 use super::*;
 
 /// What may be done next, over a few things of each kind so that histories meet.
@@ -9,7 +18,11 @@ enum Step {
     Repository(u64, repository::Command),
     Run(u64, index_run::Command),
     Token(u64, access::Command),
+    Installation(u64, installation::Command),
     Forget(u64),
+    Key(u64, ssh_key::Command),
+    /// Of a number of a repository.
+    Pull(u64, u64, pull_request::Command),
     /// Of a repository in a run: commits, under the present or a stale number.
     Commits(u64, u64, bool, Vec<(u8, usize)>),
     /// Of a repository in a run: refs with where they point, 0 for nowhere.
@@ -35,11 +48,16 @@ const REFS: &[&str] = &[
 const PROJECTS: &[&str] = &["ALPHA", "BETA", "UTF", "GAMMA"];
 const DENIED: &[&str] = &["UTF", "BETA", "ALPHA-1", "SHA"];
 
+fn github() -> Connection {
+    let organisation = Login::parse("octo").expect("a name");
+    Connection::GithubApp(Box::new(GithubConnection::of(GithubHost::cloud(), organisation)))
+}
+
 fn steps() -> impl Strategy<Value = Step> {
     let integration = prop_oneof![
         (0..3_u64, 0..3_u64).prop_map(|(n, at)| integration::Command::Add {
             name: name(&format!("Service {n}")),
-            connection: place(at)
+            connection: if at == 2 { github() } else { place(at) }
         }),
         (0..3_u64).prop_map(|n| integration::Command::Rename { name: name(&format!("Renamed {n}")) }),
         (0..3_u64).prop_map(|at| integration::Command::ChangeConnection { connection: place(at) }),
@@ -47,7 +65,8 @@ fn steps() -> impl Strategy<Value = Step> {
         Just(integration::Command::Resume),
         Just(integration::Command::Reindex),
         Just(integration::Command::Reset),
-        Just(integration::Command::Remove { mirrors: integration::MirrorsAfter::Deleted }),
+        (1..40_i64).prop_map(|asked| integration::Command::CancelIndexing { asked }),
+        Just(integration::Command::Remove { mirrors: integration::MirrorsAfter::Deleted, secrets: Default::default() }),
     ];
     let repository = prop_oneof![
         3 => (0..3_u64, 0..3_u64).prop_map(|(of, n)| repository::Command::Discover {
@@ -67,6 +86,39 @@ fn steps() -> impl Strategy<Value = Step> {
         1 => Just(index_run::Command::Fail { code: FailureCode::Denied, text: DisplayText::clean("may not read it") }),
         1 => Just(index_run::Command::Cancel),
     ];
+    let app = |id| App {
+        id,
+        slug: DisplayText::clean("keytrail"),
+        name: DisplayText::clean("Keytrail"),
+        html_url: DisplayText::clean("https://github.com/apps/keytrail"),
+        owner: None,
+        permissions: BTreeMap::new(),
+        events: Vec::new(),
+    };
+    let key = || Key { secret: SecretRef(id(8, 1)), fingerprint: KeyFingerprint::new("f".to_owned()) };
+    let seen = |installation| {
+        There::Installed(Seen {
+            installation,
+            account: Account { host: "github.com".to_owned(), id: 4, login: Login::parse("octo").expect("a name") },
+            selection: Selection::All,
+            permissions: BTreeMap::new(),
+            suspended: (installation % 2 == 0).then_some(Suspension { by: None, since: None }),
+        })
+    };
+    let installation = prop_oneof![
+        Just(installation::Command::Adopt {
+            host: "github.com".to_owned(),
+            app: app(7),
+            key: key(),
+            webhook_secret: None
+        }),
+        (100..103_u64)
+            .prop_map(move |number| installation::Command::Report(Report::Read { app: app(7), there: seen(number) })),
+        Just(installation::Command::Report(Report::AppDeleted)),
+        Just(installation::Command::Suspend),
+        any::<bool>().prop_map(|stuck| installation::Command::Diagnose(Diagnosis::of(Obstacle::NotInstalled, stuck))),
+        any::<bool>().prop_map(|keep| installation::Command::Remove { uninstalled: false, keep, app: None }),
+    ];
     let token = prop_oneof![
         (1..9_i64).prop_map(|n| access::Command::IssueToken {
             name: DisplayText::clean("laptop"),
@@ -76,6 +128,27 @@ fn steps() -> impl Strategy<Value = Step> {
             prefix: format!("kt_{n}"),
         }),
         Just(access::Command::RevokeToken),
+    ];
+    let keys = || prop::sample::select(vec!["Deploy", "deploy", "Build"]).prop_map(key_name);
+    let ssh_key = prop_oneof![
+        (keys(), 0..3_u64, any::<bool>()).prop_map(|(name, n, pasted)| ssh_key::Command::Add {
+            name,
+            public: public_key(n),
+            intake: Intake {
+                origin: if pasted { Origin::Pasted } else { Origin::File },
+                format: Format::Pkcs8,
+                had_passphrase: pasted
+            },
+            secret: sealed(n),
+        }),
+        (keys(), 0..3_u64).prop_map(|(name, n)| ssh_key::Command::Generate {
+            name,
+            public: public_key(n),
+            rsa_because: (n == 1).then_some(RsaReason::AwsCodecommit),
+            secret: sealed(n),
+        }),
+        keys().prop_map(|name| ssh_key::Command::Rename { name }),
+        Just(ssh_key::Command::Retire),
     ];
     let rules = (prop::collection::btree_set(0..4_usize, 0..3), prop::collection::btree_set(0..4_usize, 0..3));
     let rules = rules.prop_map(|(known, denied)| project_rules::Command::Set {
@@ -87,6 +160,8 @@ fn steps() -> impl Strategy<Value = Step> {
         3 => (0..3_u64, repository).prop_map(|(n, command)| Step::Repository(n, command)),
         4 => (0..5_u64, run).prop_map(|(n, command)| Step::Run(n, command)),
         1 => (0..2_u64, token).prop_map(|(n, command)| Step::Token(n, command)),
+        1 => (0..3_u64, ssh_key).prop_map(|(n, command)| Step::Key(n, command)),
+        2 => (0..3_u64, installation).prop_map(|(n, command)| Step::Installation(n, command)),
         1 => (0..3_u64).prop_map(Step::Forget),
         3 => (0..3_u64, 0..5_u64, any::<bool>(), prop::collection::vec((0..9_u8, 0..SUBJECTS.len()), 0..4))
             .prop_map(|(of, run, stale, commits)| Step::Commits(of, run, stale, commits)),
@@ -96,6 +171,8 @@ fn steps() -> impl Strategy<Value = Step> {
             .prop_map(|(of, run, over, commits)| Step::Stand(of, run, over, commits)),
         1 => rules.prop_map(Step::Rules),
         2 => (0..3_u64, 0..9_u8, 0..2_u64, 0..3_u8).prop_map(|(of, n, number, wish)| Step::Link(of, n, link(of, n, number, wish))),
+        3 => (0..3_u64, 1..3_u64, 0..SUBJECTS.len(), 0..4_i64, 0..4_u8)
+            .prop_map(|(of, n, title, second, wish)| Step::Pull(of, n, pull(of, n, SUBJECTS[title], second, wish))),
         1 => any::<prop::sample::Index>().prop_map(|index| Step::Again(index.index(1000))),
     ]
 }
@@ -118,6 +195,12 @@ impl Log {
                 Fact::Integration,
                 command,
             ),
+            Step::Installation(n, command) => self.decide::<installation::Installation>(
+                id(1, n),
+                |fact| if let Fact::Installation(event) = fact { Some(event) } else { None },
+                Fact::Installation,
+                command,
+            ),
             Step::Repository(n, command) => self.decide::<repository::Repository>(
                 id(2, n),
                 |fact| if let Fact::Repository(event) = fact { Some(event) } else { None },
@@ -136,12 +219,19 @@ impl Log {
                 Fact::Access,
                 command,
             ),
+            Step::Key(n, command) => self.decide::<ssh_key::SshKey>(
+                id(6, n),
+                |fact| if let Fact::SshKey(event) = fact { Some(event) } else { None },
+                Fact::SshKey,
+                command,
+            ),
             Step::Rules(command) => self.decide::<project_rules::ProjectRules>(
                 project_rules::ProjectRules::ID,
                 |fact| if let Fact::ProjectRules(event) = fact { Some(event) } else { None },
                 Fact::ProjectRules,
                 command,
             ),
+            Step::Pull(of, n, command) => self.pull(of, n, command),
             Step::Link(of, n, command) => self.link(of, n, command),
             Step::Forget(n) => self.decide::<person::Person>(
                 id(9, n),

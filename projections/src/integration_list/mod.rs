@@ -62,6 +62,9 @@ impl View for IntegrationList {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -76,6 +79,9 @@ impl View for IntegrationList {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -119,7 +125,7 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             Event::Paused {} => integration.enter(IntegrationState::Paused, at),
             Event::Resumed {} => integration.enter(IntegrationState::Active, at),
             // Its repositories show what comes of it.
-            Event::ReindexRequested {} | Event::ResetRequested {} => {}
+            Event::ReindexRequested {} | Event::ResetRequested {} | Event::IndexingCancelled { .. } => {}
             Event::Removed { .. } => integration.enter(IntegrationState::Removed, at),
         }
     });

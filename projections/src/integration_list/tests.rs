@@ -74,7 +74,12 @@ fn a_new_name_and_a_new_place_are_no_new_state() {
 fn a_removed_integration_stays_readable_and_removed() {
     let removed = after(&[
         added(),
-        Event::Removed { name: name("Straße"), connection: place(1), mirrors: MirrorsAfter::Deleted },
+        Event::Removed {
+            name: name("Straße"),
+            connection: place(1),
+            mirrors: MirrorsAfter::Deleted,
+            secrets: Default::default(),
+        },
         Event::Resumed {},
     ]);
     assert_eq!((removed.state, removed.since), (IntegrationState::Removed, second(2)));

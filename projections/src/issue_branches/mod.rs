@@ -63,6 +63,9 @@ impl View for IssueBranches {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -84,6 +87,9 @@ impl View for IssueBranches {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

@@ -28,8 +28,8 @@ pub use self::{
     decisions::LinkState,
     of_issue::OfIssue,
     reads::{
-        CommitCursor, IssueCommit, NamingCommit, ProjectCount, commits_of_issue, commits_of_repository, page_of_issue,
-        projects_of_repository, superseded_of_repository, top_projects,
+        CommitCursor, IssueCommit, NamingCommit, ProjectCount, ProjectCursor, commits_of_issue, commits_of_repository,
+        page_of_issue, projects_of_repository, superseded_of_repository, top_projects,
     },
     recorded::{RecordedCommit, recorded_commit},
     shares::{IssueShare, commit_of_issue, first_of_issue, shares_of_issue, superseded_position},
@@ -75,6 +75,9 @@ impl View for IssueCommits {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
             Fact::CommitLink(event) => decisions::keys(event, keys),
         }
@@ -98,6 +101,9 @@ impl View for IssueCommits {
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
             Fact::CommitLink(event) => decisions::fold(rows, fact, event),
         }

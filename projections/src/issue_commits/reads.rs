@@ -107,6 +107,15 @@ pub struct ProjectCount {
     pub rule: Rule,
 }
 
+/// Where a page of projects ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProjectCursor {
+    /// How many times the last one is named.
+    pub links: u64,
+    /// Its key.
+    pub project: String,
+}
+
 impl ProjectCount {
     fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
         Ok(Self {
@@ -230,7 +239,8 @@ pub fn commits_of_repository(number: Position, after: Option<NamingCommit>, limi
     })
 }
 
-/// Around the sums of projects: what the rules say of each, and only those that count unless `$1` is 1.
+/// Around the sums of projects: what the rules say of each, and only those that count unless `$1` is 1; from behind the place
+/// `$3`, `$4` on.
 macro_rules! ruled_projects {
     ($sums:literal) => {
         concat!(
@@ -239,28 +249,43 @@ macro_rules! ruled_projects {
             project_rule!("issue_rules", "p.project"),
             " AS said FROM (SELECT c.project AS project, COUNT(DISTINCT c.issue) AS issues, COUNT(*) AS links ",
             $sums,
-            " GROUP BY c.project) p) t WHERE CAST($1 AS BIGINT) = 1 OR t.said = 'counts' ",
-            "ORDER BY t.links DESC, t.project LIMIT $2"
+            " GROUP BY c.project) p) t WHERE (CAST($1 AS BIGINT) = 1 OR t.said = 'counts') ",
+            "AND (t.links < $3 OR (t.links = $3 AND t.project > $4)) ORDER BY t.links DESC, t.project LIMIT $2"
         )
     };
 }
 
-/// The projects that the commits of a repository name, the most named first; those that the rules leave out too, when
-/// `all`.
-pub fn projects_of_repository(repository: RepositoryId, all: bool, limit: u32) -> Read<ProjectCount> {
-    const SQL: &str = ruled_projects!(
-        "FROM issue_commits@ c WHERE c.repository_number = \
-         (SELECT r.number FROM issue_repositories@ r WHERE r.repository = $3 AND r.to_position IS NULL)"
-    );
-    read(SQL, row![all, limit, repository], ProjectCount::read)
+/// The arguments of a page of projects: all, limit, place.
+fn project_args(all: bool, after: Option<ProjectCursor>, limit: u32) -> Row {
+    match after {
+        None => row![all, limit, i64::MAX, ""],
+        Some(ProjectCursor { links, project }) => row![all, limit, links, project],
+    }
 }
 
-/// The projects that all repositories' commits name, the most named first; those that the rules leave out too, when
-/// `all`. Looks at every commit: for summaries, not for pages that people wait for.
-pub fn top_projects(all: bool, limit: u32) -> Read<ProjectCount> {
+/// The projects that the commits of a repository name, the most named first, from behind `after` on; those that the rules
+/// leave out too, when `all`.
+pub fn projects_of_repository(
+    repository: RepositoryId,
+    all: bool,
+    after: Option<ProjectCursor>,
+    limit: u32,
+) -> Read<ProjectCount> {
+    const SQL: &str = ruled_projects!(
+        "FROM issue_commits@ c WHERE c.repository_number = \
+         (SELECT r.number FROM issue_repositories@ r WHERE r.repository = $5 AND r.to_position IS NULL)"
+    );
+    let mut args = project_args(all, after, limit);
+    args.extend(row![repository]);
+    read(SQL, args, ProjectCount::read)
+}
+
+/// The projects that all repositories' commits name, the most named first, from behind `after` on; those that the rules
+/// leave out too, when `all`. Looks at every commit: for summaries, not for pages that people wait for.
+pub fn top_projects(all: bool, after: Option<ProjectCursor>, limit: u32) -> Read<ProjectCount> {
     const SQL: &str = ruled_projects!(
         "FROM issue_commits@ c CROSS JOIN issue_repositories@ r WHERE r.number = c.repository_number \
          AND r.to_position IS NULL"
     );
-    read(SQL, row![all, limit], ProjectCount::read)
+    read(SQL, project_args(all, after, limit), ProjectCount::read)
 }

@@ -170,8 +170,11 @@ fn reads_fit_their_tables() {
     check_read(&link_of(&key, RepositoryId(id(2, 1)), sha(1)));
     check_read(&rule_of(&key));
     check_read(&recorded_commit(&key, cursor));
-    check_read(&projects_of_repository(RepositoryId(id(2, 1)), false, 10));
-    check_read(&top_projects(true, 10));
+    let place = ProjectCursor { links: 7, project: "KEY".to_owned() };
+    check_read(&projects_of_repository(RepositoryId(id(2, 1)), false, Some(place.clone()), 10));
+    check_read(&projects_of_repository(RepositoryId(id(2, 1)), false, None, 10));
+    check_read(&top_projects(true, Some(place), 10));
+    check_read(&top_projects(true, None, 10));
     check_read(&superseded_of_repository(1, Some(sha(1)), 10));
     check_read(&commits_of_repository(1, None, 10));
 }

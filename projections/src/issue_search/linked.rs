@@ -48,7 +48,9 @@ fn decision(issue: &IssueKey, repository: RepositoryId, sha: CommitSha) -> Row {
 /// Asks for the rows that the fact is about.
 pub(super) fn keys(fact: &Recorded<Fact>, keys: &mut Keys) {
     match &fact.fact {
-        Fact::Repository(repository::Event::Discovered { .. } | repository::Event::Forgotten {}) => {
+        Fact::Repository(
+            repository::Event::Discovered { .. } | repository::Event::Moved { .. } | repository::Event::Forgotten {},
+        ) => {
             keys.add(&REPOSITORIES, row![row_id(RepositoryId(fact.stream.id))]);
         }
         Fact::CommitLink(
@@ -57,7 +59,11 @@ pub(super) fn keys(fact: &Recorded<Fact>, keys: &mut Keys) {
             | Event::Restored { issue, repository, sha },
         ) => keys.add(&DECISIONS, decision(issue, *repository, *sha)),
         Fact::Repository(
-            repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
+            repository::Event::Refused { .. }
+            | repository::Event::Unreachable { .. }
+            | repository::Event::Reachable {}
+            | repository::Event::Archived {}
+            | repository::Event::Unarchived {},
         )
         | Fact::Integration(_)
         | Fact::IndexRun(_)
@@ -65,6 +71,9 @@ pub(super) fn keys(fact: &Recorded<Fact>, keys: &mut Keys) {
         | Fact::Access(_)
         | Fact::ProjectRules(_)
         | Fact::Person(_)
+        | Fact::Installation(_)
+        | Fact::PullRequest(_)
+        | Fact::SshKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }
@@ -75,6 +84,14 @@ pub(super) fn fold(rows: &mut Rows, fact: &Recorded<Fact>) {
         Fact::Repository(repository::Event::Discovered { integration, name, .. }) => {
             let id = RepositoryId(fact.stream.id);
             rows.put(&REPOSITORIES, row![row_id(id), number(id), *integration, name]);
+        }
+        Fact::Repository(repository::Event::Moved { name, .. }) => {
+            if let Some(mut row) =
+                rows.get(&REPOSITORIES, &row![row_id(RepositoryId(fact.stream.id))]).map(<[Value]>::to_vec)
+            {
+                row[3] = name.into();
+                rows.put(&REPOSITORIES, row);
+            }
         }
         Fact::Repository(repository::Event::Forgotten {}) => {
             rows.end(&REPOSITORIES, &row![row_id(RepositoryId(fact.stream.id))]);
@@ -97,7 +114,11 @@ pub(super) fn fold(rows: &mut Rows, fact: &Recorded<Fact>) {
             rows.end(&DECISIONS, &decision(issue, *repository, *sha));
         }
         Fact::Repository(
-            repository::Event::Refused { .. } | repository::Event::Unreachable { .. } | repository::Event::Reachable {},
+            repository::Event::Refused { .. }
+            | repository::Event::Unreachable { .. }
+            | repository::Event::Reachable {}
+            | repository::Event::Archived {}
+            | repository::Event::Unarchived {},
         )
         | Fact::Integration(_)
         | Fact::IndexRun(_)
@@ -105,6 +126,9 @@ pub(super) fn fold(rows: &mut Rows, fact: &Recorded<Fact>) {
         | Fact::Access(_)
         | Fact::ProjectRules(_)
         | Fact::Person(_)
+        | Fact::Installation(_)
+        | Fact::PullRequest(_)
+        | Fact::SshKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }

@@ -84,6 +84,9 @@ impl View for IssueSearch {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -106,6 +109,9 @@ impl View for IssueSearch {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 //! all of them; nothing is summed up.
 
 use keytrail_domain::{
-    id::{IntegrationId, RepositoryId},
+    id::{IndexRunId, IntegrationId, RepositoryId},
     recorded::Position,
 };
 
@@ -22,6 +22,10 @@ pub struct Brief {
     pub integration: IntegrationId,
     /// Where it is in its life.
     pub state: RepositoryState,
+    /// The run that was asked for last.
+    pub last_run: Option<IndexRunId>,
+    /// Whether its service lets nobody change it.
+    pub archived: bool,
     /// The position at which it was first discovered: the order of the list.
     pub added_position: Position,
     /// The position of the last event that changed its row.
@@ -31,7 +35,7 @@ pub struct Brief {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT r.repository, r.integration, r.state, r.added_position, r.position FROM repository_list@ r ",
+            "SELECT r.repository, r.integration, r.state, r.last_run, r.archived, r.added_position, r.position FROM repository_list@ r ",
             $rest
         )
     };
@@ -43,6 +47,8 @@ fn read(sql: &'static str, args: Row) -> Read<Brief> {
             id: RepositoryId(cells.id()?),
             integration: IntegrationId(cells.id()?),
             state: cells.word()?,
+            last_run: cells.maybe_id()?.map(IndexRunId),
+            archived: cells.bool()?,
             added_position: cells.int()?,
             position: cells.int()?,
         })

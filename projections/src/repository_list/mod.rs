@@ -21,18 +21,20 @@ use keytrail_domain::{
 };
 
 pub use self::{
-    again::{Again, reindexed, reset},
+    again::{Again, Request, reindexed, request, reset, under_way},
     briefs::{Brief, briefs_changed, briefs_of},
 };
 
-use self::schema::{READINGS, REPOSITORIES, RUNS};
+use self::schema::{READINGS, REPOSITORIES, REQUESTS, RUNS};
 pub use self::{
     listing::{Filter, ListPlace, Sort, listing},
     reads::{Indexing, Listed, Repository, RepositoryState, Trouble, by_id, indexing, page},
 };
 use crate::{
+    index_runs::RunState,
     row,
     rows::{Keys, Rows},
+    value::Value,
     view::{Table, View},
 };
 
@@ -46,11 +48,11 @@ impl View for RepositoryList {
     }
 
     fn version(&self) -> u32 {
-        6
+        8
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[REPOSITORIES, RUNS, READINGS]
+        &[REPOSITORIES, RUNS, READINGS, REQUESTS]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
@@ -65,13 +67,17 @@ impl View for RepositoryList {
             Fact::Integration(integration::Event::Added { .. } | integration::Event::ConnectionChanged { .. }) => {
                 keys.add(&READINGS, row![fact.stream.id])
             }
+            Fact::Integration(integration::Event::ReindexRequested {} | integration::Event::ResetRequested {}) => {
+                keys.add(&REQUESTS, row![fact.stream.id, fact.position]);
+            }
+            Fact::Integration(integration::Event::IndexingCancelled { asked }) => {
+                keys.add(&REQUESTS, row![fact.stream.id, *asked]);
+            }
             Fact::IndexRun(index_run::Event::Started { .. })
             | Fact::Integration(
                 integration::Event::Renamed { .. }
                 | integration::Event::Paused {}
                 | integration::Event::Resumed {}
-                | integration::Event::ReindexRequested {}
-                | integration::Event::ResetRequested {}
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
@@ -79,6 +85,9 @@ impl View for RepositoryList {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -90,12 +99,18 @@ impl View for RepositoryList {
             Fact::Integration(
                 integration::Event::Added { connection, .. } | integration::Event::ConnectionChanged { connection, .. },
             ) => rows.put(&READINGS, row![fact.stream.id, is_mirrored(connection)]),
+            Fact::Integration(integration::Event::ReindexRequested {}) => asked(rows, fact, false),
+            Fact::Integration(integration::Event::ResetRequested {}) => asked(rows, fact, true),
+            Fact::Integration(integration::Event::IndexingCancelled { asked }) => {
+                let request = rows.get(&REQUESTS, &row![fact.stream.id, *asked]).map(<[Value]>::to_vec);
+                if let Some([key @ .., _]) = request.as_deref() {
+                    rows.put(&REQUESTS, [key, &row![true][..]].concat());
+                }
+            }
             Fact::Integration(
                 integration::Event::Renamed { .. }
                 | integration::Event::Paused {}
                 | integration::Event::Resumed {}
-                | integration::Event::ReindexRequested {}
-                | integration::Event::ResetRequested {}
                 | integration::Event::Removed { .. },
             )
             | Fact::IndexBatch(_)
@@ -103,16 +118,24 @@ impl View for RepositoryList {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
+}
+
+/// Somebody asked it of all repositories of an integration.
+fn asked(rows: &mut Rows, fact: &Recorded<Fact>, reset: bool) {
+    rows.put(&REQUESTS, row![fact.stream.id, fact.position, reset, fact.metadata.at, false]);
 }
 
 /// Whether what is connected like this is read from a copy.
 const fn is_mirrored(connection: &Connection) -> bool {
     match connection {
         Connection::Path { reading, .. } | Connection::Folder { reading, .. } => matches!(reading, Reading::Mirrored),
-        Connection::Git(_) => true,
+        Connection::Git(_) | Connection::GithubApp(_) => true,
     }
 }
 
@@ -127,6 +150,13 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
             let row = seen(rows, fact, *integration, name, location);
             rows.save(&Repository { state: RepositoryState::Refused, failure, ..row });
         }
+        repository::Event::Moved { name, location } => rows.change(id, |repository: &mut Repository| {
+            repository.version = fact.sequence;
+            repository.position = fact.position;
+            repository.name = name.as_str().to_owned();
+            repository.kind = location.kind().to_owned();
+            repository.location = location.location().into_owned();
+        }),
         repository::Event::Forgotten {} => rows.change(id, |repository: &mut Repository| {
             repository.version = fact.sequence;
             repository.position = fact.position;
@@ -145,6 +175,13 @@ fn fold_repository(rows: &mut Rows, fact: &Recorded<Fact>, event: &repository::E
             repository.position = fact.position;
             repository.trouble = None;
         }),
+        repository::Event::Archived {} | repository::Event::Unarchived {} => {
+            rows.change(id, |repository: &mut Repository| {
+                repository.version = fact.sequence;
+                repository.position = fact.position;
+                repository.archived = matches!(event, repository::Event::Archived {});
+            });
+        }
     }
 }
 
@@ -172,10 +209,11 @@ fn seen(
         first_indexed_at: None,
         indexed_at: None,
         indexed_position: None,
-        ended_position: None,
         counted_from: 0,
         trouble: None,
+        archived: false,
         added_position,
+        seen_position: fact.position,
         version: fact.sequence,
         position: fact.position,
     }
@@ -201,6 +239,10 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         return;
     }
     repository.position = fact.position;
+    let number = repository.number;
+    let mut ended = |commits: u64, keyed: u64, outcome: RunState| {
+        rows.put_once(&RUNS, row![id, number, run, commits, keyed, fact.position, outcome]);
+    };
     match event {
         index_run::Event::Requested { cause, .. } => {
             if *cause == Cause::Reset {
@@ -214,7 +256,7 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
         }
         index_run::Event::Started { .. } => {}
         index_run::Event::Completed { counts, .. } => {
-            rows.put_once(&RUNS, row![id, repository.number, run, counts.commits, counts.keyed, fact.position]);
+            ended(counts.commits, counts.keyed, RunState::Completed);
             if counts.lost_refs > 0 {
                 // It could not tell what was new, and counted all.
                 repository.counted_from = fact.position;
@@ -223,16 +265,15 @@ fn fold_run(rows: &mut Rows, fact: &Recorded<Fact>, event: &index_run::Event) {
             repository.first_indexed_at.get_or_insert(at);
             repository.indexed_at = Some(at);
             repository.indexed_position = Some(fact.position);
-            repository.ended_position = Some(fact.position);
             repository.enter(RepositoryState::Indexed, at);
         }
         index_run::Event::Failed { code, text, .. } => {
             repository.failure = Some((*code, text.as_str().to_owned()));
-            repository.ended_position = Some(fact.position);
+            ended(0, 0, RunState::Failed);
             repository.enter(RepositoryState::Failed, at);
         }
         index_run::Event::Cancelled { .. } => {
-            repository.ended_position = Some(fact.position);
+            ended(0, 0, RunState::Cancelled);
             let indexed = repository.indexed_at.is_some();
             repository.enter(if indexed { RepositoryState::Indexed } else { RepositoryState::Waiting }, at);
         }

@@ -63,14 +63,16 @@ pub struct Repository {
     pub indexed_at: Option<Timestamp>,
     /// The position at which that was recorded: refs as of then are those whose commits were all looked at.
     pub indexed_position: Option<Position>,
-    /// The position at which the run that was asked for last, or one before it, ended, however it did.
-    pub ended_position: Option<Position>,
     /// Runs that completed before this position count no more: the one that completed there counted everything.
     pub counted_from: Position,
     /// Why looking whether anything is new fails, while it does.
     pub trouble: Option<Trouble>,
+    /// Whether its service lets nobody change it: nothing new is looked for.
+    pub archived: bool,
     /// The position at which it was first discovered: the order of the list.
     pub added_position: Position,
+    /// The position at which it was last discovered: who was forgotten and came back is there since then.
+    pub seen_position: Position,
     /// The sequence of the last event of its own stream: its ETag.
     pub version: Sequence,
     /// The position of the last event that changed the row, be it the repository's or a run's.
@@ -126,10 +128,11 @@ impl Stored for Repository {
             first_indexed_at: cells.maybe_time()?,
             indexed_at: cells.maybe_time()?,
             indexed_position: cells.maybe_int()?,
-            ended_position: cells.maybe_int()?,
             counted_from: cells.int()?,
             trouble: Trouble::read(cells)?,
+            archived: cells.bool()?,
             added_position: cells.int()?,
+            seen_position: cells.int()?,
             version: cells.int()?,
             position: cells.int()?,
         })
@@ -151,12 +154,13 @@ impl Stored for Repository {
             self.first_indexed_at,
             self.indexed_at,
             self.indexed_position,
-            self.ended_position,
             self.counted_from,
             self.trouble.as_ref().map(|trouble| Value::word(&trouble.code)),
             self.trouble.as_ref().map(|trouble| trouble.text.as_str()),
             self.trouble.as_ref().map(|trouble| trouble.since),
+            i64::from(self.archived),
             self.added_position,
+            self.seen_position,
             self.version,
             self.position,
         ]
@@ -168,12 +172,12 @@ macro_rules! select {
     ($from:expr, $rest:expr) => {
         concat!(
             "SELECT r.repository, r.number, r.integration, r.name, r.kind, r.location, r.state, r.since, ",
-            "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.indexed_position, r.ended_position, r.counted_from, r.trouble_code, r.trouble_text, r.trouble_since, ",
-            "r.added_position, r.version, r.position, ",
+            "r.last_run, r.failure_code, r.failure_text, r.first_indexed_at, r.indexed_at, r.indexed_position, r.counted_from, r.trouble_code, r.trouble_text, r.trouble_since, r.archived, ",
+            "r.added_position, r.seen_position, r.version, r.position, ",
             "(SELECT CAST(COALESCE(SUM(u.commits), 0) AS BIGINT) FROM repository_list_runs@ u ",
-            "WHERE u.repository = r.repository AND u.number = r.number AND u.completed_position >= r.counted_from), ",
+            "WHERE u.repository = r.repository AND u.number = r.number AND u.ended_position >= r.counted_from), ",
             "(SELECT CAST(COALESCE(SUM(u.keyed), 0) AS BIGINT) FROM repository_list_runs@ u ",
-            "WHERE u.repository = r.repository AND u.number = r.number AND u.completed_position >= r.counted_from), ",
+            "WHERE u.repository = r.repository AND u.number = r.number AND u.ended_position >= r.counted_from), ",
             "COALESCE((SELECT i.mirrored FROM repository_list_readings@ i WHERE i.integration = r.integration), 0) ",
             "FROM ",
             $from,

@@ -20,12 +20,13 @@ pub(super) const REPOSITORIES: Table = Table {
         ("first_indexed_at", Kind::MaybeInt),
         ("indexed_at", Kind::MaybeInt),
         ("indexed_position", Kind::MaybeInt),
-        ("ended_position", Kind::MaybeInt),
         ("counted_from", Kind::Int),
         ("trouble_code", Kind::MaybeText),
         ("trouble_text", Kind::MaybeText),
         ("trouble_since", Kind::MaybeInt),
+        ("archived", Kind::Int),
         ("added_position", Kind::Int),
+        ("seen_position", Kind::Int),
         ("version", Kind::Int),
         ("position", Kind::Int),
     ],
@@ -38,7 +39,7 @@ pub(super) const REPOSITORIES: Table = Table {
     ],
 };
 
-/// What each completed run saw, under the number that the repository had. Sums are made when somebody looks: a row says
+/// How each run ended and what it saw, under the number that the repository had. Sums are made when somebody looks: a row says
 /// what one fact said, so no fact can count twice, and a new number starts from nothing. So does a run that could not tell what was new.
 pub(super) const RUNS: Table = Table {
     name: "repository_list_runs",
@@ -48,11 +49,12 @@ pub(super) const RUNS: Table = Table {
         ("run", Kind::Bytes),
         ("commits", Kind::Int),
         ("keyed", Kind::Int),
-        ("completed_position", Kind::Int),
+        ("ended_position", Kind::Int),
+        ("outcome", Kind::Text),
     ],
     key: 3,
     history: History::None,
-    indexes: &[],
+    indexes: &[&["repository", "ended_position", "number", "run"]],
 };
 
 /// How each integration has its repositories read: it is the integration's choice and may change, and is that of all of
@@ -61,6 +63,22 @@ pub(super) const READINGS: Table = Table {
     name: "repository_list_readings",
     columns: &[("integration", Kind::Bytes), ("mirrored", Kind::Int)],
     key: 1,
+    history: History::None,
+    indexes: &[],
+};
+
+/// What somebody asked of all repositories of an integration at once, at which position: that they be looked at again, or
+/// reset.
+pub(super) const REQUESTS: Table = Table {
+    name: "repository_list_requests",
+    columns: &[
+        ("integration", Kind::Bytes),
+        ("asked", Kind::Int),
+        ("reset", Kind::Int),
+        ("asked_at", Kind::Int),
+        ("cancelled", Kind::Int),
+    ],
+    key: 2,
     history: History::None,
     indexes: &[],
 };

@@ -88,10 +88,11 @@ fn a_discovered_repository_waits() {
         first_indexed_at: None,
         indexed_at: None,
         indexed_position: None,
-        ended_position: None,
         counted_from: 0,
         trouble: None,
+        archived: false,
         added_position: 1,
+        seen_position: 1,
         version: 1,
         position: 1,
     };
@@ -134,20 +135,37 @@ fn a_run_that_could_not_tell_what_was_new_counts_alone_and_those_after_it_add_up
 }
 
 #[test]
-fn the_end_of_a_run_is_remembered_however_it_ended() {
-    let given = Given::discovered().request(1, Cause::Discovered);
-    assert_eq!(given.then().ended_position, None);
-    let given = given.complete(1, 10);
-    assert_eq!(given.then().ended_position, Some(3));
-    let given = given.request(2, Cause::Asked);
-    assert_eq!(given.then().ended_position, Some(3));
-    let given = given.fail(2);
-    assert_eq!(given.then().ended_position, Some(5));
-    let given = given.request(3, Cause::Reset);
-    assert_eq!((given.then().number, given.then().ended_position), (6, Some(5)), "that was before the reset");
-    let given = given.cancel(3);
-    assert_eq!(given.then().ended_position, Some(7));
-    assert_eq!(given.forget().discover().then().ended_position, None);
+fn how_each_run_ended_is_remembered_whatever_comes_later() {
+    let given = Given::discovered().request(1, Cause::Discovered).complete(1, 10).request(2, Cause::Asked).fail(2);
+    let given = given.request(3, Cause::Reset).cancel(3).forget().discover();
+    let store = FakeStore::folded(&RepositoryList, given.0.facts(), 3);
+    let runs: Vec<_> = store.stored(&RUNS).map(|row| row[1..].to_vec()).collect();
+    assert_eq!(
+        runs,
+        [
+            row![1_i64, id(3, 1), 10_i64, 5_i64, 3_i64, "completed"],
+            row![1_i64, id(3, 2), 0_i64, 0_i64, 5_i64, "failed"],
+            row![6_i64, id(3, 3), 0_i64, 0_i64, 7_i64, "cancelled"],
+        ]
+    );
+    let now = given.then();
+    assert_eq!((now.added_position, now.seen_position, now.last_run), (1, 9, None), "it is there since it came back");
+}
+
+#[test]
+fn what_is_asked_of_an_integration_is_remembered_and_that_it_is_not_wanted_any_more() {
+    use integration::Event::{IndexingCancelled, ReindexRequested, ResetRequested};
+    let events =
+        [ReindexRequested {}, ResetRequested {}, IndexingCancelled { asked: 1 }, IndexingCancelled { asked: 9 }];
+    let facts = events.into_iter().map(Fact::Integration);
+    let given = facts.fold(Given(Log::default()), |given, fact| given.fact(id(1, 1), fact));
+    for page in [1, 4] {
+        let store = FakeStore::folded(&RepositoryList, given.0.facts(), page);
+        let stored: Vec<_> = store.stored(&REQUESTS).cloned().collect();
+        let index = row![id(1, 1), 1_i64, false, second(1), true];
+        let reset = row![id(1, 1), 2_i64, true, second(2), false];
+        assert_eq!(stored, [index, reset]);
+    }
 }
 
 #[test]
@@ -204,6 +222,10 @@ fn reads_fit_their_tables() {
     check_read(&indexing(IntegrationId(id(1, 1))));
     check_read(&reindexed(IntegrationId(id(1, 1)), 3));
     check_read(&reset(IntegrationId(id(1, 1)), 3));
+    for is_reset in [false, true] {
+        check_read(&request(is_reset, IntegrationId(id(1, 1)), 3));
+        check_read(&under_way(is_reset, (IntegrationId(id(1, 1)), 3), 10));
+    }
     check_read(&briefs_changed(3, 10));
     check_read(&briefs_of(IntegrationId(id(1, 1)), Some(3), 10));
 }

@@ -59,6 +59,9 @@ impl View for TokenList {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -90,6 +93,9 @@ impl View for TokenList {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

@@ -51,6 +51,11 @@ impl DiffObjects {
         Ok(self.commit(sha)?.parents)
     }
 
+    /// How many bytes a tree has; `None` when it is not here.
+    pub(super) fn tree_size(&mut self, sha: CommitSha) -> Result<Option<u64>, GitError> {
+        if gix::ObjectId::from(sha.0).is_empty_tree() { Ok(Some(0)) } else { self.size(sha) }
+    }
+
     /// The bytes of a tree; `None` when it is not here.
     pub(super) fn tree(&mut self, sha: CommitSha) -> Result<Option<Vec<u8>>, GitError> {
         if gix::ObjectId::from(sha.0).is_empty_tree() {
@@ -63,7 +68,7 @@ impl DiffObjects {
         }
     }
 
-    /// The size of a file; `None` when it is not here.
+    /// The size of an object; `None` when it is not here.
     pub(super) fn size(&mut self, sha: CommitSha) -> Result<Option<u64>, GitError> {
         for reader in &mut self.readers {
             if let Some(size) = reader.size(sha)? {

@@ -13,6 +13,16 @@ use crate::git::GitError;
 
 /// Changes that are kept to be counted and searched for renames.
 const MOST_CHANGES: usize = 100_000;
+/// Bytes of all their paths: one folder with an endless name is in each path below it.
+const MOST_PATH_BYTES: usize = 32 << 20;
+/// No file system has longer ones, in bytes; what is longer is left out.
+const LONGEST_PATH: usize = 32 << 10;
+/// Bytes of folders that are held at once, each with those above it.
+const MOST_OPEN_BYTES: usize = 128 << 20;
+/// A folder of hundreds of thousands of entries; what is larger is left out.
+const LARGEST_TREE: u64 = 16 << 20;
+/// Bytes of folders that are read in all: two large ones may differ below each of thousands of names.
+const MOST_TREE_BYTES: u64 = 512 << 20;
 /// Folders that are looked into: one that holds itself ten times over, ten levels deep, has no end.
 const MOST_TREES: usize = 200_000;
 /// No real tree is deeper; what is deeper is left out.
@@ -62,7 +72,7 @@ pub fn compare(objects: &mut DiffObjects, commit: CommitSha, parent: Option<usiz
         }
     };
     let before = parent.map(|parent| objects.commit(parent)).transpose()?.map(|parts| parts.tree);
-    let mut walk = Walk { objects, changes: Vec::new(), lacking: BTreeSet::new(), trees: 0, endless: false };
+    let mut walk = Walk::new(objects);
     walk.trees(before, Some(parts.tree), &mut Vec::new(), 0)?;
     let Walk { mut changes, lacking, endless, .. } = walk;
     if !lacking.is_empty() {
@@ -159,10 +169,21 @@ struct Walk<'a> {
     changes: Vec<Change>,
     lacking: BTreeSet<CommitSha>,
     trees: usize,
+    /// Bytes of all paths that were found.
+    path_bytes: usize,
+    /// Bytes of the folders that are open: this one and those above it.
+    open_bytes: usize,
+    /// Bytes of all folders that were read.
+    tree_bytes: u64,
     endless: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(objects: &'a mut DiffObjects) -> Self {
+        let (changes, lacking) = (Vec::new(), BTreeSet::new());
+        Self { objects, changes, lacking, trees: 0, path_bytes: 0, open_bytes: 0, tree_bytes: 0, endless: false }
+    }
+
     fn trees(
         &mut self,
         old: Option<CommitSha>,
@@ -180,11 +201,29 @@ impl Walk<'_> {
         }
         let (old_bytes, new_bytes) = (self.read(old)?, self.read(new)?);
         let (Some(old_bytes), Some(new_bytes)) = (old_bytes, new_bytes) else { return Ok(()) };
+        let open = old_bytes.len() + new_bytes.len();
+        if self.open_bytes + open > MOST_OPEN_BYTES {
+            self.endless = true;
+            return Ok(());
+        }
+        self.open_bytes += open;
+        let compared = self.compare((old, &old_bytes), (new, &new_bytes), path, depth);
+        self.open_bytes -= open;
+        compared
+    }
+
+    fn compare(
+        &mut self,
+        (old, old_bytes): (Option<CommitSha>, &[u8]),
+        (new, new_bytes): (Option<CommitSha>, &[u8]),
+        path: &mut Vec<u8>,
+        depth: usize,
+    ) -> Result<(), GitError> {
         let parse = |sha: Option<CommitSha>, bytes| {
             let reason = "a folder is malformed".to_owned();
             entries(bytes).ok_or(GitError::CorruptObject { sha: sha.unwrap_or_default(), reason })
         };
-        let (old, new) = (parse(old, &old_bytes)?, parse(new, &new_bytes)?);
+        let (old, new) = (parse(old, old_bytes)?, parse(new, new_bytes)?);
         let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
         loop {
             let order = match (old.peek(), new.peek()) {
@@ -197,6 +236,10 @@ impl Walk<'_> {
             let after = new.next_if(|_| order.is_ge());
             let Some(name) = before.or(after).map(|entry| entry.name) else { return Ok(()) };
             let length = path.len();
+            if length + name.len() > LONGEST_PATH {
+                self.endless = true;
+                continue;
+            }
             if length > 0 {
                 path.push(b'/');
             }
@@ -218,7 +261,8 @@ impl Walk<'_> {
         self.trees(tree(old), tree(new), path, depth + 1)?;
         let (old, new) = (file(old), file(new));
         if old != new {
-            if self.changes.len() < MOST_CHANGES {
+            if self.changes.len() < MOST_CHANGES && self.path_bytes + path.len() <= MOST_PATH_BYTES {
+                self.path_bytes += path.len();
                 self.changes.push(Change { path: path.clone(), old, new });
             } else {
                 self.endless = true;
@@ -230,10 +274,15 @@ impl Walk<'_> {
     /// The bytes of a tree; none of no tree. One that is not here is remembered.
     fn read(&mut self, tree: Option<CommitSha>) -> Result<Option<Vec<u8>>, GitError> {
         let Some(tree) = tree else { return Ok(Some(Vec::new())) };
-        let bytes = self.objects.tree(tree)?;
-        if bytes.is_none() {
+        let Some(size) = self.objects.tree_size(tree)? else {
             self.lacking.insert(tree);
+            return Ok(None);
+        };
+        if size > LARGEST_TREE || self.tree_bytes + size > MOST_TREE_BYTES {
+            self.endless = true;
+            return Ok(None);
         }
-        Ok(bytes)
+        self.tree_bytes += size;
+        self.objects.tree(tree)
     }
 }

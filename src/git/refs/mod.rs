@@ -94,6 +94,7 @@ fn list_once(
         let prefix: &gix::path::RelativePath =
             prefix.as_bytes().try_into().map_err(|error: gix::Error| unreadable(error.into()))?;
         for item in platform.prefixed(prefix).map_err(|error| unreadable(error.into()))? {
+            repository.steps().step();
             let item = match item {
                 Ok(item) => item,
                 Err(error) => {
@@ -208,11 +209,9 @@ impl Listing<'_> {
         if self.known.contains(sha) {
             return Ok(Some(sha));
         }
-        if !may_be_a_tag {
-            // Only a hand could make a branch name something else; the walk finds out, and reading twice is slow.
-            let found = self.reader.exists(sha);
-            self.list.broken += u64::from(!found);
-            return Ok(found.then_some(sha));
+        // A branch that names something else was made by hand; reading what the walk reads again is slow.
+        if !may_be_a_tag && self.reader.is_commit(sha) {
+            return Ok(Some(sha));
         }
         for _ in 0..LONGEST_CHAIN {
             match self.reader.read(sha)? {

@@ -81,12 +81,13 @@ fn what_is_broken_is_counted_and_left_out() {
     let write = |name: &str, text: &str| fs::write(repository.path.join(name), text).expect("a file");
     write("refs/heads/dangling", &format!("{}\n", "1".repeat(40)));
     write("refs/tags/dangling", &format!("{}\n", "2".repeat(40)));
+    write("refs/heads/no-commit", &format!("{blob}\n"));
     write("refs/heads/garbage", "no name of anything");
     write("refs/heads/nowhere", "ref: refs/heads/absent\n");
     write("refs/heads/circle", "ref: refs/heads/circle\n");
     write("refs/heads/symbolic", "ref: refs/heads/main\n");
     let list = listed(&repository.path, MAX_REFS).expect("refs");
-    assert_eq!((list.broken, list.not_commits, list.refs.len()), (5, 2, all + 1));
+    assert_eq!((list.broken, list.not_commits, list.refs.len()), (5, 3, all + 1));
     let symbolic = list.refs.iter().find(|item| &*item.name == "refs/heads/symbolic").expect("it leads to main");
     assert_eq!(symbolic.commit.to_string(), sha);
 }
@@ -97,6 +98,27 @@ fn the_bound_is_told() {
     let error = listed(&repository.path, 3).expect_err("too many");
     assert!(matches!(error, GitError::TooManyRefs { bound: 3 }));
     assert_eq!(listed(&repository.path, 7).expect("just enough").refs.len(), 7);
+}
+
+#[test]
+fn every_entry_and_every_ref_is_a_step() {
+    let (_folder, repository, _) = with_refs();
+    let steps = std::sync::Arc::default();
+    let opened = LocalRepository::InPlace(repository.path).open_telling(&steps).expect("a repository");
+    let opening = steps.count();
+    assert!(opening > 15, "each file of a ref was looked at: {opening}");
+    let all = keytrail_domain::ref_selection::RefSelection::default();
+    let list = list_refs(&opened, &Graph::empty(), &all, MAX_REFS).expect("refs");
+    let listing = steps.count() - opening;
+    assert!(listing >= list.refs.len() as u64, "{listing}");
+    // Threads that read share the counter, so eight objects are a step.
+    let mut reader = opened.reader();
+    let commit = list.refs[0].commit;
+    let before = steps.count();
+    for _ in 0..16 {
+        assert!(reader.read(commit).expect("it can be read").is_some());
+    }
+    assert_eq!(steps.count() - before, 2);
 }
 
 #[test]

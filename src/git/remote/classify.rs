@@ -7,7 +7,7 @@ use rustls::CertificateError;
 use super::RemoteTrouble;
 
 /// The trouble behind an error; `by_proxy` when there is a proxy between.
-pub(super) fn classify(error: &reqwest::Error, by_proxy: bool) -> RemoteTrouble {
+pub(in crate::git) fn classify(error: &reqwest::Error, by_proxy: bool) -> RemoteTrouble {
     let mut found = None;
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {

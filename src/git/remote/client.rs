@@ -52,28 +52,7 @@ impl RemoteClient {
             Scheme::Git => return Err(refused(SchemeRefused::Git)),
             Scheme::Ssh => return Err(refused(SchemeRefused::Ssh)),
         }
-        let reach = remote.reach().await?;
-        let mut builder = Client::builder()
-            .use_preconfigured_tls(tls::config(&remote.trust).map_err(|trouble| remote.trouble(trouble))?)
-            .no_proxy()
-            .redirect(Policy::none())
-            .http1_only()
-            .referer(false)
-            .connect_timeout(remote.limits.connect)
-            .user_agent(USER_AGENT);
-        let (named, addresses) = match (&reach, &remote.proxy) {
-            (Reach::Proxy(addresses), Some(proxy)) => {
-                builder = builder.proxy(own(proxy).map_err(|_| remote.trouble(RemoteTrouble::ProxyFailed))?);
-                (proxy.url.host(), addresses)
-            }
-            (Reach::Direct(addresses) | Reach::Proxy(addresses), _) => (remote.url.host(), addresses),
-        };
-        // Addresses are taken as they are; only names would be looked up a second time.
-        if let Host::Name(name) = named {
-            builder = builder.resolve_to_addrs(name, addresses);
-        }
-        let http =
-            builder.build().map_err(|error| GitError::transient("preparing a connection", error.without_url()))?;
+        let http = checked_http(remote, USER_AGENT).await?;
         let text = format!("{}{}", remote.url.origin(), remote.url.path().trim_end_matches('/'));
         let base = Url::parse(&text).map_err(|_| remote.trouble(RemoteTrouble::NotGit))?;
         let authorization = remote.credential.as_ref().and_then(|credential| {
@@ -177,6 +156,36 @@ impl RemoteClient {
         let (limits, host) = (self.limits, self.host.clone());
         Answer { response, limits, host, received: 0, waited: Duration::ZERO, in_window: 0, progress }
     }
+}
+
+/// A client that connects only to the checked addresses of a remote, through its proxy if it has one; it follows no
+/// redirect and sends no credential by itself.
+pub(in crate::git) async fn checked_http(remote: &Remote, user_agent: &str) -> Result<Client, GitError> {
+    let reach = remote.reach().await?;
+    let mut builder = Client::builder()
+        .use_preconfigured_tls(tls::config(&remote.trust).map_err(|trouble| remote.trouble(trouble))?)
+        .no_proxy()
+        .redirect(Policy::none())
+        .http1_only()
+        .referer(false)
+        .connect_timeout(remote.limits.connect)
+        .user_agent(user_agent);
+    let (named, addresses) = match (&reach, &remote.proxy) {
+        (Reach::Proxy(addresses), Some(proxy)) => {
+            builder = builder.proxy(own(proxy).map_err(|_| remote.trouble(RemoteTrouble::ProxyFailed))?);
+            // Without a tunnel, some proxies close after an answer whose head, the server's own, says that they stay.
+            if remote.url.scheme() == Scheme::Http {
+                builder = builder.pool_max_idle_per_host(0);
+            }
+            (proxy.url.host(), addresses)
+        }
+        (Reach::Direct(addresses) | Reach::Proxy(addresses), _) => (remote.url.host(), addresses),
+    };
+    // Addresses are taken as they are; only names would be looked up a second time.
+    if let Host::Name(name) = named {
+        builder = builder.resolve_to_addrs(name, addresses);
+    }
+    builder.build().map_err(|error| GitError::transient("preparing a connection", error.without_url()))
 }
 
 impl Answer {

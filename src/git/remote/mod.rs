@@ -4,7 +4,7 @@
 pub mod address;
 mod advertisement;
 mod authority;
-mod classify;
+pub(in crate::git) mod classify;
 pub(in crate::git) mod client;
 pub(in crate::git) mod git_stream;
 pub(in crate::git) mod ls_refs;
@@ -127,7 +127,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Without any new byte from the remote.
     pub silence: Duration,
-    /// For listing the refs, from the first look-up to the last byte, however steadily they come.
+    /// For listing the refs, from the first look-up to the last byte, however steadily they come; or for one answer of a
+    /// service's API.
     pub listing: Duration,
     /// Of one answer, as it comes over the network.
     pub answer_bytes: u64,

@@ -1,7 +1,10 @@
 //! What can go wrong with fetching and with a mirror, beside what can go wrong with the way to the server. Made by the
 //! transports and by `tend`; becomes a [`GitError`](crate::git::GitError).
 
-use keytrail_domain::{display_text::DisplayText, index_run::FailureCode};
+use keytrail_domain::{
+    display_text::DisplayText,
+    index_run::{FailureCode, batch::CommitSha},
+};
 
 use super::Verdict;
 
@@ -71,6 +74,14 @@ pub enum FetchError {
         "the server did not send everything that belongs to its branches; check the repository on the server with `git fsck`"
     )]
     Incomplete,
+    /// A commit came without one that it names as its parent, though everything was asked for.
+    #[error(
+        "the server does not send the commit {sha}, which belongs to the history of its branches; if the repository has grafts (info/grafts) there, remove them; if it is shallow, complete it with `git fetch --unshallow`; else check it with `git fsck`"
+    )]
+    LacksHistory {
+        /// The name of one that is missing.
+        sha: CommitSha,
+    },
     /// The server stopped in the middle.
     #[error("the server ended the connection in the middle of the fetch; it will be tried again")]
     BrokeOff,
@@ -103,6 +114,7 @@ impl FetchError {
             Self::QuotaExceeded { .. } => FailureCode::QuotaExceeded,
             Self::PackNeedsMemory { .. } => FailureCode::PackNeedsMemory,
             Self::CorruptPack | Self::Incomplete => FailureCode::CorruptPack,
+            Self::LacksHistory { .. } => FailureCode::MissingObject,
             Self::BrokeOff => FailureCode::FetchBrokeOff,
             Self::RefsMoved => FailureCode::RefsMoved,
             Self::Refused { .. } => FailureCode::FetchRefused,

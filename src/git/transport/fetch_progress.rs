@@ -1,6 +1,11 @@
 //! How far a fetch is. Written by the transports, read by whoever shows it; never decides anything.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicU64, Ordering},
+};
+
+use crate::git::Steps;
 
 /// What a fetch is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +29,7 @@ pub struct FetchProgress {
     objects: AtomicU64,
     total: AtomicU64,
     bytes: AtomicU64,
+    steps: Arc<Steps>,
 }
 
 impl FetchProgress {
@@ -53,11 +59,16 @@ impl FetchProgress {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn enter(&self, phase: FetchPhase) {
+    /// What else tells that the fetch gets on. What reads a folder of this machine for it holds them.
+    pub fn steps(&self) -> &Arc<Steps> {
+        &self.steps
+    }
+
+    pub(crate) fn enter(&self, phase: FetchPhase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
-    pub(super) fn set_objects(&self, objects: u64, total: u64) {
+    pub(crate) fn set_objects(&self, objects: u64, total: u64) {
         self.objects.store(objects, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
     }

@@ -4,10 +4,11 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::parts::{Looking, Parts, is_absent, parts};
-use crate::git::{GitError, OpenedRepository};
+use crate::git::{GitError, OpenedRepository, Steps};
 
 /// A file of git's that names another place or a ref is a line; more than this is none of git's.
 const LONGEST_LINE_FILE: u64 = 64 * 1024;
@@ -18,25 +19,25 @@ const LONGEST_LINE_FILE: u64 = 64 * 1024;
 /// The path, the folder of git's data and the folder shared by linked working trees must belong to the server's own
 /// user (or, under sudo, to the user who called it). This is git's own rule, and holds for root, too. `safe.directory`
 /// is not asked, since it stands in the user's configuration.
-pub(super) fn open(path: &Path, roots: Option<&[PathBuf]>) -> Result<OpenedRepository, GitError> {
-    let Parts { common_dir, .. } = examine(path, roots, Looking::Everywhere)?;
-    OpenedRepository::at(path, common_dir.clone(), default_branch(&common_dir)?)
+pub(super) fn open(path: &Path, roots: Option<&[PathBuf]>, steps: &Arc<Steps>) -> Result<OpenedRepository, GitError> {
+    let Parts { common_dir, .. } = examine(path, roots, Looking::Everywhere, steps)?;
+    Ok(OpenedRepository::at(path, common_dir.clone(), default_branch(&common_dir)?)?.telling(steps))
 }
 
 /// Whether the repository at exactly `path`, which was found below `root`, can be opened, as far as that can be told
 /// without a look at all of its objects and refs.
 pub(in crate::git) fn look(path: &Path, root: &Path) -> Result<Parts, GitError> {
-    examine(path, Some(&[root.to_owned()]), Looking::AtTheTop)
+    examine(path, Some(&[root.to_owned()]), Looking::AtTheTop, &Steps::default())
 }
 
 /// The folder with the objects of the repository exactly at `path`, checked as for [`open`], without links.
-pub(super) fn git_folder(path: &Path, roots: Option<&[PathBuf]>) -> Result<PathBuf, GitError> {
-    let Parts { common_dir, .. } = examine(path, roots, Looking::Everywhere)?;
+pub(super) fn git_folder(path: &Path, roots: Option<&[PathBuf]>, steps: &Steps) -> Result<PathBuf, GitError> {
+    let Parts { common_dir, .. } = examine(path, roots, Looking::Everywhere, steps)?;
     fs::canonicalize(common_dir).map_err(|error| GitError::of_path(path, "opening the repository", error))
 }
 
-fn examine(path: &Path, roots: Option<&[PathBuf]>, how: Looking) -> Result<Parts, GitError> {
-    let parts = parts(path, roots, how)?;
+fn examine(path: &Path, roots: Option<&[PathBuf]>, how: Looking, steps: &Steps) -> Result<Parts, GitError> {
+    let parts = parts(path, roots, how, steps)?;
     for place in [path, &parts.git_dir, &parts.common_dir] {
         check_owner(place)?;
     }

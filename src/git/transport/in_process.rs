@@ -95,7 +95,7 @@ struct StopsWhenDropped(Arc<Shared>);
 
 impl Drop for StopsWhenDropped {
     fn drop(&mut self) {
-        self.0.stop.store(true, Ordering::Relaxed);
+        self.0.stop();
     }
 }
 
@@ -120,7 +120,15 @@ async fn work(
         let brought = match remote.url.scheme() {
             Scheme::Http | Scheme::Https => {
                 let greeted = http::greet(remote, request).await?;
-                receive(request, wants, greeted.ask(&question).await?, shared, &mut pace).await?
+                let received = receive(request, wants, greeted.ask(&question).await?, shared, &mut pace).await;
+                match received {
+                    Err(GitError::Fetch(FetchError::LacksHistory { .. }))
+                        if greeted.is_old() && http::is_shallow(remote, request).await =>
+                    {
+                        return Err(remote.trouble(RemoteTrouble::Shallow));
+                    }
+                    received => received?,
+                }
             }
             Scheme::Git => {
                 let bound = remote.limits.listing;

@@ -38,7 +38,7 @@ pub(super) use self::{
     parts::{Parts, common_dir},
     room::check_free,
 };
-use super::{GitError, OpenedRepository};
+use super::{GitError, OpenedRepository, Steps};
 
 /// A repository of this machine, and what is held against it when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,11 +57,12 @@ pub enum LocalRepository {
 
 impl LocalRepository {
     /// A folder of this machine. What was approved because it lies below a root is held to that at every opening, also
-    /// when it leads elsewhere by now: the path counts as it is written.
+    /// when it leads elsewhere by now: the path counts as it is written. It looks at a disk, which may not answer.
     pub fn local(path: PathBuf, roots: &Arc<[PathBuf]>) -> Self {
-        let below =
-            |root: &PathBuf| path.starts_with(root) || fs::canonicalize(root).is_ok_and(|root| path.starts_with(root));
-        if roots.iter().any(below) { Self::BelowRoots { path, roots: roots.clone() } } else { Self::InPlace(path) }
+        // No other root is touched where one fits as it is written: it may be on a share that does not answer.
+        let written = || roots.iter().any(|root| path.starts_with(root));
+        let resolved = || roots.iter().any(|root| fs::canonicalize(root).is_ok_and(|root| path.starts_with(root)));
+        if written() || resolved() { Self::BelowRoots { path, roots: roots.clone() } } else { Self::InPlace(path) }
     }
 
     /// The folder on this machine.
@@ -72,18 +73,23 @@ impl LocalRepository {
     }
 
     /// The folder with its objects, checked as for [`LocalRepository::open`], without links.
-    pub(super) fn git_folder(&self) -> Result<PathBuf, GitError> {
+    pub(super) fn git_folder(&self, steps: &Steps) -> Result<PathBuf, GitError> {
         match self {
-            Self::InPlace(path) => in_place::git_folder(path, None),
-            Self::BelowRoots { path, roots } => in_place::git_folder(path, Some(roots)),
+            Self::InPlace(path) => in_place::git_folder(path, None, steps),
+            Self::BelowRoots { path, roots } => in_place::git_folder(path, Some(roots), steps),
         }
     }
 
     /// Makes the objects readable.
     pub fn open(&self) -> Result<OpenedRepository, GitError> {
+        self.open_telling(&Arc::default())
+    }
+
+    /// The same, for who waits for no file system that hangs: opening tells these steps, and so does what is read later.
+    pub fn open_telling(&self, steps: &Arc<Steps>) -> Result<OpenedRepository, GitError> {
         match self {
-            Self::InPlace(path) => in_place::open(path, None),
-            Self::BelowRoots { path, roots } => in_place::open(path, Some(roots)),
+            Self::InPlace(path) => in_place::open(path, None, steps),
+            Self::BelowRoots { path, roots } => in_place::open(path, Some(roots), steps),
         }
     }
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::in_place::without_includes;
-use crate::git::GitError;
+use crate::git::{GitError, Steps};
 
 /// A file of git's that names other places; more than this is none of git's.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -34,10 +34,10 @@ pub(in crate::git) struct Parts {
 
 /// Finds the parts of the repository at exactly `path`. With roots, every part must lie below one of them, links
 /// resolved; without, any place is good. What objects are borrowed from (alternates) may lie elsewhere below the roots.
-pub(super) fn parts(path: &Path, roots: Option<&[PathBuf]>, how: Looking) -> Result<Parts, GitError> {
-    // A root that is not there has nothing below it.
-    let roots = roots.map(|roots| roots.iter().filter_map(|root| fs::canonicalize(root).ok()).collect());
-    Check { path, roots, how, seen: HashSet::new() }.repository()
+///
+/// It may be long, on a slow share: each entry of a folder is a step.
+pub(super) fn parts(path: &Path, roots: Option<&[PathBuf]>, how: Looking, steps: &Steps) -> Result<Parts, GitError> {
+    Check { path, roots, how, seen: HashSet::new(), steps }.repository()
 }
 
 /// How much is looked at.
@@ -51,17 +51,19 @@ pub(super) enum Looking {
 
 /// The folder with refs of the repository at exactly `path`, found without a look at what is in it.
 pub(in crate::git) fn common_dir(path: &Path) -> Result<PathBuf, GitError> {
-    Check { path, roots: None, how: Looking::AtTheTop, seen: HashSet::new() }
+    Check { path, roots: None, how: Looking::AtTheTop, seen: HashSet::new(), steps: &Steps::default() }
         .folders()
         .map(|(_, common_dir)| common_dir)
 }
 
 struct Check<'a> {
     path: &'a Path,
-    roots: Option<Vec<PathBuf>>,
+    roots: Option<&'a [PathBuf]>,
     how: Looking,
     /// Folders that were looked at: links may go round.
     seen: HashSet<PathBuf>,
+    /// Told at each entry that is looked at.
+    steps: &'a Steps,
 }
 
 impl Check<'_> {
@@ -191,6 +193,7 @@ impl Check<'_> {
             }
             let Ok(entries) = fs::read_dir(&real) else { continue };
             for entry in entries.flatten() {
+                self.steps.step();
                 let Ok(kind) = entry.file_type() else { continue };
                 let path = entry.path();
                 if kind.is_dir() || kind.is_symlink() && path.is_dir() {
@@ -231,8 +234,14 @@ impl Check<'_> {
         if good { Ok(place) } else { Err(self.outside(file)) }
     }
 
+    /// Whether a place, links resolved, is below a root. One that has the root as it is written in front of it is; the
+    /// others are resolved only where none is, since a root may be on a share that does not answer. A root that is not
+    /// there has nothing below it.
     fn allows(&self, real: &Path) -> bool {
-        self.roots.as_ref().is_none_or(|roots| roots.iter().any(|root| real.starts_with(root)))
+        self.roots.is_none_or(|roots| {
+            roots.iter().any(|root| real.starts_with(root))
+                || roots.iter().any(|root| fs::canonicalize(root).is_ok_and(|root| real.starts_with(root)))
+        })
     }
 
     /// What a small file says; nothing when it is not there.

@@ -1,6 +1,6 @@
 //! What is opened, and what is refused with which word.
 
-mod page;
+pub(super) mod page;
 mod places;
 
 use std::{

@@ -65,7 +65,7 @@ impl Progress {
         self.total.load(Ordering::Relaxed)
     }
 
-    pub(super) fn enter(&self, phase: Phase) {
+    pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
     }
 

@@ -26,6 +26,8 @@ use crate::git::{MAX_REFS, list_refs, transport::LocalRepository};
 struct Seen {
     batches: Vec<WalkedBatch>,
     walked: Walked,
+    /// Refs that lead to no commit, whoever noticed.
+    not_commits: u64,
 }
 
 impl Seen {
@@ -69,7 +71,8 @@ fn try_seen(path: &Path, known: &Graph, after: Option<Cursor>, bounds: Bounds) -
     })?;
     assert_eq!(request.progress.phase(), Phase::Done);
     assert_eq!(request.progress.seen(), walked.commits);
-    Ok(Seen { batches, walked })
+    let not_commits = refs.not_commits + walked.not_commits;
+    Ok(Seen { batches, walked, not_commits })
 }
 
 fn seen(path: &Path, known: &Graph, bounds: Bounds) -> Seen {

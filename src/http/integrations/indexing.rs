@@ -22,8 +22,10 @@ pub(in crate::http) struct Indexing {
     failed: u64,
     /// The others: a run of theirs is to come, or under way.
     waiting: u64,
-    /// When none will wait any more, at the pace of those that were done since the first of them began to wait. Null
-    /// when too few were done to tell, when some cannot be reached, and when nothing waits.
+    /// Seconds until none will wait any more, at the pace of those that were done since the first of them began to wait.
+    /// Null while that would be a guess: with fewer than five done since, or fewer than one in ten, since one large
+    /// repository among so few would make it wrong by far; while some cannot be reached or the integration is paused; and
+    /// when nothing waits.
     eta_seconds: Option<u64>,
 }
 

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::indexing::Indexing;
-use crate::http::{changed::Versioned, place::ShownPlace, words};
+use crate::http::{changed::Versioned, installations::ShownRemainder, place::ShownPlace, words};
 
 /// An integration: one connection to a git service or folder.
 #[derive(Serialize, ToSchema)]
@@ -39,6 +39,9 @@ pub(in crate::http) struct Shown {
     /// How far its repositories are with being indexed for the first time; only when one integration is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     indexing: Option<Indexing>,
+    /// What is left of its app at GitHub; only in the answer to its removal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remainder: Option<ShownRemainder>,
     /// Its version, which is its ETag, too.
     version: i64,
     /// The position of its last change.
@@ -54,12 +57,19 @@ impl Shown {
             location: row.location,
             connection: ShownPlace::of(&row.connection),
             indexing: None,
+            remainder: None,
             state: row.state,
             since: row.since,
             added_at: row.added_at,
             version: row.version,
             position: row.position,
         }
+    }
+
+    /// The same, with what is left of its app.
+    pub(in crate::http) fn leaving(mut self, remainder: Option<ShownRemainder>) -> Self {
+        self.remainder = remainder;
+        self
     }
 
     /// The same, with how far its repositories are at `now`.

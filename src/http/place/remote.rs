@@ -108,7 +108,7 @@ impl Remote {
 }
 
 impl Proxy {
-    fn checked(&self, policy: &AddressPolicy) -> Result<(ProxyUrl, Wish), ApiError> {
+    pub(super) fn checked(&self, policy: &AddressPolicy) -> Result<(ProxyUrl, Wish), ApiError> {
         let (url, embedded) = ProxyUrl::parse(self.url.expose()).map_err(|bad| match bad {
             BadUrl::UnknownScheme => {
                 let detail = "The address of a proxy is written http://host:port; other kinds of proxies are not used.";
@@ -132,7 +132,7 @@ impl Checked {
         let Self { mut remote, login, proxy_login } = self;
         let before = match before {
             Some(Connection::Git(before)) => Some(before),
-            Some(Connection::Path { .. } | Connection::Folder { .. }) | None => None,
+            Some(Connection::Path { .. } | Connection::Folder { .. } | Connection::GithubApp(_)) | None => None,
         };
         remote.credential = match login {
             Wish::Seal(login) => Some(seal(HttpLogin::FIELD, &login)),
@@ -164,7 +164,7 @@ fn bad_url(code: Code, bad: BadUrl) -> ApiError {
 }
 
 /// An address is what it is; what a name means is looked up, and held to the same, whenever it is connected to.
-fn may_be_reached(policy: &AddressPolicy, host: &Host) -> Result<(), ApiError> {
+pub(super) fn may_be_reached(policy: &AddressPolicy, host: &Host) -> Result<(), ApiError> {
     match host.address() {
         Some(address) if policy.allows(host, address).is_err() => {
             let detail = "This server may not connect to the address in the URL. An administrator can list it in `hosts` \

@@ -1,10 +1,10 @@
 //! Where an integration is connected to, as it is shown: whether there is a credential, and never which.
 
-use keytrail_domain::service::Connection;
+use keytrail_domain::{git_remote::ProxySetting, service::Connection};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Reading, refs::Refs, trust};
+use super::{Reading, github_app::Edition, refs::Refs, trust};
 
 /// Where an integration is connected to.
 #[derive(Serialize, ToSchema)]
@@ -44,6 +44,25 @@ pub(in crate::http) enum ShownPlace {
         /// Which refs are looked at.
         refs: Refs,
     },
+    /// The repositories of an organisation of a GitHub, through an app of ours.
+    GithubApp {
+        /// The address of its pages.
+        host: String,
+        /// Which one it is.
+        edition: Edition,
+        /// The address of its API.
+        api: String,
+        /// The organisation.
+        organisation: String,
+        /// Which of its repositories, as a JMESPath expression; all when there is none.
+        filter: Option<String>,
+        /// Whose certificates are good.
+        trust: trust::Shown,
+        /// Through what it is reached.
+        proxy: Option<ShownProxy>,
+        /// Which refs are looked at.
+        refs: Refs,
+    },
 }
 
 /// An HTTP proxy.
@@ -54,6 +73,12 @@ pub(in crate::http) struct ShownProxy {
     url: String,
     /// Whether a user and a password are sealed for it.
     credential: bool,
+}
+
+impl ShownProxy {
+    fn of(proxy: &ProxySetting) -> Self {
+        Self { url: proxy.url.to_string(), credential: proxy.credential.is_some() }
+    }
 }
 
 impl ShownPlace {
@@ -69,11 +94,18 @@ impl ShownPlace {
                 url: remote.url.to_string(),
                 credential: remote.credential.is_some(),
                 trust: trust::Shown::of(&remote.trust),
-                proxy: remote
-                    .proxy
-                    .as_ref()
-                    .map(|proxy| ShownProxy { url: proxy.url.to_string(), credential: proxy.credential.is_some() }),
+                proxy: remote.proxy.as_ref().map(ShownProxy::of),
                 refs: Refs::of(&remote.refs),
+            },
+            Connection::GithubApp(github) => Self::GithubApp {
+                host: github.host.web.clone(),
+                edition: github.host.edition.into(),
+                api: github.host.api.clone(),
+                organisation: github.organisation.to_string(),
+                filter: github.filter.clone(),
+                trust: trust::Shown::of(&github.trust),
+                proxy: github.proxy.as_ref().map(ShownProxy::of),
+                refs: Refs::of(&github.refs),
             },
         }
     }

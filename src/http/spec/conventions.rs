@@ -2,7 +2,7 @@
 //! name everywhere, and that some need no token.
 
 use utoipa::openapi::{
-    ContentBuilder, Ref, RefOr, ResponseBuilder, Schema,
+    ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
     path::{Operation, Parameter, ParameterIn},
     schema::{SchemaType, Type},
     security::SecurityRequirement,
@@ -21,6 +21,13 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         all.filter(|one| matches!(one.parameter_in, ParameterIn::Header)).any(|one| one.name == name)
     };
     let (condition, key) = (header("If-Match"), header("Idempotency-Key"));
+    let must_condition = operation
+        .parameters
+        .iter()
+        .flatten()
+        .any(|one| one.name == "If-Match" && matches!(one.required, Required::True));
+    let name = operation.operation_id.as_deref().unwrap_or_default();
+    let (records, is_told_at_once) = (condition || key || RECORDING.contains(&name), TOLD_AT_ONCE.contains(&name));
     let waits = operation.parameters.iter().flatten().any(|one| one.name == "min_position");
     let problems = [
         ("400", "The address, the query, a header or the body cannot be read.", true),
@@ -28,7 +35,7 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         ("403", "The token's role does not allow this.", secured),
         ("404", "There is no such thing.", path.contains('{')),
         ("408", "The body did not arrive in time.", body),
-        ("409", "This cannot be done as things are.", condition || key),
+        ("409", "This cannot be done as things are.", records || path.ends_with("/filter-preview")),
         ("412", "It was changed since If-Match was read.", condition),
         ("413", "The body is too large.", body),
         ("415", "The body is not JSON.", body),
@@ -37,12 +44,18 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
             "What the body wishes cannot be done, or the idempotency key was used for another request.",
             body || key,
         ),
-        ("428", "If-Match is needed.", condition),
+        ("428", "If-Match is needed.", must_condition),
         ("429", "Too many requests were made. Retry-After says when to try again.", secured),
+        (
+            "500",
+            "The server made a mistake, which its log tells of under the request id. Whether a change was recorded is not \
+             known: look, or send it again with the same Idempotency-Key.",
+            true,
+        ),
         ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
-        ("507", "There is no space left on the server's disk.", condition || key),
+        ("507", "There is no space left on the server's disk.", records),
     ];
-    if (condition || key) && !operation.responses.responses.contains_key("202") {
+    if (condition || key) && !is_told_at_once && !operation.responses.responses.contains_key("202") {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Pending"))).build();
         let response = ResponseBuilder::new()
             .description("It is done and on disk; the view does not show it yet.")
@@ -72,15 +85,22 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
     let facts = headers::Facts {
         is_secured: secured,
         has_key: key,
-        changes: condition || key,
-        is_versioned: condition || key || VERSIONED.contains(&name),
+        changes: records,
+        is_versioned: records || VERSIONED.contains(&name),
         begins: condition || key || BEGUN.contains(&name),
     };
     headers::add(&facts, operation);
 }
 
 /// Reads of one thing that has a version.
-const VERSIONED: [&str; 5] = ["GetIndexRun", "GetIntegration", "GetProjectRules", "GetRepository", "GetToken"];
+const VERSIONED: [&str; 7] =
+    ["GetIndexRun", "GetInstallation", "GetIntegration", "GetProjectRules", "GetRepository", "GetSshKey", "GetToken"];
+
+/// What is recorded without a key: doing it twice is doing it once.
+const RECORDING: [&str; 1] = ["RepairInstallation"];
+
+/// Changes whose answer waits for no view.
+const TOLD_AT_ONCE: [&str; 3] = ["ConnectGithubApp", "ForgetPerson", "SetProjectRules"];
 
 /// What begins long work that is not recorded.
 const BEGUN: [&str; 3] = ["FetchRepository", "RebuildView", "VerifyViews"];
@@ -97,6 +117,7 @@ fn bound(parameter: &mut Parameter) {
     match (&parameter.parameter_in, parameter.name.as_str()) {
         (ParameterIn::Query, "limit") => (schema.minimum, schema.maximum) = (Some(1.into()), Some(500.into())),
         (ParameterIn::Query, "cursor" | "name" | "fragment") => schema.min_length = Some(1),
+        (ParameterIn::Query, "event") => schema.pattern = Some("^[a-z_]{1,64}$".to_owned()),
         (ParameterIn::Query, "author") => (schema.min_length, schema.max_length) = (Some(1), Some(100)),
         (ParameterIn::Query, "key") => {
             schema.pattern = Some("^[A-Za-z][A-Za-z0-9_]{0,254}(-([1-9][0-9]{0,17})?)?$".to_owned());
@@ -112,5 +133,49 @@ fn bound(parameter: &mut Parameter) {
         (ParameterIn::Header, "If-Match") => schema.pattern = Some(r#"^(\*|"[0-9]{1,18}")$"#.to_owned()),
         (ParameterIn::Header, "Idempotency-Key") => schema.pattern = Some("^[ -~]{1,200}$".to_owned()),
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    /// What takes no key though it is a POST, with the reason.
+    const HARMLESS: &[(&str, &str)] = &[
+        ("FetchRepository", "a look that goes on is the one that was asked for"),
+        ("PreviewFilter", "it reads"),
+        ("RebuildView", "a build that goes on is the one that was asked for"),
+        ("ReceiveGithubWebhook", "a delivery has an id of its own"),
+        ("RepairInstallation", "it does again what is wished already"),
+        ("ReplayDelivery", "what follows from a delivery is said once"),
+        ("VerifyViews", "a verification that goes on is the one that was asked for"),
+    ];
+    /// PUTs that make something new each time.
+    const MAKING: &[&str] = &["RotatePemKey", "RotateWebhookSecret"];
+
+    #[test]
+    fn every_change_can_be_sent_again_by_one_rule() {
+        let spec: Value = serde_json::from_str(&crate::http::spec::json()).expect("a description");
+        let mut harmless = Vec::new();
+        for item in spec["paths"].as_object().expect("paths").values() {
+            for (method, operation) in item.as_object().expect("operations") {
+                let name = operation["operationId"].as_str().expect("a name");
+                let parameters = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+                let takes = |header: &str| parameters.iter().any(|one| one["name"] == header);
+                let (key, condition) = (takes("Idempotency-Key"), takes("If-Match"));
+                match method.as_str() {
+                    "get" => assert!(!key && !condition, "{name} changes nothing"),
+                    "post" if key => {}
+                    "post" => harmless.push(name),
+                    _ => {
+                        assert!(condition, "{name} says how something is to be: let it take If-Match");
+                        assert_eq!(key, MAKING.contains(&name), "{name}: a key, or the same each time it is sent");
+                    }
+                }
+            }
+        }
+        harmless.sort_unstable();
+        let known: Vec<_> = HARMLESS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(harmless, known, "a POST takes an Idempotency-Key, or has a line in HARMLESS");
     }
 }

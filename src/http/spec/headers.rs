@@ -31,7 +31,7 @@ const fn is_done(status: &str) -> bool {
 }
 
 fn has_budget(facts: &Facts, status: &str) -> bool {
-    facts.is_secured && status != "401"
+    facts.is_secured && status != "401" || status == "429"
 }
 
 const ALL: &[Described] = &[

@@ -26,14 +26,17 @@ limits in [access.md](access.md).
 - **Changes** answer with the thing as it is then, its version as `ETag`, and `X-Log-Position`. Send the ETag as `If-Match`,
   so that nobody else's change is lost (412 when there was one, 428 where it is needed), or `*`.
 - **Sending it again** is harmless with an `Idempotency-Key`: it is done once, and answered as the first time
-  (`Idempotency-Replayed: true`). What writes no event (a look at a repository, a rebuild, a verification of views) takes
-  no key: asked for again while it goes on, it begins no second time.
+  (`Idempotency-Replayed: true`). Every POST that writes an event takes one, and so does a PUT that makes something new each
+  time (another secret, another key). Every PUT and DELETE takes `If-Match`: it says how something is to be, and said again
+  it changes nothing. What takes neither is harmless without: a look at a repository, a rebuild or a verification of views
+  begins no second time while it goes on; repairing an app does again what is wished; what follows from a delivery is said
+  once.
 - **Reading what you wrote**: `min_position` is the position of a change; a read waits for it up to two seconds, and answers
   202 `view_behind` when it takes longer. A change whose view is not there yet answers 202 with `id` and `position`.
 - **The past**: `as_of` shows an issue as it was known at a position, by today's rules.
 - **Long work** answers 202 with an `operation` to watch under `/api/v1/operations`.
 - **Streams** (`text/event-stream`) go on where they were with `Last-Event-ID`; they end when the token does.
-- **Limits**: `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` come with every answer; 429 `rate_limited` has
+- **Limits**: `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset` come with every answer to a token or a service; 429 `rate_limited` has
   `Retry-After`.
 "#;
 

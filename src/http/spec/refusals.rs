@@ -30,7 +30,7 @@ impl Asked<'_> {
 
     /// It changes something that is recorded.
     fn records(&self) -> bool {
-        self.takes("Idempotency-Key") || self.takes("If-Match")
+        self.takes("Idempotency-Key") || self.takes("If-Match") || self.is(&["RepairInstallation"])
     }
 
     /// It connects an integration to a place.
@@ -46,6 +46,11 @@ impl Asked<'_> {
     /// It asks for an index run.
     fn asks_for_runs(&self) -> bool {
         self.is(&["RequestIndex", "ResetIndex", "RetryIndex", "FetchRepository", "CancelIndex", "CancelOperation"])
+    }
+
+    /// It changes something at an app, or asks its service.
+    fn acts_on_installation(&self) -> bool {
+        self.tag == "installations" && (!self.is_read || self.is(&["PreviewFilter"])) && !self.path.contains("deliver")
     }
 
     /// Whether it may be answered with this code, given that it has the code's status. A new code needs a line here.
@@ -67,6 +72,7 @@ impl Asked<'_> {
             Code::MethodNotAllowed => false,
             Code::IntegrationUnknown => {
                 self.tag == "integrations"
+                    || self.tag == "installations"
                     || self.name == "ListIntegrationRepositories"
                     || self.name == "CancelOperation"
             }
@@ -91,9 +97,10 @@ impl Asked<'_> {
             Code::ConnectionTaken => self.connects(),
             Code::IndexRunActive | Code::IndexRunExists => self.asks_for_runs(),
             Code::IntegrationExists => self.is(&["AddIntegration"]),
-            Code::IntegrationRemoved | Code::IntegrationPaused => {
-                self.tag == "integrations" && !self.is_read || self.asks_for_runs()
+            Code::IntegrationRemoved => {
+                self.tag == "integrations" && !self.is_read || self.asks_for_runs() || self.acts_on_installation()
             }
+            Code::IntegrationPaused => self.tag == "integrations" && !self.is_read || self.asks_for_runs(),
             Code::RepositoryForgotten => self.is_of_commit() || self.asks_for_runs(),
             Code::RepositoryRefused => self.asks_for_runs(),
             Code::IndexRunEnded | Code::IndexRunNotStarted => self.is(&["CancelIndex", "CancelOperation"]),
@@ -102,7 +109,10 @@ impl Asked<'_> {
             Code::CommitAmbiguous => self.is_of_commit() || self.name == "ExplainCommit",
             Code::IssueLeftOut => self.is(&["LinkCommit"]),
             Code::CommandRefused => self.records(),
-            Code::NameInvalid => self.is(&["AddIntegration", "RenameIntegration"]),
+            Code::NameInvalid => {
+                self.is(&["AddIntegration", "RenameIntegration", "ConnectGithubApp"])
+                    || self.is(&["AddSshKey", "GenerateSshKey", "RenameSshKey"])
+            }
             Code::PathRelative
             | Code::PathInvalid
             | Code::PathNotFound
@@ -132,8 +142,59 @@ impl Asked<'_> {
                 self.is(&["SetProjectRules"])
             }
             Code::TokenBadExpiry | Code::TokenBadName | Code::TokenBadScopes => self.is(&["IssueToken"]),
+            Code::SshKeyUnknown => self.tag == "ssh-keys",
+            Code::SshKeyTaken | Code::SshKeyExists => self.is(&["AddSshKey", "GenerateSshKey"]),
+            Code::SshKeyNameTaken => self.is(&["AddSshKey", "GenerateSshKey", "RenameSshKey"]),
+            Code::SshKeyRetired => self.tag == "ssh-keys" && !self.is_read,
+            Code::SshKeyHostNeedsRsa => self.is(&["GenerateSshKey"]),
+            Code::SshKeyEmpty
+            | Code::SshKeyTwice
+            | Code::SshKeyTooLarge
+            | Code::SshKeyPublic
+            | Code::SshKeyCertificate
+            | Code::SshKeyUnknownFormat
+            | Code::SshKeyBinary
+            | Code::SshKeyFormatUnsupported
+            | Code::SshKeyTruncated
+            | Code::SshKeyDamaged
+            | Code::SshKeySeveral
+            | Code::SshKeyPassphraseNeeded
+            | Code::SshKeyPassphraseWrong
+            | Code::SshKeyCipherUnsupported
+            | Code::SshKeyTooCostly
+            | Code::SshKeyAlgorithmUnsupported
+            | Code::SshKeyDsa
+            | Code::SshKeyFido
+            | Code::SshKeyRsaTooShort
+            | Code::SshKeyRsaTooLong
+            | Code::SshKeyHalvesDiffer => self.is(&["AddSshKey"]),
             Code::AuthorAmbiguous => self.is(&["SearchIssues"]),
             Code::RepositoryUnreadable => self.is_of_commit(),
+            Code::DeliveryInvalid | Code::SignatureMissing | Code::SignatureInvalid => {
+                self.is(&["ReceiveGithubWebhook"])
+            }
+            Code::InstallationUnknown => self.tag == "installations",
+            Code::DeliveryUnknown => self.path.contains("{delivery}"),
+            Code::AppNotRegistered
+            | Code::AppDeleted
+            | Code::AppNotInstalled
+            | Code::KeyOfAnotherApp
+            | Code::AppTaken
+            | Code::OrganisationTaken
+            | Code::InstallationRemoved
+            | Code::GithubRefused => self.acts_on_installation(),
+            Code::AppRegisteredAlready => self.is(&["AdoptGithubApp", "ConnectGithubApp"]),
+            Code::PublicUrlMissing => self.is(&["ConnectGithubApp", "RotateWebhookSecret", "RepairInstallation"]),
+            Code::WebhookRotationUnfinished => self.is(&["RotateWebhookSecret"]),
+            Code::NothingToConfirm => self.is(&["ConfirmRepositories"]),
+            Code::NotRemoved => self.is(&["ConfirmGone"]),
+            Code::SecretsNotKept | Code::KeyInvalid | Code::SecretInvalid => {
+                self.is(&["AdoptGithubApp", "RotatePemKey"])
+            }
+            Code::FilterInvalid => self.is(&["PreviewFilter", "ConfirmRepositories"]) || self.connects(),
+            Code::HostInvalid | Code::OrganisationInvalid => self.connects(),
+            Code::OrganisationUnknown => self.is(&["ConnectGithubApp"]),
+            Code::OrganisationOther => self.is(&["ChangeConnection"]),
         }
     }
 }
@@ -181,14 +242,16 @@ mod tests {
         let mut named = BTreeSet::new();
         for operation in paths.flat_map(|item| item.as_object().expect("operations").values()) {
             for (status, response) in operation["responses"].as_object().expect("responses") {
+                let at = response["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+                let response = at.map_or(response, |at| spec.pointer(at).expect("a shared answer"));
                 let codes = response["x-codes"].as_array().map(Vec::as_slice).unwrap_or_default();
                 let is_problem = !response["content"]["application/problem+json"].is_null();
                 assert_eq!(is_problem, !codes.is_empty(), "{} {status}", operation["operationId"]);
                 named.extend(codes.iter().filter_map(Value::as_str).map(str::to_owned));
             }
         }
-        // No operation of the description is asked for, or a mistake of the server.
-        let beside = [Code::MethodNotAllowed, Code::Internal];
+        // No operation of the description is asked for.
+        let beside = [Code::MethodNotAllowed];
         for code in Code::ALL {
             assert_eq!(named.contains(code.as_str()), !beside.contains(code), "{}", code.as_str());
         }

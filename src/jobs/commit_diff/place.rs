@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use keytrail_domain::index_run::batch::CommitSha;
+use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
 use keytrail_projections::repository_list::Repository;
 
 use super::{DiffTrouble, FETCH_TAKES, batch::blocking};
@@ -69,6 +69,10 @@ impl Place {
     ) -> Result<(), Unfetched> {
         let (source, server) = match &self.source {
             Source::InPlace(connection) | Source::Copied(connection) => (FetchSource::Local(connection), String::new()),
+            Source::Held(text) => {
+                let (code, text) = (Some(FailureCode::InstallationHeld), text.clone());
+                return Err(DiffTrouble::Unreadable { code, text, is_transient: true }.into());
+            }
             Source::Remote(remote) => (FetchSource::Remote(remote), remote.url.origin().to_string()),
         };
         let settings = &app.jobs.git;

@@ -38,9 +38,9 @@ impl Indexing {
         if unknown.is_empty() {
             return Ok((opened, graph, Counts::default()));
         }
-        let (app, running) = (self.app.clone(), self.running.clone());
+        let (app, running, progress) = (self.app.clone(), self.running.clone(), self.progress.clone());
         let tips: HashSet<CommitSha> = now.refs.iter().map(|item| item.commit).collect();
-        let (opened, graph, walked) = blocking(move || {
+        let catching_up = blocking(move || {
             let gone = opened.lacking(unknown.iter().copied());
             let here: Vec<CommitSha> = unknown.difference(&gone).copied().collect();
             let identify = |email: &[u8]| app.keys.people.person_id(email);
@@ -52,7 +52,7 @@ impl Indexing {
                     after: None,
                     identify: &identify,
                     cancel: &running.cancel,
-                    progress: &git::Progress::default(),
+                    progress: &progress.catching_up,
                     bounds: git::Bounds::default(),
                 };
                 git::walk(&opened, &request, &mut |_| Ok(()))
@@ -65,8 +65,8 @@ impl Indexing {
                 walked => walked?,
             };
             Ok((opened, graph, walked))
-        })
-        .await?;
+        });
+        let (opened, graph, walked) = self.heed(catching_up).await??;
         let mut lost: HashSet<CommitSha> =
             known.before.iter().map(|item| item.commit).filter(|sha| !graph.contains(*sha)).collect();
         walked.new.shas().for_each(|sha| {

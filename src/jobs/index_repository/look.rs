@@ -4,21 +4,24 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use keytrail_domain::index_run::batch::CommitSha;
+use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
 
-use super::{Failure, blocking};
+use super::{Failure, blocking, silence};
 use crate::{
     git::{
-        self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList,
+        self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList, Steps,
         remote::{Listed, Remote, RemoteTrouble, list_remote_refs},
         transport::{self, FetchError, FetchProgress, FetchRequest, FetchSource, Fetched, WantedRef},
     },
     jobs::{
-        GitSettings,
+        GitSettings, JobError,
         repository_source::{RepositorySource, Source},
     },
 };
@@ -58,16 +61,19 @@ pub(super) struct Former<'a> {
     pub(super) is_last_try: bool,
 }
 
-/// Lists the refs of a repository; `graph` is what is known of it, so that known tags are not read again.
+/// Lists the refs of a repository; `graph` is what is known of it, so that known tags are not read again. What reads a file
+/// system of this machine tells `steps`, and holds them.
 pub(in crate::jobs) async fn look(
     cancel: &AtomicBool,
     source: RepositorySource,
     graph: Graph,
+    steps: &Arc<Steps>,
 ) -> Result<Look, Failure> {
     let RepositorySource { source, refs: selection, folder } = source;
     let (keep, connection) = match source {
         Source::InPlace(connection) => (true, connection),
         Source::Copied(connection) => (false, connection),
+        Source::Held(text) => return Err(JobError::Failed(FailureCode::InstallationHeld, text).into()),
         Source::Remote(remote) => {
             let listed = tokio::select! {
                 listed = list_remote_refs(&remote, &selection, git::MAX_REFS) => listed?,
@@ -79,13 +85,18 @@ pub(in crate::jobs) async fn look(
             return Ok(Look { refs, place: Place::CopyOf(Elsewhere::Remote(remote, listed)), graph });
         }
     };
-    blocking(move || {
-        let opened = connection.open().map_err(|error| because(error, folder))?;
+    // A share that hangs holds its thread, which only reads, and nobody else.
+    let steps = steps.clone();
+    let looked = blocking(move || {
+        let opened = connection.open_telling(&steps).map_err(|error| because(error, folder))?;
         let refs = git::list_refs(&opened, &graph, &selection, git::MAX_REFS)?;
         let place = if keep { Place::Original(opened) } else { Place::CopyOf(Elsewhere::Local(connection)) };
         Ok(Look { refs, place, graph })
-    })
-    .await
+    });
+    tokio::select! {
+        looked = looked => looked,
+        () = stopped(cancel) => Err(GitError::Cancelled.into()),
+    }
 }
 
 /// A repository that is not there is no news when all of its tracked folder is not there.
@@ -96,7 +107,8 @@ fn because(error: GitError, folder: Option<PathBuf>) -> GitError {
     }
 }
 
-async fn stopped(cancel: &AtomicBool) {
+/// Returns when it is to stop.
+pub(in crate::jobs) async fn stopped(cancel: &AtomicBool) {
     while !cancel.load(Ordering::Relaxed) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
@@ -133,7 +145,10 @@ impl Look {
         })
         .await?;
         let program = settings.program.as_ref();
-        let limits = settings.limits;
+        let mut limits = settings.limits;
+        if matches!(source, FetchSource::Local(_)) {
+            limits.silence = silence::patience(limits.silence);
+        }
         let wanted = &wanted_refs[..];
         let request = FetchRequest { mirror: &mirror, source, wanted, program, limits, beside, progress, cancel };
         let fetched = match transport::fetch(&request).await {
@@ -150,20 +165,24 @@ impl Look {
         let copy = mirror.clone();
         let lacking = blocking(move || copy.lacking(unknown)).await?;
         fetch_what_is_left(&request, lacking, before.is_last_try).await?;
-        // A tag of a folder is listed as the folder, which a copy of commits alone does not have.
+        // A tag of a folder or a file is listed as that: no commit, and nothing to walk from.
         let wanted: Vec<CommitSha> =
             tips.refs.iter().map(|tip| tip.commit).filter(|sha| !graph.contains(*sha)).collect();
-        let (opened, absent) = blocking(move || {
+        let (opened, others) = blocking(move || {
             // What was fetched is there, and what was fetched before should be.
             let lacking = mirror.lacking(wanted_refs.iter().map(|wanted| wanted.target))?;
             match lacking.first() {
                 Some(sha) => Err(GitError::MissingObject { sha: *sha }),
-                None => Ok((mirror.open()?, mirror.lacking(wanted)?)),
+                None => {
+                    let opened = mirror.open()?;
+                    let others = opened.no_commits(wanted);
+                    Ok((opened, others))
+                }
             }
         })
         .await?;
         let all = tips.refs.len();
-        tips.refs.retain(|tip| !absent.contains(&tip.commit));
+        tips.refs.retain(|tip| !others.contains(&tip.commit));
         tips.not_commits += (all - tips.refs.len()) as u64;
         Ok((opened, graph))
     }
@@ -209,7 +228,10 @@ const fn is_refusal(error: &GitError, is_last_try: bool) -> bool {
     match error {
         GitError::MissingObject { .. } => true,
         GitError::Fetch(error) => match error {
-            FetchError::RefsMoved | FetchError::Refused { .. } | FetchError::Incomplete => true,
+            FetchError::RefsMoved
+            | FetchError::Refused { .. }
+            | FetchError::Incomplete
+            | FetchError::LacksHistory { .. } => true,
             FetchError::BrokeOff => is_last_try,
             _ => false,
         },

@@ -88,6 +88,17 @@ impl Recorder {
         self.indexed.is_none()
     }
 
+    /// Whether something was added to the stream of another run after the last one that completed.
+    pub(super) async fn was_added_to_since(&self, other: IndexRunId) -> Result<bool, JobError> {
+        let stream = StreamId::new(STREAM_TYPE, other.0);
+        let last = self.app.log.last_sequence(stream).await?;
+        if last == 0 {
+            return Ok(false);
+        }
+        let event = self.app.log.event(stream, last).await.map_err(|error| JobError::Later(error.to_string()))?;
+        Ok(event.is_some_and(|event| event.position > self.indexed.unwrap_or_default()))
+    }
+
     /// Whether the run was asked for by a reset: the request gave the repository its number.
     pub(super) const fn is_reset(&self) -> bool {
         self.number == self.cause
@@ -139,6 +150,9 @@ impl Recorder {
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => Ok(None),
         }
     }

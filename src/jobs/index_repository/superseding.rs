@@ -1,5 +1,8 @@
 //! What a run makes of known commits: those that no ref leads to any more, and those that one leads to again.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::HashSet,
     sync::{Arc, atomic::Ordering},
@@ -19,6 +22,8 @@ use crate::{
     views::ViewError,
 };
 
+/// Runs before this one whose late words are looked for.
+const RUNS_LOOKED_AT: u32 = 20;
 /// Commits in one event: 27 bytes each.
 const COMMITS_PER_EVENT: usize = 10_000;
 
@@ -37,22 +42,32 @@ impl Indexing {
     /// Reads what the log says. Done before the walk: afterwards the views have all that it found to fold first, and a
     /// run that did not wait for them would walk again.
     pub(super) async fn before(&self) -> Result<Before, Failure> {
-        Ok(Before {
-            refs: self.recorder.refs_before().await?,
-            superseded: self.superseded().await?,
-            is_unfinished: self.recorder.is_taken_over() || self.follows_unfinished().await?,
-        })
+        let is_unfinished = self.recorder.is_taken_over() || self.follows_unfinished().await?;
+        // Where nothing was recorded nothing can be superseded.
+        let nothing_known = self.recorder.is_first() && !is_unfinished;
+        let superseded = if nothing_known { Vec::new() } else { self.superseded().await? };
+        Ok(Before { refs: self.recorder.refs_before().await?, superseded, is_unfinished })
     }
 
-    /// Whether the run before this one did not come to its end.
+    /// Whether the run before this one did not come to its end, or one that did not recorded something after the last that
+    /// did: a node that slept may write what it had begun to when nobody expects it any more.
     async fn follows_unfinished(&self) -> Result<bool, Failure> {
         let (run, repository) = (self.recorder.run, Some(self.recorder.repository));
         let latest = || {
             let filter = Filter { repository, ..Filter::default() };
-            index_runs::page(filter, Order::NewestFirst, None, 2)
+            index_runs::page(filter, Order::NewestFirst, None, RUNS_LOOKED_AT)
         };
-        let runs = self.as_began(latest).await?;
-        Ok(runs.iter().find(|other| other.id != run).is_some_and(|other| other.state != RunState::Completed))
+        let mut before = self.as_began(latest).await?;
+        before.retain(|other| other.id != run);
+        if before.first().is_some_and(|other| other.state != RunState::Completed) {
+            return Ok(true);
+        }
+        for other in before.iter().filter(|other| other.state != RunState::Completed) {
+            if self.recorder.was_added_to_since(other.id).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Records what changed for the commits that were known before the run.
@@ -134,10 +149,6 @@ impl Indexing {
     async fn superseded(&self) -> Result<Vec<CommitSha>, Failure> {
         const PAGE: u32 = 50_000;
         let mut found: Vec<CommitSha> = Vec::new();
-        if self.recorder.is_first() {
-            // Nothing was known that could have been superseded.
-            return Ok(found);
-        }
         loop {
             let (number, after) = (self.recorder.number, found.last().copied());
             let page = self.as_began(|| issue_commits::superseded_of_repository(number, after, PAGE)).await?;

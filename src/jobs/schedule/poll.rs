@@ -1,7 +1,10 @@
 //! One poll of a repository: whether its refs are what the log knows. It reads refs, and of objects at most tags that it
 //! does not know; when nothing moved it writes nothing. Called by the schedule.
 
-use std::{sync::atomic::AtomicBool, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use keytrail_domain::{
     display_text::DisplayText,
@@ -18,8 +21,8 @@ use crate::{
     git::{self, GitError, Graph, RefsStamp},
     ids,
     jobs::{
-        JobError, Source,
-        index_repository::{Failure, Outgrowth, known_refs, look},
+        JobError, RepositorySource, Source,
+        index_repository::{Failure, Outgrowth, known_refs, look, stopped},
         source_of,
     },
 };
@@ -80,6 +83,8 @@ pub(super) async fn poll(
         RepositoryState::Refused | RepositoryState::Forgotten => return Ok(Polled::Gone),
     }
     let source = match source_of(app, repository).await {
+        // The status of its integration says so.
+        Ok(Some(RepositorySource { source: Source::Held(_), .. })) => return Ok(Polled::Held),
         Ok(Some(source)) => source,
         Ok(None) => return Ok(Polled::Gone),
         Err(JobError::Failed(code, text)) => {
@@ -100,11 +105,14 @@ pub(super) async fn poll(
     let stamp = match &source.source {
         Source::InPlace(connection) | Source::Copied(connection) => {
             let (path, now) = (connection.path().to_owned(), i128::from(app.clock.now().0) * 1_000);
-            let taken = tokio::task::spawn_blocking(move || RefsStamp::take(&path, now)).await?;
-            // Listing says what is wrong.
-            taken.ok()
+            let taking = tokio::task::spawn_blocking(move || RefsStamp::take(&path, now));
+            tokio::select! {
+                // Listing says what is wrong.
+                taken = taking => taken?.ok(),
+                () = stopped(cancel) => return Err(JobError::Left),
+            }
         }
-        Source::Remote(_) => None,
+        Source::Remote(_) | Source::Held(_) => None,
     };
     if let (Some(now), Some(before)) = (&stamp, &remembered.stamp)
         && now.shows_nothing_moved_since(before)
@@ -115,13 +123,13 @@ pub(super) async fn poll(
     }
     // Tags that are known need not be read again.
     let graph = match &source.source {
-        Source::Remote(_) => Graph::empty(),
+        Source::Remote(_) | Source::Held(_) => Graph::empty(),
         Source::InPlace(_) | Source::Copied(_) => {
             let (path, number) = (app.caches.graph(repository.id), repository.number);
             tokio::task::spawn_blocking(move || Graph::load(&path, number)).await?
         }
     };
-    let refs = match look(cancel, source, graph).await {
+    let refs = match look(cancel, source, graph, &Arc::default()).await {
         Ok(looked) => looked.refs,
         Err(Failure::Git(GitError::Cancelled)) => return Err(JobError::Left),
         Err(Failure::Git(error)) => return failed(app, repository, remembered, &error).await,

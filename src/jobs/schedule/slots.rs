@@ -23,6 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// With those that were begun at places which answered, and then did not.
 const MOST: usize = 4 * AT_ONCE;
 
+/// The place at which the apps of a host are asked after: its API answers, or does not, whatever git does there, and
+/// neither waits for the other.
+pub(super) fn of_apps(host: &str) -> Arc<str> {
+    format!("the apps of {host}").into()
+}
+
 /// The looks that go on.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
@@ -130,6 +136,17 @@ mod tests {
         stage.slots.end(looks[1], stage.now);
         assert!(stage.begin("https://one").is_some());
         assert_eq!(stage.begin("https://one"), None);
+    }
+
+    #[tokio::test]
+    async fn apps_do_not_wait_for_the_repositories_of_their_host() {
+        let mut stage = Stage::new();
+        let host = "https://one";
+        stage.answered(host);
+        assert_eq!(stage.fill(&[host.to_owned()]).len(), OF_ONE_PLACE);
+        assert_eq!(stage.begin(host), None);
+        assert!(stage.begin(&of_apps(host)).is_some());
+        assert_eq!(stage.begin(&of_apps(host)), None, "who has not answered yet is waited for once");
     }
 
     #[tokio::test]

@@ -80,7 +80,7 @@ async fn repositories(app: &Arc<App>, integration: IntegrationId, count: usize, 
 /// Until the views hold everything.
 async fn settle(app: &App) {
     let head = app.log.feed().head().position;
-    for view in ["integration_list", "repository_list"] {
+    for view in ["integration_list", "repository_list", "installation_status"] {
         while app.views.wait_for(view, head).await.is_err() {}
     }
 }

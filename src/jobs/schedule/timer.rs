@@ -25,4 +25,10 @@ impl Timer {
         self.due = Instant::now() + self.pause.max(at_least);
         self.busy = false;
     }
+
+    /// Something happened: it is looked at within this time, and the pauses begin anew.
+    pub(super) fn hurry(&mut self, within: Duration) {
+        self.pause = within;
+        self.due = self.due.min(Instant::now() + within);
+    }
 }

@@ -1,19 +1,26 @@
 //! What there is to look at, kept up with the views: of a long list only what changed is read. Kept by the schedule; it
 //! decides nothing about when.
 
-use std::{collections::HashMap, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use keytrail_domain::{
     id::{IntegrationId, RepositoryId},
+    installation::{Installation as State, Status},
     recorded::Position,
     service::Connection,
 };
 use keytrail_projections::{
+    installation_status,
     integration_list::{self, Integration, IntegrationState},
     repository_list::{self, Brief, RepositoryState},
 };
 
-use super::{poll::Remembered, timer::Timer};
+use super::{installation::Installation, poll::Remembered, timer::Timer};
 use crate::{
     app::App,
     jobs::{JobError, mounts::Mounts},
@@ -23,7 +30,7 @@ use crate::{
 /// Rows that are read at once.
 const PAGE: u32 = 1_000;
 /// The views that it is made of.
-const VIEWS: [&str; 2] = ["integration_list", "repository_list"];
+const VIEWS: [&str; 3] = ["integration_list", "repository_list", "installation_status"];
 
 /// A repository that is looked at.
 pub(super) struct Watched {
@@ -39,6 +46,7 @@ pub(super) struct Watched {
 pub(super) struct WatchList {
     pub(super) repositories: HashMap<RepositoryId, Watched>,
     pub(super) folders: HashMap<IntegrationId, (Connection, Timer)>,
+    pub(super) installations: HashMap<IntegrationId, Installation>,
     /// Where each integration looks: a server, by scheme, name and port, or a file system of this machine.
     pub(super) places: HashMap<IntegrationId, Arc<str>>,
     active: HashMap<IntegrationId, Connection>,
@@ -49,6 +57,7 @@ pub(super) struct WatchList {
     /// The last changes that were read.
     integrations_to: Position,
     repositories_to: Position,
+    installations_to: Position,
     /// Rows that were read so far.
     pub(super) rows_read: u64,
 }
@@ -64,12 +73,14 @@ impl WatchList {
         Self {
             repositories: HashMap::new(),
             folders: HashMap::new(),
+            installations: HashMap::new(),
             places: HashMap::new(),
             active: HashMap::new(),
             began_at,
             stood_at: 0,
             integrations_to: 0,
             repositories_to: 0,
+            installations_to: 0,
             rows_read: 0,
         }
     }
@@ -82,6 +93,8 @@ impl WatchList {
             return Ok(Vec::new());
         }
         let mut reconnected = Vec::new();
+        // Before the repositories: what failed before an app came back is known as failed when that is seen.
+        let readable = self.follow_installations(app).await?;
         loop {
             let page = app.read(integration_list::changed(self.integrations_to, PAGE)).await?;
             self.count(page.len());
@@ -98,9 +111,58 @@ impl WatchList {
             page.into_iter().for_each(|brief| self.put(app.jobs.git.shortest_poll, brief));
             self.repositories_to = last;
         }
+        for (id, was_active) in readable {
+            let of_it = self.repositories.iter().filter(|(_, watched)| watched.integration == id);
+            // One that was away so shortly that nobody saw it may have let something fail.
+            let again = of_it.filter(|(_, watched)| !was_active || watched.state == RepositoryState::Failed);
+            reconnected.extend(again.map(|(id, _)| *id));
+        }
         self.stood_at = stands_at;
         metrics::gauge!("keytrail_repositories_polled").set(self.repositories.len() as f64);
         Ok(reconnected)
+    }
+
+    /// How the apps are by now. Those that changed and may read, each with whether it was seen to before.
+    async fn follow_installations(&mut self, app: &App) -> Result<Vec<(IntegrationId, bool)>, JobError> {
+        let mut readable = Vec::new();
+        loop {
+            let page = app.read(installation_status::changed(self.installations_to, PAGE)).await?;
+            self.count(page.len());
+            let Some(last) = page.last().map(|row| row.position) else { return Ok(readable) };
+            for row in page {
+                // What was removed is over, unless there is a key to ask with.
+                let left_at: Option<Arc<str>> = match &row.state {
+                    State::Removed { kept: Some(kept), .. } => Some(kept.host.as_str().into()),
+                    _ => None,
+                };
+                if row.status == Status::Removed && left_at.is_none() {
+                    self.installations.remove(&row.id);
+                    app.jobs.installation_turns.forget(row.id);
+                    continue;
+                }
+                let now_active = row.status == Status::Active;
+                match self.installations.entry(row.id) {
+                    Entry::Vacant(place) => {
+                        let seed = row.id.0.as_bytes()[15];
+                        place.insert(Installation { left_at, ..Installation::new(row.status, seed) });
+                    }
+                    Entry::Occupied(mut known) => {
+                        let was_active = known.get().status == Status::Active;
+                        known.get_mut().is_now(row.status);
+                        known.get_mut().left_at = left_at;
+                        if now_active {
+                            readable.push((row.id, was_active));
+                        }
+                    }
+                }
+            }
+            self.installations_to = last;
+        }
+    }
+
+    /// Whether the app that reads these repositories may not read now.
+    pub(super) fn is_held(&self, integration: IntegrationId) -> bool {
+        self.installations.get(&integration).is_some_and(|one| one.status != Status::Active)
     }
 
     async fn follow(
@@ -124,6 +186,7 @@ impl WatchList {
         }
         let place = match &connection {
             Connection::Git(remote) => remote.url.origin().into(),
+            Connection::GithubApp(github) => github.host.web.as_str().into(),
             Connection::Path { path, .. } | Connection::Folder { path, .. } => Mounts::read().of(Path::new(path)),
         };
         self.places.insert(id, place);
@@ -159,8 +222,10 @@ impl WatchList {
     }
 
     fn put(&mut self, shortest: Duration, brief: Brief) {
-        let Brief { id, integration, state, .. } = brief;
-        let over = matches!(state, RepositoryState::Refused | RepositoryState::Forgotten);
+        let Brief { id, integration, state, archived, .. } = brief;
+        // Of what nobody may change, only what was never read is to be looked at.
+        let over = matches!(state, RepositoryState::Refused | RepositoryState::Forgotten)
+            || archived && state == RepositoryState::Indexed;
         if over || !self.active.contains_key(&integration) {
             self.repositories.remove(&id);
             return;
@@ -181,7 +246,7 @@ impl WatchList {
     }
 }
 
-/// Up to where both views are told of.
+/// Up to where all of these views are told of.
 fn stand_at(views: &Views) -> Position {
     let states = views.states();
     let of_these = states.iter().filter(|(name, ..)| VIEWS.contains(name));

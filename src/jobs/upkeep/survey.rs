@@ -68,7 +68,7 @@ impl Survey {
             // Only as it is written by us.
             text.parse::<RepositoryId>().ok().filter(|id| id.to_string() == text)
         };
-        for entry in fs::read_dir(caches.folder())? {
+        for entry in entries(caches.folder())? {
             let name = entry?.file_name();
             if let Some(id) = name.to_str().and_then(|name| id(name, ".graph")) {
                 survey.repositories.entry(id).or_default().graph = true;
@@ -113,7 +113,7 @@ pub async fn standing_of(app: &App, repository: RepositoryId) -> Result<Standing
     let Some(row) = rows.into_iter().next().map(|listed| listed.repository) else { return Ok(Standing::Unneeded) };
     let (integration, _) = app.load::<Integration>(StreamId::new("integration", row.integration.0)).await?;
     let connection = match integration {
-        Integration::Removed { mirrors: MirrorsAfter::Kept } => {
+        Integration::Removed { mirrors: MirrorsAfter::Kept, .. } => {
             return Ok(Standing::KeptOnRemoval(row.integration));
         }
         Integration::Active { connection, .. } | Integration::Paused { connection, .. }
@@ -129,6 +129,9 @@ pub async fn standing_of(app: &App, repository: RepositoryId) -> Result<Standing
         }
         Connection::Path { reading: Reading::Mirrored, .. }
         | Connection::Folder { reading: Reading::Mirrored, .. }
-        | Connection::Git(_) => Standing::Needed { number: row.number, position: head, indexed: row.indexed_position },
+        | Connection::Git(_)
+        | Connection::GithubApp(_) => {
+            Standing::Needed { number: row.number, position: head, indexed: row.indexed_position }
+        }
     })
 }

@@ -24,8 +24,8 @@ struct Seen {
 
 impl Stage {
     /// Its repository is indexed, and has one branch that nothing else leads to.
-    async fn indexed(git: bool) -> Self {
-        let stage = Self::new(300, git).await;
+    async fn indexed(transport: Transport) -> Self {
+        let stage = Self::new(300, transport).await;
         let tip = stage.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
         stage.repository.commit("refs/heads/gone", "GONE-1 soon", &[tip.trim()]).expect("a commit");
         let run = stage.first_run().await;
@@ -108,8 +108,8 @@ fn entries(root: &Path, folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     found
 }
 
-async fn leaves_everything_as_it_was(git: bool, fault: Fault, phase: &str) {
-    let stage = Stage::indexed(git).await;
+async fn leaves_everything_as_it_was(transport: Transport, fault: Fault, phase: &str) {
+    let stage = Stage::indexed(transport).await;
     let before = stage.seen().await;
     stage.moves_on();
     stage.relay.set(fault);
@@ -126,24 +126,21 @@ async fn leaves_everything_as_it_was(git: bool, fault: Fault, phase: &str) {
     stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_that_is_cancelled_while_the_server_is_silent_leaves_everything_as_it_was() {
-    leaves_everything_as_it_was(true, Fault::Stalls(0), "listing").await;
+async fn one_that_is_cancelled_while_the_server_is_silent_leaves_everything_as_it_was(transport: Transport) {
+    leaves_everything_as_it_was(transport, Fault::Stalls(0), "listing").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_that_is_cancelled_while_git_fetches_leaves_everything_as_it_was() {
-    leaves_everything_as_it_was(true, Fault::Trickles(PART), "fetching").await;
+async fn one_that_is_cancelled_while_objects_trickle_leaves_everything_as_it_was(transport: Transport) {
+    leaves_everything_as_it_was(transport, Fault::Trickles(PART), "fetching").await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_that_is_cancelled_while_it_fetches_in_process_leaves_everything_as_it_was() {
-    leaves_everything_as_it_was(false, Fault::Stalls(PART), "fetching").await;
+async fn one_that_is_cancelled_while_no_more_objects_come_leaves_everything_as_it_was(transport: Transport) {
+    leaves_everything_as_it_was(transport, Fault::Stalls(PART), "fetching").await;
 }
 
 /// What was found stays, and nothing that was known is shown otherwise than before.
-async fn keeps_what_it_found(git: bool, records: bool) {
-    let stage = Stage::indexed(git).await;
+async fn keeps_what_it_found(transport: Transport, records: bool) {
+    let stage = Stage::indexed(transport).await;
     let before = stage.seen().await;
     let [.., gone, _] = &before.issues[..] else { panic!("no issues") };
     assert_eq!((&gone["commits"], &gone["superseded"]), (&json!(1), &json!(0)), "{gone}");
@@ -170,22 +167,25 @@ async fn keeps_what_it_found(git: bool, records: bool) {
     assert_eq!(after.issues, before.issues, "what was known is shown as before");
     assert_eq!((&after.row, after.graph == before.graph), (&before.row, true), "nothing counts as looked at");
     stage.completes_with(1).await;
-    let gone = stage.ask(Method::GET, "/api/v1/issues/GONE-1").await.with(StatusCode::OK).body;
+    let at = stage.app.log.feed().head().position;
+    let gone =
+        stage.ask(Method::GET, &format!("/api/v1/issues/GONE-1?min_position={at}")).await.with(StatusCode::OK).body;
     assert_eq!((&gone["commits"], &gone["superseded"]), (&json!(1), &json!(1)), "{gone}");
     stage.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_that_is_cancelled_while_it_walks_changes_nothing_of_what_was_known() {
-    keeps_what_it_found(true, false).await;
+async fn one_that_is_cancelled_while_it_walks_changes_nothing_of_what_was_known(transport: Transport) {
+    keeps_what_it_found(transport, false).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_that_is_cancelled_while_it_records_changes_nothing_of_what_was_known() {
-    keeps_what_it_found(true, true).await;
+async fn one_that_is_cancelled_while_it_records_changes_nothing_of_what_was_known(transport: Transport) {
+    keeps_what_it_found(transport, true).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_later_run_that_fetched_in_process_and_is_cancelled_changes_nothing_of_what_was_known() {
-    keeps_what_it_found(false, true).await;
-}
+by_both_transports!(
+    one_that_is_cancelled_while_the_server_is_silent_leaves_everything_as_it_was,
+    one_that_is_cancelled_while_objects_trickle_leaves_everything_as_it_was,
+    one_that_is_cancelled_while_no_more_objects_come_leaves_everything_as_it_was,
+    one_that_is_cancelled_while_it_walks_changes_nothing_of_what_was_known,
+    one_that_is_cancelled_while_it_records_changes_nothing_of_what_was_known,
+);

@@ -203,6 +203,10 @@ impl Model {
         sent: Option<((&'static str, usize), String)>,
     ) -> (Expected, bool) {
         let (issue, which, commit) = at;
+        // First: whatever is gone since is no matter.
+        if let Some(same) = sent.as_ref().and_then(|(key, path)| Some(self.remembered.get(key)? == path)) {
+            return if same { (DONE, true) } else { ((422, Some("idempotency_key_reused")), false) };
+        }
         let one = &self.repositories[which];
         if one.state == State::Removed {
             return ((409, Some("repository_forgotten")), false);
@@ -210,9 +214,6 @@ impl Model {
         let is_named = one.seen.contains(&commit) && self.places[one.place].commits[commit].names(issue);
         if !one.seen.contains(&commit) && !self.decided.contains_key(&at) {
             return ((404, Some("commit_unknown")), false);
-        }
-        if let Some(same) = sent.as_ref().and_then(|(key, path)| Some(self.remembered.get(key)? == path)) {
-            return if same { (DONE, true) } else { ((422, Some("idempotency_key_reused")), false) };
         }
         if deed == Deed::Link && self.rule(issue) != "counts" {
             return ((409, Some("issue_left_out")), false);

@@ -2,19 +2,19 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, atomic::AtomicI64},
+    sync::{Arc, Mutex},
 };
 
 use keytrail::config::Config;
 
-use super::{Running, Server};
+use super::{Running, Server, clock::CaseClock};
 
 /// What stays of a server while none runs.
 pub(super) struct Left {
     root: PathBuf,
     elsewhere: PathBuf,
     config: Arc<Config>,
-    now: Arc<AtomicI64>,
+    clock: CaseClock,
     client: reqwest::Client,
     running: Arc<Mutex<Option<Running>>>,
 }
@@ -30,7 +30,7 @@ impl Left {
             root: self.root.clone(),
             elsewhere: self.elsewhere.clone(),
             config: Arc::clone(&self.config),
-            now: Arc::clone(&self.now),
+            clock: self.clock.clone(),
             client: self.client.clone(),
             running: Arc::clone(&self.running),
         }
@@ -45,7 +45,7 @@ impl Server {
         self.stop().await;
         drop(self);
         drop(left.running.lock().expect("nobody panics while holding it").take());
-        let running = Running::start(&left.config, &left.now).await;
+        let running = Running::start(&left.config, &left.clock).await;
         *left.running.lock().expect("nobody panics while holding it") = Some(running);
         let server = left.as_it_runs();
         server.views_are_live().await;
@@ -54,7 +54,7 @@ impl Server {
 
     /// What is left of it when it stops.
     pub(super) fn left(&self) -> Left {
-        let Self { root, elsewhere, config, now, client, running, .. } = self.clone();
-        Left { root, elsewhere, config, now, client, running }
+        let Self { root, elsewhere, config, clock, client, running, .. } = self.clone();
+        Left { root, elsewhere, config, clock, client, running }
     }
 }

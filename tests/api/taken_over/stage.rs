@@ -24,7 +24,7 @@ use keytrail_test_support::{
 };
 use tempfile::TempDir;
 
-use crate::{nodes::node_with, server::soon};
+use crate::{nodes::node_with, server::soon, transports::Transport};
 
 /// How the repository is read, and who fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Stage {
             config.git.free_bytes = 0;
             (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
             if self.way == Way::OverHttpInProcess {
-                config.git.program = Some("/nowhere/git".into());
+                Transport::InProcess.set(&mut config.git);
             }
         })
         .await

@@ -64,7 +64,7 @@ async fn any_node_shows_what_a_commit_changed(way: Way) {
     assert!(!other.caches.mirror(row.id).exists(), "it has no copy");
     // One view may be ahead of another: the list says that it is indexed, and the index is asked.
     soon("the index shows it all", || async {
-        let read = issue_commits::top_projects(true, 1);
+        let read = issue_commits::top_projects(true, None, 1);
         other.read_at_least(row.position, read).await.is_ok()
     })
     .await;

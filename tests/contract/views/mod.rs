@@ -1,6 +1,7 @@
 //! Views on both engines: kept up, rebuilt, verified, faulted, taken over.
 
 mod faults;
+mod first_indexes;
 mod histories;
 mod live_is_rebuilt;
 mod nodes;
@@ -33,7 +34,7 @@ impl Node {
     async fn start(db: &Arc<Db>, name: &str, views: &[&'static dyn View]) -> Self {
         let log = Arc::new(samples::open(db).await);
         let stop = CancellationToken::new();
-        let views = Views::start(db.clone(), log.feed().clone(), Clock::System, name, views, &stop);
+        let views = Views::start(db.clone(), log.feed().clone(), Clock::System, name, views, true, &stop);
         Self { log, views: Arc::new(views), stop }
     }
 

@@ -99,7 +99,7 @@ impl View for Places {
             Event::ConnectionChanged { connection, .. } => now[2] = (&*connection.location()).into(),
             Event::Paused {} => now[3] = fact.recorded_at.into(),
             Event::Resumed {} => now[3] = Value::Null,
-            Event::ReindexRequested {} | Event::ResetRequested {} => {}
+            Event::ReindexRequested {} | Event::ResetRequested {} | Event::IndexingCancelled { .. } => {}
             Event::Removed { .. } => {
                 rows.end(place, &key);
                 rows.end(names, &key);
@@ -198,10 +198,13 @@ impl View for Finds {
             | Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
+            | Fact::Installation(_)
             | Fact::Access(_)
             | Fact::ProjectRules(_)
             | Fact::CommitLink(_)
             | Fact::Person(_)
+            | Fact::PullRequest(_)
+            | Fact::SshKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

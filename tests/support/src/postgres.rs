@@ -6,10 +6,11 @@
 mod cluster;
 mod database;
 mod programs;
+mod standing_clock;
 
 use std::sync::OnceLock;
 
-pub use self::{cluster::Cluster, database::Database};
+pub use self::{cluster::Cluster, database::Database, standing_clock::StandingClock};
 
 /// The variable with the URL of a running cluster, for example `postgres://keytrail@localhost/postgres?host=/tmp/x`.
 pub const SHARED: &str = "KEYTRAIL_TEST_POSTGRES";

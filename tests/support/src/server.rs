@@ -35,6 +35,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// The root key of another server, for nodes over one database.
     pub root_key: Option<PathBuf>,
+    /// Where it listens; at a port that is free when nothing is said.
+    pub listen: Option<std::net::SocketAddr>,
 }
 
 /// The home of a server: its data folder, its root key, what it says.
@@ -140,8 +142,9 @@ impl Home {
     pub async fn try_start(&self) -> Result<Server, Refused> {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("we may write there");
         let before = log.metadata().map_or(0, |log| log.len());
+        let listen = self.options.listen.map_or_else(|| "127.0.0.1:0".to_owned(), |at| at.to_string());
         let mut child = self
-            .command(["serve", "--listen", "127.0.0.1:0"])
+            .command(["serve", "--listen", &listen])
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()

@@ -4,7 +4,9 @@
 mod certificates;
 mod doors;
 mod forward_proxy;
+mod front;
 mod keeper;
+mod named_front;
 mod pack_server;
 mod programs;
 mod relay;
@@ -22,6 +24,8 @@ use self::{certificates::Certificates, keeper::Keeper};
 pub use self::{
     doors::Door,
     forward_proxy::ForwardProxy,
+    front::{Front, Passed},
+    named_front::NamedFront,
     pack_server::PackServer,
     relay::{Fault, Refusal, Relay},
     scripted::{Ending, Scripted},
@@ -139,9 +143,5 @@ impl Ports {
         let [plain, good, expired, wrong_name] =
             held.each_ref().map(|one| one.local_addr().expect("a listener has an address").port());
         Self { plain, good, expired, wrong_name }
-    }
-
-    const fn all(self) -> [u16; 4] {
-        [self.plain, self.good, self.expired, self.wrong_name]
     }
 }

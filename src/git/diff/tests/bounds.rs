@@ -71,10 +71,7 @@ fn a_parent_that_is_not_there_is_refused() {
 fn a_tree_that_holds_itself_many_times_over_comes_to_an_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let repository = Repository::init(&folder.path().join("bomb.git"), &["--bare"]).expect("a repository");
-    let write = |kind: &str, data: &[u8]| {
-        let name = repository.git_with_input(&["hash-object", "-t", kind, "-w", "--stdin"], data).expect("an object");
-        String::from_utf8(name).expect("a name").trim().to_owned()
-    };
+    let write = |kind: &str, data: &[u8]| written(&repository, &["hash-object", "-t", kind, "-w", "--stdin"], data);
     let mut tree = write("tree", b"");
     for _ in 0..12 {
         let entries: String = (0..10).map(|number| format!("040000 tree {tree}\tfolder-{number}\n")).collect();
@@ -84,4 +81,65 @@ fn a_tree_that_holds_itself_many_times_over_comes_to_an_end() {
     let commit = write("commit", format!("tree {tree}\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nX").as_bytes());
     let (_, files) = changed(&repository, commit.parse().expect("a name"), None, &DiffBounds::default());
     assert_eq!((files.total, files.endless), (0, true));
+}
+
+/// The name of the object that git made.
+fn written(repository: &Repository, arguments: &[&str], data: &[u8]) -> String {
+    let name = repository.git_with_input(arguments, data).expect("an object");
+    String::from_utf8(name).expect("a name").trim().to_owned()
+}
+
+/// A few megabytes that are read again below each name.
+#[test]
+fn large_folders_that_differ_below_many_names_come_to_an_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = Repository::init(&folder.path().join("large.git"), &["--bare"]).expect("a repository");
+    let written = |arguments: &[&str], data: &[u8]| written(&repository, arguments, data);
+    let blob = written(&["hash-object", "-w", "--stdin"], b"x");
+    let large = |files: usize, mode: &str| {
+        let name = |number: usize| format!("{number:06}{}", "n".repeat(230));
+        let mut entries: String = (0..files).map(|number| format!("100644 blob {blob}\t{}\n", name(number))).collect();
+        entries += &format!("{mode} blob {blob}\tz\n");
+        written(&["mktree"], entries.as_bytes())
+    };
+    let commit = |below: &str, parent: Option<&str>| {
+        let entries: String = (0..100).map(|number| format!("040000 tree {below}\t{number:03}\n")).collect();
+        let tree = written(&["mktree"], entries.as_bytes());
+        let parent = parent.map(|parent| format!("parent {parent}\n")).unwrap_or_default();
+        let commit = format!("tree {tree}\n{parent}author A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nX");
+        written(&["hash-object", "-t", "commit", "-w", "--stdin"], commit.as_bytes())
+    };
+    let changed_of = |commit: &str| {
+        let (_, files) = changed(&repository, commit.parse().expect("a name"), None, &DiffBounds::default());
+        (files.total, files.endless)
+    };
+    // 10 MB each, of which one entry differs: 512 MiB are 25 pairs of them.
+    let first = commit(&large(38_000, "100644"), None);
+    let second = commit(&large(38_000, "100755"), Some(&first));
+    let (some, endless) = changed_of(&second);
+    assert!((20..30).contains(&some) && endless, "{some}");
+    // A single one that is larger than any is not read at all.
+    let third = commit(&large(70_000, "100644"), Some(&commit(&large(1, "100644"), None)));
+    assert_eq!(changed_of(&third), (0, true));
+}
+
+#[test]
+fn names_without_end_are_left_out_and_take_no_memory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let repository = Repository::init(&folder.path().join("names.git"), &["--bare"]).expect("a repository");
+    let written = |arguments: &[&str], data: &[u8]| written(&repository, arguments, data);
+    let changed_below = |name: &str| {
+        let blob = written(&["hash-object", "-w", "--stdin"], b"x");
+        let files: String = (0..2_000).map(|number| format!("100644 blob {blob}\tfile-{number}\n")).collect();
+        let below = written(&["mktree"], files.as_bytes());
+        let root = written(&["mktree"], format!("040000 tree {below}\t{name}\n").as_bytes());
+        let commit = format!("tree {root}\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nX");
+        let commit = written(&["hash-object", "-t", "commit", "-w", "--stdin"], commit.as_bytes());
+        let (_, files) = changed(&repository, commit.parse().expect("a name"), None, &DiffBounds::default());
+        (files.total, files.endless)
+    };
+    assert_eq!(changed_below("usual"), (2_000, false));
+    let (some, endless) = changed_below(&"n".repeat(30_000));
+    assert!((1_000..1_200).contains(&some) && endless, "{some}");
+    assert_eq!(changed_below(&"n".repeat(1 << 20)), (0, true));
 }

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicBool, Ordering},
     time::Instant,
 };
 
@@ -15,7 +15,7 @@ use super::{
     GitProgram,
     invocation::Invocation,
     progress_line::{Lines, ProgressLine},
-    running::{self, Unended, Watch},
+    running::{self, TICK, Unended, Watch},
     said,
     source::{self, Reached},
 };
@@ -130,9 +130,18 @@ async fn because(said: GitError, request: &FetchRequest<'_>) -> GitError {
     let of_server = matches!(said, GitError::Remote(_) | GitError::Fetch(FetchError::Refused { .. }));
     match request.source {
         FetchSource::Remote(remote) if of_server && matches!(remote.url.scheme(), Scheme::Http | Scheme::Https) => {
-            in_process::diagnose(remote, request).await.unwrap_or(said)
+            tokio::select! {
+                told = in_process::diagnose(remote, request) => told.unwrap_or(said),
+                () = cancelled(request.cancel) => GitError::Cancelled,
+            }
         }
         _ => said,
+    }
+}
+
+async fn cancelled(cancel: &AtomicBool) {
+    while !cancel.load(Ordering::Relaxed) {
+        tokio::time::sleep(TICK).await;
     }
 }
 
@@ -223,6 +232,7 @@ impl Watch for FetchWatch<'_> {
 
     fn said(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         self.heard += bytes.len() as u64;
+        self.request.progress.steps().step();
         if self.heard > MOST_HEARD {
             return Err(ended(self.request, RemoteTrouble::Silent).into());
         }
@@ -292,6 +302,9 @@ impl Watch for FetchWatch<'_> {
 fn ended(request: &FetchRequest<'_>, trouble: RemoteTrouble) -> GitError {
     match request.source {
         FetchSource::Remote(remote) => remote.trouble(trouble),
-        FetchSource::Local(_) => FetchError::BrokeOff.into(),
+        FetchSource::Local(source) => {
+            let (place, seconds) = (source.path().display().to_string(), request.limits.silence.as_secs());
+            GitError::FileSystemSilent { place, seconds }
+        }
     }
 }

@@ -12,7 +12,9 @@ use tokio::{
 use super::{invocation::Invocation, memory};
 
 /// How often whoever watches is asked.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
+/// How long a process that was killed is waited for.
+const DIES: Duration = Duration::from_secs(5);
 /// What is kept of the standard output; the rest is read and dropped.
 const MOST_OUTPUT: usize = 64 * 1024 * 1024;
 
@@ -103,8 +105,7 @@ pub(in crate::git) async fn run<W: Watch>(
         Ok(stdout) => stdout,
         Err(stop) => {
             drop(group);
-            // Waits for the leader only to leave no dead entry; it cannot resist.
-            let _ = child.wait().await;
+            dead(&mut child).await;
             return Err(Unended::Stopped(stop));
         }
     };
@@ -117,10 +118,16 @@ pub(in crate::git) async fn run<W: Watch>(
         }
         Err(unended) => {
             drop(group);
-            let _ = child.wait().await;
+            dead(&mut child).await;
             Err(unended)
         }
     }
+}
+
+/// Waits for the leader only to leave no dead entry. It cannot resist, but the kernel may have it wait for a file system that
+/// does not answer; then it is gone when that does.
+async fn dead(child: &mut Child) {
+    let _ = tokio::time::timeout(DIES, child.wait()).await;
 }
 
 /// Until both outputs are closed.

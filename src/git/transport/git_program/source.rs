@@ -24,7 +24,7 @@ pub(super) struct Reached {
 
 pub(super) async fn reach(invocation: Invocation, request: &FetchRequest<'_>) -> Result<Reached, GitError> {
     let invocation = match request.source {
-        FetchSource::Local(source) => local(invocation, source, request)?,
+        FetchSource::Local(source) => local(invocation, source, request).await?,
         FetchSource::Remote(remote) => {
             let reach = remote.reach().await?;
             match remote.url.scheme() {
@@ -133,9 +133,16 @@ fn git(invocation: Invocation, remote: &Remote, reach: &Reach) -> Invocation {
         .environment("GIT_OVERRIDE_VIRTUAL_HOST", format!("{host}:{port}"))
 }
 
-fn local(invocation: Invocation, source: &LocalRepository, request: &FetchRequest<'_>) -> Result<Invocation, GitError> {
+async fn local(
+    invocation: Invocation,
+    source: &LocalRepository,
+    request: &FetchRequest<'_>,
+) -> Result<Invocation, GitError> {
     // Whose it is, and whether its format is one that can be read, is asked as for one that is read in place.
-    let folder = source.git_folder()?;
+    let (asked, steps) = (source.clone(), request.progress.steps().clone());
+    let folder = tokio::task::spawn_blocking(move || asked.git_folder(&steps))
+        .await
+        .map_err(|error| GitError::transient("looking at the source", error))??;
     let mirror = request.mirror.path();
     let writing = |error: io::Error| GitError::of_path(mirror, "writing the configuration of a local source", error);
     let unfit = |byte: &u8| byte.is_ascii_control() || matches!(byte, b'"' | b'\\');

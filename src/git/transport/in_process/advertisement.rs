@@ -19,12 +19,18 @@ pub(super) struct Advertisement {
     /// `# service=…` and a flush come first over HTTP.
     service: bool,
     dialect: Option<Dialect>,
+    is_shallow: bool,
 }
 
 impl Advertisement {
     /// What the server speaks, as soon as it is known.
     pub(super) const fn dialect(&self) -> Option<Dialect> {
         self.dialect
+    }
+
+    /// Whether an old server said, behind its refs, where its own history ends. Others say so with the objects.
+    pub(super) const fn is_shallow(&self) -> bool {
+        self.is_shallow
     }
 
     /// Where to append what is read.
@@ -42,7 +48,7 @@ impl Advertisement {
                     let two = line.trim_ascii_end() == b"version 2";
                     self.dialect = Some(if two { Dialect::Two } else { Dialect::Old });
                 }
-                Packet::Data(_) => {}
+                Packet::Data(line) => self.is_shallow |= line.starts_with(b"shallow "),
                 Packet::Flush if self.service && self.dialect.is_none() => self.service = false,
                 Packet::Flush => return self.dialect.map(Some).ok_or(BadLength),
                 Packet::Delimiter | Packet::ResponseEnd => return Err(BadLength),

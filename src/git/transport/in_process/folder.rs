@@ -22,10 +22,9 @@ pub(super) async fn fetch(
     kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
 ) -> Result<Fetched, GitError> {
-    let source = source.git_folder()?.join("objects");
-    let mirror = request.mirror.clone();
+    let (source, mirror) = (source.clone(), request.mirror.clone());
     let (missing, kept, shared) = (missing.clone(), kept.clone(), shared.clone());
-    let work = move || copy(&source, &mirror, &missing, &kept, &shared);
+    let work = move || copy(&source.git_folder(shared.steps())?.join("objects"), &mirror, &missing, &kept, &shared);
     tokio::task::spawn_blocking(work).await.map_err(|error| GitError::transient("copying the objects", error))?
 }
 
@@ -45,8 +44,16 @@ fn copy(
     // A repository of objects only: no configuration is read, no hook or attribute exists.
     let repository = git2::Repository::from_odb(odb(source)?).map_err(reading)?;
     let mut pack = repository.packbuilder().map_err(reading)?;
+    let told = shared.clone();
+    let gets_on = move |_, _, _| {
+        told.steps().step();
+        told.check_stop().is_ok()
+    };
+    pack.set_progress_callback(gets_on).map_err(reading)?;
     let mut walk = repository.revwalk().map_err(reading)?;
     for sha in missing {
+        shared.check_stop()?;
+        shared.steps().step();
         let mut id = oid(*sha);
         // Tags lead to commits, or to single files and folders, which a walk does not reach.
         loop {
@@ -66,6 +73,8 @@ fn copy(
         }
     }
     for sha in kept {
+        shared.check_stop()?;
+        shared.steps().step();
         // What a force push removed may be gone from the source, and is no boundary there.
         if repository.find_commit(oid(*sha)).is_ok() {
             walk.hide(oid(*sha)).map_err(reading)?;

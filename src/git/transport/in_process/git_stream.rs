@@ -27,6 +27,7 @@ pub(super) async fn ask<'a>(
             return Err(remote.trouble(RemoteTrouble::NotFound));
         }
         match advertisement.read() {
+            Ok(Some(_)) if advertisement.is_shallow() => return Err(remote.trouble(RemoteTrouble::Shallow)),
             Ok(Some(dialect)) => {
                 broken_off(stream.send(&question.text(dialect)).await)?;
                 return Ok(stream);

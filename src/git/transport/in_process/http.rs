@@ -39,16 +39,27 @@ pub(super) async fn greet(remote: &Remote, request: &FetchRequest<'_>) -> Result
     greeted.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))
 }
 
-async fn ask_first(remote: &Remote, request: &FetchRequest<'_>) -> Result<Greeted, GitError> {
+/// The first words of a server, on their way.
+struct Begun {
+    client: RemoteClient,
+    answer: Answer,
+    advertisement: Advertisement,
+}
+
+async fn begin(remote: &Remote, request: &FetchRequest<'_>) -> Result<Begun, GitError> {
     // How much may come is the quota's business.
     let limits = Limits { silence: request.limits.silence, answer_bytes: u64::MAX, ..remote.limits };
     let mut client = RemoteClient::new(&Remote { limits, ..remote.clone() }).await?;
     let asked = headers(&[("accept", "*/*"), ("git-protocol", "version=2"), ("pragma", "no-cache")]);
-    let mut answer = client.get("/info/refs?service=git-upload-pack", asked).await?;
+    let answer = client.get("/info/refs?service=git-upload-pack", asked).await?;
     if !answer.is(ADVERTISEMENT) {
         return Err(not_smart(answer).await);
     }
-    let mut advertisement = Advertisement::default();
+    Ok(Begun { client, answer, advertisement: Advertisement::default() })
+}
+
+async fn ask_first(remote: &Remote, request: &FetchRequest<'_>) -> Result<Greeted, GitError> {
+    let Begun { client, mut answer, mut advertisement } = begin(remote, request).await?;
     let breaks = || remote.trouble(RemoteTrouble::Protocol { what: "its first words are not git's" });
     loop {
         if !answer.fill(advertisement.buffer()).await? {
@@ -63,7 +74,24 @@ async fn ask_first(remote: &Remote, request: &FetchRequest<'_>) -> Result<Greete
     }
 }
 
+/// Whether an old server says behind its refs that it is a shallow clone. Its refs are read to their end for that, so it is
+/// asked only when history was lacking; the listing before the fetch was told as well, unless it became one since.
+pub(super) async fn is_shallow(remote: &Remote, request: &FetchRequest<'_>) -> bool {
+    let read = async {
+        let Begun { mut answer, mut advertisement, .. } = begin(remote, request).await?;
+        while advertisement.read().is_ok_and(|whole| whole.is_none()) && answer.fill(advertisement.buffer()).await? {}
+        Ok::<_, GitError>(advertisement.is_shallow())
+    };
+    let told = tokio::time::timeout(remote.limits.listing, read).await;
+    matches!(told, Ok(Ok(true)))
+}
+
 impl Greeted {
+    /// Whether it speaks the protocol before versions.
+    pub(super) fn is_old(&self) -> bool {
+        self.dialect == Dialect::Old
+    }
+
     /// Asks; what comes next is the answer.
     pub(super) async fn ask(&self, question: &Question<'_>) -> Result<HttpAnswer, GitError> {
         let mut asked = headers(&[("accept", RESULT), ("content-type", REQUEST)]);

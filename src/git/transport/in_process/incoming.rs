@@ -49,6 +49,7 @@ impl Incoming {
         }
         // The index last: without it nobody sees the pack.
         files.sort_by_key(|name| name.as_encoded_bytes().ends_with(b".idx"));
+        let _wanted = shared.still_wanted()?;
         for name in files {
             fs::rename(self.packs().join(&name), self.mirror.packs().join(&name)).map_err(moving)?;
         }
@@ -60,11 +61,13 @@ impl Incoming {
         let old = self.mirror.open()?;
         let (mut new, mut old) = (new.reader(), old.reader());
         let (mut open, mut parents, mut seen) = (tips.to_vec(), Vec::new(), HashSet::new());
+        let asked_for: HashSet<CommitSha> = tips.iter().copied().collect();
         while let Some(sha) = open.pop() {
             if !seen.insert(sha) {
                 continue;
             }
             shared.check_stop()?;
+            shared.steps().step();
             let read = new.read(sha).map_err(|error| match error {
                 GitError::CorruptObject { .. } => FetchError::CorruptPack.into(),
                 other => other,
@@ -77,7 +80,9 @@ impl Incoming {
                 Some((Kind::Tag, bytes)) => open.extend(tagged(bytes)),
                 Some(_) => {}
                 None if old.exists(sha) => {}
-                None => return Err(FetchError::Incomplete.into()),
+                None if asked_for.contains(&sha) => return Err(FetchError::Incomplete.into()),
+                // A server that hides a part of its history sends what it shows, and says nothing of the rest.
+                None => return Err(FetchError::LacksHistory { sha }.into()),
             }
         }
         Ok(())
@@ -89,5 +94,50 @@ impl Drop for Incoming {
         // What stays is removed by the next fetch; the folder around it stays while another is in it.
         let _ = fs::remove_dir_all(&self.folder);
         let _ = fs::remove_dir(self.mirror.incoming());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::git::transport::{
+        FetchLimits, FetchProgress, LocalRepository,
+        fetch::{FetchRequest, FetchSource},
+    };
+
+    #[test]
+    fn nothing_becomes_the_mirrors_once_nobody_wants_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror.git")).expect("a mirror");
+        let source = LocalRepository::InPlace(folder.path().join("source.git"));
+        let shared = Shared::new(&FetchRequest {
+            mirror: &mirror,
+            source: FetchSource::Local(&source),
+            wanted: &[],
+            program: None,
+            limits: FetchLimits::default(),
+            beside: 0,
+            progress: &FetchProgress::default(),
+            cancel: &AtomicBool::new(false),
+        });
+        let brought = || {
+            let incoming = Incoming::make(&mirror).expect("a place");
+            for name in ["pack-1.pack", "pack-1.idx"] {
+                fs::write(incoming.packs().join(name), b"x").expect("a file");
+            }
+            incoming
+        };
+        let taken = || fs::read_dir(mirror.packs()).expect("a folder").count();
+        let late = brought();
+        brought().accept(&[], &shared).expect("it is wanted");
+        assert_eq!(taken(), 2);
+        for name in ["pack-1.pack", "pack-1.idx"] {
+            fs::remove_file(mirror.packs().join(name)).expect("it is there");
+        }
+        shared.stop();
+        assert!(matches!(late.accept(&[], &shared), Err(GitError::Cancelled)));
+        assert_eq!((taken(), mirror.incoming().exists()), (0, false), "and nothing is left of it");
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -14,7 +14,7 @@ use keytrail_domain::index_run::batch::CommitSha;
 
 use super::{incoming::Incoming, pack_gauge::PackGauge};
 use crate::git::{
-    GitError, Mirror,
+    GitError, Mirror, Steps,
     transport::{
         FetchError, FetchLimits, FetchPhase, FetchProgress,
         fetch::{FetchRequest, Fetched},
@@ -28,30 +28,52 @@ const LOOK_EVERY: u64 = 8 * 1024 * 1024;
 /// What the thread that writes and the task that asks know of each other.
 pub(super) struct Shared {
     /// Nobody wants it any more.
-    pub(super) stop: AtomicBool,
+    stop: AtomicBool,
+    /// Held while it stops, and while packs become the mirror's: nothing does after that.
+    taking_in: Mutex<()>,
     pub(super) limits: FetchLimits,
     mirror: PathBuf,
     received: AtomicU64,
     objects: AtomicU64,
     total: AtomicU64,
     resolving: AtomicBool,
+    steps: Arc<Steps>,
 }
 
 impl Shared {
     pub(super) fn new(request: &FetchRequest<'_>) -> Self {
         Self {
             stop: AtomicBool::new(false),
+            taking_in: Mutex::new(()),
             limits: request.limits,
             mirror: request.mirror.path().to_owned(),
             received: AtomicU64::new(0),
             objects: AtomicU64::new(0),
             total: AtomicU64::new(0),
             resolving: AtomicBool::new(false),
+            steps: request.progress.steps().clone(),
         }
+    }
+
+    /// Whoever works for the fetch tells these that it gets on.
+    pub(super) fn steps(&self) -> &Steps {
+        &self.steps
     }
 
     pub(super) fn received(&self) -> u64 {
         self.received.load(Ordering::Relaxed)
+    }
+
+    /// Nothing becomes the mirror's from now on.
+    pub(super) fn stop(&self) {
+        let _nothing_is_taken_in = self.taking_in.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// While it is held nobody stops.
+    pub(super) fn still_wanted(&self) -> Result<MutexGuard<'_, ()>, GitError> {
+        let held = self.taking_in.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check_stop().map(|()| held)
     }
 
     pub(super) fn check_stop(&self) -> Result<(), GitError> {
@@ -101,6 +123,7 @@ impl<'a> PackSink<'a> {
             .map_err(|error| GitError::transient("writing what was fetched", error))?;
         let before = (shared.total.load(Ordering::Relaxed), shared.received());
         indexer.progress(move |progress| {
+            shared.steps.step();
             shared.objects.store(before.0 + progress.received_objects() as u64, Ordering::Relaxed);
             shared.total.store(before.0 + progress.total_objects() as u64, Ordering::Relaxed);
             let all = progress.total_objects() > 0 && progress.received_objects() == progress.total_objects();

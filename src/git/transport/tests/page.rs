@@ -1,16 +1,17 @@
-//! The page about transports says what the program does.
+//! The page about transports says what the program does: which schemes there are, who fetches, from which git on. What needs
+//! a server to be seen is compared by the tests of the API, and what needs a fetch by those of fetching.
 
 use keytrail_domain::remote_url::{AllowedSchemes, RemoteUrl, Scheme};
 
 use crate::git::{
     mirror::{Filter, TransportKind},
-    transport::{GitVersion, LEAST_OF_A_WINDOW, Verdict, WINDOW},
+    transport::{FetchError, GitVersion, LEAST_OF_A_WINDOW, Verdict, WINDOW},
 };
 
 const PAGE: &str = include_str!("../../../../docs/transports.md");
 
 /// The cells of the rows whose first cell is a word in backticks, below this heading.
-fn rows(heading: &str) -> Vec<Vec<&'static str>> {
+pub(in crate::git::transport) fn rows(heading: &str) -> Vec<Vec<&'static str>> {
     let (_, below) = PAGE.split_once(&format!("## {heading}\n")).expect("the page has the heading");
     let section = below.split("\n## ").next().expect("there is always a first part");
     let rows = section.lines().filter(|line| line.starts_with("| `"));
@@ -47,15 +48,17 @@ fn the_transports_and_what_they_leave_out_are_those_of_the_page() {
     let word = |kind: TransportKind| serde_json::to_value(kind).expect("a word").as_str().expect("a text").to_owned();
     let known = [TransportKind::GitProgram, TransportKind::InProcess].map(word);
     assert_eq!(found.iter().map(|row| row[0]).collect::<Vec<_>>(), known);
-    let filters: Vec<&str> = found[0][2].split('`').skip(1).step_by(2).collect();
     let mut asked = Vec::new();
     let mut filter = Some(Filter::Trees);
     while let Some(one) = filter {
-        asked.extend(one.specification());
+        asked.push(one.specification().map_or("nothing".to_owned(), |one| format!("`{one}`")));
         filter = one.next();
     }
-    assert_eq!(filters, asked);
+    // The cell has lost the tick at each end.
+    assert_eq!(format!("`{}", found[0][2]), asked.join(", else "));
     assert_eq!((found[1][2], Filter::Everything.specification()), ("nothing", None));
+    let code = serde_json::to_value(FetchError::MirrorNeedsGit.failure_code()).expect("a word");
+    assert_eq!((Some(found[0][3]), found[1][3]), (code.as_str(), "always there"));
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn a_parent_that_is_no_commit_is_named_and_a_tip_that_is_none_is_counted() {
     let blob = literal(&repository, "blob", b"no commit");
     point(&repository, "refs/heads/blob", &blob);
     let seen = seen(&repository.path, &Graph::empty(), Bounds::default());
-    assert_eq!((seen.walked.commits, seen.walked.not_commits), (3, 1));
+    assert_eq!((seen.walked.commits, seen.not_commits), (3, 1));
 
     let tree = repository.git_line(&["rev-parse", &format!("{tip}^{{tree}}")]).expect("a tree");
     let child = literal(&repository, "commit", format!("tree {tree}\nparent {blob}\n\nx\n").as_bytes());

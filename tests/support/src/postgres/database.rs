@@ -92,12 +92,12 @@ pub(super) fn named(url: &str, database: &str) -> String {
     format!("{scheme}://{authority}/{database}{options}")
 }
 
-async fn connect(server: &str) -> PgConnection {
+pub(super) async fn connect(server: &str) -> PgConnection {
     // The URL may hold a password.
     PgConnection::connect(server).await.unwrap_or_else(|error| panic!("the test cluster does not answer: {error}"))
 }
 
-async fn execute(connection: &mut PgConnection, sql: &str) {
+pub(super) async fn execute(connection: &mut PgConnection, sql: &str) {
     sqlx::raw_sql(sql).execute(connection).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 

@@ -47,6 +47,12 @@ impl Certificates {
     }
 }
 
+/// An authority of its own, and a certificate for these names that it signed.
+pub(super) fn named(names: &[&str]) -> (Arc<str>, Certificate) {
+    let authority = authority("Keytrail authority of names");
+    (authority.pem().into(), signed(&authority, names, 2100))
+}
+
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority(name: &str) -> Authority {

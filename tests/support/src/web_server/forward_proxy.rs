@@ -2,7 +2,7 @@
 //! process ends, nothing of it is left behind.
 
 use std::{
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    net::{Ipv4Addr, TcpListener},
     time::{Duration, Instant},
 };
 
@@ -41,18 +41,19 @@ impl ForwardProxy {
             let folder = tempfile::Builder::new().prefix("keytrail-proxy-").tempdir().expect("a temporary folder");
             let folder = folder.keep();
             let settings = format!(
-                "Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogLevel Warning\nLogFile \"{}/log\"\n\
-                 BasicAuth {} {}\n",
-                folder.display(),
+                "Port {port}\nListen 127.0.0.1\nTimeout 60\nMaxClients 50\nLogLevel Warning\nLogFile \"{at}/log\"\n\
+                 PidFile \"{at}/pid\"\nBasicAuth {} {}\n",
                 Self::USER,
-                Self::PASSWORD
+                Self::PASSWORD,
+                at = folder.display(),
             );
             std::fs::write(folder.join("proxy.conf"), settings).expect("we may write our folder");
             let group = ProcessGroup::start(SCRIPT, [&program, &folder], &[]).expect("a shell starts");
             let proxy = Self { port, _group: group };
             let began = Instant::now();
             while began.elapsed() < Duration::from_secs(6) {
-                if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                // It writes it when it listens; that somebody listens says not who.
+                if folder.join("pid").exists() {
                     return proxy;
                 }
                 std::thread::sleep(Duration::from_millis(10));

@@ -1,7 +1,6 @@
 //! Starts nginx and fcgiwrap below a shell that ends them, and removes their folder, when this process is gone.
 
 use std::{
-    net::{Ipv4Addr, TcpStream},
     os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -49,9 +48,9 @@ impl Keeper {
             ProcessGroup::start(SCRIPT, [&programs.nginx, &programs.fcgiwrap, &folder], &[]).expect("a shell starts");
         let keeper = Self { _group: group, folder: folder.clone() };
         let began = Instant::now();
-        let ready = |port: &u16| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok();
         let runs = |number| UnixStream::connect(folder.join(format!("cgi{number}"))).is_ok();
-        while !(ports.all().iter().all(ready) && (0..SCRIPTS).all(runs)) {
+        // nginx writes it when it listens everywhere; that somebody listens says not who.
+        while !(folder.join("pid").exists() && (0..SCRIPTS).all(runs)) {
             let said = std::fs::read_to_string(folder.join("error.log")).unwrap_or_default();
             if said.contains("Address already in use") {
                 return None;

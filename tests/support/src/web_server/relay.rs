@@ -34,6 +34,8 @@ pub enum Refusal {
     Unavailable,
     /// The connection ends without an answer.
     HangsUp,
+    /// It is answered with the status 503, and connections after it with nothing at all.
+    UnavailableThenSilent,
 }
 
 /// A running relay; it ends with the value.
@@ -48,6 +50,7 @@ struct Shared {
     fault: Mutex<Fault>,
     refused: Mutex<Option<(Vec<u8>, Refusal)>>,
     refusals: AtomicU64,
+    stalled: AtomicU64,
     ended: AtomicBool,
     answered: AtomicU64,
     open: Mutex<Vec<TcpStream>>,
@@ -66,6 +69,7 @@ impl Relay {
             fault: Mutex::new(fault),
             refused: Mutex::default(),
             refusals: AtomicU64::new(0),
+            stalled: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             answered: AtomicU64::new(0),
             open: Mutex::default(),
@@ -109,6 +113,11 @@ impl Relay {
         self.shared.refusals.load(Ordering::SeqCst)
     }
 
+    /// How many connections it let wait for the rest of an answer.
+    pub fn stalled(&self) -> u64 {
+        self.shared.stalled.load(Ordering::SeqCst)
+    }
+
     /// How many bytes of answers it gave on, over all connections.
     pub fn answered(&self) -> u64 {
         self.shared.answered.load(Ordering::SeqCst)
@@ -149,7 +158,10 @@ impl Shared {
                 && heard.windows(bytes.len()).any(|part| part == bytes)
             {
                 self.refusals.fetch_add(1, Ordering::SeqCst);
-                if how == Refusal::Unavailable {
+                if how == Refusal::UnavailableThenSilent {
+                    *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Fault::Stalls(0);
+                }
+                if how != Refusal::HangsUp {
                     client.write_all(b"HTTP/1.1 503 Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
                 }
                 server.shutdown(Shutdown::Both)?;
@@ -183,6 +195,7 @@ impl Shared {
             match fault {
                 Fault::None | Fault::Dies(_) => return Ok(()),
                 Fault::Stalls(_) => {
+                    self.stalled.fetch_add(1, Ordering::SeqCst);
                     while !self.ended.load(Ordering::SeqCst) {
                         thread::sleep(Duration::from_millis(10));
                     }

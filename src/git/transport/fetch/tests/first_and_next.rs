@@ -78,3 +78,19 @@ async fn tags_of_files_folders_and_tags_are_fetched_as_what_they_are() {
         assert!(stage.has(&alone));
     }
 }
+
+/// By what each is fetched from in these tests.
+#[test]
+fn each_way_speaks_what_the_page_says() {
+    let word = |server: Server| match server {
+        Server::Folder => "folders",
+        Server::Daemon => "`git://`",
+        Server::Web(_) => "`http://`",
+        Server::Tls => "`https://`",
+    };
+    for (row, way) in crate::git::transport::tests::page::rows("Who fetches").iter().zip(WAYS) {
+        let fetched: BTreeSet<&str> = all().filter(|(_, by)| *by == way).map(|(server, _)| word(server)).collect();
+        let said = format!("`{}", row[1]);
+        assert_eq!(said.split(", ").collect::<BTreeSet<_>>(), fetched, "{way:?}");
+    }
+}

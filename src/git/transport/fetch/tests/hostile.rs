@@ -130,7 +130,7 @@ async fn a_pack_without_the_history_that_belongs_to_it_is_refused() {
     pack.object(PackedKind::Commit, text.as_bytes());
     let (tip, pack) = (name_of("commit", text.as_bytes()), pack.finish());
     // The git program takes what is lacking in a mirror with a filter for left out; the walk names it.
-    is_refused_by(Way::InProcess, &tip, &pack, FailureCode::CorruptPack).await;
+    is_refused_by(Way::InProcess, &tip, &pack, FailureCode::MissingObject).await;
     // Not even what was asked for.
     let mut other = PackMaker::default();
     other.object(PackedKind::Commit, &commit_text("SHOP-3"));

@@ -33,17 +33,35 @@ async fn is_refused_until_it_is_completed(way: Way, server: Server, depth: u32) 
 }
 
 #[tokio::test]
-async fn a_shallow_remote_is_refused_by_the_git_program_whatever_it_speaks() {
+async fn a_shallow_remote_is_refused_whatever_it_speaks() {
     let servers = [Server::Web(Door::Open), Server::Web(Door::NoFilter), Server::Web(Door::Old), Server::Daemon];
     for (server, depth) in servers.into_iter().flat_map(|server| [1, 5].map(|depth| (server, depth))) {
-        is_refused_until_it_is_completed(Way::Program, server, depth).await;
+        for way in WAYS {
+            is_refused_until_it_is_completed(way, server, depth).await;
+        }
     }
 }
 
+/// Git serves a history that is grafted as if it had been written so, and says nothing of it.
 #[tokio::test]
-async fn a_shallow_remote_is_refused_in_this_process() {
-    for server in [Server::Web(Door::Open), Server::Daemon] {
-        is_refused_until_it_is_completed(Way::InProcess, server, 5).await;
+async fn a_remote_whose_grafts_leave_commits_out_is_refused_once_and_its_code_says_what_is_missing() {
+    for server in [Server::Web(Door::Open), Server::Web(Door::NoFilter), Server::Web(Door::Old), Server::Daemon] {
+        let stage = Stage::new(server, &Shape { commits: 20, pull_requests: 0, ..Shape::default() });
+        let tip = stage.source.git_line(&["rev-parse", "refs/heads/main"]).expect("a branch");
+        std::fs::create_dir_all(stage.source.path.join("info")).expect("a folder");
+        let grafts = stage.source.path.join("info/grafts");
+        std::fs::write(&grafts, format!("{}\n", tip.trim())).expect("a file");
+        let wanted = [WantedRef { name: b"refs/heads/main".to_vec(), target: tip.trim().parse().expect("a name") }];
+        let error = stage.fetch_these(Way::InProcess, &wanted).await.expect_err("its parents are missing");
+        assert_eq!(
+            (error.failure_code(), error.is_transient()),
+            (Some(FailureCode::MissingObject), false),
+            "{server:?}: {error}"
+        );
+        assert!(error.to_string().contains("grafts") && error.to_string().contains("shallow"), "{error}");
+        assert_eq!((stage.packs(), stage.mirror.kept().expect("refs").len()), (0, 0), "{server:?}");
+        std::fs::remove_file(&grafts).expect("a file");
+        stage.fetch_these(Way::InProcess, &wanted).await.unwrap_or_else(|error| panic!("{server:?}: {error}"));
     }
 }
 

@@ -149,6 +149,13 @@ impl Stage {
         Afresh { _folder: folder, mirror, remote, stage: self }
     }
 
+    /// Goes on with a mirror that holds nothing.
+    pub(super) fn empties_its_mirror(&mut self) {
+        let path = self.mirror.path().to_owned();
+        std::fs::remove_dir_all(&path).expect("a folder");
+        self.mirror = Mirror::open_or_make(&path).expect("a mirror");
+    }
+
     /// Gives the folder of the source another name.
     pub(super) fn move_source(&mut self, name: &str) {
         let moved = self.source.path.with_file_name(name);

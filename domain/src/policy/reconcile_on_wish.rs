@@ -1,0 +1,27 @@
+//! What we wish of an app is driven to GitHub, and GitHub is asked what became of it.
+
+use super::Intent;
+use crate::{fact::Fact, id::IntegrationId, installation, integration, recorded::Recorded, service::Connection};
+
+/// What we wish of an app is driven to GitHub, and GitHub is asked what became of it.
+pub(super) fn reconcile_on_wish(recorded: &Recorded<Fact>) -> Option<Intent> {
+    use installation::Event::{
+        Adopted, AppRegistered, KeyRotated, SuspensionLifted, SuspensionWished, WebhookSecretRotated,
+    };
+    let wished = match &recorded.fact {
+        Fact::Installation(event) => matches!(
+            event,
+            AppRegistered { .. }
+                | Adopted { .. }
+                | SuspensionWished {}
+                | SuspensionLifted {}
+                | KeyRotated { .. }
+                | WebhookSecretRotated { .. }
+        ),
+        Fact::Integration(integration::Event::Removed { connection, .. }) => {
+            matches!(connection, Connection::GithubApp(_))
+        }
+        _ => false,
+    };
+    wished.then_some(Intent::ReconcileInstallation(IntegrationId(recorded.stream.id)))
+}

@@ -1,0 +1,38 @@
+//! What can be wished of a key.
+
+use super::{Intake, PublicKey, RsaReason, SshKeyName};
+use crate::secret_ref::SecretRef;
+
+/// In the API: AddSshKey, GenerateSshKey, RenameSshKey, RetireSshKey.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Take a key that somebody has, which was tried out.
+    Add {
+        /// Unique among the keys of the pool, whatever the case of its letters.
+        name: SshKeyName,
+        /// What may be seen of it.
+        public: PublicKey,
+        /// How it came.
+        intake: Intake,
+        /// Where its private half is sealed.
+        secret: SecretRef,
+    },
+    /// Take one that the server made.
+    Generate {
+        /// As above.
+        name: SshKeyName,
+        /// What may be seen of it.
+        public: PublicKey,
+        /// Why it is of RSA, if it is.
+        rsa_because: Option<RsaReason>,
+        /// Where its private half is sealed.
+        secret: SecretRef,
+    },
+    /// Call it something else.
+    Rename {
+        /// The new name.
+        name: SshKeyName,
+    },
+    /// Take it away for good; its private half is forgotten.
+    Retire,
+}

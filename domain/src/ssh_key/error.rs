@@ -1,0 +1,27 @@
+//! Why a wish about a key is refused.
+
+use crate::aggregate::Refusal;
+
+/// In the user's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The id is taken.
+    #[error("this SSH key was added before")]
+    AlreadyAdded,
+    /// There is no such key.
+    #[error("there is no such SSH key")]
+    Unknown,
+    /// Its private half is gone; only its history is left.
+    #[error("this SSH key was retired, and its private half is forgotten; add it again or generate another one")]
+    Retired,
+}
+
+impl Refusal for Error {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::AlreadyAdded => "ssh_key_exists",
+            Self::Unknown => "ssh_key_unknown",
+            Self::Retired => "ssh_key_retired",
+        }
+    }
+}

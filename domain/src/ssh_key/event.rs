@@ -1,0 +1,56 @@
+//! What happens to a key. No event holds anything of a private half or a passphrase.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Intake, PublicKey, RsaReason, SshKeyName};
+use crate::{secret_ref::SecretRef, stored_events};
+
+/// Stored events of the stream `ssh_key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Somebody gave a key, it was tried out, and is kept sealed.
+    Added {
+        /// What people call it.
+        name: SshKeyName,
+        /// What may be seen of it.
+        public: PublicKey,
+        /// How it came.
+        intake: Intake,
+        /// Where its private half is sealed.
+        secret: SecretRef,
+    },
+    /// The server made a key for itself, and keeps it sealed.
+    Generated {
+        /// What people call it.
+        name: SshKeyName,
+        /// What may be seen of it.
+        public: PublicKey,
+        /// Why it is of RSA, if it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rsa_because: Option<RsaReason>,
+        /// Where its private half is sealed.
+        secret: SecretRef,
+    },
+    /// It is called something else.
+    Renamed {
+        /// The new name.
+        name: SshKeyName,
+        /// The old one, which is free again.
+        previous: SshKeyName,
+    },
+    /// It was taken away, and its private half forgotten.
+    Retired {
+        /// Its last name, which is free again.
+        name: SshKeyName,
+        /// Its SHA-256 fingerprint; it may be added again.
+        sha256: String,
+    },
+}
+
+stored_events!(Event {
+    Added => "ssh_key.added" v "1",
+    Generated => "ssh_key.generated" v "1",
+    Renamed => "ssh_key.renamed" v "1",
+    Retired => "ssh_key.retired" v "1",
+});

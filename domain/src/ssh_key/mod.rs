@@ -1,0 +1,118 @@
+//! A private key of SSH that the server keeps for itself: what may be seen of it, and where it is in its life. The private
+//! half is sealed elsewhere; events name it and never hold it.
+
+mod command;
+mod comment;
+mod error;
+mod event;
+mod facts;
+mod name;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    command::Command,
+    comment::shown_comment,
+    error::Error,
+    event::Event,
+    facts::{Algorithm, Format, Intake, Origin, PublicKey, RsaReason},
+    name::{BadName, SshKeyName},
+};
+use crate::{
+    aggregate::Aggregate,
+    claim::{ClaimChange, ClaimScope},
+    event_sourced,
+    stamped::Stamped,
+};
+
+/// Where a key is in its life.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum SshKey {
+    /// Nothing happened yet.
+    #[default]
+    Absent,
+    /// It is in the pool.
+    Active {
+        /// What people call it.
+        name: SshKeyName,
+        /// Its SHA-256 fingerprint: the same key is in the pool once.
+        sha256: String,
+    },
+    /// It is gone for good, its private half with it.
+    Retired,
+}
+
+impl SshKey {
+    fn begin(&self, event: Event) -> Result<Vec<Event>, Error> {
+        match self {
+            Self::Absent => Ok(vec![event]),
+            Self::Active { .. } => Err(Error::AlreadyAdded),
+            Self::Retired => Err(Error::Retired),
+        }
+    }
+}
+
+impl Aggregate for SshKey {
+    const TYPE: &'static str = "ssh_key";
+    type Command = Command;
+    type Event = Event;
+    type Error = Error;
+
+    fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
+        match stamped.command {
+            Command::Add { name, public, intake, secret } => self.begin(Event::Added { name, public, intake, secret }),
+            Command::Generate { name, public, rsa_because, secret } => {
+                self.begin(Event::Generated { name, public, rsa_because, secret })
+            }
+            Command::Rename { name } => match self {
+                Self::Absent => Err(Error::Unknown),
+                Self::Retired => Err(Error::Retired),
+                Self::Active { name: now, .. } if *now == name => Ok(Vec::new()),
+                Self::Active { name: now, .. } => Ok(vec![Event::Renamed { name, previous: now.clone() }]),
+            },
+            Command::Retire => match self {
+                Self::Absent => Err(Error::Unknown),
+                Self::Retired => Ok(Vec::new()),
+                Self::Active { name, sha256 } => {
+                    Ok(vec![Event::Retired { name: name.clone(), sha256: sha256.clone() }])
+                }
+            },
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Added { name, public, .. } | Event::Generated { name, public, .. } => {
+                *self = Self::Active { name: name.clone(), sha256: public.sha256.clone() };
+            }
+            Event::Renamed { name, .. } => {
+                if let Self::Active { name: now, .. } = self {
+                    now.clone_from(name);
+                }
+            }
+            Event::Retired { .. } => *self = Self::Retired,
+        }
+    }
+
+    fn claims(event: &Event) -> Vec<ClaimChange> {
+        use ClaimScope::{SshKey as Key, SshKeyName as Name};
+        match event {
+            Event::Added { name, public, .. } | Event::Generated { name, public, .. } => {
+                vec![ClaimChange::take(Key, public.sha256.as_str()), ClaimChange::take(Name, name.folded())]
+            }
+            // Only the case of letters changed: the claim stays as it is.
+            Event::Renamed { name, previous } if name.folded() == previous.folded() => Vec::new(),
+            Event::Renamed { name, previous } => {
+                vec![ClaimChange::release(Name, previous.folded()), ClaimChange::take(Name, name.folded())]
+            }
+            Event::Retired { name, sha256 } => {
+                vec![ClaimChange::release(Key, sha256.as_str()), ClaimChange::release(Name, name.folded())]
+            }
+        }
+    }
+}
+
+event_sourced!(SshKey);

@@ -1,0 +1,149 @@
+//! Given, when, then; and any history of wishes.
+
+use proptest::{collection::vec, prelude::*};
+use uuid::Uuid;
+
+use super::*;
+use crate::{claim::Claim, display_text::DisplayText, given::given, histories, secret_ref::SecretRef};
+
+fn name(text: &str) -> SshKeyName {
+    SshKeyName::parse(text).expect("a name")
+}
+
+fn secret(n: u8) -> SecretRef {
+    SecretRef(Uuid::from_u128(n.into()))
+}
+
+/// The half that may be seen of key number `n`.
+pub(crate) fn public(n: u8) -> PublicKey {
+    PublicKey {
+        algorithm: Algorithm::Ed25519,
+        bits: 256,
+        comment: DisplayText::clean("keytrail"),
+        sha256: format!("SHA256:{n}"),
+        md5: format!("MD5:{n}"),
+        blob: format!("AAAA{n}"),
+    }
+}
+
+const INTAKE: Intake = Intake { origin: Origin::Pasted, format: Format::PpkV3, had_passphrase: true };
+
+fn add(text: &str, n: u8) -> Command {
+    Command::Add { name: name(text), public: public(n), intake: INTAKE, secret: secret(n) }
+}
+
+fn generate(text: &str, n: u8) -> Command {
+    let rsa_because = Some(RsaReason::AzureDevops);
+    Command::Generate { name: name(text), public: public(n), rsa_because, secret: secret(n) }
+}
+
+fn added(text: &str, n: u8) -> Event {
+    Event::Added { name: name(text), public: public(n), intake: INTAKE, secret: secret(n) }
+}
+
+fn generated(text: &str, n: u8) -> Event {
+    let rsa_because = Some(RsaReason::AzureDevops);
+    Event::Generated { name: name(text), public: public(n), rsa_because, secret: secret(n) }
+}
+
+fn renamed(text: &str, previous: &str) -> Event {
+    Event::Renamed { name: name(text), previous: name(previous) }
+}
+
+fn retired(text: &str, n: u8) -> Event {
+    Event::Retired { name: name(text), sha256: public(n).sha256 }
+}
+
+/// One of each.
+pub(crate) fn one_of_each() -> Vec<Event> {
+    vec![added("Deploy", 1), generated("Deploy", 1), renamed("Build", "Deploy"), retired("Build", 1)]
+}
+
+#[test]
+fn a_key_is_added_or_generated_once() {
+    given::<SshKey>(&[]).when(add("Deploy", 1)).then(&[added("Deploy", 1)]);
+    given::<SshKey>(&[]).when(generate("Deploy", 1)).then(&[generated("Deploy", 1)]);
+    for wish in [add("Other", 2), generate("Other", 2)] {
+        given::<SshKey>(&[added("Deploy", 1)]).when(wish.clone()).then_refused("ssh_key_exists");
+        given::<SshKey>(&[added("Deploy", 1), retired("Deploy", 1)]).when(wish).then_refused("ssh_key_retired");
+    }
+}
+
+#[test]
+fn a_key_has_its_new_name_and_frees_the_old_one() {
+    let known = [added("Deploy", 1)];
+    given::<SshKey>(&known).when(Command::Rename { name: name("Deploy") }).then_nothing();
+    given::<SshKey>(&known).when(Command::Rename { name: name("Build") }).then(&[renamed("Build", "Deploy")]);
+    given::<SshKey>(&[]).when(Command::Rename { name: name("Build") }).then_refused("ssh_key_unknown");
+    let gone = [added("Deploy", 1), retired("Deploy", 1)];
+    given::<SshKey>(&gone).when(Command::Rename { name: name("Build") }).then_refused("ssh_key_retired");
+    assert_eq!(
+        SshKey::claims(&renamed("Build", "Deploy")),
+        [ClaimChange::release(ClaimScope::SshKeyName, "deploy"), ClaimChange::take(ClaimScope::SshKeyName, "build")]
+    );
+    assert_eq!(SshKey::claims(&renamed("DEPLOY", "Deploy")), []);
+}
+
+#[test]
+fn a_retired_key_stays_so_under_its_last_name() {
+    let known = [generated("Deploy", 1), renamed("Build", "Deploy")];
+    given::<SshKey>(&known).when(Command::Retire).then(&[retired("Build", 1)]);
+    given::<SshKey>(&[known[0].clone(), retired("Deploy", 1)]).when(Command::Retire).then_nothing();
+    given::<SshKey>(&[]).when(Command::Retire).then_refused("ssh_key_unknown");
+}
+
+#[test]
+fn the_same_key_is_in_the_pool_once_and_may_come_back() {
+    let held = |events: &[Event]| {
+        let mut held: Vec<Claim> = Vec::new();
+        for change in events.iter().flat_map(SshKey::claims) {
+            match change {
+                ClaimChange::Take(claim) => held.push(claim),
+                ClaimChange::Release(claim) => held.retain(|other| *other != claim),
+            }
+        }
+        held
+    };
+    assert_eq!(held(&[added("Deploy", 1)]), held(&[generated("DEPLOY", 1)]));
+    assert_ne!(held(&[added("Deploy", 1)]), held(&[added("Deploy", 2)]));
+    assert_eq!(held(&[added("Deploy", 1), renamed("Build", "Deploy"), retired("Build", 1)]), []);
+}
+
+#[test]
+fn a_name_is_clean_and_not_long() {
+    assert_eq!(name(" a\nb ").as_str(), "a b");
+    for bad in ["", " \t", &"x".repeat(101)] {
+        assert_eq!(SshKeyName::parse(bad), Err(BadName), "{bad:?}");
+    }
+}
+
+#[test]
+fn refusals_differ() {
+    histories::refusals_differ(&[Error::AlreadyAdded, Error::Unknown, Error::Retired]);
+}
+
+#[test]
+fn every_word_is_stored_as_it_is_said() {
+    let stored = |word: serde_json::Result<serde_json::Value>| word.expect("a word");
+    Algorithm::ALL.iter().for_each(|word| assert_eq!(stored(serde_json::to_value(word)), word.as_str()));
+    Format::ALL.iter().for_each(|word| assert_eq!(stored(serde_json::to_value(word)), word.as_str()));
+    Origin::ALL.iter().for_each(|word| assert_eq!(stored(serde_json::to_value(word)), word.as_str()));
+    RsaReason::ALL.iter().for_each(|word| assert_eq!(stored(serde_json::to_value(word)), word.as_str()));
+}
+
+fn any_wish() -> impl Strategy<Value = Command> {
+    let names = || prop::sample::select(vec!["Deploy", "deploy", "Build"]);
+    prop_oneof![
+        2 => (names(), 0..3_u8).prop_map(|(name, n)| add(name, n)),
+        1 => (names(), 0..3_u8).prop_map(|(name, n)| generate(name, n)),
+        3 => names().prop_map(|text| Command::Rename { name: name(text) }),
+        1 => Just(Command::Retire),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_history_of_wishes_folds(commands in vec(any_wish(), 0..30)) {
+        histories::fold::<SshKey>(commands)?;
+    }
+}

@@ -1,0 +1,15 @@
+-- How far the pull requests of a repository were listed at its git service: what is lost of it is listed once more. `number`
+-- is the repository's: under another one all of them are listed again. What was changed before `listed_to` is known;
+-- `page` is the next one of a pass that did not end, and `reached` the latest change that it saw; `whole_at` is when all of
+-- them were last looked at.
+CREATE TABLE pull_request_listings (
+  repository BLOB PRIMARY KEY,
+  integration BLOB NOT NULL,
+  number INTEGER NOT NULL,
+  listed_to INTEGER,
+  page INTEGER NOT NULL,
+  reached INTEGER,
+  whole_at INTEGER,
+  due_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX pull_request_listings_integration ON pull_request_listings (integration, repository);

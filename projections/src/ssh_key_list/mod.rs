@@ -1,0 +1,156 @@
+//! The keys of SSH in the pool: what may be seen of each. Retired ones stay readable, since their history does. Never a
+//! private half, nor where it is sealed.
+
+mod reads;
+#[cfg(test)]
+mod tests;
+
+use keytrail_domain::{
+    fact::Fact,
+    id::SshKeyId,
+    recorded::Recorded,
+    ssh_key::{Event, Intake, Origin, PublicKey, RsaReason, SshKeyName},
+};
+
+pub use self::reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, page};
+use crate::{
+    rows::{Keys, Rows},
+    view::{History, Kind, Table, View},
+};
+
+/// The view.
+#[derive(Debug)]
+pub struct SshKeyList;
+
+// Keys are few: nothing is looked up by an index but the order of the list.
+const KEYS: Table = Table {
+    name: "ssh_key_list",
+    columns: &[
+        ("ssh_key", Kind::Bytes),
+        ("name", Kind::Text),
+        ("folded_name", Kind::Text),
+        ("state", Kind::Text),
+        ("origin", Kind::Text),
+        ("format", Kind::MaybeText),
+        ("had_passphrase", Kind::Int),
+        ("algorithm", Kind::Text),
+        ("bits", Kind::Int),
+        ("key_comment", Kind::Text),
+        ("sha256", Kind::Text),
+        ("md5", Kind::Text),
+        ("public_blob", Kind::Text),
+        ("rsa_because", Kind::MaybeText),
+        ("added_at", Kind::Int),
+        ("retired_at", Kind::MaybeInt),
+        ("added_position", Kind::Int),
+        ("version", Kind::Int),
+        ("position", Kind::Int),
+    ],
+    key: 1,
+    history: History::None,
+    indexes: &[&["added_position", "ssh_key"]],
+};
+
+impl View for SshKeyList {
+    fn name(&self) -> &'static str {
+        "ssh_key_list"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn tables(&self) -> &'static [Table] {
+        &[KEYS]
+    }
+
+    fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
+        match &fact.fact {
+            Fact::SshKey(_) => keys.want::<SshKey>(fact.stream.id),
+            Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::IndexBatch(_)
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_)
+            | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::AccessSettings(_) => {}
+        }
+    }
+
+    fn fold(&self, rows: &mut Rows, fact: &Recorded<Fact>) {
+        match &fact.fact {
+            Fact::SshKey(event) => fold(rows, fact, event),
+            Fact::Integration(_)
+            | Fact::Repository(_)
+            | Fact::IndexRun(_)
+            | Fact::IndexBatch(_)
+            | Fact::Access(_)
+            | Fact::ProjectRules(_)
+            | Fact::CommitLink(_)
+            | Fact::Person(_)
+            | Fact::Installation(_)
+            | Fact::PullRequest(_)
+            | Fact::AccessSettings(_) => {}
+        }
+    }
+}
+
+fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
+    match event {
+        Event::Added { name, public, intake, secret: _ } => {
+            rows.save(&row(fact, name, public, Some(*intake), None));
+        }
+        Event::Generated { name, public, rsa_because, secret: _ } => {
+            rows.save(&row(fact, name, public, None, *rsa_because));
+        }
+        Event::Renamed { name, previous: _ } => change(rows, fact, |key| {
+            key.name = name.as_str().to_owned();
+            key.folded_name = name.folded();
+        }),
+        Event::Retired { .. } => change(rows, fact, |key| {
+            key.state = KeyState::Retired;
+            key.retired_at.get_or_insert(fact.metadata.at);
+        }),
+    }
+}
+
+fn change(rows: &mut Rows, fact: &Recorded<Fact>, change: impl FnOnce(&mut SshKey)) {
+    rows.change(fact.stream.id, |key: &mut SshKey| {
+        key.version = fact.sequence;
+        key.position = fact.position;
+        change(key);
+    });
+}
+
+fn row(
+    fact: &Recorded<Fact>,
+    name: &SshKeyName,
+    public: &PublicKey,
+    intake: Option<Intake>,
+    rsa_because: Option<RsaReason>,
+) -> SshKey {
+    SshKey {
+        id: SshKeyId(fact.stream.id),
+        name: name.as_str().to_owned(),
+        folded_name: name.folded(),
+        state: KeyState::Active,
+        origin: match intake.map(|intake| intake.origin) {
+            Some(Origin::Pasted) => KeyOrigin::Pasted,
+            Some(Origin::File) => KeyOrigin::File,
+            None => KeyOrigin::Generated,
+        },
+        format: intake.map(|intake| intake.format),
+        had_passphrase: intake.is_some_and(|intake| intake.had_passphrase),
+        public: public.clone(),
+        rsa_because,
+        added_at: fact.metadata.at,
+        retired_at: None,
+        added_position: fact.position,
+        version: fact.sequence,
+        position: fact.position,
+    }
+}

@@ -1,0 +1,100 @@
+//! What happens to a key, as the list shows it.
+
+use keytrail_domain::{
+    ssh_key::{Algorithm, Format},
+    timestamp::Timestamp,
+};
+
+use super::*;
+use crate::{
+    fact_histories::{Log, id, key_name, public_key, sealed},
+    fake_store::{FakeStore, check_columns, check_read},
+    stored::Stored,
+};
+
+fn after(events: &[Event]) -> Vec<SshKey> {
+    let mut log = Log::default();
+    for event in events {
+        log.append(id(6, 1), Fact::SshKey(event.clone()));
+    }
+    FakeStore::folded(&SshKeyList, log.facts(), 2).read(&KEYS, SshKey::read)
+}
+
+fn added() -> Event {
+    let intake = Intake { origin: Origin::File, format: Format::PpkV2, had_passphrase: true };
+    Event::Added { name: key_name("Straße"), public: public_key(1), intake, secret: sealed(1) }
+}
+
+fn generated() -> Event {
+    let rsa_because = Some(RsaReason::AzureDevops);
+    Event::Generated { name: key_name("Build"), public: public_key(2), rsa_because, secret: sealed(2) }
+}
+
+fn retired() -> Event {
+    Event::Retired { name: key_name("Straße"), sha256: public_key(1).sha256 }
+}
+
+#[test]
+fn an_added_key_is_listed_with_all_that_may_be_seen() {
+    let expected = SshKey {
+        id: SshKeyId(id(6, 1)),
+        name: "Straße".to_owned(),
+        folded_name: "straße".to_owned(),
+        state: KeyState::Active,
+        origin: KeyOrigin::File,
+        format: Some(Format::PpkV2),
+        had_passphrase: true,
+        public: public_key(1),
+        rsa_because: None,
+        added_at: Timestamp::from_seconds(1),
+        retired_at: None,
+        added_position: 1,
+        version: 1,
+        position: 1,
+    };
+    assert_eq!(after(&[added()]), [expected]);
+}
+
+#[test]
+fn a_generated_key_says_why_it_is_of_its_kind() {
+    let keys = after(&[generated()]);
+    assert_eq!((keys[0].origin, keys[0].format), (KeyOrigin::Generated, None));
+    assert_eq!((keys[0].rsa_because, keys[0].public.algorithm), (Some(RsaReason::AzureDevops), Algorithm::Ed25519));
+}
+
+#[test]
+fn a_new_name_is_shown_and_a_retired_key_says_when() {
+    let renamed = Event::Renamed { name: key_name("Other"), previous: key_name("Straße") };
+    let keys = after(&[added(), renamed, retired(), retired()]);
+    assert_eq!((keys[0].name.as_str(), keys[0].folded_name.as_str()), ("Other", "other"));
+    assert_eq!((keys[0].state, keys[0].retired_at), (KeyState::Retired, Some(Timestamp::from_seconds(3))));
+    assert_eq!((keys[0].version, keys[0].position, keys[0].added_position), (4, 4, 1));
+}
+
+#[test]
+fn what_is_said_of_no_key_shows_nothing() {
+    assert_eq!(after(&[retired()]), []);
+}
+
+#[test]
+fn nothing_says_where_a_private_half_is_sealed() {
+    let secret = sealed(1).0;
+    let shown = format!("{:?}", after(&[added()]));
+    assert!(!shown.contains(&secret.to_string()) && !shown.contains(&secret.simple().to_string()), "{shown}");
+}
+
+#[test]
+fn reads_fit_their_table() {
+    let moment = Timestamp::from_seconds(7);
+    for read in [
+        by_id(SshKeyId(id(6, 1))),
+        by_name("Straße"),
+        by_fingerprint("SHA256:x"),
+        page(None, None, None, 10),
+        page(Some(KeyState::Active), Some(moment), Some(7), 10),
+    ] {
+        check_read(&read);
+        check_columns(&read, &KEYS, "");
+    }
+    check_read(&counts(moment));
+}

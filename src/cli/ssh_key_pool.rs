@@ -1,0 +1,220 @@
+//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `retire`: the keys that the server keeps. A private key is
+//! looked at here first, so that what is wrong with it is said before anything is sent. None ever comes back.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use serde_json::{Value, json};
+
+use super::{
+    CliError, chosen,
+    client::{Client, with_client},
+    consent::Consent,
+    output,
+    passphrase::Passphrase,
+    ssh_key::{bytes_of, name_of, opened},
+    ssh_key_told as told,
+};
+use crate::{config::Config, ssh_keys::GIT_HOSTS};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Pool {
+    /// Have the server make a key and keep it: its private half never leaves the server
+    Generate {
+        /// What people call it
+        name: String,
+        /// The kind [default: ed25519; rsa where --for names a git host that takes nothing else]
+        #[arg(long = "type", value_name = "KIND", value_parser = PossibleValuesParser::new(["ed25519", "rsa"]))]
+        kind: Option<String>,
+        /// The git host that it is for
+        #[arg(long = "for", value_name = "HOST", value_parser = hosts())]
+        host: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give the server a private key to keep sealed; it is tried out here first
+    Add(Add),
+    /// The keys that the server keeps, without their private halves
+    List {
+        /// Only those that came longer ago than so many days
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u32>,
+        /// Retired ones, too
+        #[arg(long)]
+        all: bool,
+        /// Print JSON, one a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// One key: what it is, its public half, and where that goes
+    Show {
+        /// Its name or its id
+        key: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Call it something else
+    Rename {
+        /// Its name or its id
+        key: String,
+        /// What people call it from now on
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take it away for good; the server forgets its private half
+    Retire {
+        /// Its name or its id
+        key: String,
+        #[command(flatten)]
+        consent: Consent,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// The file with the private key; - reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// What people call it
+    #[arg(long)]
+    name: String,
+    #[command(flatten)]
+    passphrase: Passphrase,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn hosts() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(GIT_HOSTS.iter().map(|host| host.name))
+}
+
+const PATH: &str = "/api/v1/ssh-keys";
+
+impl Pool {
+    pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
+        match self {
+            Self::Add(add) => {
+                let body = add.body()?;
+                with_client(config, async |client| {
+                    let added: Value = client.post(PATH, &body).await?;
+                    shown(client, added, add.json).await
+                })
+                .await?;
+            }
+            other => with_client(config, async |client| other.carry_out(client).await).await?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn carry_out(self, client: &Client) -> Result<(), CliError> {
+        match self {
+            // It needs no server to begin with.
+            Self::Add(_) => Ok(()),
+            Self::Generate { name, kind, host, json } => {
+                let body = json!({ "name": name, "type": kind, "host": host });
+                let made: Value = client.post(&format!("{PATH}/generate"), &body).await?;
+                shown(client, made, json).await
+            }
+            Self::List { older_than, all, json } => {
+                let mut query: Vec<_> =
+                    older_than.map(|days| ("older_than_days", days.to_string())).into_iter().collect();
+                if !all {
+                    query.push(("state", "active".to_owned()));
+                }
+                let all: Vec<Value> = client.list(PATH, &query, usize::MAX).await?;
+                if json {
+                    return all.iter().try_for_each(output::json);
+                }
+                let columns =
+                    ["id", "name", "state", "algorithm", "created_at", "last_used_at", "is_old", "fingerprint_sha256"];
+                let rows: Vec<_> =
+                    all.iter().map(|row| columns.map(|member| output::cell(&row[member])).to_vec()).collect();
+                let headings = ["id", "name", "state", "kind", "created at", "used at", "old", "fingerprint"];
+                output::table(&headings, &rows);
+                Ok(())
+            }
+            Self::Show { key, json } => {
+                let found: Value = client.get(&chosen::SSH_KEY.at(client, &key).await?, &[]).await?;
+                shown(client, found, json).await
+            }
+            Self::Rename { key, name, json } => {
+                let at = chosen::SSH_KEY.at(client, &key).await?;
+                let renamed: Value = client.put(&format!("{at}/name"), &json!({ "name": name })).await?;
+                if json {
+                    return output::json(&renamed);
+                }
+                output::print("renamed");
+                Ok(())
+            }
+            Self::Retire { key, consent, json } => {
+                let at = chosen::SSH_KEY.at(client, &key).await?;
+                if !consent.is_given_already() {
+                    let (loses, line) = would_retire(client, &at).await?;
+                    if (loses || consent.is_dry_run()) && !consent.given(&[line], json)? {
+                        return Ok(());
+                    }
+                }
+                let retired: Value = client.delete_for(&at).await?;
+                if json {
+                    return output::json(&retired);
+                }
+                output::print("retired; take its public half away at the git host, too");
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Add {
+    /// What is sent. A key that cannot be used is not sent at all.
+    fn body(&self) -> Result<Value, CliError> {
+        let bytes = bytes_of(&self.file, &self.passphrase)?;
+        let name = name_of(&self.file);
+        let (key, passphrase) =
+            opened(bytes.expose(), &self.passphrase, &name)?.map_err(|problem| told::refusal(&problem, &name))?;
+        let mut body = json!({ "name": self.name, "private_key_base64": STANDARD.encode(bytes.expose()) });
+        if let Some(passphrase) = passphrase.filter(|_| key.encryption().is_some()) {
+            body["passphrase"] = passphrase.expose().as_str().into();
+        }
+        Ok(body)
+    }
+}
+
+/// A key with its public half. What was only recorded, and is not shown yet, is asked for again.
+async fn shown(client: &Client, key: Value, json: bool) -> Result<(), CliError> {
+    let id = key["id"].as_str().unwrap_or_default();
+    let mut at = Vec::new();
+    at.extend(key["position"].as_i64().map(|position| ("min_position", position.to_string())));
+    let mut whole: Value = client.get(&format!("{PATH}/{id}"), &at).await?;
+    let public: Value = client.get(&format!("{PATH}/{id}/public"), &at).await?;
+    if json {
+        whole["public"] = public;
+        return output::json(&whole);
+    }
+    told::kept(&whole, &public);
+    Ok(())
+}
+
+/// Whether anything is lost, and what, as the server has it now.
+async fn would_retire(client: &Client, at: &str) -> Result<(bool, String), CliError> {
+    let key: Value = client.get(at, &[]).await?;
+    let text = |member: &str| key[member].as_str().unwrap_or_default();
+    let which = format!("the SSH key {} ({}, {})", text("name"), text("algorithm"), text("fingerprint_sha256"));
+    if text("state") == "retired" {
+        return Ok((false, format!("{which} is retired already; nothing would change")));
+    }
+    let lost = "the server forgets its private half, and reads nothing with it any more";
+    Ok((true, format!("this retires {which} for good; {lost}")))
+}

@@ -1,0 +1,279 @@
+//! The pool of SSH keys: added, generated, listed, renamed, retired. A private half comes in and is sealed; no route answers
+//! one.
+
+mod facts;
+mod intake;
+mod shown;
+
+use actix_web::{
+    HttpResponse, delete, get, post, put,
+    web::{Data, Path, Query},
+};
+use keytrail_domain::{
+    claim::{Claim, ClaimScope},
+    id::SshKeyId,
+    secret_ref::SecretRef,
+    ssh_key::{Command, PublicKey, SshKey as Aggregate, SshKeyName},
+};
+use keytrail_projections::ssh_key_list::{self, KeyState};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use self::{
+    intake::{KeyToAdd, KeyToGenerate, Taken},
+    shown::{PublicForms, Shown},
+};
+use super::{
+    Api,
+    auth::{Admin, Viewer},
+    changed::{Telling, tell_one},
+    conditions::IfMatch,
+    cursor::{List, Page, limit},
+    error::{ApiError, Code},
+    idempotency::IdempotencyKey,
+    input::Input,
+    integrations::OneQuery,
+    words,
+};
+use crate::{
+    app::{Context, DispatchError},
+    ids,
+    secrets::{Secret, Vault, ssh_private_keys},
+    store::Statement,
+};
+
+const DAY: i64 = 24 * 3600 * 1_000_000;
+/// A hundred years.
+const MOST_DAYS: u32 = 36_500;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Only those in this state.
+    #[param(schema_with = words::ssh_key_state)]
+    state: Option<KeyState>,
+    /// Only those that came longer ago than so many days.
+    #[param(maximum = 36_500)]
+    older_than_days: Option<u32>,
+    /// `next` of the page before.
+    cursor: Option<String>,
+    /// Rows of a page: 1 to 500, 50 when nothing is said.
+    limit: Option<u32>,
+    /// The answer is at least as new as this position.
+    min_position: Option<i64>,
+}
+
+/// Another name.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewSshKeyName)]
+pub(super) struct NewName {
+    /// 1 to 100 characters.
+    name: String,
+}
+
+/// Keys in the order in which they came, retired ones too; without their private halves.
+#[utoipa::path(tag = "ssh-keys", operation_id = "ListSshKeys", security(("bearer" = ["viewer"])),
+    params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
+#[get("/api/v1/ssh-keys")]
+pub(super) async fn list_ssh_keys(
+    _: Viewer,
+    api: Data<Api>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let now = api.app.clock.now();
+    let filters = (query.state, query.older_than_days);
+    let list = List::new("ssh_keys", &filters);
+    let after = api.cursors.after(query.cursor.as_deref(), &list, now)?;
+    let limit = limit(query.limit)?;
+    if query.older_than_days.is_some_and(|days| days > MOST_DAYS) {
+        return Err(ApiError::new(Code::QueryInvalid, "Keys are told apart by their age up to 36500 days."));
+    }
+    let before = query.older_than_days.map(|days| now.plus_micros(-i64::from(days).saturating_mul(DAY)));
+    let rows = api.read(query.min_position, ssh_key_list::page(query.state, before, after, limit + 1)).await?;
+    let page = api.cursors.page(rows, limit, &list, now, |row| row.added_position, |row| Shown::at(&api.app, row))?;
+    page.answer()
+}
+
+/// One key, retired or not; without its private half.
+#[utoipa::path(tag = "ssh-keys", operation_id = "GetSshKey", security(("bearer" = ["viewer"])),
+    params(OneQuery), responses((status = 200, description = "It.", body = Shown)))]
+#[get("/api/v1/ssh-keys/{id}")]
+pub(super) async fn get_ssh_key(
+    _: Viewer,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<OneQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let id = SshKeyId(*id);
+    let row = api.one(query.min_position, || ssh_key_list::by_id(id), Code::SshKeyUnknown).await?;
+    Ok(tell_one(&Shown::at(&api.app, row)))
+}
+
+/// The public half of a key in the forms that git hosts ask for, and where it goes on each of them.
+#[utoipa::path(tag = "ssh-keys", operation_id = "GetSshKeyPublic", security(("bearer" = ["viewer"])),
+    params(OneQuery), responses((status = 200, description = "It.", body = PublicForms)))]
+#[get("/api/v1/ssh-keys/{id}/public")]
+pub(super) async fn get_ssh_key_public(
+    _: Viewer,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    query: Query<OneQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let id = SshKeyId(*id);
+    let row = api.one(query.min_position, || ssh_key_list::by_id(id), Code::SshKeyUnknown).await?;
+    let forms = PublicForms::of(&row).map_err(|problem| ApiError::internal(&problem))?;
+    Ok(HttpResponse::Ok().json(forms))
+}
+
+/// Takes a private key that somebody has, in any usual format. It is opened with its passphrase where it has one, tried
+/// out, and kept sealed without it; neither is ever answered.
+#[utoipa::path(tag = "ssh-keys", operation_id = "AddSshKey", security(("bearer" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
+    request_body = KeyToAdd,
+    responses((status = 201, description = "It was added.", body = Shown)))]
+#[post("/api/v1/ssh-keys")]
+pub(super) async fn add_ssh_key(
+    admin: Admin,
+    api: Data<Api>,
+    key: IdempotencyKey,
+    body: Input<KeyToAdd>,
+) -> Result<HttpResponse, ApiError> {
+    let context = admin.context(key.of(&api, &admin, "AddSshKey", &body.bytes), None);
+    if let Some(committed) = api.remembered(&context).await? {
+        let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
+        return Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await);
+    }
+    let name = name(&body.value.name)?;
+    let (Taken { public, private }, intake) = intake::added(&api, body.value).await?;
+    let (id, secret, companions) = sealed(&api, &private);
+    let command = Command::Add { name: name.clone(), public: public.clone(), intake, secret };
+    kept(&api, id, (&name, &public), command, context, companions).await
+}
+
+/// Makes a new key. Its private half is made here, sealed here, and stays here; only the public half is answered.
+#[utoipa::path(tag = "ssh-keys", operation_id = "GenerateSshKey", security(("bearer" = ["admin"])),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
+    request_body = KeyToGenerate,
+    responses((status = 201, description = "It was made.", body = Shown)))]
+#[post("/api/v1/ssh-keys/generate")]
+pub(super) async fn generate_ssh_key(
+    admin: Admin,
+    api: Data<Api>,
+    key: IdempotencyKey,
+    body: Input<KeyToGenerate>,
+) -> Result<HttpResponse, ApiError> {
+    let context = admin.context(key.of(&api, &admin, "GenerateSshKey", &body.bytes), None);
+    if let Some(committed) = api.remembered(&context).await? {
+        let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
+        return Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await);
+    }
+    let name = name(&body.value.name)?;
+    let (Taken { public, private }, rsa_because) = intake::generated(&api, &name, &body.value).await?;
+    let (id, secret, companions) = sealed(&api, &private);
+    let command = Command::Generate { name: name.clone(), public: public.clone(), rsa_because, secret };
+    kept(&api, id, (&name, &public), command, context, companions).await
+}
+
+/// Calls it something else.
+#[utoipa::path(tag = "ssh-keys", operation_id = "RenameSshKey", security(("bearer" = ["admin"])),
+    params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")), request_body = NewName,
+    responses((status = 200, description = "It has the name.", body = Shown)))]
+#[put("/api/v1/ssh-keys/{id}/name")]
+pub(super) async fn rename_ssh_key(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    if_match: IfMatch,
+    body: Input<NewName>,
+) -> Result<HttpResponse, ApiError> {
+    let context = admin.context(None, if_match.required()?);
+    let (id, name) = (SshKeyId(*id), name(&body.value.name)?);
+    let command = Command::Rename { name: name.clone() };
+    match api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await {
+        Ok(committed) => {
+            let show = |row| Shown::at(&api.app, row);
+            Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
+        }
+        Err(error) => Err(naming_the_holder(&api, &name, None, error).await),
+    }
+}
+
+/// Takes a key away for good: its private half is forgotten. What may be seen of it stays in the list.
+#[utoipa::path(tag = "ssh-keys", operation_id = "RetireSshKey", security(("bearer" = ["admin"])),
+    params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
+    responses((status = 200, description = "It is retired.", body = Shown)))]
+#[delete("/api/v1/ssh-keys/{id}")]
+pub(super) async fn retire_ssh_key(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+    if_match: IfMatch,
+) -> Result<HttpResponse, ApiError> {
+    let context = admin.context(None, if_match.required()?);
+    let id = SshKeyId(*id);
+    let companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
+    let committed = api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await?;
+    let show = |row| Shown::at(&api.app, row);
+    Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
+}
+
+const CREATED: Telling = Telling::created("/api/v1/ssh-keys");
+
+/// A new id, and the private half sealed as its own. The row becomes durable with the event, or not at all.
+fn sealed(api: &Api, private: &Secret<Vec<u8>>) -> (SshKeyId, SecretRef, Vec<Statement>) {
+    let id = SshKeyId(ids::new_id());
+    let now = api.app.clock.now();
+    let (secret, row) = api.app.vault.seal(ssh_private_keys::owner(id), ssh_private_keys::PRIVATE_KEY, private, now);
+    (id, secret, vec![row.into_statement()])
+}
+
+async fn kept(
+    api: &Api,
+    id: SshKeyId,
+    (name, public): (&SshKeyName, &PublicKey),
+    command: Command,
+    context: Context,
+    companions: Vec<Statement>,
+) -> Result<HttpResponse, ApiError> {
+    match api.app.dispatch::<Aggregate>(id.0, command, context, companions).await {
+        Ok(committed) => {
+            let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
+            Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await)
+        }
+        Err(error) => Err(naming_the_holder(api, name, Some(public), error).await),
+    }
+}
+
+/// Whoever may not add or rename a key is told which one is in the way. When the key itself and the name are both taken, the
+/// key is what counts: another name would not help.
+async fn naming_the_holder(api: &Api, name: &SshKeyName, public: Option<&PublicKey>, error: DispatchError) -> ApiError {
+    let DispatchError::Claimed(claim) = error else { return error.into() };
+    let head = api.app.log.feed().head().position;
+    let holder = async |read| {
+        let rows: Vec<ssh_key_list::SshKey> = api.app.read_at_least(head, read).await.unwrap_or_default();
+        rows.into_iter().next()
+    };
+    let same = match public {
+        Some(public) => holder(ssh_key_list::by_fingerprint(&public.sha256)).await,
+        None => None,
+    };
+    let (claim, holder) = match same {
+        Some(row) => (Claim { scope: ClaimScope::SshKey, key: claim.key }, Some(row)),
+        None => (claim, holder(ssh_key_list::by_name(name.as_str())).await),
+    };
+    let error = ApiError::from(DispatchError::Claimed(claim));
+    match holder {
+        Some(row) => error.with("ssh_key", row.id.to_string()).with("ssh_key_name", row.name),
+        None => error,
+    }
+}
+
+fn name(text: &str) -> Result<SshKeyName, ApiError> {
+    SshKeyName::parse(text).map_err(|_| {
+        let detail = format!("A name has 1 to {} characters.", SshKeyName::MAX_CHARACTERS);
+        ApiError::new(Code::NameInvalid, detail)
+    })
+}

@@ -1,0 +1,193 @@
+//! How a key is told: all that may be seen of it, how old it is, and its public half in the forms that git hosts ask for.
+
+use keytrail_domain::{recorded::Sequence, ssh_key::Algorithm, timestamp::Timestamp};
+use keytrail_projections::ssh_key_list::{KeyOrigin, KeyState, SshKey as Row};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::DAY;
+use crate::{
+    app::App,
+    http::{changed::Versioned, words},
+    ssh_keys::{GIT_HOSTS, GitHost, Problem, PublicHalf},
+};
+
+/// A key of SSH, without its private half.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SshKey)]
+pub(in crate::http) struct Shown {
+    /// Which.
+    id: Uuid,
+    /// What people call it.
+    name: String,
+    /// Whether it is in the pool.
+    #[schema(schema_with = words::ssh_key_state)]
+    state: KeyState,
+    /// How it came.
+    #[schema(schema_with = words::ssh_key_origin)]
+    origin: KeyOrigin,
+    /// Where each half is and where it goes.
+    halves: &'static str,
+    /// How it was written when it came; nothing where the server made it.
+    #[schema(schema_with = words::ssh_key_format)]
+    format: Option<&'static str>,
+    /// Whether it had a passphrase when it came. It is sealed here without it.
+    had_passphrase: bool,
+    /// What it is of, as SSH calls it.
+    #[schema(schema_with = words::ssh_key_algorithm)]
+    algorithm: &'static str,
+    /// How long it is, as `ssh-keygen -l` counts.
+    bits: u32,
+    /// What its owner calls it, without e-mail addresses; may be empty.
+    comment: String,
+    /// As `ssh-keygen -l` writes it.
+    #[schema(example = "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8")]
+    fingerprint_sha256: String,
+    /// As `ssh-keygen -l -E md5` writes it.
+    fingerprint_md5: String,
+    /// The public half as one line, for the git host.
+    public_key: String,
+    /// Why the server made it of RSA, if it did.
+    #[schema(schema_with = words::rsa_reason)]
+    rsa_because: Option<&'static str>,
+    /// The same in words.
+    rsa_reason: Option<&'static str>,
+    /// When it came.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// How many whole days ago that was.
+    age_days: i64,
+    /// Whether it is in the pool for longer than `ssh_keys.old_days` of the configuration.
+    is_old: bool,
+    /// When a git host last took it; nothing when none did.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
+    /// Whether no git host ever took it.
+    never_used: bool,
+    /// When it was taken away.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    retired_at: Option<Timestamp>,
+    /// Its version, which is its ETag, too.
+    version: i64,
+    /// The position of its last change.
+    position: i64,
+}
+
+impl Shown {
+    pub(super) fn at(app: &App, row: Row) -> Self {
+        let now = app.clock.now();
+        let age = now.0.saturating_sub(row.added_at.0).max(0);
+        let public = row.public;
+        Self {
+            id: row.id.0,
+            name: row.name,
+            state: row.state,
+            origin: row.origin,
+            halves: halves(row.state, row.origin),
+            format: row.format.map(|format| format.as_str()),
+            had_passphrase: row.had_passphrase,
+            algorithm: public.algorithm.as_str(),
+            bits: public.bits,
+            public_key: line(public.algorithm.as_str(), &public.blob, public.comment.as_str()),
+            comment: public.comment.into(),
+            fingerprint_sha256: public.sha256,
+            fingerprint_md5: public.md5,
+            rsa_because: row.rsa_because.map(|reason| reason.as_str()),
+            rsa_reason: row.rsa_because.map(|reason| reason.title()),
+            created_at: row.added_at,
+            age_days: age / DAY,
+            is_old: row.state == KeyState::Active && age > app.config.ssh_keys.old_micros(),
+            // No repository is read over SSH yet.
+            last_used_at: None,
+            never_used: true,
+            retired_at: row.retired_at,
+            version: row.version,
+            position: row.position,
+        }
+    }
+}
+
+impl Versioned for Shown {
+    fn version(&self) -> Sequence {
+        self.version
+    }
+}
+
+const fn halves(state: KeyState, origin: KeyOrigin) -> &'static str {
+    match (state, origin) {
+        (KeyState::Retired, _) => {
+            "The private half is forgotten here. Take the public half away at the git host, too, so that nobody else uses it."
+        }
+        (KeyState::Active, KeyOrigin::Generated) => {
+            "This key belongs to this server alone. The private half was made here, is sealed here and stays here; the public \
+             half goes to the git host."
+        }
+        (KeyState::Active, KeyOrigin::Pasted | KeyOrigin::File) => {
+            "The private half is sealed here and never comes out; the public half goes to the git host. Delete other copies of \
+             the private half: a key that a server has to itself can be taken away without anybody else noticing."
+        }
+    }
+}
+
+fn line(algorithm: &str, blob: &str, comment: &str) -> String {
+    format!("{algorithm} {blob} {comment}").trim_end().to_owned()
+}
+
+/// The public half of a key, and where it goes.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SshKeyPublic)]
+pub(in crate::http) struct PublicForms {
+    /// Of which key.
+    id: Uuid,
+    /// As one line, as most git hosts and `authorized_keys` take it.
+    openssh: String,
+    /// In the form of RFC 4716, for hosts that want that.
+    rfc4716: String,
+    /// As `ssh-keygen -l` writes it.
+    fingerprint_sha256: String,
+    /// As `ssh-keygen -l -E md5` writes it.
+    fingerprint_md5: String,
+    /// Where each half is and where it goes.
+    halves: &'static str,
+    /// Where the public half goes on the usual git hosts.
+    hosts: Vec<Hint>,
+}
+
+/// What to do at a git host.
+#[derive(Serialize, ToSchema)]
+#[schema(as = GitHostHint)]
+pub(in crate::http) struct Hint {
+    /// One word for the host; it can be said when a key is generated.
+    #[schema(schema_with = words::git_host_word)]
+    host: &'static str,
+    /// As people call it.
+    title: &'static str,
+    /// Whether it takes this kind of key.
+    takes_it: bool,
+    /// Where the public half goes there.
+    hint: &'static str,
+}
+
+impl PublicForms {
+    /// From the row. It fails only where the row was changed from outside.
+    pub(super) fn of(row: &Row) -> Result<Self, Problem> {
+        let (public, comment) = (PublicHalf::from_base64(&row.public.blob)?, row.public.comment.as_str());
+        let is_rsa = row.public.algorithm == Algorithm::Rsa;
+        let hint = |host: &GitHost| Hint {
+            host: host.name,
+            title: host.title,
+            takes_it: is_rsa || !host.takes_only_rsa,
+            hint: host.hint,
+        };
+        Ok(Self {
+            id: row.id.0,
+            openssh: public.openssh(comment),
+            rfc4716: public.rfc4716(comment),
+            fingerprint_sha256: public.sha256(),
+            fingerprint_md5: public.md5(),
+            halves: halves(row.state, row.origin),
+            hosts: GIT_HOSTS.iter().map(hint).collect(),
+        })
+    }
+}

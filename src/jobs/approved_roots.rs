@@ -1,0 +1,209 @@
+//! Where the approved folders (`roots` in [git]) lead, told also while one of them is on a share that does not answer: it is
+//! waited for by nobody whose repository lies elsewhere. Called whenever a repository of this machine is about to be opened,
+//! which it does not do itself.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::JobError;
+use crate::git::transport::LocalRepository;
+
+/// How long a root is waited for.
+const ANSWERS: Duration = Duration::from_secs(2);
+
+/// The roots that were asked for on this node.
+#[derive(Debug, Default)]
+pub(super) struct ApprovedRoots(Mutex<HashMap<PathBuf, Arc<Root>>>);
+
+#[derive(Debug, Default)]
+struct Root {
+    /// Held by the thread that asks. One does, however long it hangs.
+    asking: Arc<tokio::sync::Mutex<()>>,
+    known: Mutex<Known>,
+}
+
+/// What is known of a root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Known {
+    /// It has never answered.
+    #[default]
+    Nothing,
+    /// It was not there when it answered last: nothing lies below it.
+    Absent,
+    /// It led here when it answered last.
+    At(PathBuf),
+}
+
+impl ApprovedRoots {
+    /// The repository at this path, held to the roots if it lies below one.
+    ///
+    /// Where it lies below one as that is written, no other root is touched. Where that depends on a root which has never
+    /// answered since the server began, it cannot be told, and is tried again later.
+    pub(super) async fn repository(&self, path: PathBuf, roots: &Arc<[PathBuf]>) -> Result<LocalRepository, JobError> {
+        self.resolved_by(ANSWERS, path, roots, resolved).await
+    }
+
+    async fn resolved_by(
+        &self,
+        patience: Duration,
+        path: PathBuf,
+        roots: &Arc<[PathBuf]>,
+        resolve: impl Fn(&Path) -> io::Result<PathBuf> + Clone + Send + 'static,
+    ) -> Result<LocalRepository, JobError> {
+        let is_written = roots.iter().any(|root| path.starts_with(root));
+        let (mut all, mut silent) = (roots.to_vec(), None);
+        for root in roots.iter().filter(|root| !is_written || path.starts_with(root)) {
+            match self.ask(root, patience, resolve.clone()).await {
+                // Beside the root as it is written: what is found to lie there is below it without asking again.
+                Known::At(real) if !all.contains(&real) => all.push(real),
+                Known::At(_) | Known::Absent => {}
+                Known::Nothing => silent = silent.or(Some(root)),
+            }
+        }
+        if all.iter().any(|root| path.starts_with(root)) {
+            return Ok(LocalRepository::BelowRoots { path, roots: all.into() });
+        }
+        match silent {
+            None => Ok(LocalRepository::InPlace(path)),
+            Some(root) => Err(JobError::Later(format!(
+                "the approved folder {} does not answer, so it cannot be told whether {} lies below it; look at its disk \
+                 or share, or take it out of `roots` in [git]",
+                root.display(),
+                path.display()
+            ))),
+        }
+    }
+
+    /// Where a root leads now; where it led before, when it does not say in time.
+    async fn ask(
+        &self,
+        root: &Path,
+        patience: Duration,
+        resolve: impl FnOnce(&Path) -> io::Result<PathBuf> + Send + 'static,
+    ) -> Known {
+        let one = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.entry(root.to_owned()).or_default().clone()
+        };
+        let turn = match one.known() {
+            Known::Nothing => tokio::time::timeout(patience, one.asking.clone().lock_owned()).await.ok(),
+            // Somebody asks at this moment, or hangs.
+            Known::Absent | Known::At(_) => one.asking.clone().try_lock_owned().ok(),
+        };
+        let Some(turn) = turn else { return one.known() };
+        let asking = tokio::task::spawn_blocking({
+            let (one, root) = (one.clone(), root.to_owned());
+            move || {
+                // As long as the thread hangs, and not only as long as somebody waits.
+                let _turn = turn;
+                let known = resolve(&root).map_or(Known::Absent, Known::At);
+                *one.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+            }
+        });
+        // Who does not answer in time is known as before.
+        let _ = tokio::time::timeout(patience, asking).await;
+        one.known()
+    }
+}
+
+/// Where a folder is, links followed. It looks at a disk, which may not answer.
+fn resolved(root: &Path) -> io::Result<PathBuf> {
+    fs::canonicalize(root)
+}
+
+impl Root {
+    fn known(&self) -> Known {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use super::*;
+
+    const MOMENT: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(600);
+
+    /// A machine where `/link` leads to `/nas/git`, and may hang.
+    #[derive(Clone, Default)]
+    struct Machine {
+        hangs: Arc<Mutex<Option<mpsc::Receiver<()>>>>,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl Machine {
+        fn hang(&self) -> mpsc::Sender<()> {
+            let (release, held) = mpsc::channel();
+            *self.hangs.lock().expect("nobody panics") = Some(held);
+            release
+        }
+
+        fn resolve(&self, root: &Path) -> io::Result<PathBuf> {
+            match root.to_str() {
+                Some("/link") => {
+                    self.asked.fetch_add(1, Ordering::SeqCst);
+                    let held = self.hangs.lock().expect("nobody panics").take();
+                    if let Some(held) = held {
+                        let _ = held.recv();
+                    }
+                    Ok("/nas/git".into())
+                }
+                Some("/gone") => Err(io::ErrorKind::NotFound.into()),
+                _ => Ok(root.to_owned()),
+            }
+        }
+
+        async fn repository(&self, roots: &ApprovedRoots, patience: Duration, path: &str) -> Result<String, JobError> {
+            let all: Arc<[PathBuf]> = ["/gone", "/link", "/srv/git"].map(PathBuf::from).into();
+            let here = self.clone();
+            let local = roots.resolved_by(patience, path.into(), &all, move |root| here.resolve(root)).await?;
+            Ok(match local {
+                LocalRepository::InPlace(_) => "free".to_owned(),
+                LocalRepository::BelowRoots { roots, .. } => format!("{roots:?}"),
+            })
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_root_that_hangs_holds_nobody_whose_repository_is_below_another() {
+        let (machine, roots) = (Machine::default(), ApprovedRoots::default());
+        let release = machine.hang();
+        let below = machine.repository(&roots, LONG, "/srv/git/shop.git").await.expect("it is below this one");
+        assert_eq!(below, r#"["/gone", "/link", "/srv/git"]"#);
+        assert_eq!(machine.asked.load(Ordering::SeqCst), 0, "the other one was not touched");
+        // It may lie below the one that hangs, and nobody knows.
+        for _ in 0..3 {
+            let later = machine.repository(&roots, MOMENT, "/home/anne/shop.git").await;
+            assert!(matches!(&later, Err(JobError::Later(why)) if why.contains("/link")), "{later:?}");
+        }
+        assert!(machine.asked.load(Ordering::SeqCst) <= 1, "no try adds a thread");
+        drop(release);
+        assert_eq!(machine.repository(&roots, LONG, "/home/anne/shop.git").await.expect("it is known"), "free");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_root_that_has_answered_once_holds_nobody_when_it_hangs() {
+        let (machine, roots) = (Machine::default(), ApprovedRoots::default());
+        let by_link = machine.repository(&roots, LONG, "/nas/git/shop.git").await.expect("it is below the link");
+        assert_eq!(by_link, r#"["/gone", "/link", "/srv/git", "/nas/git"]"#);
+        let release = machine.hang();
+        for _ in 0..3 {
+            let free = machine.repository(&roots, MOMENT, "/home/anne/shop.git").await.expect("it is known");
+            assert_eq!(free, "free");
+            let held_to = machine.repository(&roots, MOMENT, "/nas/git/shop.git").await.expect("it is known");
+            assert_eq!(held_to, by_link, "and what lies below it is held to it");
+        }
+        assert!(machine.asked.load(Ordering::SeqCst) <= 2, "no try adds a thread");
+        drop(release);
+    }
+}

@@ -1,0 +1,96 @@
+//! A file system that hangs: however often a run is tried, what hangs is what the first try left behind.
+
+use keytrail_test_support::hanging::{Hanging, Hangs};
+
+use super::*;
+use crate::jobs::mounts::Mounts;
+
+/// The repositories that hang.
+fn hang(stage: &Stage, made: &Hanging) -> Vec<RepositoryId> {
+    let place = Mounts::read().of(&made.repository.path);
+    stage.app.jobs.left_behind.at(&place).into_iter().map(|(repository, _)| repository).collect()
+}
+
+async fn leaves_one_try_behind(reading: Reading, hangs: Hangs) {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    let mut made = Hanging::make(&root.join("share"), "NAS", hangs).expect("git and a lease work");
+    let (_, id) = add(&stage.app, "nas", &made.repository, reading).await;
+    let told = |what: &'static str| format!("SELECT payload FROM events WHERE event_type = 'index_run.{what}'");
+    stage.until("it is left behind", || async { hang(&stage, &made) == [id] }).await;
+    stage
+        .until("it was tried again and again, and failed", || async {
+            stage.by_hand("UPDATE jobs SET run_after = 0 WHERE state = 'waiting'").await;
+            !stage.rows(&told("failed")).await.is_empty()
+        })
+        .await;
+    let failed = stage.rows(&told("failed")).await;
+    assert!(matches!(&failed[0][0], Value::Text(text) if text.contains("file_system_silent")), "{failed:?}");
+    assert_eq!(hang(&stage, &made), [id]);
+
+    made.come_back().expect("it is put back");
+    stage.until("nothing hangs", || async { hang(&stage, &made).is_empty() }).await;
+    let recorded = "SELECT aggregate_id FROM events WHERE event_type = 'index_batch.commits_recorded'";
+    assert_eq!(
+        stage.rows(recorded).await.len(),
+        1,
+        "of the other repository: nothing that was left behind is recorded"
+    );
+    // The schedule may have asked already.
+    let command = Command::Request { repository: id, cause: Cause::Asked };
+    let _ = stage.app.dispatch::<IndexRun>(ids::new_id(), command, Context::server("case", 0), Vec::new()).await;
+    stage.until("the next run completes", || async { stage.rows(&told("completed")).await.len() == 2 }).await;
+    assert_eq!(stage.rows(recorded).await.len(), 2);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_that_hangs_is_left_behind_once_and_fails_the_run_in_the_end() {
+    leaves_one_try_behind(Reading::InPlace, Hangs::Tip).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_walk_that_hangs_is_left_behind_once_and_fails_the_run_in_the_end() {
+    leaves_one_try_behind(Reading::InPlace, Hangs::Parent).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_for_a_copy_that_hangs_is_left_behind_once_and_fails_the_run_in_the_end() {
+    leaves_one_try_behind(Reading::Mirrored, Hangs::Tip).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_cancelled_while_it_hangs_leaves_nothing_more_behind_when_it_is_asked_for_again() {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    let mut made = Hanging::make(&root.join("share"), "NAS", Hangs::Tip).expect("git and a lease work");
+    let (_, id) = add(&stage.app, "nas", &made.repository, Reading::InPlace).await;
+    let request = || async {
+        let run = ids::new_id();
+        let command = Command::Request { repository: id, cause: Cause::Asked };
+        let context = Context::server("case", 0);
+        stage.app.dispatch::<IndexRun>(run, command, context, Vec::new()).await.expect("it is asked");
+        run
+    };
+    let of_started = "SELECT aggregate_id FROM events WHERE event_type = 'index_run.started' ORDER BY global_position";
+    stage.until("it is at work", || async { stage.rows(of_started).await.len() == 2 }).await;
+    let started = stage.rows(of_started).await;
+    let Some(Value::Text(run)) = started.last().map(|row| &row[0]) else { panic!("no run: {started:?}") };
+    let mut last: Uuid = run.parse().expect("an id");
+    for _ in 0..3 {
+        let context = Context::server("case", 0);
+        stage.app.dispatch::<IndexRun>(last, Command::Cancel, context, Vec::new()).await.expect("it is cancelled");
+        stage.until("its worker is free", || async { stage.rows("SELECT 1 FROM jobs").await.is_empty() }).await;
+        last = request().await;
+        stage
+            .until("it is put off", || async { !stage.rows("SELECT 1 FROM jobs WHERE attempts >= 1").await.is_empty() })
+            .await;
+        assert_eq!(hang(&stage, &made), [id]);
+    }
+    made.come_back().expect("it is put back");
+    stage.until("it completes", || async { stage.state(last).await == IndexRun::Completed }).await;
+    assert!(hang(&stage, &made).is_empty());
+    stage.app.stop().await;
+}

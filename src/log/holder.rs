@@ -1,0 +1,20 @@
+//! Who has what may exist only once. Asked when a change was refused because of it.
+
+use keytrail_domain::claim::Claim;
+use keytrail_projections::value::{Cells, Value};
+use uuid::Uuid;
+
+use super::Log;
+use crate::store::{Area, StoreError};
+
+impl Log {
+    /// The aggregate that holds this claim now; nothing when nobody does any more.
+    pub async fn holder(&self, claim: &Claim) -> Result<Option<Uuid>, StoreError> {
+        let sql = "SELECT aggregate_id FROM claims WHERE scope = $1 AND claim_key = $2";
+        let args = [Value::from(claim.scope.as_str()), Value::from(claim.key.as_str())];
+        let rows = self.db.read(Area::Log, sql, &args).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let text = Cells::of(row).text().map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        text.parse().map(Some).map_err(|_| StoreError::Corrupt("a claim is held by what is no id".to_owned()))
+    }
+}

@@ -1,0 +1,120 @@
+//! File systems of this machine that hang while runs read them: no run keeps its worker, what is well is indexed meanwhile,
+//! and what hung is indexed once it answers.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use keytrail::{
+    app::App,
+    clock::Clock,
+    store::{Area, Statement},
+};
+use keytrail_domain::{
+    ref_selection::RefSelection,
+    service::{Connection, Reading},
+};
+use keytrail_projections::issue_commits;
+use keytrail_test_support::{
+    hanging::{Hanging, Hangs},
+    repositories::Repository,
+};
+
+use crate::{
+    nodes::{connect, node_with},
+    transports::{Transport, by_both_transports},
+};
+
+/// One of them does only what is done soon.
+const WORKERS: usize = 3;
+const WAYS: [Reading; 2] = [Reading::InPlace, Reading::Mirrored];
+
+/// Waits longer than a file system has before it counts as silent, which is ten seconds.
+async fn in_time<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    for _ in 0..6_000 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not come true that {what}");
+}
+
+async fn add(app: &App, name: &str, path: &Path, reading: Reading) {
+    let path = path.to_str().expect("UTF-8").to_owned();
+    connect(app, name, Connection::Path { path, reading, refs: RefSelection::default() }).await;
+}
+
+async fn is_indexed(app: &App, key: &str) -> bool {
+    let read = issue_commits::commits_of_issue(&key.parse().expect("a key"), None, None, 10);
+    // A view that is not built yet shows nothing.
+    app.read(read).await.unwrap_or_default().len() == 1
+}
+
+async fn node(folder: &Path, transport: Transport) -> Arc<App> {
+    let app = node_with(folder, None, Clock::System, |config| {
+        config.jobs.workers = WORKERS;
+        config.git.free_bytes = 0;
+        config.git.silence_seconds = 1;
+        (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
+        transport.set(&mut config.git);
+    })
+    .await;
+    transport.is_used_by(&app);
+    app
+}
+
+async fn repositories_that_hang_keep_no_others_waiting_and_are_indexed_once_they_answer(transport: Transport) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    let app = node(&root, transport).await;
+    // More than there are workers: in each phase, of each way to read.
+    let mut hanging = Vec::new();
+    for (number, (reading, hangs)) in
+        WAYS.into_iter().flat_map(|reading| [Hangs::Tip, Hangs::Parent].map(|hangs| (reading, hangs))).enumerate()
+    {
+        let key = ["ALPHA", "BRAVO", "CHARLIE", "DELTA"][number];
+        let made = Hanging::make(&root.join(key), key, hangs).expect("git and a lease work");
+        add(&app, &key.to_lowercase(), &made.repository.path, reading).await;
+        hanging.push((key, made));
+    }
+    assert!(hanging.len() > WORKERS);
+    let sql = "SELECT 1 FROM jobs WHERE kind = 'index_repository' AND state = 'running'";
+    in_time("some are at work", || async {
+        app.db.read(Area::Log, sql, &[]).await.expect("the jobs").len() >= WORKERS - 1
+    })
+    .await;
+    for (reading, key) in WAYS.into_iter().zip(["YANKEE", "ZULU"]) {
+        let well = Repository::init(&root.join(key), &["--bare"]).expect("a repository");
+        well.commit("refs/heads/main", &format!("{key}-1 is well"), &[]).expect("a commit");
+        add(&app, &key.to_lowercase(), &well.path, reading).await;
+    }
+    in_time("those that are well are indexed", || async {
+        is_indexed(&app, "YANKEE-1").await && is_indexed(&app, "ZULU-1").await
+    })
+    .await;
+    in_time("those that hang say so", || async {
+        let sql = "SELECT last_error FROM jobs WHERE kind = 'index_repository' AND last_error IS NOT NULL";
+        let told = app.db.read(Area::Log, sql, &[]).await.expect("the jobs");
+        let told: Vec<String> = told.iter().map(|row| format!("{row:?}")).collect();
+        told.iter().filter(|why| why.contains("has not answered for")).count() == hanging.len()
+    })
+    .await;
+    for (key, made) in &mut hanging {
+        assert!(!is_indexed(&app, &format!("{key}-2")).await, "nothing of it was recorded");
+        made.come_back().expect("it is put back");
+    }
+    in_time("they are indexed", || async {
+        // Nobody waits for the pauses between tries.
+        let now = Statement::new("UPDATE jobs SET run_after = 0 WHERE state = 'waiting'", vec![]);
+        app.db.write(Area::Log, vec![now]).await.expect("it is SQL");
+        for (key, _) in &hanging {
+            if !is_indexed(&app, &format!("{key}-1")).await || !is_indexed(&app, &format!("{key}-2")).await {
+                return false;
+            }
+        }
+        true
+    })
+    .await;
+    app.stop().await;
+}
+
+by_both_transports!(repositories_that_hang_keep_no_others_waiting_and_are_indexed_once_they_answer);

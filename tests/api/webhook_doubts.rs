@@ -1,0 +1,141 @@
+//! Why no delivery comes in: told from what GitHub says of those that it tried, with the most likely cause and what to look at.
+
+use std::{net::TcpListener, time::Duration};
+
+use keytrail_test_support::{
+    fake_github::{FakeGithub, Selection, Sending},
+    web_server::{NamedFront, WebServer},
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::{
+    github_app::{Github, act, active, adopt, becomes, settled, shown},
+    server::{Server, on_both_engines, soon},
+};
+
+/// Long after nothing came on; what GitHub sent in between is in its log.
+async fn looked_at_later(server: &Server, github: &Github, id: &str) -> Value {
+    github.fake.deliveries_are_sent().await;
+    settled(server, &[&github.fake]).await;
+    server.pass_seconds(600);
+    github.fake.set_clock(server.app.clock.now().seconds());
+    act(server, id, "repair").await.with(StatusCode::OK).body
+}
+
+/// It is doubted for this reason, in words that hold this.
+#[track_caller]
+fn is_doubted(told: &Value, doubt: &str, words: &[&str]) {
+    assert_eq!(told["webhooks"], doubt, "{told}");
+    let text = told["webhooks_text"].as_str().expect("a text");
+    assert!(text.starts_with("Webhooks are not proven; most likely "), "{text}");
+    assert!(text.ends_with("Until then the server looks for what is new by itself."), "{text}");
+    for word in words {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    // It works all the same.
+    assert_eq!((&told["status"], &told["cause"]), (&Value::from("active"), &Value::Null), "{told}");
+}
+
+async fn a_github_that_sent_none_is_said_to_have_sent_none(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    assert_eq!(shown(&server, &id).await["webhooks"], "unproven");
+    let told = looked_at_later(&server, &github, &id).await;
+    is_doubted(&told, "none_sent", &["GitHub has sent none", "Repair the installation"]);
+    // Then one comes. Looking after it may go on setting the address.
+    settled(&server, &[&github.fake]).await;
+    github.fake.set_hook(github.app.id, github.fake.hook_url(github.app.id).as_deref());
+    github.fake.deliveries_are_sent().await;
+    let told = looked_at_later(&server, &github, &id).await;
+    assert_eq!((&told["webhooks"], &told["webhooks_text"]), (&"proven".into(), &"GitHub's deliveries come in.".into()));
+    settled(&server, &[&github.fake]).await;
+}
+
+async fn how_the_last_delivery_ended_says_what_to_look_at(server: Server) {
+    let web = WebServer::start(&server.root);
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nobody = format!("http://{}/hook", closed.local_addr().expect("an address"));
+    drop(closed);
+    let ends = [
+        ("unreachable", nobody, ["firewall", "/meta of the API"]),
+        ("tls", web.tls_url("hook"), ["certificate", "public authority"]),
+        ("timeout", format!("http://{}/hook", silent.local_addr().expect("an address")), ["waited too long", "proxy"]),
+        ("refused", format!("http://{}/nothing", server.address), ["was refused", "Repair the installation"]),
+    ];
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    github.fake.set_sending(Sending { patience: Some(Duration::from_millis(500)), ..Sending::default() });
+    for (doubt, hook, words) in ends {
+        settled(&server, &[&github.fake]).await;
+        // Setting it there sends something.
+        github.fake.set_hook(github.app.id, Some(&hook));
+        let told = looked_at_later(&server, &github, &id).await;
+        is_doubted(&told, doubt, &words);
+    }
+    // It was set right by looking after it: what is sent now arrives.
+    settled(&server, &[&github.fake]).await;
+    github.fake.set_sending(Sending::default());
+    github.fake.set_hook(github.app.id, github.fake.hook_url(github.app.id).as_deref());
+    let told = looked_at_later(&server, &github, &id).await;
+    assert_eq!(told["webhooks"], "proven", "{told}");
+    settled(&server, &[&github.fake]).await;
+}
+
+async fn deliveries_that_came_and_then_do_not_are_doubted_until_one_comes_again(server: Server) {
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let nobody = format!("http://{}/hook", closed.local_addr().expect("an address"));
+    drop(closed);
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    let here = github.fake.hook_url(github.app.id).expect("it was set");
+    let sent_here = async || {
+        settled(&server, &[&github.fake]).await;
+        github.fake.set_hook(github.app.id, Some(&here));
+        let told = looked_at_later(&server, &github, &id).await;
+        assert_eq!(told["webhooks"], "proven", "{told}");
+        settled(&server, &[&github.fake]).await;
+    };
+    sent_here().await;
+    // Sent in vain, and found in GitHub's list of them.
+    github.fake.set_hook(github.app.id, Some(&nobody));
+    let told = looked_at_later(&server, &github, &id).await;
+    is_doubted(&told, "unreachable", &["firewall"]);
+    sent_here().await;
+    // Where they go is seen before anything is sent: by who asks after the app, before anybody repairs it.
+    github.fake.set_hook(github.app.id, Some(&format!("{here}-elsewhere")));
+    act(&server, &id, "suspend").await.with(StatusCode::OK);
+    soon("it is seen", || async { shown(&server, &id).await["webhooks"] == "none_sent" }).await;
+    act(&server, &id, "resume").await.with(StatusCode::OK);
+    becomes(&server, &id, "active").await;
+    sent_here().await;
+}
+
+async fn a_github_of_the_internet_is_not_expected_to_reach_a_private_address(server: Server) {
+    let fake = FakeGithub::start_cloud().await;
+    fake.set_clock(server.app.clock.now().seconds());
+    let (app, upstream) = (fake.register_app("acme", "Keytrail acme"), fake.name().parse().expect("an address"));
+    fake.install(app.id, "acme", Selection::All);
+    let front = NamedFront::start(&["acme.ghe.com", "api.acme.ghe.com"], upstream);
+    fake.stand_behind("https://acme.ghe.com");
+    let connection = json!({
+        "kind": "github_app", "host": "acme.ghe.com", "organisation": "acme", "proxy": { "url": front.proxy_url() },
+        "trust": { "kind": "authority", "pem": &*front.ca_pem() },
+    });
+    let id = server.connect("acme", connection).await.with(StatusCode::CREATED).id();
+    adopt(&server, &id, app.id, &app.key.pkcs1).await.with(StatusCode::OK);
+    becomes(&server, &id, "active").await;
+    let told = act(&server, &id, "repair").await.with(StatusCode::OK).body;
+    // At once: nothing has to be waited for.
+    is_doubted(&told, "private_address", &["known in its own network only", "webhook_url"]);
+    settled(&server, &[&fake]).await;
+    drop(front);
+}
+
+on_both_engines!(known reaching_this_machine;
+    a_github_that_sent_none_is_said_to_have_sent_none,
+    how_the_last_delivery_ended_says_what_to_look_at,
+    deliveries_that_came_and_then_do_not_are_doubted_until_one_comes_again,
+    a_github_of_the_internet_is_not_expected_to_reach_a_private_address,
+);
