@@ -5,7 +5,9 @@ use std::{fmt, str::FromStr};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::{proxy_url::ProxyUrl, ref_selection::RefSelection, remote_url::RemoteUrl, secret_ref::SecretRef};
+use crate::{
+    id::SshKeyId, proxy_url::ProxyUrl, ref_selection::RefSelection, remote_url::RemoteUrl, secret_ref::SecretRef,
+};
 
 /// One repository of a git server, and how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +17,9 @@ pub struct GitRemote {
     /// The sealed user and password or token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SecretRef>,
+    /// Over SSH, the one key of the pool that is offered. Without one, the common keys are, in the order of the pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh_key: Option<SshKeyId>,
     /// Whose certificates are good.
     #[serde(default, skip_serializing_if = "Trust::is_usual")]
     pub trust: Trust,
@@ -29,7 +34,8 @@ pub struct GitRemote {
 impl GitRemote {
     /// A repository that is reached without more ado.
     pub fn at(url: RemoteUrl) -> Self {
-        Self { url, credential: None, trust: Trust::WebPki, proxy: None, refs: RefSelection::default() }
+        let (trust, refs) = (Trust::WebPki, RefSelection::default());
+        Self { url, credential: None, ssh_key: None, trust, proxy: None, refs }
     }
 }
 

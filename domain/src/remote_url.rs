@@ -50,7 +50,7 @@ impl Scheme {
     }
 }
 
-/// Which schemes an administrator switched on beside `https`.
+/// Which schemes an administrator switched on beside `https` and `ssh`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AllowedSchemes {
     /// `http://`.
@@ -68,9 +68,6 @@ pub enum SchemeRefused {
     /// `git://` is switched off.
     #[error("git:// is neither encrypted nor proved and is switched off; use the https:// address")]
     Git,
-    /// `ssh://` cannot be used yet.
-    #[error("repositories over SSH cannot be read yet; use the https:// address of the same repository")]
-    Ssh,
 }
 
 /// The address of a remote repository, without any password.
@@ -167,12 +164,11 @@ impl RemoteUrl {
     /// Whether an administrator's choice of schemes lets it be used.
     pub const fn allowed(&self, schemes: AllowedSchemes) -> Result<(), SchemeRefused> {
         match self.scheme {
-            Scheme::Https => Ok(()),
+            Scheme::Https | Scheme::Ssh => Ok(()),
             Scheme::Http if schemes.http => Ok(()),
             Scheme::Git if schemes.git => Ok(()),
             Scheme::Http => Err(SchemeRefused::Http),
             Scheme::Git => Err(SchemeRefused::Git),
-            Scheme::Ssh => Err(SchemeRefused::Ssh),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Git: opens repositories, lists their refs, walks their commits, remembers which commits were seen.
 //!
 //! Called by jobs; what reads is called on blocking threads. It knows nothing of ours but the domain, is the only place
-//! that knows git2 and gix, runs no program but git, and never reads the configuration of a user or of the machine.
+//! that knows git2 and gix, runs no program but git and ssh, and never reads the configuration of a user or of the machine.
 
 mod commit_object;
 mod commit_text;
@@ -17,6 +17,7 @@ mod opened;
 mod refs;
 pub mod remote;
 pub mod services;
+pub mod ssh;
 mod steps;
 mod tend;
 pub mod transport;

@@ -54,7 +54,7 @@ impl Source {
         let mode = AddressMode::Listed { private: false, hosts: vec![url.host().clone()], networks: Vec::new() };
         let addresses = Arc::new(AddressPolicy { mode, allow_git_scheme: false, allow_http: true });
         let (trust, limits) = (Trust::WebPki, Limits::default());
-        let remote = Box::new(Remote { url, credential: None, trust, proxy: None, addresses, limits });
+        let remote = Box::new(Remote { url, credential: None, trust, proxy: None, ssh: None, addresses, limits });
         let mirror = Mirror::open_or_make(&folder.join(format!("{seed}.mirror"))).expect("a mirror");
         Self::Copied { remote, mirror, program }
     }

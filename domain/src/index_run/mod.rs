@@ -108,6 +108,18 @@ pub enum FailureCode {
     TlsPinMismatch,
     /// No encrypted connection could be agreed on for another reason.
     TlsFailed,
+    /// Nobody said yet that a key of the host is the right one.
+    HostKeyUnknown,
+    /// The host shows another key than those that are trusted.
+    HostKeyChanged,
+    /// The host accepts none of the keys that may be offered to it.
+    SshAuthFailed,
+    /// There is no key to offer: none in the pool, or the one that was chosen was retired.
+    SshNoKey,
+    /// The host speaks only algorithms of SSH that are not used any more.
+    SshAlgorithms,
+    /// This machine has no `ssh` program.
+    SshProgramMissing,
     /// The remote does not accept the credential, or wants one.
     Unauthorized,
     /// The remote refuses access.

@@ -203,7 +203,9 @@ fn only_schemes_that_are_switched_on_may_be_used() {
     assert_eq!(refused("http://host/a", false, true), Some(SchemeRefused::Http));
     assert_eq!(refused("git://host/a", false, true), None);
     assert_eq!(refused("git://host/a", true, false), Some(SchemeRefused::Git));
-    assert_eq!(refused("git@host:a", true, true), Some(SchemeRefused::Ssh));
+    for text in ["git@host:a", "ssh://git@host:2222/a"] {
+        assert_eq!(refused(text, false, false), None, "{text}");
+    }
     assert_eq!(RemoteUrl::parse("git@host:a").expect("a URL").url.scheme(), Scheme::Ssh);
 }
 

@@ -67,7 +67,7 @@ impl Stage {
         let mode = AddressMode::Listed { private: false, hosts: vec![url.host().clone()], networks: Vec::new() };
         let addresses = Arc::new(AddressPolicy { mode, allow_git_scheme: true, allow_http: true });
         let (trust, limits) = (Trust::WebPki, Limits::default());
-        From::Web(Box::new(Remote { url, credential: None, trust, proxy: None, addresses, limits }))
+        From::Web(Box::new(Remote { url, credential: None, trust, proxy: None, ssh: None, addresses, limits }))
     }
 
     fn folder(&self) -> From {

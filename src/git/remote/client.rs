@@ -50,7 +50,7 @@ impl RemoteClient {
         match remote.url.scheme() {
             Scheme::Http | Scheme::Https => {}
             Scheme::Git => return Err(refused(SchemeRefused::Git)),
-            Scheme::Ssh => return Err(refused(SchemeRefused::Ssh)),
+            Scheme::Ssh => return Err(remote.trouble(RemoteTrouble::Protocol { what: "HTTP is not spoken there" })),
         }
         let http = checked_http(remote, USER_AGENT).await?;
         let text = format!("{}{}", remote.url.origin(), remote.url.path().trim_end_matches('/'));

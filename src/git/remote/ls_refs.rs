@@ -1,4 +1,4 @@
-//! Lists the refs of a remote without fetching anything: over smart HTTP here, over `git://` by `ls_refs_stream`. Called
+//! Lists the refs of a remote without fetching anything: over smart HTTP here, over `git://` and SSH by `ls_refs_stream`. Called
 //! by jobs, which compare the list with the last one; it reads no object.
 
 use keytrail_domain::{
@@ -45,7 +45,7 @@ pub async fn list_remote_refs(remote: &Remote, selection: &RefSelection, max_ref
 }
 
 async fn list(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {
-    if remote.url.scheme() == Scheme::Git {
+    if matches!(remote.url.scheme(), Scheme::Git | Scheme::Ssh) {
         return ls_refs_stream::list(remote, selection, max_refs).await;
     }
     let mut client = RemoteClient::new(remote).await?;

@@ -1,4 +1,4 @@
-//! Lists the refs of a remote over `git://`. Called by the listing of refs; it reads no object.
+//! Lists the refs of a remote over `git://` or SSH, by one connection. Called by the listing of refs; it reads no object.
 
 use keytrail_domain::ref_selection::RefSelection;
 

@@ -28,7 +28,7 @@ pub use self::{
     ls_refs::{Listed, list_remote_refs},
     trouble::{RemoteError, RemoteTrouble},
 };
-use super::GitError;
+use super::{GitError, ssh::SshAccess};
 
 /// A remote repository and how to reach it.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Remote {
     pub trust: Trust,
     /// Through what to connect; proxies of the environment are never used.
     pub proxy: Option<Proxy>,
+    /// Over SSH: the keys to offer and the host's.
+    pub ssh: Option<Arc<SshAccess>>,
     /// Which addresses and schemes may be used.
     pub addresses: Arc<AddressPolicy>,
     /// What is too much.

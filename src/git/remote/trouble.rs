@@ -40,6 +40,18 @@ pub enum RemoteTrouble {
     TlsFailed,
     /// The certificates that were given to trust cannot be read.
     BadAuthority,
+    /// Over SSH: nobody said yet that a key of it is the right one.
+    HostKeyUnknown,
+    /// Over SSH: it shows another key than those that are trusted.
+    HostKeyChanged,
+    /// Over SSH: it takes none of the keys that may be offered.
+    SshAuthFailed,
+    /// Over SSH: there is no key to offer.
+    SshNoKey,
+    /// Over SSH: it speaks only algorithms that are not used any more.
+    SshAlgorithms,
+    /// Over SSH: this machine has no `ssh`.
+    SshProgramMissing,
     /// 401: it wants to know who asks, or does not know the credential.
     Unauthorized,
     /// 403: it knows and refuses.
@@ -135,6 +147,12 @@ impl RemoteTrouble {
             Self::TlsWrongHost => FailureCode::TlsWrongHost,
             Self::TlsPinMismatch => FailureCode::TlsPinMismatch,
             Self::TlsFailed | Self::BadAuthority => FailureCode::TlsFailed,
+            Self::HostKeyUnknown => FailureCode::HostKeyUnknown,
+            Self::HostKeyChanged => FailureCode::HostKeyChanged,
+            Self::SshAuthFailed => FailureCode::SshAuthFailed,
+            Self::SshNoKey => FailureCode::SshNoKey,
+            Self::SshAlgorithms => FailureCode::SshAlgorithms,
+            Self::SshProgramMissing => FailureCode::SshProgramMissing,
             Self::Unauthorized => FailureCode::Unauthorized,
             Self::Forbidden => FailureCode::Forbidden,
             Self::NotFound => FailureCode::RemoteNotFound,
@@ -214,6 +232,36 @@ impl fmt::Display for RemoteError {
             RemoteTrouble::BadAuthority => {
                 write!(f, "the authority's certificate given for {host} cannot be read; give it in PEM")
             }
+            RemoteTrouble::HostKeyUnknown => write!(
+                f,
+                "nobody has said yet that a host key of {host} is the right one; scan its keys, compare their \
+                 fingerprints with those that its administrator publishes, and trust them"
+            ),
+            RemoteTrouble::HostKeyChanged => write!(
+                f,
+                "{host} shows another host key than the trusted one: somebody may be in the way, or the server was set \
+                 up anew; nothing is sent to it until a person compares the fingerprints and accepts or refuses the new \
+                 key"
+            ),
+            RemoteTrouble::SshAuthFailed => write!(
+                f,
+                "{host} takes none of the SSH keys that were offered; give it the public half of one of them, and check \
+                 the user in the URL"
+            ),
+            RemoteTrouble::SshNoKey => write!(
+                f,
+                "there is no SSH key to offer to {host}; generate or add one, or choose another key for this connection"
+            ),
+            RemoteTrouble::SshAlgorithms => write!(
+                f,
+                "{host} offers only SSH algorithms that are not used any more, such as signatures with SHA-1; update its \
+                 SSH server, or give the https:// address of the repository"
+            ),
+            RemoteTrouble::SshProgramMissing => write!(
+                f,
+                "{host} cannot be reached over SSH, because this machine has no ssh program, and this process does not \
+                 speak SSH itself; install OpenSSH's client, name it as ssh.program, or give the https:// address"
+            ),
             RemoteTrouble::Unauthorized => {
                 write!(f, "{host} does not accept the credential, or wants one; check the user and the token")
             }

@@ -1,6 +1,6 @@
 //! A fetch without the git program: our own few sentences of git's protocol over connections that we checked, and
 //! libgit2, which puts together what comes. Called by the fetch of the transports, which holds the mirror's lock. It
-//! fetches everything, moves no ref, and runs no program.
+//! fetches everything, moves no ref, and runs no program but the one that speaks SSH.
 //!
 //! libgit2's own transports are not used: they connect to whatever a name means at that moment, follow redirects to
 //! other ports, and read the configuration of the user and of the machine.
@@ -21,10 +21,7 @@ use std::{
     time::Duration,
 };
 
-use keytrail_domain::{
-    index_run::batch::CommitSha,
-    remote_url::{Scheme, SchemeRefused},
-};
+use keytrail_domain::{index_run::batch::CommitSha, remote_url::Scheme};
 use tokio::sync::mpsc;
 
 pub(super) use self::http::diagnose;
@@ -130,14 +127,12 @@ async fn work(
                     received => received?,
                 }
             }
-            Scheme::Git => {
+            // Over SSH by the program that encrypts; what is said through it is our own.
+            Scheme::Git | Scheme::Ssh => {
                 let bound = remote.limits.listing;
                 let asked = tokio::time::timeout(bound, git_stream::ask(remote, &question, request)).await;
                 let incoming = asked.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))?;
                 receive(request, wants, incoming, shared, &mut pace).await?
-            }
-            Scheme::Ssh => {
-                return Err(remote.trouble(RemoteTrouble::UrlNotAllowed { reason: SchemeRefused::Ssh }));
             }
         };
         all = Fetched { bytes: all.bytes + brought.bytes, objects: all.objects + brought.objects };

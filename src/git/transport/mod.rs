@@ -34,6 +34,7 @@ pub use self::{
     room::{free_bytes, over_quota},
 };
 pub(super) use self::{
+    git_program::running::Group,
     in_place::{gitlab_name, look},
     parts::{Parts, common_dir},
     room::check_free,

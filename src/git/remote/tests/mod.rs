@@ -66,6 +66,7 @@ fn remote(url: &str) -> Remote {
         credential: None,
         trust: Trust::WebPki,
         proxy: None,
+        ssh: None,
         addresses: loopback(),
         limits: Limits::default(),
     }

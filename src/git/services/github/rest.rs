@@ -96,6 +96,7 @@ impl Github {
             credential: None,
             trust: place.trust.clone(),
             proxy: place.proxy.clone(),
+            ssh: None,
             addresses: Arc::clone(&place.addresses),
             limits: place.limits,
         };

@@ -23,6 +23,7 @@ use crate::git::{
     GitError,
     mirror::{Filter, Pack},
     remote::RemoteTrouble,
+    ssh::{Door, Knocking},
     transport::{
         FetchError, FetchPhase,
         fetch::{Attempt, FetchRequest, FetchSource, Fetched},
@@ -58,6 +59,37 @@ pub(in crate::git::transport) async fn fetch(
     filter: Filter,
     behind: Behind,
 ) -> Result<Attempt, GitError> {
+    let remote = match request.source {
+        FetchSource::Remote(remote) if remote.url.scheme() == Scheme::Ssh => remote,
+        FetchSource::Remote(_) | FetchSource::Local(_) => {
+            return once(program, request, (missing, filter, behind), None).await;
+        }
+    };
+    // Over SSH by one key after the other; the listing before has told which one is taken.
+    let mut knocking = Knocking::at(remote).await?;
+    loop {
+        let door = tokio::select! {
+            door = knocking.door() => door?,
+            () = cancelled(request.cancel) => return Err(GitError::Cancelled),
+        };
+        let fetched = once(program, request, (missing, filter, behind), Some(&door)).await;
+        if door.has_signed() {
+            knocking.taken(&door);
+        }
+        match fetched {
+            Err(GitError::Remote(error)) => knocking.failed(door, error.trouble)?,
+            fetched => return fetched,
+        }
+    }
+}
+
+/// One call of the program.
+async fn once(
+    program: &GitProgram,
+    request: &FetchRequest<'_>,
+    (missing, filter, behind): (&BTreeSet<CommitSha>, Filter, Behind),
+    door: Option<&Door>,
+) -> Result<Attempt, GitError> {
     let mirror = request.mirror;
     let before = mirror.whole_packs()?;
     let mut invocation = Invocation::new([
@@ -85,7 +117,7 @@ pub(in crate::git::transport) async fn fetch(
     let invocation = invocation.argument("--end-of-options").argument("origin").on(mirror.path());
     let invocation = invocation.within(request.limits.memory_bytes);
     source::compares_keys(program, request).await?;
-    let Reached { invocation } = source::reach(invocation.input(names.into_bytes()), request).await?;
+    let Reached { invocation } = source::reach(invocation.input(names.into_bytes()), request, door).await?;
     let mut watch = FetchWatch::new(request, filter);
     let ending = match running::run(&program.path, &invocation, &mut watch).await {
         Ok(ending) => ending,
@@ -105,6 +137,11 @@ pub(in crate::git::transport) async fn fetch(
         }
         if ending.signal.is_some() {
             return Err(GitError::transient("running the git program", io::Error::other("it was killed")));
+        }
+        if let (Some(door), FetchSource::Remote(remote)) = (door, request.source)
+            && let Some(trouble) = door.trouble_of_git(&said)
+        {
+            return Err(remote.trouble(trouble));
         }
         return Err(because(said::error(&said, request), request).await);
     }

@@ -7,7 +7,8 @@ use std::{
     process::Stdio,
 };
 
-use tokio::process::Command;
+use rustix::process::Pid;
+use tokio::{process::Command, sync::watch};
 use zeroize::Zeroizing;
 
 /// What every call is told, whatever the mirror's own configuration says.
@@ -56,6 +57,8 @@ pub(in crate::git) struct Invocation {
     environment: Vec<(&'static str, OsString)>,
     /// Bytes of memory that it may take, with all that it starts.
     pub(super) memory: Option<u64>,
+    /// Who wants to know which processes these are.
+    pub(super) attendant: Option<watch::Sender<Option<Pid>>>,
     /// What it reads; nothing when it is empty.
     pub(super) input: Vec<u8>,
 }
@@ -70,6 +73,7 @@ impl Invocation {
             config: config.to_vec(),
             environment: Vec::new(),
             memory: None,
+            attendant: None,
             input: Vec::new(),
         }
     }
@@ -83,6 +87,12 @@ impl Invocation {
     /// Takes at most so many bytes of memory; each process that it starts gets the same bound.
     pub(in crate::git) const fn within(mut self, memory: u64) -> Self {
         self.memory = Some(memory);
+        self
+    }
+
+    /// Tells the group of its processes when it starts.
+    pub(in crate::git) fn attended(mut self, by: watch::Sender<Option<Pid>>) -> Self {
+        self.attendant = Some(by);
         self
     }
 

@@ -43,16 +43,21 @@ pub(in crate::git) enum Unended<S> {
 }
 
 /// Ends all processes of a group when it is dropped.
-struct Group(Option<rustix::process::Pid>);
+pub(in crate::git) struct Group(Option<rustix::process::Pid>);
 
 impl Group {
-    fn of(child: &Child) -> Self {
+    pub(in crate::git) fn of(child: &Child) -> Self {
         Self(child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())))
     }
 
     /// The leader has ended by itself: its id may be another's soon.
-    fn ended(&mut self) {
+    pub(in crate::git) fn ended(&mut self) {
         self.0 = None;
+    }
+
+    /// Which; `None` once it has ended.
+    pub(in crate::git) const fn id(&self) -> Option<rustix::process::Pid> {
+        self.0
     }
 }
 
@@ -73,6 +78,9 @@ pub(in crate::git) async fn run<W: Watch>(
 ) -> Result<Ending, Unended<W::Stop>> {
     let mut child = invocation.command(program).spawn().map_err(Unended::System)?;
     let mut group = Group::of(&child);
+    if let Some(attendant) = &invocation.attendant {
+        attendant.send_replace(group.0);
+    }
     if let (Some(bytes), Some(group)) = (invocation.memory, group.0) {
         // Whom nobody holds does not run: the drop ends it.
         memory::hold(group, bytes).map_err(Unended::System)?;

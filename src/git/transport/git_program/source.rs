@@ -11,6 +11,7 @@ use crate::git::{
     GitError,
     mirror::Filter,
     remote::{HttpCredential, Proxy, Reach, Remote, RemoteError, RemoteTrouble, Trust, client::USER_AGENT},
+    ssh::{Door, url_for_git},
     transport::{
         FetchError, LocalRepository,
         fetch::{FetchRequest, FetchSource},
@@ -22,15 +23,22 @@ pub(super) struct Reached {
     pub(super) invocation: Invocation,
 }
 
-pub(super) async fn reach(invocation: Invocation, request: &FetchRequest<'_>) -> Result<Reached, GitError> {
+/// `door` is the attempt over SSH that this is.
+pub(super) async fn reach(
+    invocation: Invocation,
+    request: &FetchRequest<'_>,
+    door: Option<&Door>,
+) -> Result<Reached, GitError> {
     let invocation = match request.source {
         FetchSource::Local(source) => local(invocation, source, request).await?,
+        FetchSource::Remote(remote) if remote.url.scheme() == Scheme::Ssh => ssh(invocation, remote, door)?,
         FetchSource::Remote(remote) => {
             let reach = remote.reach().await?;
             match remote.url.scheme() {
                 Scheme::Http | Scheme::Https => http(invocation, remote, &reach, request)?,
                 Scheme::Git => git(invocation, remote, &reach),
-                Scheme::Ssh => return Err(remote.trouble(RemoteTrouble::Protocol { what: "it is not spoken here" })),
+                // Said above.
+                Scheme::Ssh => return Err(remote.trouble(RemoteTrouble::SshNoKey)),
             }
         }
     };
@@ -131,6 +139,17 @@ fn git(invocation: Invocation, remote: &Remote, reach: &Reach) -> Invocation {
         .allow("git")
         .config("remote.origin.url", format!("git://{place}{}", remote.url.path()))
         .environment("GIT_OVERRIDE_VIRTUAL_HOST", format!("{host}:{port}"))
+}
+
+/// git starts the program that speaks SSH, by a line of ours that names the address, the agent and the host's keys.
+fn ssh(invocation: Invocation, remote: &Remote, door: Option<&Door>) -> Result<Invocation, GitError> {
+    let door = door.ok_or_else(|| remote.trouble(RemoteTrouble::SshNoKey))?;
+    Ok(invocation
+        .allow("ssh")
+        .config("remote.origin.url", url_for_git(&remote.url))
+        .config("core.sshCommand", door.in_shell()?)
+        .config("ssh.variant", "ssh")
+        .attended(door.group()))
 }
 
 async fn local(

@@ -1,4 +1,4 @@
-//! A question over `git://`. Called on behalf of the in-process transport.
+//! A question over `git://` or SSH. Called on behalf of the in-process transport.
 
 use super::{Incoming, advertisement::Advertisement, question::Question};
 use crate::git::{

@@ -92,7 +92,7 @@ pub(super) fn remote(url: &str) -> Remote {
     let url = RemoteUrl::parse(url).expect("a URL").url;
     let mode = AddressMode::Listed { private: false, hosts: vec![url.host().clone()], networks: Vec::new() };
     let addresses = Arc::new(AddressPolicy { mode, allow_git_scheme: true, allow_http: true });
-    Remote { url, credential: None, trust: Trust::WebPki, proxy: None, addresses, limits: Limits::default() }
+    Remote { url, credential: None, trust: Trust::WebPki, proxy: None, ssh: None, addresses, limits: Limits::default() }
 }
 
 /// The git of this machine, whatever its version: what it does is tested, not whether it may be used.

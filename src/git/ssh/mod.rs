@@ -1,0 +1,125 @@
+//! Repositories over SSH: the program `ssh` of this machine with fixed options, an agent of our own that holds one key for
+//! one attempt, and the host keys that are trusted. Called by the listing of refs and by both transports. No private half
+//! reaches the disk, and nothing of a person's or the machine's own configuration of SSH is read.
+
+mod agent;
+mod knocking;
+mod login;
+mod options;
+mod places;
+mod said;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use keytrail_domain::id::SshKeyId;
+
+pub use self::{places::Places, said::login_trouble};
+pub(in crate::git) use self::{
+    knocking::{Door, Knocking},
+    options::url_for_git,
+    session::Session,
+};
+use super::GitError;
+
+/// Keys that are offered for one purpose, each in a connection of its own; servers count what fails.
+pub const MOST_KEYS: usize = 6;
+
+/// Signs as one key does. What it holds is never shown.
+pub trait Signer: Send + Sync {
+    /// The public half, as SSH sends it (RFC 4253, section 6.6).
+    fn public_blob(&self) -> &[u8];
+
+    /// The public half as one line of a `.pub` file.
+    fn public_line(&self) -> String;
+
+    /// A signature as SSH sends it, by the flags of the agent's protocol; nothing where these ask for SHA-1.
+    fn sign(&self, message: &[u8], flags: u32) -> Option<Vec<u8>>;
+}
+
+/// A key on its way out of where it is sealed.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Signer>, GitError>> + Send + 'a>>;
+
+/// Where private halves are sealed.
+pub trait Keychain: Send + Sync {
+    /// Opens one, for one attempt.
+    fn open(&self, key: SshKeyId) -> Opening<'_>;
+}
+
+/// What is known of a host's keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedHost {
+    /// A line of known_hosts for each key that is trusted, under the name [`HOST_ALIAS`].
+    pub lines: Vec<String>,
+    /// Whether it showed another key, and nobody said yet what to think of that.
+    pub is_alarmed: bool,
+}
+
+/// The name that every host has for `ssh`: each call knows one host only.
+pub const HOST_ALIAS: &str = "the-host";
+
+/// How the repositories of one host are reached over SSH.
+pub struct SshAccess {
+    /// The `ssh` program; `None` where there is none.
+    pub program: Option<PathBuf>,
+    /// Where sockets of agents are, a folder for each attempt.
+    pub folder: PathBuf,
+    /// The keys to offer, in their order.
+    pub keys: Vec<SshKeyId>,
+    /// Opens them.
+    pub keychain: Arc<dyn Keychain>,
+    /// Who the host is.
+    pub host: TrustedHost,
+    /// How many connections a host may have.
+    pub places: Arc<Places>,
+    told: Mutex<Told>,
+}
+
+/// What came of offering keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Those that were offered, in their order.
+    pub offered: Vec<SshKeyId>,
+    /// The one that the host took.
+    pub accepted: Option<SshKeyId>,
+    /// The address that answered.
+    address: Option<SocketAddr>,
+}
+
+impl SshAccess {
+    /// With the key that the host took the last time, which is offered first.
+    pub fn new(
+        program: Option<PathBuf>,
+        folder: PathBuf,
+        (keys, accepted_before): (Vec<SshKeyId>, Option<SshKeyId>),
+        keychain: Arc<dyn Keychain>,
+        host: TrustedHost,
+        places: Arc<Places>,
+    ) -> Self {
+        let told = Mutex::new(Told { accepted: accepted_before, ..Told::default() });
+        Self { program, folder, keys, keychain, host, places, told }
+    }
+
+    /// What came of it so far; nothing where no key was offered.
+    pub fn told(&self) -> Option<Told> {
+        Some(self.locked().clone()).filter(|told| !told.offered.is_empty())
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for SshAccess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SshAccess").field("keys", &self.keys).field("host", &self.host).finish_non_exhaustive()
+    }
+}

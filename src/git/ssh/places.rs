@@ -1,0 +1,59 @@
+//! How many connections are open to one host at once. Asked before each of them; who finds no place waits for one.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The places of each host of this node.
+#[derive(Debug)]
+pub struct Places {
+    of_each: usize,
+    hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Places {
+    /// So many of each host; at least one.
+    pub fn new(of_each: usize) -> Self {
+        Self { of_each: of_each.max(1), hosts: Mutex::default() }
+    }
+
+    /// Waits for a place at `host`, which is given back when the permit goes. `None` only when the server ends.
+    pub(super) async fn take(&self, host: &str) -> Option<OwnedSemaphorePermit> {
+        let place = {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            // Where nobody is or waits, nothing needs to be remembered.
+            hosts.retain(|_, place| Arc::strong_count(place) > 1 || place.available_permits() < self.of_each);
+            hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.of_each))).clone()
+        };
+        place.acquire_owned().await.ok()
+    }
+
+    /// Connections to `host` that are open now.
+    pub fn open_at(&self, host: &str) -> usize {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(host).map_or(0, |place| self.of_each.saturating_sub(place.available_permits()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_host_has_so_many_places_and_no_other_waits_for_them() {
+        let places = Places::new(2);
+        let (first, second) = (places.take("one:22").await, places.take("one:22").await);
+        assert!(first.is_some() && second.is_some());
+        assert_eq!(places.open_at("one:22"), 2);
+        assert!(places.take("one:22").now_or_never().is_none(), "it waits");
+        assert!(places.take("two:22").now_or_never().flatten().is_some(), "another host");
+        drop(first);
+        assert!(places.take("one:22").now_or_never().flatten().is_some(), "one has gone");
+        assert_eq!(places.open_at("one:22"), 1, "and that one, too");
+    }
+}
