@@ -6,7 +6,8 @@ use crate::{
     access, access_settings,
     aggregate::{Aggregate, StoredEvent},
     claim::ClaimChange,
-    commit_link, index_run, installation, integration, person, project_rules, pull_request, repository, ssh_key,
+    commit_link, host_key, index_run, installation, integration, person, project_rules, pull_request, repository,
+    ssh_key,
     upcast::{UPCASTERS, upcast},
 };
 
@@ -105,6 +106,8 @@ facts! {
     PullRequest(pull_request::PullRequest::TYPE, pull_request::Event),
     /// Of a key of SSH.
     SshKey(ssh_key::SshKey::TYPE, ssh_key::Event),
+    /// Of the host keys of a server.
+    HostKey(host_key::HostKeys::TYPE, host_key::Event),
 }
 
 impl Fact {
@@ -123,6 +126,7 @@ impl Fact {
             Self::AccessSettings(event) => access_settings::AccessSettings::claims(event),
             Self::PullRequest(event) => pull_request::PullRequest::claims(event),
             Self::SshKey(event) => ssh_key::SshKey::claims(event),
+            Self::HostKey(event) => host_key::HostKeys::claims(event),
         }
     }
 

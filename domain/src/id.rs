@@ -45,6 +45,8 @@ ids! {
     TokenId,
     /// A key of SSH in the pool.
     SshKeyId,
+    /// The host keys of a server: one host and port.
+    HostKeyId,
     /// An event in the log.
     EventId,
 }

@@ -18,6 +18,7 @@ pub mod grouped;
 pub mod hex;
 #[cfg(test)]
 mod histories;
+pub mod host_key;
 pub mod id;
 pub mod index_run;
 pub mod installation;

@@ -12,6 +12,7 @@ use keytrail_domain::{
     commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
+    host_key::{self, Endpoint, HostPublicKey},
     id::{EventId, IntegrationId, RepositoryId, TokenId},
     index_run::{
         self, Cause, Counts, FailureCode,
@@ -241,6 +242,7 @@ const fn stream_type(fact: &Fact) -> &'static str {
         Fact::AccessSettings(_) => access_settings::AccessSettings::TYPE,
         Fact::PullRequest(_) => pull_request::PullRequest::TYPE,
         Fact::SshKey(_) => ssh_key::SshKey::TYPE,
+        Fact::HostKey(_) => host_key::HostKeys::TYPE,
     }
 }
 
@@ -275,6 +277,17 @@ pub(crate) fn public_key(n: u64) -> PublicKey {
         md5: format!("MD5:{n}"),
         blob: format!("AAAA{n}"),
     }
+}
+
+/// The SSH server number `n`.
+pub(crate) fn endpoint(n: u64) -> Endpoint {
+    Endpoint { host: Endpoint::host_of(&format!("host{n}")).expect("a host"), port: 22 }
+}
+
+/// The host key number `n` of this kind.
+pub(crate) fn host_key(kind: &str, n: u8) -> HostPublicKey {
+    let blob = [&(kind.len() as u32).to_be_bytes()[..], kind.as_bytes(), &[0, 0, 0, 1, n]].concat();
+    HostPublicKey { algorithm: kind.to_owned(), blob }
 }
 
 /// Where the private half of the key number `n` is sealed.

@@ -9,6 +9,7 @@ mod contract;
 mod fact_histories;
 #[cfg(test)]
 mod fake_store;
+pub mod host_key_list;
 pub mod index_runs;
 pub mod installation_status;
 pub mod integration_list;

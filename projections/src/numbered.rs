@@ -68,6 +68,7 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::Installation(_)
         | Fact::PullRequest(_)
         | Fact::SshKey(_)
+        | Fact::HostKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }
@@ -115,6 +116,7 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::Installation(_)
         | Fact::PullRequest(_)
         | Fact::SshKey(_)
+        | Fact::HostKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }

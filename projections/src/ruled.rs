@@ -120,6 +120,7 @@ pub(crate) fn keys(table: &'static Table, fact: &Recorded<Fact>, keys: &mut Keys
         | Fact::Installation(_)
         | Fact::PullRequest(_)
         | Fact::SshKey(_)
+        | Fact::HostKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }
@@ -146,6 +147,7 @@ pub(crate) fn fold(table: &'static Table, rows: &mut Rows, fact: &Recorded<Fact>
         | Fact::Installation(_)
         | Fact::PullRequest(_)
         | Fact::SshKey(_)
+        | Fact::HostKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use keytrail_domain::{
     display_text::DisplayText,
-    id::{IndexRunId, IntegrationId, RepositoryId, SshKeyId, TokenId},
+    id::{HostKeyId, IndexRunId, IntegrationId, RepositoryId, SshKeyId, TokenId},
     index_run::batch::CommitSha,
     person::PersonId,
     timestamp::Timestamp,
@@ -140,7 +140,7 @@ macro_rules! from_ids {
     )*};
 }
 
-from_ids!(IntegrationId, RepositoryId, IndexRunId, TokenId, PersonId, SshKeyId);
+from_ids!(IntegrationId, RepositoryId, IndexRunId, TokenId, PersonId, SshKeyId, HostKeyId);
 
 impl From<CommitSha> for Value {
     fn from(value: CommitSha) -> Self {

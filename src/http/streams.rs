@@ -10,6 +10,7 @@ use keytrail_domain::{
     aggregate::Aggregate,
     commit_link::CommitLink,
     fact::Fact,
+    host_key::HostKeys,
     index_run::{IndexRun, batch},
     installation::Installation,
     integration::Integration,
@@ -80,7 +81,7 @@ pub(super) struct StreamQuery {
 /// The events of a stream, with the state after each.
 #[utoipa::path(tag = "history", operation_id = "ListStreamEvents", security(("bearer" = ["auditor"])),
     params(("type" = String, Path, description = "`integration`, `installation`, `repository`, `index_run`, `access`, `project_rules`, `commit_link`, \
-        `person`, `access_settings`, `pull_request` or `ssh_key`."),
+        `person`, `access_settings`, `pull_request`, `ssh_key` or `host_key`."),
         ("id" = Uuid, Path, description = "Of the stream."), StreamQuery),
     responses((status = 200, description = "A page.", body = Page<StreamEvent>),
         (status = 422, description = "Streams of this type are not shown event by event.")))]
@@ -154,6 +155,7 @@ struct State {
     access_settings: AccessSettings,
     pull_request: PullRequest,
     ssh_key: SshKey,
+    host_key: HostKeys,
 }
 
 impl State {
@@ -170,6 +172,7 @@ impl State {
             Fact::AccessSettings(event) => self.access_settings.evolve(event),
             Fact::PullRequest(event) => self.pull_request.evolve(event),
             Fact::SshKey(event) => self.ssh_key.evolve(event),
+            Fact::HostKey(event) => self.host_key.evolve(event),
             Fact::IndexBatch(_) => {}
         }
     }
@@ -187,6 +190,7 @@ impl State {
             Fact::AccessSettings(_) => serde_json::to_value(&self.access_settings).map(Some),
             Fact::PullRequest(_) => serde_json::to_value(&self.pull_request).map(Some),
             Fact::SshKey(_) => serde_json::to_value(&self.ssh_key).map(Some),
+            Fact::HostKey(_) => serde_json::to_value(&self.host_key).map(Some),
             Fact::IndexBatch(_) => Ok(None),
         }
     }

@@ -16,6 +16,7 @@ use keytrail_domain::{
     claim::ClaimChange,
     commit_link::CommitLink,
     fact::Fact,
+    host_key::HostKeys,
     index_run::{IndexRun, batch::Event as Batch},
     installation::Installation,
     integration::Integration,
@@ -269,6 +270,7 @@ fn claims_of(fact: &Fact) -> Vec<ClaimChange> {
         Fact::AccessSettings(event) => <AccessSettings as Aggregate>::claims(event),
         Fact::PullRequest(event) => <PullRequest as Aggregate>::claims(event),
         Fact::SshKey(event) => <SshKey as Aggregate>::claims(event),
+        Fact::HostKey(event) => <HostKeys as Aggregate>::claims(event),
         Fact::IndexBatch(_) => Vec::new(),
     }
 }

@@ -7,6 +7,7 @@ use keytrail_domain::{
     commit_link::{self, LinkedCommit},
     display_text::DisplayText,
     fact::Fact,
+    host_key::{self, Endpoint, HostPublicKey},
     id::{IntegrationId, RepositoryId, TokenId},
     index_run::{
         self, Cause, Counts, FailureCode,
@@ -312,6 +313,22 @@ fn ssh_key_events() -> Vec<ssh_key::Event> {
     ]
 }
 
+fn host_key_events() -> Vec<host_key::Event> {
+    use host_key::Event::{ChangeAccepted, ChangeRefused, Changed, Revoked, Seen, Trusted};
+    let at = || Endpoint { host: Endpoint::host_of("git.example.com").expect("a host"), port: 2222 };
+    let key = |base64| HostPublicKey::read("ssh-ed25519", base64).expect("a key");
+    let one = || vec![key("AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB")];
+    let other = || vec![key("AAAAC3NzaC1lZDI1NTE5AAAAIAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC")];
+    vec![
+        Seen { at: at(), keys: one() },
+        Trusted { at: at(), keys: one(), how: host_key::How::KnownHosts },
+        Changed { at: at(), expected: one(), offered: other() },
+        ChangeAccepted { at: at(), keys: other(), replaced: one() },
+        ChangeRefused { at: at(), keys: other() },
+        Revoked { at: at(), keys: one() },
+    ]
+}
+
 /// The examples.
 pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let set =
@@ -334,5 +351,6 @@ pub(crate) fn samples() -> Vec<(Fact, Metadata)> {
     let facts = facts.chain([Fact::AccessSettings(access_settings())]);
     let facts = facts.chain(pull_request_events().into_iter().map(Fact::PullRequest));
     let facts = facts.chain(ssh_key_events().into_iter().map(Fact::SshKey));
+    let facts = facts.chain(host_key_events().into_iter().map(Fact::HostKey));
     facts.enumerate().map(|(row, fact)| (fact, metadata(row))).collect()
 }

@@ -12,6 +12,7 @@ use crate::{
     display_text::DisplayText,
     fact::Fact,
     github::{GithubConnection, GithubHost, Login},
+    host_key,
     id::{EventId, IndexRunId, IntegrationId, RepositoryId},
     index_run::{
         self, Cause, Counts, FailureCode,
@@ -169,6 +170,7 @@ fn table() -> Vec<(Fact, Follows)> {
     table.push((Fact::AccessSettings(access_settings::Event::Changed { services: None }), Vec::new()));
     table.extend(pull_request::tests::one_of_each().into_iter().map(|event| (Fact::PullRequest(event), Vec::new())));
     table.extend(ssh_key::tests::one_of_each().into_iter().map(|event| (Fact::SshKey(event), Vec::new())));
+    table.extend(host_key::tests::one_of_each().into_iter().map(|event| (Fact::HostKey(event), Vec::new())));
     table
 }
 

@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 use super::BadUrl;
 
 /// A host. Its text is what stands in a URL: names in lower case, IPv6 addresses in brackets.
@@ -77,5 +79,17 @@ impl fmt::Display for Host {
             Self::V4(address) => address.fmt(f),
             Self::V6(address) => write!(f, "[{address}]"),
         }
+    }
+}
+
+impl Serialize for Host {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Host {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }

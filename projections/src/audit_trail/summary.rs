@@ -6,6 +6,7 @@ use keytrail_domain::{
     access, access_settings, commit_link,
     fact::Fact,
     grouped::grouped,
+    host_key,
     index_run::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
@@ -34,6 +35,7 @@ pub(super) fn summary(fact: &Fact) -> String {
         Fact::AccessSettings(event) => access_settings(event),
         Fact::PullRequest(event) => pull_request(event),
         Fact::SshKey(event) => ssh_key(event),
+        Fact::HostKey(event) => host_key(event),
     }
 }
 
@@ -229,6 +231,32 @@ fn ssh_key(event: &ssh_key::Event) -> String {
         Renamed { name, previous } => format!("renamed the SSH key {previous} to {name}"),
         Retired { name, sha256 } => format!("retired the SSH key {name} and forgot its private half: {sha256}"),
     }
+}
+
+fn host_key(event: &host_key::Event) -> String {
+    use host_key::Event::{ChangeAccepted, ChangeRefused, Changed, Revoked, Seen, Trusted};
+    match event {
+        Seen { at, keys } => format!("met the SSH server {at}, which shows {}", host_keys(keys)),
+        Trusted { at, keys, how } => format!("trusted {} of the SSH server {at}, {}", host_keys(keys), how.title()),
+        Changed { at, expected, offered } => {
+            let (shown, trusted) = (host_keys(offered), host_keys(expected));
+            format!("stopped before the SSH server {at}, which showed {shown} instead of {trusted}")
+        }
+        ChangeAccepted { at, keys, replaced } if replaced.is_empty() => {
+            format!("accepted {} of the SSH server {at}", host_keys(keys))
+        }
+        ChangeAccepted { at, keys, replaced } => {
+            format!("accepted {} of the SSH server {at} instead of {}", host_keys(keys), host_keys(replaced))
+        }
+        ChangeRefused { at, keys } => format!("refused {} of the SSH server {at}", host_keys(keys)),
+        Revoked { at, keys } if keys.is_empty() => format!("forgot what the SSH server {at} showed"),
+        Revoked { at, keys } => format!("forgot the SSH server {at} and trusts no more {}", host_keys(keys)),
+    }
+}
+
+fn host_keys(keys: &[host_key::HostPublicKey]) -> String {
+    let each: Vec<_> = keys.iter().map(|key| format!("{} {}", key.algorithm, key.sha256())).collect();
+    each.join(", ")
 }
 
 /// What differs: the place, or how the same one is read.

@@ -7,6 +7,7 @@ use keytrail_domain::{
     access_settings::{self, Algorithm, KeyFingerprint, Services, TrustedKey},
     commit_link,
     display_text::DisplayText,
+    host_key,
     id::{RepositoryId, TokenId},
     index_run::{self, Cause, FailureCode},
     integration,
@@ -23,8 +24,8 @@ use keytrail_domain::{
 use super::{summary::summary, *};
 use crate::{
     fact_histories::{
-        Log, commit, commits, completed, discovered, id, key_name, name, place, public_key, refs, requested, sealed,
-        sha,
+        Log, commit, commits, completed, discovered, endpoint, id, key_name, name, place, public_key, refs, requested,
+        sealed, sha,
     },
     fake_store::{FakeStore, check_columns, check_read},
 };
@@ -205,6 +206,39 @@ fn every_event_is_a_sentence() {
         ),
     ] {
         assert_eq!(summary(&fact), sentence);
+    }
+}
+
+#[test]
+fn every_event_of_a_host_key_is_a_sentence_with_the_fingerprints() {
+    use host_key::Event::{ChangeAccepted, ChangeRefused, Changed, Revoked, Seen, Trusted};
+    let at = || endpoint(1);
+    let (one, other) = (crate::fact_histories::host_key("ssh-rsa", 1), crate::fact_histories::host_key("ssh-rsa", 2));
+    let (old, new) = (format!("ssh-rsa {}", one.sha256()), format!("ssh-rsa {}", other.sha256()));
+    let (one, other) = (|| vec![one.clone()], || vec![other.clone()]);
+    for (event, sentence) in [
+        (Seen { at: at(), keys: one() }, format!("met the SSH server host1:22, which shows {old}")),
+        (
+            Trusted { at: at(), keys: one(), how: host_key::How::KnownHosts },
+            format!("trusted {old} of the SSH server host1:22, by a known_hosts file"),
+        ),
+        (
+            Changed { at: at(), expected: one(), offered: other() },
+            format!("stopped before the SSH server host1:22, which showed {new} instead of {old}"),
+        ),
+        (
+            ChangeAccepted { at: at(), keys: other(), replaced: one() },
+            format!("accepted {new} of the SSH server host1:22 instead of {old}"),
+        ),
+        (
+            ChangeAccepted { at: at(), keys: other(), replaced: Vec::new() },
+            format!("accepted {new} of the SSH server host1:22"),
+        ),
+        (ChangeRefused { at: at(), keys: other() }, format!("refused {new} of the SSH server host1:22")),
+        (Revoked { at: at(), keys: one() }, format!("forgot the SSH server host1:22 and trusts no more {old}")),
+        (Revoked { at: at(), keys: Vec::new() }, "forgot what the SSH server host1:22 showed".to_owned()),
+    ] {
+        assert_eq!(summary(&Fact::HostKey(event)), sentence);
     }
 }
 

@@ -21,6 +21,7 @@ enum Step {
     Installation(u64, installation::Command),
     Forget(u64),
     Key(u64, ssh_key::Command),
+    HostKey(u64, host_key::Command),
     /// Of a number of a repository.
     Pull(u64, u64, pull_request::Command),
     /// Of a repository in a run: commits, under the present or a stale number.
@@ -150,6 +151,19 @@ fn steps() -> impl Strategy<Value = Step> {
         keys().prop_map(|name| ssh_key::Command::Rename { name }),
         Just(ssh_key::Command::Retire),
     ];
+    let shown = (prop::sample::select(vec!["ssh-rsa", "ssh-ed25519"]), 0..3_u8);
+    let shown = prop::collection::vec(shown.prop_map(|(kind, n)| host_key(kind, n)), 1..3);
+    let of_host = (0..3_u64, shown, 0..9_u8).prop_map(|(n, keys, wish)| {
+        let Endpoint { host, port } = endpoint(n);
+        let command = match wish {
+            0..=1 => host_key::Command::Trust { host, port, keys, how: host_key::How::Person },
+            2..=5 => host_key::Command::ReportOffered { host, port, keys },
+            6 => host_key::Command::AcceptChanged { fingerprints: keys.iter().map(HostPublicKey::sha256).collect() },
+            7 => host_key::Command::RefuseChanged,
+            _ => host_key::Command::Forget,
+        };
+        Step::HostKey(n, command)
+    });
     let rules = (prop::collection::btree_set(0..4_usize, 0..3), prop::collection::btree_set(0..4_usize, 0..3));
     let rules = rules.prop_map(|(known, denied)| project_rules::Command::Set {
         known: known.into_iter().map(|n| PROJECTS[n].parse().expect("a project")).collect(),
@@ -161,6 +175,7 @@ fn steps() -> impl Strategy<Value = Step> {
         4 => (0..5_u64, run).prop_map(|(n, command)| Step::Run(n, command)),
         1 => (0..2_u64, token).prop_map(|(n, command)| Step::Token(n, command)),
         1 => (0..3_u64, ssh_key).prop_map(|(n, command)| Step::Key(n, command)),
+        2 => of_host,
         2 => (0..3_u64, installation).prop_map(|(n, command)| Step::Installation(n, command)),
         1 => (0..3_u64).prop_map(Step::Forget),
         3 => (0..3_u64, 0..5_u64, any::<bool>(), prop::collection::vec((0..9_u8, 0..SUBJECTS.len()), 0..4))
@@ -223,6 +238,12 @@ impl Log {
                 id(6, n),
                 |fact| if let Fact::SshKey(event) = fact { Some(event) } else { None },
                 Fact::SshKey,
+                command,
+            ),
+            Step::HostKey(n, command) => self.decide::<host_key::HostKeys>(
+                endpoint(n).id().0,
+                |fact| if let Fact::HostKey(event) = fact { Some(event) } else { None },
+                Fact::HostKey,
                 command,
             ),
             Step::Rules(command) => self.decide::<project_rules::ProjectRules>(

@@ -85,6 +85,7 @@ impl View for IndexRuns {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -102,6 +103,7 @@ impl View for IndexRuns {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

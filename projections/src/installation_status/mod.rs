@@ -71,6 +71,7 @@ impl View for InstallationStatus {
             | Fact::Person(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -91,6 +92,7 @@ impl View for InstallationStatus {
             | Fact::Person(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

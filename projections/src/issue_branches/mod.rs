@@ -66,6 +66,7 @@ impl View for IssueBranches {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -90,6 +91,7 @@ impl View for IssueBranches {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

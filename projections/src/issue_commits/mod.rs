@@ -78,6 +78,7 @@ impl View for IssueCommits {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
             Fact::CommitLink(event) => decisions::keys(event, keys),
         }
@@ -104,6 +105,7 @@ impl View for IssueCommits {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
             Fact::CommitLink(event) => decisions::fold(rows, fact, event),
         }

@@ -74,6 +74,7 @@ pub(super) fn keys(fact: &Recorded<Fact>, keys: &mut Keys) {
         | Fact::Installation(_)
         | Fact::PullRequest(_)
         | Fact::SshKey(_)
+        | Fact::HostKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }
@@ -129,6 +130,7 @@ pub(super) fn fold(rows: &mut Rows, fact: &Recorded<Fact>) {
         | Fact::Installation(_)
         | Fact::PullRequest(_)
         | Fact::SshKey(_)
+        | Fact::HostKey(_)
         | Fact::AccessSettings(_) => {}
     }
 }

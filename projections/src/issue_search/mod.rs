@@ -87,6 +87,7 @@ impl View for IssueSearch {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -112,6 +113,7 @@ impl View for IssueSearch {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

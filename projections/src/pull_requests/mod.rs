@@ -82,6 +82,7 @@ impl View for PullRequests {
             | Fact::Person(_)
             | Fact::Installation(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -140,6 +141,7 @@ impl View for PullRequests {
             | Fact::Person(_)
             | Fact::Installation(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

@@ -88,6 +88,7 @@ impl View for RepositoryList {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -121,6 +122,7 @@ impl View for RepositoryList {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

@@ -77,6 +77,7 @@ impl View for SshKeyList {
             | Fact::Person(_)
             | Fact::Installation(_)
             | Fact::PullRequest(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
@@ -94,6 +95,7 @@ impl View for SshKeyList {
             | Fact::Person(_)
             | Fact::Installation(_)
             | Fact::PullRequest(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }

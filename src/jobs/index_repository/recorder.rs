@@ -153,6 +153,7 @@ impl Recorder {
             | Fact::Installation(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => Ok(None),
         }
     }

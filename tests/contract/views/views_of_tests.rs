@@ -205,6 +205,7 @@ impl View for Finds {
             | Fact::Person(_)
             | Fact::PullRequest(_)
             | Fact::SshKey(_)
+            | Fact::HostKey(_)
             | Fact::AccessSettings(_) => {}
         }
     }
