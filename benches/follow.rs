@@ -67,7 +67,15 @@ impl Stage {
         let url = RemoteUrl::parse(&self.url).expect("a URL").url;
         let mode = AddressMode::Listed { private: false, hosts: vec![url.host().clone()], networks: Vec::new() };
         let addresses = Arc::new(AddressPolicy { mode, allow_git_scheme: false, allow_http: true });
-        Remote { url, credential: None, trust: Trust::WebPki, proxy: None, ssh: None, addresses, limits: Limits::default() }
+        Remote {
+            url,
+            credential: None,
+            trust: Trust::WebPki,
+            proxy: None,
+            ssh: None,
+            addresses,
+            limits: Limits::default(),
+        }
     }
 
     async fn first_fetch(&self, rounds: usize, full: bool) {

@@ -22,9 +22,10 @@ use crate::{
     git::{
         self,
         remote::{AddressMode, AddressPolicy, Network},
+        ssh::Places,
         transport::{FetchLimits, GitProgram, Verdict},
     },
-    jobs::{Caches, GitSettings},
+    jobs::{Caches, GitSettings, SshSettings},
     log::OnFatal,
     public_address::PublicAddress,
     secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
@@ -186,10 +187,13 @@ async fn started(config: &Config, clock: Clock, works: bool) -> Result<Arc<App>,
     if works {
         let mirrors = caches.mirrors();
         make_folder(&mirrors).map_err(|source| BootError::Folder { path: mirrors.clone(), source })?;
+        // Left behind by a process that was killed; it need not be there.
+        let _ = fs::remove_dir_all(caches.ssh());
     }
     let git = GitSettings {
         stuck: Duration::from_secs(config.github.stuck_seconds),
         confirm_repositories: config.github.confirm_repositories,
+        ssh: ssh_settings(&config.ssh),
         ..git_settings(&config.git).await?
     };
     let node = node_identity::node_identity(config, works);
@@ -266,6 +270,7 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
             allow_http: git.allow_http,
         }),
         program,
+        ssh: ssh_settings(&config::Ssh::default()),
         limits: FetchLimits {
             silence: seconds(git.silence_seconds),
             window: git::transport::WINDOW,
@@ -282,6 +287,17 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
         stuck: seconds(config::Github::default().stuck_seconds),
         confirm_repositories: config::Github::default().confirm_repositories,
     })
+}
+
+/// How repositories are reached over SSH, with the ssh program looked up.
+fn ssh_settings(ssh: &config::Ssh) -> SshSettings {
+    let candidates = match &ssh.program {
+        Some(program) => vec![program.clone()],
+        None => config::program_folders().into_iter().map(|folder| folder.join("ssh")).collect(),
+    };
+    let program = candidates.into_iter().find(|path| path.is_absolute() && path.is_file());
+    let places = usize::try_from(ssh.connections_per_host).unwrap_or(usize::MAX);
+    SshSettings { program, places: Arc::new(Places::new(places)) }
 }
 
 /// Where the root key is.

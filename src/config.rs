@@ -7,6 +7,7 @@ mod github;
 mod keys;
 mod mistakes;
 mod sources;
+mod ssh;
 mod ssh_keys;
 
 use std::{net::SocketAddr, path::PathBuf};
@@ -24,6 +25,7 @@ pub use self::{
     keys::{KEYS, Key, Shown, default_toml, known},
     mistakes::{Mistake, mistakes},
     sources::{NO_LINE, Origin, Setting, for_others, settings},
+    ssh::Ssh,
     ssh_keys::SshKeys,
 };
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub git: Git,
     /// How apps of GitHub are followed.
     pub github: Github,
+    /// How repositories are reached over SSH.
+    pub ssh: Ssh,
     /// When a key of SSH counts as old.
     pub ssh_keys: SshKeys,
     /// Work in the background.

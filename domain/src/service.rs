@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     git_remote::{GitRemote, ProxySetting},
     github::GithubConnection,
+    id::SshKeyId,
     ref_selection::RefSelection,
     secret_ref::SecretRef,
 };
@@ -113,6 +114,14 @@ impl Connection {
             Self::Path { refs, .. } | Self::Folder { refs, .. } => refs,
             Self::Git(remote) => &remote.refs,
             Self::GithubApp(github) => &github.refs,
+        }
+    }
+
+    /// The key of SSH that was chosen for it.
+    pub fn ssh_key(&self) -> Option<SshKeyId> {
+        match self {
+            Self::Git(remote) => remote.ssh_key,
+            Self::Path { .. } | Self::Folder { .. } | Self::GithubApp(_) => None,
         }
     }
 

@@ -95,7 +95,7 @@ pub struct App {
     /// What git services delivered.
     pub inbox: Inbox,
     /// Sealed secrets.
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
     /// The server's own keys.
     pub keys: ServerSecrets,
     /// Who is behind a `PersonId`.
@@ -140,7 +140,7 @@ impl App {
             views,
             jobs,
             inbox,
-            vault,
+            vault: Arc::new(vault),
             keys,
             people,
             tokens,

@@ -106,6 +106,8 @@ pub const KEYS: &[Key] = &[
     key("git.handed_over_seconds", "Seconds that a copy stays whose repository another node looks after by now."),
     key("github.stuck_seconds", "Seconds after which installing an app that does not come on is called stuck."),
     key("github.confirm_repositories", "More repositories of an app than this start only after a person said so."),
+    place("ssh.program", "The ssh program; else the first one along PATH.", "\"/usr/bin/ssh\""),
+    key("ssh.connections_per_host", "Connections over SSH to one host that this node has open at once."),
     key("ssh_keys.old_days", "Days after which a key of SSH counts as old, in answers and metrics."),
     key("access.requests_per_minute", "Requests of one token or service within a minute; 0: no limit."),
     key("access.address_requests_per_minute", "Requests from one address, before anybody is known; 0: no limit."),

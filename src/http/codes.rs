@@ -170,6 +170,7 @@ codes! {
     SshKeyRsaTooShort = 422 "ssh_key_rsa_too_short": "The RSA key is too short.",
     SshKeyRsaTooLong = 422 "ssh_key_rsa_too_long": "The RSA key is too long.",
     SshKeyHalvesDiffer = 422 "ssh_key_halves_differ": "The halves of the key do not belong together.",
+    SshKeyUnusable = 422 "ssh_key_unusable": "The SSH key cannot be chosen.",
     SshKeyHostNeedsRsa = 422 "ssh_key_host_needs_rsa": "The git host takes RSA only.",
     AuthorAmbiguous = 422 "author_ambiguous": "The part of a name fits too many persons.",
     StreamNotShown = 422 "stream_not_shown": "This stream is not shown event by event.",

@@ -9,7 +9,12 @@ mod remote;
 mod shown;
 mod trust;
 
-use keytrail_domain::service::{self, Connection};
+use keytrail_domain::{
+    id::SshKeyId,
+    recorded::StreamId,
+    service::{self, Connection},
+    ssh_key::SshKey,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -116,6 +121,16 @@ pub(super) struct Asked<'a> {
     pub(super) before: Option<&'a Connection>,
 }
 
+/// Whether a key can be chosen.
+pub(super) async fn in_pool(api: &Api, key: SshKeyId) -> Result<(), ApiError> {
+    let detail = match api.app.load::<SshKey>(StreamId::new("ssh_key", key.0)).await?.0 {
+        SshKey::Active { .. } => return Ok(()),
+        SshKey::Absent => "There is no such SSH key in the pool. `keytrail ssh-key list` names those that there are.",
+        SshKey::Retired => "The SSH key was retired, and is offered to nobody. Choose another one.",
+    };
+    Err(ApiError::new(Code::SshKeyUnusable, detail))
+}
+
 /// The place in the words of the domain, when it can be connected to and this caller may.
 pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Result<Checked, ApiError> {
     let Asked { caller, integration, before } = asked;
@@ -145,7 +160,12 @@ pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Resul
                 companions.push(row.into_statement());
                 secret
             };
-            remote.checked(&api.app.jobs.git.addresses)?.sealed(before, seal)
+            let connection = remote.checked(&api.app.jobs.git.addresses)?.sealed(before, seal);
+            let chosen = connection.ssh_key().filter(|key| before.and_then(Connection::ssh_key) != Some(*key));
+            if let Some(key) = chosen {
+                in_pool(api, key).await?;
+            }
+            connection
         }
         Place::GithubApp(github) => {
             let (owner, now) = (Owner::new("integration", integration), api.app.clock.now());

@@ -1,5 +1,7 @@
 //! Repositories: read, looked at, and asked to be indexed.
 
+mod ssh;
+
 use std::collections::HashMap;
 
 use actix_web::{
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use self::ssh::ShownOffers;
 use super::{
     Api,
     auth::{Admin, Viewer},
@@ -77,6 +80,9 @@ pub(super) struct Shown {
     archived: bool,
     /// Why it is not looked at, while the app that reads it may not.
     held: Option<Held>,
+    /// Which keys were offered over SSH, and which was taken; only of one repository that was reached so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh: Option<ShownOffers>,
     /// When a run last completed.
     #[schema(value_type = Option<String>, format = DateTime)]
     indexed_at: Option<Timestamp>,
@@ -148,6 +154,7 @@ impl Shown {
             }),
             archived: row.archived,
             held: None,
+            ssh: None,
             indexed_at: row.indexed_at,
             commits,
             keyed,
@@ -290,7 +297,8 @@ pub(super) async fn get_repository(
 ) -> Result<HttpResponse, ApiError> {
     let read = || repository_list::by_id(RepositoryId(*id));
     let row = api.one(query.min_position, read, Code::RepositoryUnknown).await?;
-    Ok(tell_one(&Shown::of(row).held_by(&held(&api).await?)))
+    let ssh = ssh::offers(&api, RepositoryId(*id)).await?;
+    Ok(tell_one(&Shown { ssh, ..Shown::of(row).held_by(&held(&api).await?) }))
 }
 
 /// Asks for an index run over what is new. The answer names the run to watch.

@@ -5,6 +5,8 @@ mod facts;
 mod intake;
 mod shown;
 
+use std::collections::HashMap;
+
 use actix_web::{
     HttpResponse, delete, get, post, put,
     web::{Data, Path, Query},
@@ -14,6 +16,7 @@ use keytrail_domain::{
     id::SshKeyId,
     secret_ref::SecretRef,
     ssh_key::{Command, PublicKey, SshKey as Aggregate, SshKeyName},
+    timestamp::Timestamp,
 };
 use keytrail_projections::ssh_key_list::{self, KeyState};
 use serde::Deserialize;
@@ -38,10 +41,13 @@ use super::{
 };
 use crate::{
     app::{Context, DispatchError},
-    ids,
+    ids, jobs,
     secrets::{Secret, Vault, ssh_private_keys},
     store::Statement,
 };
+
+/// When each key was last taken by a host.
+type LastUses = HashMap<SshKeyId, Timestamp>;
 
 const DAY: i64 = 24 * 3600 * 1_000_000;
 /// A hundred years.
@@ -93,8 +99,10 @@ pub(super) async fn list_ssh_keys(
     }
     let before = query.older_than_days.map(|days| now.plus_micros(-i64::from(days).saturating_mul(DAY)));
     let rows = api.read(query.min_position, ssh_key_list::page(query.state, before, after, limit + 1)).await?;
-    let page = api.cursors.page(rows, limit, &list, now, |row| row.added_position, |row| Shown::at(&api.app, row))?;
-    page.answer()
+    let ids = || rows.iter().map(|row| row.id);
+    let uses = last_uses(&api, ids().min().zip(ids().max())).await?;
+    let show = |row| Shown::at(&api.app, row, &uses);
+    api.cursors.page(rows, limit, &list, now, |row| row.added_position, show)?.answer()
 }
 
 /// One key, retired or not; without its private half.
@@ -109,7 +117,8 @@ pub(super) async fn get_ssh_key(
 ) -> Result<HttpResponse, ApiError> {
     let id = SshKeyId(*id);
     let row = api.one(query.min_position, || ssh_key_list::by_id(id), Code::SshKeyUnknown).await?;
-    Ok(tell_one(&Shown::at(&api.app, row)))
+    let uses = last_uses(&api, Some((id, id))).await?;
+    Ok(tell_one(&Shown::at(&api.app, row, &uses)))
 }
 
 /// The public half of a key in the forms that git hosts ask for, and where it goes on each of them.
@@ -143,8 +152,10 @@ pub(super) async fn add_ssh_key(
 ) -> Result<HttpResponse, ApiError> {
     let context = admin.context(key.of(&api, &admin, "AddSshKey", &body.bytes), None);
     if let Some(committed) = api.remembered(&context).await? {
-        let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
-        return Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await);
+        let id = SshKeyId(committed.stream.id);
+        let uses = last_uses(&api, Some((id, id))).await?;
+        let show = |row| Shown::at(&api.app, row, &uses);
+        return Ok(api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await);
     }
     let name = name(&body.value.name)?;
     let (Taken { public, private }, intake) = intake::added(&api, body.value).await?;
@@ -167,8 +178,10 @@ pub(super) async fn generate_ssh_key(
 ) -> Result<HttpResponse, ApiError> {
     let context = admin.context(key.of(&api, &admin, "GenerateSshKey", &body.bytes), None);
     if let Some(committed) = api.remembered(&context).await? {
-        let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
-        return Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await);
+        let id = SshKeyId(committed.stream.id);
+        let uses = last_uses(&api, Some((id, id))).await?;
+        let show = |row| Shown::at(&api.app, row, &uses);
+        return Ok(api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await);
     }
     let name = name(&body.value.name)?;
     let (Taken { public, private }, rsa_because) = intake::generated(&api, &name, &body.value).await?;
@@ -194,7 +207,8 @@ pub(super) async fn rename_ssh_key(
     let command = Command::Rename { name: name.clone() };
     match api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await {
         Ok(committed) => {
-            let show = |row| Shown::at(&api.app, row);
+            let uses = last_uses(&api, Some((id, id))).await?;
+            let show = |row| Shown::at(&api.app, row, &uses);
             Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
         }
         Err(error) => Err(naming_the_holder(&api, &name, None, error).await),
@@ -216,8 +230,15 @@ pub(super) async fn retire_ssh_key(
     let id = SshKeyId(*id);
     let companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
     let committed = api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await?;
-    let show = |row| Shown::at(&api.app, row);
+    let uses = last_uses(&api, Some((id, id))).await?;
+    let show = |row| Shown::at(&api.app, row, &uses);
     Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
+}
+
+/// Of the keys from the first id to the last.
+async fn last_uses(api: &Api, ids: Option<(SshKeyId, SshKeyId)>) -> Result<LastUses, ApiError> {
+    let Some((first, last)) = ids else { return Ok(LastUses::new()) };
+    Ok(jobs::last_ssh_key_uses(&api.app.db, first, last).await?)
 }
 
 const CREATED: Telling = Telling::created("/api/v1/ssh-keys");
@@ -241,7 +262,9 @@ async fn kept(
     match api.app.dispatch::<Aggregate>(id.0, command, context, companions).await {
         Ok(committed) => {
             let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
-            Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await)
+            // Nobody can have taken it yet.
+            let uses = LastUses::new();
+            Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row, &uses)).await)
         }
         Err(error) => Err(naming_the_holder(api, name, Some(public), error).await),
     }

@@ -35,6 +35,11 @@ impl Caches {
         self.mirrors().join(format!("{repository}.git"))
     }
 
+    /// What belongs to connections over SSH that are open: sockets, and public halves. Nothing in it outlives them.
+    pub fn ssh(&self) -> PathBuf {
+        self.0.join("ssh")
+    }
+
     /// Files and folders that were fetched for diffs.
     pub fn objects(&self) -> PathBuf {
         self.0.join("objects")

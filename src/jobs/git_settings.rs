@@ -5,8 +5,18 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use crate::git::{
     remote::AddressPolicy,
+    ssh::Places,
     transport::{FetchLimits, GitProgram},
 };
+
+/// How this node reaches repositories over SSH.
+#[derive(Clone, Debug)]
+pub struct SshSettings {
+    /// The ssh program; `None` when there is none.
+    pub program: Option<PathBuf>,
+    /// How many connections each host may have.
+    pub places: Arc<Places>,
+}
 
 /// How this node reaches repositories.
 #[derive(Clone, Debug)]
@@ -18,6 +28,8 @@ pub struct GitSettings {
     pub addresses: Arc<AddressPolicy>,
     /// The git program, good or not; `None` when there is none.
     pub program: Option<GitProgram>,
+    /// The same for SSH.
+    pub ssh: SshSettings,
     /// What is too much in a fetch, and of a copy.
     pub limits: FetchLimits,
     /// How long listing a remote's refs may take in all.

@@ -46,6 +46,7 @@ pub(super) use self::{
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob, app_access,
     repository_source::{RepositorySource, Source, source_of},
+    ssh_key_uses,
 };
 use crate::{
     app::{App, Context, DispatchError},
@@ -96,13 +97,16 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         let text = "the repository was forgotten before it was indexed";
         return indexing.fail(FailureCode::RepositoryForgotten, text).await;
     };
-    let copied = !matches!(source.source, Source::InPlace(_));
+    let (copied, ssh) = (!matches!(source.source, Source::InPlace(_)), source.ssh());
     let worked = match indexing.reads(&source.source) {
         Ok(()) => heard(running, indexing.work(source)).await.unwrap_or_else(|| Err(GitError::Cancelled.into())),
         Err(error) => Err(error.into()),
     };
     if let Err(why) = &worked {
         indexing.leave_behind(why);
+    }
+    if let Some(ssh) = ssh {
+        ssh_key_uses::note(app, repository, &ssh).await;
     }
     match worked {
         Ok(()) => Ok(()),

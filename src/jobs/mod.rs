@@ -41,6 +41,8 @@ mod reset_integration;
 mod runner;
 mod schedule;
 mod shards;
+mod ssh_access;
+mod ssh_key_uses;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -70,7 +72,7 @@ pub use self::{
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     commit_lookup::{Called, LookedUp, commit_called, commit_called_in, look_up},
-    git_settings::GitSettings,
+    git_settings::{GitSettings, SshSettings},
     index_progress::ProgressNow,
     installation_listing::preview as preview_filter,
     kind::Kind,
@@ -83,6 +85,7 @@ pub use self::{
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
     schedule::ask_after,
+    ssh_key_uses::{Offers, last_uses as last_ssh_key_uses, offers_of as ssh_offers_of},
     upkeep::{Kept, Standing, Survey, standing_of},
     webhook_secrets::{LiveSecrets, WebhookSecrets, webhook_secrets},
 };
@@ -95,6 +98,7 @@ use self::{
     installation_turns::InstallationTurns,
     looks::Looks,
     one_by_one::OneByOne,
+    ssh_access::CommonKeys,
 };
 use crate::{
     app::Turns,
@@ -206,6 +210,7 @@ pub struct Jobs {
     folder_scans: FolderScans,
     left_behind: LeftBehind,
     approved_roots: ApprovedRoots,
+    common_keys: CommonKeys,
     outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
@@ -238,6 +243,7 @@ impl Jobs {
             folder_scans: FolderScans::default(),
             left_behind: LeftBehind::default(),
             approved_roots: ApprovedRoots::default(),
+            common_keys: CommonKeys::default(),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),

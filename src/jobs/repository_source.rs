@@ -11,19 +11,20 @@ use keytrail_domain::{
     integration::Integration,
     recorded::StreamId,
     ref_selection::RefSelection,
-    remote_url::RemoteUrl,
+    remote_url::{RemoteUrl, Scheme},
     secret_ref::SecretRef,
     service::{Connection, Reading},
 };
 use keytrail_projections::repository_list::Repository;
 use zeroize::Zeroizing;
 
-use super::{JobError, app_access};
+use super::{JobError, app_access, ssh_access};
 use crate::{
     app::App,
     git::{
         remote::{self, HttpCredential, Limits, Proxy, Remote},
         services::github::Use,
+        ssh::SshAccess,
         transport,
     },
     secrets::{HttpLogin, Owner, SecretsError},
@@ -54,6 +55,16 @@ pub struct RepositorySource {
     pub refs: RefSelection,
     /// The tracked folder that it was found in, if it was.
     pub folder: Option<PathBuf>,
+}
+
+impl RepositorySource {
+    /// What is known of keys while it is reached over SSH.
+    pub fn ssh(&self) -> Option<Arc<SshAccess>> {
+        match &self.source {
+            Source::Remote(remote) => remote.ssh.clone(),
+            Source::InPlace(_) | Source::Copied(_) | Source::Held(_) => None,
+        }
+    }
 }
 
 /// The source of a repository that is in its list. `None` when its integration is gone or looks
@@ -92,7 +103,7 @@ pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<Repo
                 Reading::Mirrored => Source::Copied(local),
             }
         }
-        Connection::Git(remote) => Source::Remote(Box::new(opened(app, id, *remote).await?)),
+        Connection::Git(remote) => Source::Remote(Box::new(opened(app, repository, *remote).await?)),
         Connection::GithubApp(github) => match of_app(app, id, *github, repository).await? {
             Some(remote) => Source::Remote(Box::new(remote)),
             None => Source::Held(HELD.to_owned()),
@@ -120,6 +131,7 @@ async fn of_app(
         credential: Some(HttpCredential::new("x-access-token".to_owned(), token.expose().clone())),
         trust: place.trust,
         proxy: place.proxy,
+        ssh: None,
         addresses: place.addresses,
         limits: Limits { silence: settings.limits.silence, listing: settings.listing, ..Limits::default() },
     }))
@@ -129,14 +141,19 @@ fn located(repository: &Repository) -> Option<RemoteUrl> {
     RemoteUrl::parse(&repository.location).ok().map(|parsed| parsed.url)
 }
 
-async fn opened(app: &App, id: IntegrationId, remote: GitRemote) -> Result<Remote, JobError> {
-    let settings = &app.jobs.git;
+async fn opened(app: &App, repository: &Repository, remote: GitRemote) -> Result<Remote, JobError> {
+    let (id, settings) = (repository.integration, &app.jobs.git);
+    let ssh = match remote.url.scheme() {
+        Scheme::Ssh => Some(ssh_access::access(app, Some(repository.id), &remote.url, remote.ssh_key).await?),
+        Scheme::Https | Scheme::Http | Scheme::Git => None,
+    };
     let proxy = opened_proxy(app, id, remote.proxy.as_ref()).await?;
     Ok(Remote {
         url: remote.url,
         credential: unsealed(app, id, HttpLogin::FIELD, remote.credential).await?,
         trust: trusted(remote.trust),
         proxy,
+        ssh,
         addresses: Arc::clone(&settings.addresses),
         limits: Limits { silence: settings.limits.silence, listing: settings.listing, ..Limits::default() },
     })

@@ -87,6 +87,19 @@ impl Vault {
         clear.ok_or_else(|| SecretsError::SecretDamaged { secret, kind: owner.kind.into(), field: field.into() })
     }
 
+    /// What was sealed last as the `field` of `owner`; nothing when nothing is.
+    pub async fn open_field(&self, owner: Owner, field: &str) -> Result<Option<Secret<Vec<u8>>>, SecretsError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM secrets WHERE owner_kind = $1 AND owner_id = $2 AND field = $3 \
+             ORDER BY created_at DESC, secret_ref DESC LIMIT 1"
+        );
+        let rows = self.db.read(Area::Log, &sql, &row![owner.kind, owner.id, field]).await?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let row = SealedRow::of_row(row)?;
+        let damaged = || SecretsError::SecretDamaged { secret: row.secret, kind: owner.kind.into(), field: field.into() };
+        row.open(&*self.key_of(&row).await?).map(Some).ok_or_else(damaged)
+    }
+
     /// The statement that takes a secret away.
     pub fn forget(secret: SecretRef) -> Statement {
         Statement::new("DELETE FROM secrets WHERE secret_ref = $1", row![secret.0])

@@ -1,7 +1,8 @@
 //! Private keys of SSH as people have them: read, explained, proved, written in another form.
 //!
-//! Called by the command line and by the routes of the key pool. Bytes come in, answers go out: it opens no file, knows no clock, no store and no network,
-//! and takes what is random from its caller. The private half stays in memory that is cleared.
+//! Called by the command line, by the routes of the key pool, and by the jobs that let an agent sign with a key. Bytes come
+//! in, answers go out: it opens no file, knows no clock, no store and no network, and takes what is random from its caller.
+//! The private half stays in memory that is cleared.
 
 mod algorithm;
 mod armour;
@@ -21,6 +22,7 @@ mod public_half;
 mod read;
 mod remainder;
 mod remedy;
+mod sign;
 #[cfg(test)]
 mod tests;
 mod wire;

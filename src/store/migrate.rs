@@ -36,6 +36,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(Area::Log, "log_0006_job_turns"),
     migration!(Area::Log, "log_0007_webhook_inbox"),
     migration!(Area::Log, "log_0008_pull_request_listings"),
+    migration!(Area::Log, "log_0009_ssh_key_uses"),
     migration!(Area::Views, "views_0001_builds"),
 ];
 

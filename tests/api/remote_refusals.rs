@@ -63,13 +63,7 @@ async fn what_is_no_address_of_a_git_server_is_refused_in_words(server: Server) 
 }
 
 async fn schemes_and_addresses_that_are_off_are_refused(server: Server) {
-    for url in [
-        "http://git.example/shop",
-        "http://alice:geheim@git.example/shop",
-        "git://git.example/shop",
-        "ssh://git@git.example/shop",
-        "git@git.example:shop",
-    ] {
+    for url in ["http://git.example/shop", "http://alice:geheim@git.example/shop", "git://git.example/shop"] {
         refused(&server, at(url), "url_not_allowed", None).await;
     }
     for host in [

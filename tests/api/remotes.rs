@@ -60,7 +60,7 @@ async fn a_private_repository_behind_ones_own_authority_is_added_read_and_remove
     let prints = connection["trust"]["fingerprints"].as_array().cloned().unwrap_or_default();
     assert!(prints.len() == 1 && prints[0].as_str().is_some_and(|print| print.len() == 64), "{connection}");
     let expected = json!({
-        "kind": "git", "url": url, "credential": true, "proxy": null,
+        "kind": "git", "url": url, "credential": true, "ssh_key": null, "proxy": null,
         "trust": { "kind": "authority", "fingerprints": prints },
         "refs": { "notes": true, "changes": false, "patterns": ["refs/pull-requests/*/from"] },
     });

@@ -21,6 +21,7 @@ const ALL: [&str; 9] = [
     "log_0006_job_turns",
     "log_0007_webhook_inbox",
     "log_0008_pull_request_listings",
+    "log_0009_ssh_key_uses",
     "views_0001_builds",
 ];
 

@@ -60,7 +60,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("ids", &[]),
     ("inbox", &["ids", "store"]),
-    ("jobs", &["app", "clock", "git", "ids", "inbox", "log", "secrets", "store", "views"]),
+    ("jobs", &["app", "clock", "git", "ids", "inbox", "log", "secrets", "ssh_keys", "store", "views"]),
     ("log", &["clock", "ids", "store"]),
     ("main", &["cli"]),
     ("process", &[]),

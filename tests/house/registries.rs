@@ -85,6 +85,8 @@ fn every_kind_of_job_has_its_file() {
             "runner",
             "schedule",
             "shards",
+            "ssh_access",
+            "ssh_key_uses",
             "tests",
             "upkeep",
             "webhook_secrets",

@@ -17,7 +17,7 @@ pub struct Places {
 impl Places {
     /// So many of each host; at least one.
     pub fn new(of_each: usize) -> Self {
-        Self { of_each: of_each.max(1), hosts: Mutex::default() }
+        Self { of_each: of_each.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::default() }
     }
 
     /// Waits for a place at `host`, which is given back when the permit goes. `None` only when the server ends.

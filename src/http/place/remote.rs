@@ -3,13 +3,15 @@
 
 use keytrail_domain::{
     git_remote::{GitRemote, ProxySetting},
+    id::SshKeyId,
     proxy_url::ProxyUrl,
-    remote_url::{BadUrl, Host, RemoteUrl, Scheme},
+    remote_url::{BadUrl, EmbeddedCredential, Host, RemoteUrl, Scheme},
     secret_ref::SecretRef,
     service::Connection,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{
     credential::{Credential, Given, Wish},
@@ -26,8 +28,8 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct Remote {
-    /// Its address: `https://`, or `http://` and `git://` where an administrator switched them on. A user and a password
-    /// in it are taken out and sealed.
+    /// Its address: `https://`, `ssh://` or `user@host:path`, or `http://` and `git://` where an administrator switched them
+    /// on. A user and a password in it are taken out and sealed; over SSH there are no passwords.
     #[schema(value_type = String, example = "https://git.example.com/shop/api.git")]
     url: Secret<String>,
     /// As whom to ask. Left out of a change it stays what it is as long as scheme, host and port do, and is forgotten
@@ -35,6 +37,11 @@ pub(in crate::http) struct Remote {
     #[serde(default)]
     #[schema(value_type = Option<Credential>)]
     credential: Given,
+    /// Over SSH, the one key of the pool that is offered, by its id. Left out of a change it stays what it is; `null` lets
+    /// the common keys be offered.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<Uuid>)]
+    ssh_key: Option<Option<Uuid>>,
     /// Whose certificates are good.
     #[serde(default)]
     trust: Trust,
@@ -65,6 +72,13 @@ pub(super) struct Checked {
     remote: GitRemote,
     login: Wish,
     proxy_login: Wish,
+    /// Nothing: the one that is there stays, if it is reached over SSH still.
+    ssh_key: Option<Option<SshKeyId>>,
+}
+
+/// What stands there was said, also when it is `null`.
+fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Uuid>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 impl Remote {
@@ -74,7 +88,15 @@ impl Remote {
         url.allowed(policy.schemes())
             .map_err(|refused| ApiError::new(Code::UrlNotAllowed, sentence(&refused.to_string())))?;
         may_be_reached(policy, url.host())?;
-        let login = self.credential.checked(parsed.credential)?;
+        let embedded = match (url.scheme(), parsed.credential) {
+            (Scheme::Ssh, Some(EmbeddedCredential { user, password })) => {
+                // Only to be cleared.
+                let _ = (Secret::new(user), Secret::new(password));
+                return Err(bad_url(Code::UrlInvalid, BadUrl::HasCredential));
+            }
+            (_, embedded) => embedded,
+        };
+        let login = self.credential.checked(embedded)?;
         let trust = self.trust.checked()?;
         let refs = self.refs.checked()?;
         let (proxy, proxy_login) = match &self.proxy {
@@ -100,10 +122,25 @@ impl Remote {
                     "git:// does not go through an HTTP proxy. Leave `proxy` out, or give the https:// address.";
                 return Err(ApiError::new(Code::ProxyInvalid, detail));
             }
+            Scheme::Ssh if matches!(login, Wish::Seal(_)) => {
+                let detail = "Over SSH nobody comes in with a password. Leave `credential` out, and choose a key of the \
+                              pool as `ssh_key`, or none for the common keys.";
+                return Err(ApiError::new(Code::CredentialInvalid, detail));
+            }
+            Scheme::Ssh if proxy.is_some() => {
+                let detail =
+                    "SSH does not go through an HTTP proxy. Leave `proxy` out, or give the https:// address.";
+                return Err(ApiError::new(Code::ProxyInvalid, detail));
+            }
             Scheme::Http | Scheme::Git | Scheme::Ssh => {}
         }
-        let remote = GitRemote { url, credential: None, trust, proxy, refs };
-        Ok(Checked { remote, login, proxy_login })
+        let ssh_key = self.ssh_key.map(|key| key.map(SshKeyId));
+        if url.scheme() != Scheme::Ssh && ssh_key.flatten().is_some() {
+            let detail = "A key is offered over SSH only. Leave `ssh_key` out, or give the ssh:// address.";
+            return Err(ApiError::new(Code::CredentialInvalid, detail));
+        }
+        let remote = GitRemote { trust, proxy, refs, ..GitRemote::at(url) };
+        Ok(Checked { remote, login, proxy_login, ssh_key })
     }
 }
 
@@ -129,7 +166,7 @@ impl Checked {
         before: Option<&Connection>,
         mut seal: impl FnMut(&'static str, &HttpLogin) -> SecretRef,
     ) -> Connection {
-        let Self { mut remote, login, proxy_login } = self;
+        let Self { mut remote, login, proxy_login, ssh_key } = self;
         let before = match before {
             Some(Connection::Git(before)) => Some(before),
             Some(Connection::Path { .. } | Connection::Folder { .. } | Connection::GithubApp(_)) | None => None,
@@ -139,6 +176,9 @@ impl Checked {
             Wish::Drop => None,
             Wish::Keep => before.filter(|before| is_kept(before, &remote)).and_then(|before| before.credential),
         };
+        if remote.url.scheme() == Scheme::Ssh {
+            remote.ssh_key = ssh_key.unwrap_or_else(|| before.and_then(|before| before.ssh_key));
+        }
         if let Some(proxy) = &mut remote.proxy {
             let known = before.and_then(|before| before.proxy.as_ref()).filter(|known| known.url == proxy.url);
             proxy.credential = match proxy_login {

@@ -3,6 +3,7 @@
 use keytrail_domain::{git_remote::ProxySetting, service::Connection};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{Reading, github_app::Edition, refs::Refs, trust};
 
@@ -37,6 +38,8 @@ pub(in crate::http) enum ShownPlace {
         url: String,
         /// Whether a user and a password are sealed for it.
         credential: bool,
+        /// Over SSH, the one key of the pool that is offered; nothing where the common keys are.
+        ssh_key: Option<Uuid>,
         /// Whose certificates are good.
         trust: trust::Shown,
         /// Through what it is reached.
@@ -93,6 +96,7 @@ impl ShownPlace {
             Connection::Git(remote) => Self::Git {
                 url: remote.url.to_string(),
                 credential: remote.credential.is_some(),
+                ssh_key: remote.ssh_key.map(|key| key.0),
                 trust: trust::Shown::of(&remote.trust),
                 proxy: remote.proxy.as_ref().map(ShownProxy::of),
                 refs: Refs::of(&remote.refs),

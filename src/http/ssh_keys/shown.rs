@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::DAY;
+use super::{DAY, LastUses};
 use crate::{
     app::App,
     http::{changed::Versioned, words},
@@ -60,7 +60,7 @@ pub(in crate::http) struct Shown {
     age_days: i64,
     /// Whether it is in the pool for longer than `ssh_keys.old_days` of the configuration.
     is_old: bool,
-    /// When a git host last took it; nothing when none did.
+    /// When a git host last took it, within an hour; nothing when none did.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
     /// Whether no git host ever took it.
@@ -75,7 +75,9 @@ pub(in crate::http) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn at(app: &App, row: Row) -> Self {
+    /// With when hosts last took keys.
+    pub(super) fn at(app: &App, row: Row, uses: &LastUses) -> Self {
+        let last_used_at = uses.get(&row.id).copied();
         let now = app.clock.now();
         let age = now.0.saturating_sub(row.added_at.0).max(0);
         let public = row.public;
@@ -98,9 +100,8 @@ impl Shown {
             created_at: row.added_at,
             age_days: age / DAY,
             is_old: row.state == KeyState::Active && age > app.config.ssh_keys.old_micros(),
-            // No repository is read over SSH yet.
-            last_used_at: None,
-            never_used: true,
+            last_used_at,
+            never_used: last_used_at.is_none(),
             retired_at: row.retired_at,
             version: row.version,
             position: row.position,

@@ -23,7 +23,7 @@ use crate::{
     jobs::{
         JobError, RepositorySource, Source,
         index_repository::{Failure, Outgrowth, known_refs, look, stopped},
-        source_of,
+        source_of, ssh_key_uses,
     },
 };
 
@@ -129,7 +129,12 @@ pub(super) async fn poll(
             tokio::task::spawn_blocking(move || Graph::load(&path, number)).await?
         }
     };
-    let refs = match look(cancel, source, graph, &Arc::default()).await {
+    let ssh = source.ssh();
+    let looked = look(cancel, source, graph, &Arc::default()).await;
+    if let Some(ssh) = ssh {
+        ssh_key_uses::note(app, id, &ssh).await;
+    }
+    let refs = match looked {
         Ok(looked) => looked.refs,
         Err(Failure::Git(GitError::Cancelled)) => return Err(JobError::Left),
         Err(Failure::Git(error)) => return failed(app, repository, remembered, &error).await,

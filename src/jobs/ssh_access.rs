@@ -1,0 +1,157 @@
+//! How a repository is reached over SSH: which keys may be offered, in which order, and which keys of the host are trusted.
+//! Called for each look and fetch. A key that was chosen is the only one; there is no falling back to others in silence.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use keytrail_domain::{
+    host_key::{HostKeyId, HostKeys},
+    id::{RepositoryId, SshKeyId},
+    index_run::FailureCode,
+    recorded::{Position, StreamId},
+    remote_url::RemoteUrl,
+    service::Connection,
+    ssh_key::SshKey as Pooled,
+};
+use keytrail_projections::{
+    integration_list::{self, IntegrationState},
+    ssh_key_list::{self, KeyState},
+};
+
+use super::{
+    JobError,
+    ssh_key_uses::{Offers, offers_of},
+};
+use crate::{
+    app::App,
+    git::{
+        GitError,
+        ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost},
+    },
+    secrets::{Vault, ssh_private_keys},
+    ssh_keys::{self, SshKey},
+};
+
+/// Rows that are read at once.
+const PAGE: u32 = 500;
+
+/// The keys of the pool that are common, as of a position of the log.
+#[derive(Debug, Default)]
+pub(super) struct CommonKeys(Mutex<Option<(Position, Arc<[SshKeyId]>)>>);
+
+/// The way to a repository. `chosen` is the one key that may be offered; otherwise the common ones may.
+pub(super) async fn access(
+    app: &App,
+    repository: Option<RepositoryId>,
+    url: &RemoteUrl,
+    chosen: Option<SshKeyId>,
+) -> Result<Arc<SshAccess>, JobError> {
+    let keys = match chosen {
+        Some(key) => vec![in_pool(app, key).await?],
+        None => common(app).await?.to_vec(),
+    };
+    let Offers { accepted, .. } = match repository {
+        Some(repository) => offers_of(&app.db, repository).await?,
+        None => Offers::default(),
+    };
+    let before = accepted.filter(|key| keys.contains(key));
+    let settings = &app.jobs.git.ssh;
+    let keychain = Arc::new(Sealed(app.vault.clone()));
+    let host = host(app, url).await?;
+    let (program, folder) = (settings.program.clone(), app.caches.ssh());
+    Ok(Arc::new(SshAccess::new(program, folder, (keys, before), keychain, host, settings.places.clone())))
+}
+
+/// What is known of the host's own keys.
+pub(super) async fn host(app: &App, url: &RemoteUrl) -> Result<TrustedHost, JobError> {
+    let id = HostKeyId::of(&url.host().to_string(), url.port());
+    let (known, _) = app.load::<HostKeys>(StreamId::new("host_key", id.0)).await?;
+    let lines = known.trusted().iter().map(|key| key.known_hosts_line(HOST_ALIAS)).collect();
+    Ok(TrustedHost { lines, is_alarmed: known.is_alarmed() })
+}
+
+/// The key that was chosen, as long as it is in the pool.
+async fn in_pool(app: &App, key: SshKeyId) -> Result<SshKeyId, JobError> {
+    let (state, _) = app.load::<Pooled>(StreamId::new("ssh_key", key.0)).await?;
+    match state {
+        Pooled::Active { .. } => Ok(key),
+        Pooled::Absent | Pooled::Retired => {
+            let text = "the SSH key that was chosen for this repository was retired, and no other is offered in its \
+                        place; choose another key for the connection";
+            Err(JobError::Failed(FailureCode::SshNoKey, text.to_owned()))
+        }
+    }
+}
+
+/// The keys that no connection chose, in the order of the pool.
+async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
+    let head = app.log.feed().head().position;
+    let known = &app.jobs.common_keys.0;
+    if let Some((at, keys)) = &*known.lock().unwrap_or_else(PoisonError::into_inner)
+        && *at == head
+    {
+        return Ok(keys.clone());
+    }
+    let mut chosen = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let page = app.read_at_least(head, integration_list::page(None, Some("git"), after, PAGE)).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.added_position);
+        for row in page.iter().filter(|row| row.state != IntegrationState::Removed) {
+            if let Connection::Git(remote) = &row.connection {
+                chosen.extend(remote.ssh_key);
+            }
+        }
+    }
+    let mut keys = Vec::new();
+    let mut after = None;
+    loop {
+        let page = app.read_at_least(head, ssh_key_list::page(Some(KeyState::Active), None, after, PAGE)).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.added_position);
+        keys.extend(page.iter().map(|row| row.id).filter(|id| !chosen.contains(id)));
+    }
+    let keys: Arc<[SshKeyId]> = keys.into();
+    *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, keys.clone()));
+    Ok(keys)
+}
+
+/// Opens keys of the pool.
+struct Sealed(Arc<Vault>);
+
+impl Keychain for Sealed {
+    fn open(&self, key: SshKeyId) -> Opening<'_> {
+        Box::pin(async move {
+            let doing = || format!("opening the SSH key {key}");
+            let failed = |why: String| GitError::Transient { doing: doing(), source: why.into() };
+            let sealed = self.0.open_field(ssh_private_keys::owner(key), ssh_private_keys::PRIVATE_KEY).await;
+            let private = sealed.map_err(|error| failed(error.to_string()))?;
+            let private = private.ok_or_else(|| failed("it was retired a moment ago".to_owned()))?;
+            // Trying a large key out takes a while.
+            let read = tokio::task::spawn_blocking(move || ssh_keys::read(private.expose(), None)).await;
+            let read = read.map_err(|error| failed(error.to_string()))?;
+            let signer = PoolKey(read.map_err(|problem| failed(problem.to_string()))?);
+            Ok(Arc::new(signer) as Arc<dyn Signer>)
+        })
+    }
+}
+
+/// A key of the pool that is open.
+struct PoolKey(SshKey);
+
+impl Signer for PoolKey {
+    fn public_blob(&self) -> &[u8] {
+        self.0.public().blob()
+    }
+
+    fn public_line(&self) -> String {
+        self.0.public().openssh("")
+    }
+
+    fn sign(&self, message: &[u8], flags: u32) -> Option<Vec<u8>> {
+        self.0.signed(message, flags).ok()
+    }
+}
