@@ -51,11 +51,7 @@ pub async fn offers_of(db: &Db, repository: RepositoryId) -> Result<Offers, Stor
 }
 
 /// When each of the keys with ids from `first` to `last` was last taken by a host; those that never were are left out.
-pub async fn last_uses(
-    db: &Db,
-    first: SshKeyId,
-    last: SshKeyId,
-) -> Result<HashMap<SshKeyId, Timestamp>, StoreError> {
+pub async fn last_uses(db: &Db, first: SshKeyId, last: SshKeyId) -> Result<HashMap<SshKeyId, Timestamp>, StoreError> {
     let sql = "SELECT ssh_key, MAX(accepted_at) FROM ssh_key_uses \
                WHERE ssh_key >= $1 AND ssh_key <= $2 AND accepted_at IS NOT NULL GROUP BY ssh_key";
     let rows = db.read_as(Area::Log, sql, &row![first, last], |cells| Ok((SshKeyId(cells.id()?), cells.time()?)));

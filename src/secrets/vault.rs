@@ -96,7 +96,8 @@ impl Vault {
         let rows = self.db.read(Area::Log, &sql, &row![owner.kind, owner.id, field]).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let row = SealedRow::of_row(row)?;
-        let damaged = || SecretsError::SecretDamaged { secret: row.secret, kind: owner.kind.into(), field: field.into() };
+        let damaged =
+            || SecretsError::SecretDamaged { secret: row.secret, kind: owner.kind.into(), field: field.into() };
         row.open(&*self.key_of(&row).await?).map(Some).ok_or_else(damaged)
     }
 

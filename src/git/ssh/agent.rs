@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use rustix::process::{Pid, getpgid, geteuid};
+use rustix::process::{Pid, geteuid, getpgid};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},

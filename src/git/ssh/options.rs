@@ -138,7 +138,11 @@ mod tests {
             ("me@host:/srv/shop.git", "/srv/shop.git", "ssh://me@host:22/srv/shop.git"),
             ("ssh://me@host/~me/shop.git", "~me/shop.git", "ssh://me@host:22/~me/shop.git"),
             ("me@host:~/shop.git", "~/shop.git", "me@host:~/shop.git"),
-            ("ssh://git@host/v3/an%20organisation/shop", "/v3/an organisation/shop", "ssh://git@host:22/v3/an%20organisation/shop"),
+            (
+                "ssh://git@host/v3/an%20organisation/shop",
+                "/v3/an organisation/shop",
+                "ssh://git@host:22/v3/an%20organisation/shop",
+            ),
             ("ssh://git@[::1]:2222/shop.git", "/shop.git", "ssh://git@[::1]:2222/shop.git"),
         ] {
             let url = url(text);

@@ -73,7 +73,10 @@ mod tests {
                 "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nHost key verification failed.\n",
                 RemoteTrouble::HostKeyChanged,
             ),
-            ("Connection timed out during banner exchange\nConnection to 127.0.0.1 port 22 timed out", RemoteTrouble::Silent),
+            (
+                "Connection timed out during banner exchange\nConnection to 127.0.0.1 port 22 timed out",
+                RemoteTrouble::Silent,
+            ),
             ("ssh: connect to host 127.0.0.1 port 1: Connection refused\r\n", RemoteTrouble::ConnectionRefused),
             ("ssh: connect to host 192.0.2.1 port 22: Connection timed out\r\n", RemoteTrouble::Unreachable),
             (

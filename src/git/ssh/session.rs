@@ -103,9 +103,7 @@ impl Session {
         // Connecting and logging in have their own time beside the silence.
         let came = tokio::time::timeout(remote.limits.connect + silence, stdout.read_buf(&mut first)).await;
         match came {
-            Ok(Ok(1..)) => {
-                Ok(Ok(Self { stdin, stdout, first, _group: group, _child: child, _said: said, door }))
-            }
+            Ok(Ok(1..)) => Ok(Ok(Self { stdin, stdout, first, _group: group, _child: child, _said: said, door })),
             Ok(Ok(0) | Err(_)) => {
                 let status = tokio::time::timeout(ENDS, child.wait()).await;
                 let code = status.ok().and_then(Result::ok).and_then(|status| {

@@ -128,8 +128,7 @@ impl Remote {
                 return Err(ApiError::new(Code::CredentialInvalid, detail));
             }
             Scheme::Ssh if proxy.is_some() => {
-                let detail =
-                    "SSH does not go through an HTTP proxy. Leave `proxy` out, or give the https:// address.";
+                let detail = "SSH does not go through an HTTP proxy. Leave `proxy` out, or give the https:// address.";
                 return Err(ApiError::new(Code::ProxyInvalid, detail));
             }
             Scheme::Http | Scheme::Git | Scheme::Ssh => {}
