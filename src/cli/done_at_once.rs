@@ -46,6 +46,7 @@ const CHANGE_NOTHING: &[&str] = &[
     "completions",
     "man",
     "installation preview-filter",
+    "integration test",
     "views verify",
     "issue commits",
     "issue branches",

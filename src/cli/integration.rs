@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     CliError, chosen,
     client::{Client, with_client},
+    connection_test::ConnectionTest,
     consent::Consent,
     form::Form,
     github_connection::GithubConnection,
@@ -34,6 +35,8 @@ pub(super) enum Integration {
     },
     /// Connect an organisation of a GitHub through an app of its own: prints a link for a browser, and waits
     Connect(Box<GithubConnection>),
+    /// Try out whether a repository of a git server can be read, step by step; nothing is kept
+    Test(ConnectionTest),
     /// All integrations
     List {
         /// Print JSON, one a line
@@ -137,10 +140,11 @@ impl Integration {
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
             Self::Add { place, name, form } => {
-                let body = json!({ "name": name, "connection": place.connection()? });
+                let body = json!({ "name": name, "connection": place.connection_by(client).await? });
                 form.show(&client.post("/api/v1/integrations", &body).await?)
             }
             Self::Connect(connection) => connection.connect(client).await,
+            Self::Test(test) => test.carry_out(client).await,
             Self::List { json } => {
                 let all: Vec<Value> = client.list("/api/v1/integrations", &[], usize::MAX).await?;
                 if json {
@@ -165,7 +169,7 @@ impl Integration {
             }
             Self::Move { integration, place, consent, form } => {
                 let at = at(client, &integration).await?;
-                let connection = place.connection()?;
+                let connection = place.connection_by(client).await?;
                 let lines = would_move(client, &at, &connection).await?;
                 let must_ask = consent.is_dry_run() || lines.len() > 1;
                 if must_ask && !consent.given(&lines, form.json)? {

@@ -5,6 +5,7 @@ mod chosen;
 mod client;
 mod commit;
 mod config;
+mod connection_test;
 mod consent;
 mod delivery;
 mod demo;

@@ -11,7 +11,7 @@ use clap::Args;
 use keytrail_domain::remote_url::RemoteUrl;
 use serde_json::{Map, Value, json};
 
-use super::{CliError, route::Route};
+use super::{CliError, chosen, client::Client, route::Route};
 use crate::secrets::Secret;
 
 /// The most that is read of a file with a password or certificates: more than the server takes.
@@ -19,7 +19,7 @@ const MOST_BYTES: u64 = 128 << 10;
 
 #[derive(Debug, Args)]
 pub(super) struct Place {
-    /// A repository of this machine, its https:// address at a git server, or (with --folder) a folder of repositories
+    /// A repository of this machine, its https:// or ssh:// address at a git server, or (with --folder) a folder of repositories
     #[arg(value_name = "PATH|URL")]
     target: PathBuf,
     /// Track the repositories below the folder as they come and go
@@ -43,6 +43,12 @@ pub(super) struct Place {
     /// When an integration is moved: forget its user and password
     #[arg(long, conflicts_with = "secret")]
     no_password: bool,
+    /// Over SSH, the one key of the server that is offered: its name or its id [default: the common keys]
+    #[arg(long, value_name = "KEY")]
+    ssh_key: Option<String>,
+    /// When an integration is moved: offer the common keys again
+    #[arg(long, conflicts_with = "ssh_key")]
+    common_ssh_keys: bool,
     #[command(flatten)]
     route: Route,
     /// Look at refs/notes/* too
@@ -68,11 +74,22 @@ impl Place {
         Ok(Value::Object(connection))
     }
 
+    /// The same, with the key that was chosen looked up at the server.
+    pub(super) async fn connection_by(&self, client: &Client) -> Result<Value, CliError> {
+        let mut connection = self.connection()?;
+        if let Some(key) = &self.ssh_key {
+            connection["ssh_key"] = chosen::SSH_KEY.id(client, key).await?.into();
+        } else if self.common_ssh_keys {
+            connection["ssh_key"] = Value::Null;
+        }
+        Ok(connection)
+    }
+
     fn local(&self) -> Result<Map<String, Value>, CliError> {
         let for_servers =
             self.password_file.is_some() || self.password_stdin || self.no_password || self.route.is_given();
-        if for_servers {
-            let detail = "a password, --ca, --pin and --proxy are for git servers; give an https:// address with them, \
+        if for_servers || self.ssh_key.is_some() || self.common_ssh_keys {
+            let detail = "a password, an SSH key, --ca, --pin and --proxy are for git servers; give an https:// address with them, \
                           or leave them out";
             return Err(CliError::Input(detail.to_owned()));
         }

@@ -27,6 +27,7 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("ConfirmRepositories", Some("installation confirm-repositories"), "as AdoptGithubApp"),
     ("ConfirmGone", Some("installation confirm-gone"), "as AdoptGithubApp"),
     ("RotateWebhookSecret", Some("installation rotate-webhook-secret"), "as AdoptGithubApp"),
+    ("TestConnection", Some("integration test"), "it is of a place that is no integration yet"),
     ("ChangeConnection", Some("integration move"), "`integration` says of what; the connection is its place"),
     ("ListIntegrationRepositories", None, "`repository list` has them all"),
     ("RequestIndex", Some("repository index"), "it is asked of a repository"),

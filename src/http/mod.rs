@@ -14,6 +14,7 @@ mod commit_place;
 mod commits;
 mod conditions;
 mod connecting;
+mod connection_test;
 mod correlation;
 mod cursor;
 mod deliveries;

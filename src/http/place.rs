@@ -12,6 +12,7 @@ mod trust;
 use keytrail_domain::{
     id::SshKeyId,
     recorded::StreamId,
+    remote_url::RemoteUrl,
     service::{self, Connection},
     ssh_key::SshKey,
 };
@@ -27,7 +28,7 @@ use super::{
     error::{ApiError, Code},
 };
 use crate::{
-    secrets::{HttpLogin, Owner, Vault},
+    secrets::{HttpLogin, Owner, Secret, Vault},
     store::Statement,
 };
 
@@ -119,6 +120,11 @@ pub(super) struct Asked<'a> {
     pub(super) integration: Uuid,
     /// What it is connected to now, if it is.
     pub(super) before: Option<&'a Connection>,
+}
+
+/// The address of a repository of a git server, as far as it can be told without a look that it may be reached.
+pub(super) fn reachable(api: &Api, url: &Secret<String>) -> Result<RemoteUrl, ApiError> {
+    remote::reachable(&api.app.jobs.git.addresses, url)
 }
 
 /// Whether a key can be chosen.

@@ -100,6 +100,24 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         Code::TlsFailed => {
             "The server looks again by itself. Let the git server speak TLS 1.2 or 1.3, and check the certificate given as `trust`."
         }
+        Code::HostKeyUnknown => {
+            "The server looks again by itself. Scan the keys of the host, compare their fingerprints with those that its administrator publishes, and trust them; or import a known_hosts file."
+        }
+        Code::HostKeyChanged => {
+            "Nothing is sent to the host until a person decides. Ask its administrator whether the key was changed, compare both fingerprints, and accept or refuse the new key."
+        }
+        Code::SshAuthFailed => {
+            "The server looks again by itself. Give the public half of a key to the git host, as a deploy key or to an account that may read; check the user in the URL, or choose another key for the connection."
+        }
+        Code::SshNoKey => {
+            "The server looks again by itself. Generate or add a key, or choose another one for the connection; no other key is offered in the place of a chosen one."
+        }
+        Code::SshAlgorithms => {
+            "The server looks again by itself. Update the SSH server of the git host, or change the connection to the https:// address of the repository."
+        }
+        Code::SshProgramMissing => {
+            "The server goes on once it was started again with ssh. Install OpenSSH's client, or name it as `program` in [ssh]; or change the connection to the https:// address of the repository."
+        }
         Code::Unauthorized => {
             "The server looks again by itself. Change the connection and give a credential that the git server accepts."
         }

@@ -27,6 +27,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(project_rules::get_project_rules)
         .service(project_rules::set_project_rules)
         // Integrations
+        .service(connection_test::test_connection)
         .service(integrations::list_integrations)
         .service(integrations::add_integration)
         .service(integrations::get_integration)

@@ -62,6 +62,7 @@ const TABLE: &[(Scope, &[&str])] = &[
             "AddIntegration",
             "RenameIntegration",
             "ChangeConnection",
+            "TestConnection",
             "PauseIntegration",
             "ResumeIntegration",
             "RemoveIntegration",

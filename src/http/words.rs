@@ -29,7 +29,9 @@ use crate::app::OperationState;
 
 use crate::doctor::Subject;
 
-use crate::{inbox, ssh_keys::GIT_HOSTS};
+use crate::{inbox, jobs::TestStep, ssh_keys::GIT_HOSTS};
+
+use super::connection_test;
 
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
@@ -145,6 +147,16 @@ pub(super) fn explained_state() -> utoipa::openapi::Object {
 /// Whether a token works.
 pub(super) fn token_state() -> utoipa::openapi::Object {
     list(["active", "expired", "revoked"]).build()
+}
+
+/// What is tried out of a connection.
+pub(super) fn connection_step() -> utoipa::openapi::Object {
+    list(TestStep::ALL.map(TestStep::as_str)).build()
+}
+
+/// What came of a step.
+pub(super) fn connection_step_state() -> utoipa::openapi::Object {
+    list(connection_test::STATES).build()
 }
 
 /// Where a key of SSH is in its life.

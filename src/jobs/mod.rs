@@ -13,6 +13,7 @@ mod caches;
 mod cancel_indexing;
 mod commit_diff;
 mod commit_lookup;
+mod connection_test;
 mod discover_repositories;
 mod folder_scans;
 mod forget_repositories;
@@ -72,6 +73,7 @@ pub use self::{
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     commit_lookup::{Called, LookedUp, commit_called, commit_called_in, look_up},
+    connection_test::{TestStep, Tested, test_connection},
     git_settings::{GitSettings, SshSettings},
     index_progress::ProgressNow,
     installation_listing::preview as preview_filter,
@@ -170,6 +172,9 @@ const RUN_ENDS: Duration = Duration::from_secs(2);
 /// How long somebody waits until a graph may be loaded for them.
 const GRAPH_WAITS: Duration = Duration::from_secs(5);
 
+/// Connections that are tried out at once.
+const TESTS_AT_ONCE: usize = 4;
+
 /// How often something is tried that may go away by itself, before it is given up.
 const MOST_TRIES: i64 = 8;
 
@@ -206,6 +211,8 @@ pub struct Jobs {
     graphs: Mutex<HashMap<RepositoryId, Arc<tokio::sync::Mutex<()>>>>,
     /// Graphs that are loaded for who asks, at once: each takes 28 bytes a commit.
     pub graph_loads: Turns,
+    /// Connections that are tried out for who waits, at once.
+    pub connection_tests: Turns,
     doubted: DoubtedMirrors,
     folder_scans: FolderScans,
     left_behind: LeftBehind,
@@ -239,6 +246,7 @@ impl Jobs {
             running: Mutex::default(),
             graphs: Mutex::default(),
             graph_loads: Turns::new(1, GRAPH_WAITS),
+            connection_tests: Turns::new(TESTS_AT_ONCE, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             folder_scans: FolderScans::default(),
             left_behind: LeftBehind::default(),

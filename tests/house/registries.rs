@@ -69,6 +69,7 @@ fn every_kind_of_job_has_its_file() {
             "one_by_one",
             "commit_diff",
             "commit_lookup",
+            "connection_test",
             "folder_scans",
             "git_settings",
             "index_again",

@@ -5,7 +5,7 @@ use keytrail_domain::{
     git_remote::{GitRemote, ProxySetting},
     id::SshKeyId,
     proxy_url::ProxyUrl,
-    remote_url::{BadUrl, EmbeddedCredential, Host, RemoteUrl, Scheme},
+    remote_url::{BadUrl, EmbeddedCredential, Host, Parsed, RemoteUrl, Scheme},
     secret_ref::SecretRef,
     service::Connection,
 };
@@ -83,17 +83,9 @@ fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Uuid
 
 impl Remote {
     pub(super) fn checked(&self, policy: &AddressPolicy) -> Result<Checked, ApiError> {
-        let parsed = RemoteUrl::parse(self.url.expose()).map_err(|bad| bad_url(Code::UrlInvalid, bad))?;
-        let url = parsed.url;
-        url.allowed(policy.schemes())
-            .map_err(|refused| ApiError::new(Code::UrlNotAllowed, sentence(&refused.to_string())))?;
-        may_be_reached(policy, url.host())?;
-        let embedded = match (url.scheme(), parsed.credential) {
-            (Scheme::Ssh, Some(EmbeddedCredential { user, password })) => {
-                // Only to be cleared.
-                let _ = (Secret::new(user), Secret::new(password));
-                return Err(bad_url(Code::UrlInvalid, BadUrl::HasCredential));
-            }
+        let Parsed { url, credential } = parsed(policy, &self.url)?;
+        let embedded = match (url.scheme(), credential) {
+            (Scheme::Ssh, Some(embedded)) => return Err(embedded_refused(embedded)),
             (_, embedded) => embedded,
         };
         let login = self.credential.checked(embedded)?;
@@ -188,6 +180,29 @@ impl Checked {
         }
         Connection::Git(Box::new(remote))
     }
+}
+
+/// An address without any user's password, as far as it can be told without a look that it may be reached.
+pub(super) fn reachable(policy: &AddressPolicy, url: &Secret<String>) -> Result<RemoteUrl, ApiError> {
+    let Parsed { url, credential } = parsed(policy, url)?;
+    match credential {
+        None => Ok(url),
+        Some(embedded) => Err(embedded_refused(embedded)),
+    }
+}
+
+fn parsed(policy: &AddressPolicy, url: &Secret<String>) -> Result<Parsed, ApiError> {
+    let parsed = RemoteUrl::parse(url.expose()).map_err(|bad| bad_url(Code::UrlInvalid, bad))?;
+    let allowed = parsed.url.allowed(policy.schemes());
+    allowed.map_err(|refused| ApiError::new(Code::UrlNotAllowed, sentence(&refused.to_string())))?;
+    may_be_reached(policy, parsed.url.host())?;
+    Ok(parsed)
+}
+
+fn embedded_refused(EmbeddedCredential { user, password }: EmbeddedCredential) -> ApiError {
+    // Only to be cleared.
+    let _ = (Secret::new(user), Secret::new(password));
+    bad_url(Code::UrlInvalid, BadUrl::HasCredential)
 }
 
 /// Whether what was given for one is shown to nobody else by the other. What is not encrypted is read by its proxy.

@@ -148,6 +148,7 @@ mod tests {
         ("ReceiveGithubWebhook", "a delivery has an id of its own"),
         ("RepairInstallation", "it does again what is wished already"),
         ("ReplayDelivery", "what follows from a delivery is said once"),
+        ("TestConnection", "it keeps nothing"),
         ("VerifyViews", "a verification that goes on is the one that was asked for"),
     ];
     /// PUTs that make something new each time.

@@ -120,10 +120,6 @@ impl Asked<'_> {
             | Code::PathOutsideRoots
             | Code::NotAFolder
             | Code::DepthInvalid
-            | Code::UrlInvalid
-            | Code::UrlNotAllowed
-            | Code::AddressDenied
-            | Code::CredentialInvalid
             | Code::CredentialTwice
             | Code::TrustInvalid
             | Code::ProxyInvalid
@@ -138,6 +134,11 @@ impl Asked<'_> {
             | Code::OutsideRoots
             | Code::IntegrationOtherKind
             | Code::IntegrationCredentialElsewhere => self.connects(),
+            Code::UrlInvalid
+            | Code::UrlNotAllowed
+            | Code::AddressDenied
+            | Code::CredentialInvalid
+            | Code::SshKeyUnusable => self.connects() || self.is(&["TestConnection"]),
             Code::ProjectInvalid | Code::ProjectRulesContradict | Code::ProjectRulesTooMany => {
                 self.is(&["SetProjectRules"])
             }

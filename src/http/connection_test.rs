@@ -1,0 +1,140 @@
+//! Tries out, before anything is added, whether a repository of a git server can be read: step by step, each with its outcome.
+
+use actix_web::{HttpResponse, post, web::Data};
+use keytrail_domain::{
+    id::SshKeyId,
+    index_run::FailureCode,
+    remote_url::{RemoteUrl, Scheme},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{
+    Api,
+    auth::Admin,
+    error::{ApiError, Code, sentence},
+    input::Input,
+    place,
+    remedies::remedy,
+    words,
+};
+use crate::{
+    jobs::{self, JobError, TestStep, Tested},
+    secrets::Secret,
+    views::ViewError,
+};
+
+/// What is to be tried out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TriedConnection {
+    /// Its address, in any form that an integration takes, without a user's password.
+    #[schema(value_type = String, example = "git@git.example.com:shop/api.git")]
+    url: Secret<String>,
+    /// Over SSH, the one key of the pool to offer, by its id; without one the common keys are offered.
+    #[serde(default)]
+    ssh_key: Option<Uuid>,
+}
+
+/// What came of trying it out.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ConnectionTest {
+    /// The address in its canonical form.
+    url: String,
+    /// Whether all of it is well.
+    ok: bool,
+    /// Each step, in its order.
+    steps: Vec<TestedStep>,
+    /// Keys of the pool that were offered, in their order, each in a connection of its own.
+    offered: Vec<Uuid>,
+    /// The one that the host took.
+    accepted: Option<Uuid>,
+    /// Branches, tags and pull requests that the repository has.
+    refs: u64,
+}
+
+/// A step.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TestedStep {
+    /// Which.
+    #[schema(schema_with = words::connection_step)]
+    step: &'static str,
+    /// What came of it.
+    #[schema(schema_with = words::connection_step_state)]
+    state: &'static str,
+    /// Why it failed, for machines; a closed list.
+    #[schema(value_type = Option<String>)]
+    code: Option<FailureCode>,
+    /// The same for people.
+    text: Option<String>,
+    /// What a person can do.
+    next: Option<&'static str>,
+}
+
+/// The outcomes of a step.
+pub(super) const STATES: [&str; 3] = ["ok", "failed", "not_reached"];
+
+/// Tries out whether a repository can be read: resolve, connect, host key (or certificate), authentication, repository.
+/// Nothing is kept. At most about a minute.
+#[utoipa::path(tag = "integrations", operation_id = "TestConnection", security(("bearer" = ["admin"])),
+    request_body = TriedConnection, responses((status = 200, description = "What came of it.", body = ConnectionTest)))]
+#[post("/api/v1/connections/test")]
+pub(super) async fn test_connection(
+    _: Admin,
+    api: Data<Api>,
+    body: Input<TriedConnection>,
+) -> Result<HttpResponse, ApiError> {
+    let TriedConnection { url, ssh_key } = &body.value;
+    let url = place::reachable(&api, url)?;
+    let chosen = ssh_key.map(SshKeyId);
+    if chosen.is_some() && url.scheme() != Scheme::Ssh {
+        let detail = "A key is offered over SSH only. Leave `ssh_key` out, or give the ssh:// address.";
+        return Err(ApiError::new(Code::CredentialInvalid, detail));
+    }
+    if let Some(key) = chosen {
+        place::in_pool(&api, key).await?;
+    }
+    // A few at a time: each of them waits for a host.
+    let _turn = api.app.jobs.connection_tests.take().await.map_err(ViewError::from)?;
+    let tested = jobs::test_connection(&api.app, &url, chosen).await.map_err(|error| match error {
+        JobError::Later(text) | JobError::NotBefore(_, text) | JobError::Failed(_, text) => {
+            tracing::warn!(text, "a connection could not be tried out");
+            ApiError::new(Code::Busy, "The connection could not be tried out now. Try again.")
+        }
+        JobError::Panicked(_) | JobError::Left => {
+            ApiError::new(Code::Busy, "The server stopped trying it out before it was done. Try again.")
+        }
+    })?;
+    Ok(HttpResponse::Ok().json(ConnectionTest::of(&url, tested)))
+}
+
+impl ConnectionTest {
+    fn of(url: &RemoteUrl, tested: Tested) -> Self {
+        let Tested { failed, offered, accepted, refs } = tested;
+        let at = failed.as_ref().map(|(step, ..)| *step);
+        let step = |step: TestStep| {
+            let state = match at {
+                Some(at) if at == step => STATES[1],
+                Some(at) if at < step => STATES[2],
+                Some(_) | None => STATES[0],
+            };
+            let why = failed.as_ref().filter(|(at, ..)| *at == step);
+            TestedStep {
+                step: step.as_str(),
+                state,
+                code: why.map(|(_, code, _)| *code),
+                text: why.map(|(.., text)| sentence(text)),
+                next: why.map(|(_, code, _)| remedy(*code)),
+            }
+        };
+        Self {
+            url: url.to_string(),
+            ok: failed.is_none(),
+            steps: TestStep::ALL.map(step).into(),
+            offered: offered.into_iter().map(|key| key.0).collect(),
+            accepted: accepted.map(|key| key.0),
+            refs,
+        }
+    }
+}
