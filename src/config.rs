@@ -43,7 +43,7 @@ pub struct Config {
     pub git: Git,
     /// How apps of GitHub are followed.
     pub github: Github,
-    /// When a key of SSH counts as old.
+    /// When a key of SSH counts as old, and what was published of those of hosts.
     pub ssh_keys: SshKeys,
     /// Work in the background.
     pub jobs: Jobs,
