@@ -291,13 +291,14 @@ pub async fn git_settings(git: &config::Git) -> Result<GitSettings, BootError> {
 
 /// How repositories are reached over SSH, with the ssh program looked up.
 fn ssh_settings(ssh: &config::Ssh) -> SshSettings {
+    let folders: Arc<[PathBuf]> = config::program_folders().into();
     let candidates = match &ssh.program {
         Some(program) => vec![program.clone()],
-        None => config::program_folders().into_iter().map(|folder| folder.join("ssh")).collect(),
+        None => folders.iter().map(|folder| folder.join("ssh")).collect(),
     };
     let program = candidates.into_iter().find(|path| path.is_absolute() && path.is_file());
     let places = usize::try_from(ssh.connections_per_host).unwrap_or(usize::MAX);
-    SshSettings { program, places: Arc::new(Places::new(places)) }
+    SshSettings { program, folders, places: Arc::new(Places::new(places)) }
 }
 
 /// Where the root key is.

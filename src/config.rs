@@ -47,7 +47,7 @@ pub struct Config {
     pub github: Github,
     /// How repositories are reached over SSH.
     pub ssh: Ssh,
-    /// When a key of SSH counts as old.
+    /// When a key of SSH counts as old, and what was published of those of hosts.
     pub ssh_keys: SshKeys,
     /// Work in the background.
     pub jobs: Jobs,

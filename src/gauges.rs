@@ -1,7 +1,10 @@
 //! What is measured when somebody asks: how far things are behind, what waits, what the process holds. Set before the
 //! metrics are shown; what happens is counted where it happens.
 
-use keytrail_projections::ssh_key_list::{self, KeyCounts};
+use keytrail_projections::{
+    host_key_list::{self, HostKeyCounts},
+    ssh_key_list::{self, KeyCounts},
+};
 
 use crate::{
     app::App,
@@ -24,6 +27,7 @@ pub async fn set(app: &App) {
         metrics::gauge!("keytrail_process_open_files").set(files as f64);
     }
     of_ssh_keys(app).await;
+    of_host_keys(app).await;
     if let Err(error) = of_store(app, head).await {
         tracing::warn!(%error, "the metrics do not tell how far things are: the store did not say");
     }
@@ -45,6 +49,18 @@ async fn of_ssh_keys(app: &App) {
     metrics::gauge!("keytrail_ssh_keys").set(all as f64);
     metrics::gauge!("keytrail_ssh_keys_old").set(old as f64);
     metrics::gauge!("keytrail_ssh_key_oldest_seconds").set(oldest as f64);
+}
+
+/// How many SSH servers are trusted, and how many wait for a decision. While the view is built they stay as they were.
+async fn of_host_keys(app: &App) {
+    match app.read(host_key_list::counts()).await {
+        Ok(rows) => {
+            let HostKeyCounts { trusted, changed } = rows.into_iter().next().unwrap_or_default();
+            metrics::gauge!("keytrail_ssh_servers").set(trusted as f64);
+            metrics::gauge!("keytrail_ssh_servers_changed").set(changed as f64);
+        }
+        Err(error) => tracing::debug!(%error, "the metrics do not tell which SSH servers show another key"),
+    }
 }
 
 async fn of_store(app: &App, head: i64) -> Result<(), StoreError> {

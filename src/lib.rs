@@ -22,6 +22,7 @@ pub mod process;
 pub mod public_address;
 pub mod reactors;
 pub mod secrets;
+pub mod ssh_hosts;
 pub mod ssh_keys;
 pub mod store;
 pub mod telemetry;

@@ -47,6 +47,8 @@ pub(super) const TOKEN: Kind =
     Kind { noun: "token", path: "/api/v1/tokens", list: "token list", gone: "revoked", ..INTEGRATION };
 pub(super) const SSH_KEY: Kind =
     Kind { noun: "SSH key", path: "/api/v1/ssh-keys", list: "ssh-key list", gone: "retired", ..INTEGRATION };
+pub(super) const HOST_KEY: Kind =
+    Kind { noun: "SSH server", path: "/api/v1/host-keys", list: "host-key list", gone: "forgotten", ..INTEGRATION };
 pub(super) const RUN: Kind =
     Kind { noun: "run", path: "/api/v1/index-runs", list: "run list", name: None, gone: "", filter: None };
 pub(super) const OPERATION: Kind =

@@ -29,6 +29,8 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("ssh-key add", "`ssh-key retire` takes it back"),
     ("ssh-key generate", "`ssh-key retire` takes it back"),
     ("ssh-key rename", "it can be called as before"),
+    ("host-key import", "`host-key forget` takes it back"),
+    ("host-key refuse", "what is trusted stays"),
     ("token issue", "`token revoke` takes it back"),
     ("views rebuild", "what is shown stays until the new build is whole"),
     ("vault rotate-root-key", "every secret is sealed anew before the old key goes"),
@@ -56,6 +58,7 @@ const CHANGE_NOTHING: &[&str] = &[
     "commit diff",
     "run log",
     "project rules",
+    "host-key scan",
 ];
 
 /// Commands that are of files with keys.

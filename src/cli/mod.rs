@@ -24,6 +24,8 @@ mod github_connection;
 mod going;
 mod health;
 mod hidden_projects;
+mod host_key;
+mod host_key_told;
 mod how_far;
 mod in_commands;
 mod index;
@@ -162,6 +164,9 @@ enum Command {
     /// Keys of SSH: those that the server keeps, and files with one: what it is, the same in another form
     #[command(subcommand)]
     SshKey(ssh_key::SshKeyCommand),
+    /// Keys by which SSH servers are known: looked at, trusted, accepted or refused when they change
+    #[command(subcommand)]
+    HostKey(host_key::HostKey),
     /// Access tokens
     #[command(subcommand)]
     Token(token::Token),
@@ -217,6 +222,7 @@ impl Command {
             | Self::Events(_)
             | Self::Views(_)
             | Self::Token(_)
+            | Self::HostKey(_)
             | Self::Doctor(_) => Needs::AnyServer,
             Self::Integration(_)
             | Self::Delivery(_)
@@ -301,6 +307,7 @@ impl Cli {
                 Command::Operation(command) => command.run(&config).await,
                 Command::Person(command) => command.run(&config).await,
                 Command::SshKey(command) => command.run(&config).await,
+                Command::HostKey(command) => command.run(&config).await,
                 Command::Token(command) => command.run(&config).await,
                 Command::Views(command) => command.run(&config).await,
                 Command::Doctor(command) => command.run(&config).await,

@@ -57,6 +57,14 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("GenerateSshKey", Some("ssh-key generate"), "as ListSshKeys"),
     ("RenameSshKey", Some("ssh-key rename"), "as ListSshKeys"),
     ("RetireSshKey", Some("ssh-key retire"), "as ListSshKeys"),
+    ("ListHostKeys", Some("host-key list"), "as ListSshKeys"),
+    ("GetHostKeys", Some("host-key show"), "as ListSshKeys"),
+    ("ScanHostKeys", Some("host-key scan"), "as ListSshKeys"),
+    ("TrustHostKeys", Some("host-key trust"), "as ListSshKeys"),
+    ("ImportKnownHosts", Some("host-key import"), "beside what else is done with host keys"),
+    ("AcceptHostKeyChange", Some("host-key accept"), "as ImportKnownHosts"),
+    ("RefuseHostKeyChange", Some("host-key refuse"), "as ImportKnownHosts"),
+    ("ForgetHostKeys", Some("host-key forget"), "as ListSshKeys"),
     ("ReceiveGithubWebhook", None, "GitHub calls it, and nobody else can sign it"),
 ];
 

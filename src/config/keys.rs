@@ -109,6 +109,11 @@ pub const KEYS: &[Key] = &[
     place("ssh.program", "The ssh program; else the first one along PATH.", "\"/usr/bin/ssh\""),
     key("ssh.connections_per_host", "Connections over SSH to one host that this node has open at once."),
     key("ssh_keys.old_days", "Days after which a key of SSH counts as old, in answers and metrics."),
+    place(
+        "ssh_keys.published_host_keys",
+        "A file with fingerprints of host keys that those who run the hosts published; docs/ssh.md has its form.",
+        "\"/etc/keytrail/host-keys.toml\"",
+    ),
     key("access.requests_per_minute", "Requests of one token or service within a minute; 0: no limit."),
     key("access.address_requests_per_minute", "Requests from one address, before anybody is known; 0: no limit."),
     key("access.address_failures_per_minute", "Tokens that may be refused to one address; 0: no limit."),

@@ -1,4 +1,6 @@
-//! `[ssh_keys]`: when a key of SSH counts as old.
+//! `[ssh_keys]`: when a key of SSH counts as old, and what was published of the keys of hosts.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +10,14 @@ use serde::{Deserialize, Serialize};
 pub struct SshKeys {
     /// Days after which a key of the pool counts as old.
     pub old_days: u32,
+    /// A file with the fingerprints of host keys that those who run the hosts published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_host_keys: Option<PathBuf>,
 }
 
 impl Default for SshKeys {
     fn default() -> Self {
-        Self { old_days: 365 }
+        Self { old_days: 365, published_host_keys: None }
     }
 }
 

@@ -7,6 +7,7 @@ mod disk;
 mod environment;
 mod finding;
 mod git_program;
+mod host_keys;
 mod installations;
 mod jobs;
 mod leaves;
@@ -78,6 +79,7 @@ const CHECKS: &[(Subject, &str, Look)] = &[
     (Subject::Secrets, "tokens", Inside(|app| Box::pin(tokens::check(app)))),
     (Subject::Git, "git_program", Inside(|app| Box::pin(git_program::check(app)))),
     (Subject::Git, "git_rules", Inside(|app| Box::pin(rules::check(app)))),
+    (Subject::Git, "host_keys", Inside(|app| Box::pin(host_keys::check(app)))),
     (Subject::Repositories, "mirrors", Inside(|app| Box::pin(mirrors::check(app)))),
     (Subject::Repositories, "repositories", Inside(|app| Box::pin(repositories::check(app)))),
     (Subject::Repositories, "installations", Inside(|app| Box::pin(installations::check(app)))),

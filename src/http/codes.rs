@@ -64,6 +64,7 @@ codes! {
     CommitNotLinked = 404 "commit_not_linked": "The commit is not linked to this issue.",
     TokenUnknown = 404 "token_unknown": "There is no such token.",
     SshKeyUnknown = 404 "ssh_key_unknown": "There is no such SSH key.",
+    HostKeyUnknown = 404 "host_key_unknown": "Nothing is known of the keys of this server.",
     DeliveryUnknown = 404 "delivery_unknown": "There is no such delivery.",
     ViewUnknown = 404 "view_unknown": "There is no such view.",
     StreamUnknown = 404 "stream_unknown": "There is no such stream.",
@@ -103,6 +104,11 @@ codes! {
     SshKeyNameTaken = 409 "ssh_key_name_taken": "Another SSH key has this name.",
     SshKeyExists = 409 "ssh_key_exists": "The SSH key was added before.",
     SshKeyRetired = 409 "ssh_key_retired": "The SSH key was retired.",
+    HostKeyAlarmed = 409 "host_key_alarmed": "The SSH server shows another key, and nobody decided yet.",
+    HostKeyDiffers = 409 "host_key_differs": "Another key of this kind is trusted for the SSH server.",
+    HostKeyNoChange = 409 "host_key_no_change": "The SSH server shows no other key than those that are trusted.",
+    HostKeyOtherFingerprints = 409 "host_key_other_fingerprints": "The SSH server shows other keys than those.",
+    SshKeyscanMissing = 409 "ssh_keyscan_missing": "The server has no program to look at host keys.",
     TokenExists = 409 "token_exists": "The token was issued before.",
     ViewMoving = 409 "view_moving": "The view moved on while it was compared.",
     CommandRefused = 409 "command_refused": "This cannot be done as things are.",
@@ -172,6 +178,13 @@ codes! {
     SshKeyHalvesDiffer = 422 "ssh_key_halves_differ": "The halves of the key do not belong together.",
     SshKeyUnusable = 422 "ssh_key_unusable": "The SSH key cannot be chosen.",
     SshKeyHostNeedsRsa = 422 "ssh_key_host_needs_rsa": "The git host takes RSA only.",
+    HostKeyTooMany = 422 "host_key_too_many": "An SSH server has no more than 16 keys.",
+    SshHostInvalid = 422 "ssh_host_invalid": "This is no host and port.",
+    SshHostUnknown = 422 "ssh_host_unknown": "The name of the SSH server has no address.",
+    SshHostUnreachable = 422 "ssh_host_unreachable": "The SSH server cannot be reached.",
+    SshHostNotSsh = 422 "ssh_host_not_ssh": "What answers there shows no host key.",
+    KnownHostsEmpty = 422 "known_hosts_empty": "There is no line in the known_hosts file.",
+    KnownHostsTooLarge = 422 "known_hosts_too_large": "The known_hosts file is too large.",
     AuthorAmbiguous = 422 "author_ambiguous": "The part of a name fits too many persons.",
     StreamNotShown = 422 "stream_not_shown": "This stream is not shown event by event.",
     IdempotencyKeyReused = 422 "idempotency_key_reused": "The idempotency key was used for another request.",
@@ -199,7 +212,7 @@ mod tests {
     use std::collections::HashSet;
 
     use keytrail_domain::{
-        access, aggregate::Refusal, commit_link, index_run, integration, project_rules, repository, ssh_key,
+        access, aggregate::Refusal, commit_link, host_key, index_run, integration, project_rules, repository, ssh_key,
     };
 
     use super::*;
@@ -239,6 +252,12 @@ mod tests {
             &ssh_key::Error::AlreadyAdded,
             &ssh_key::Error::Unknown,
             &ssh_key::Error::Retired,
+            &host_key::Error::Unknown,
+            &host_key::Error::Alarmed,
+            &host_key::Error::Differs,
+            &host_key::Error::NoChange,
+            &host_key::Error::OtherFingerprints,
+            &host_key::Error::TooMany,
         ];
         for refusal in refusals {
             assert!(Code::parse(refusal.code()).is_some(), "{}", refusal.code());

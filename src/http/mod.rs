@@ -27,6 +27,7 @@ mod explain;
 mod following;
 mod health;
 mod held;
+mod host_keys;
 mod idempotency;
 mod index_again;
 mod index_runs;
@@ -92,6 +93,8 @@ use crate::app::{App, Turns};
 const LARGE_DELIVERIES: usize = 4;
 /// Keys of SSH that are opened or made at once.
 const KEY_WORK: usize = 2;
+/// SSH servers whose host keys are looked at at once.
+const HOST_SCANS: usize = 4;
 
 /// How the API is served.
 pub struct HttpSettings {
@@ -117,6 +120,8 @@ struct Api {
     large_deliveries: Turns,
     /// Opening a key of SSH may take 256 MiB, and making one some seconds: few at once.
     key_work: Turns,
+    /// Looking at host keys is a few connections to a machine elsewhere: few at once.
+    host_scans: Turns,
 }
 
 /// Serves the API on `listener` until the returned server is told to stop. Signals are the caller's.
@@ -136,7 +141,9 @@ pub fn serve_with(
     let known = Known::of(&spec());
     let large_deliveries = Turns::new(LARGE_DELIVERIES, Duration::from_secs(5));
     let key_work = Turns::new(KEY_WORK, Duration::from_secs(5));
-    let api = Data::new(Api { app, local_token, metrics, cursors, known, access, large_deliveries, key_work });
+    let host_scans = Turns::new(HOST_SCANS, Duration::from_secs(5));
+    let api =
+        Data::new(Api { app, local_token, metrics, cursors, known, access, large_deliveries, key_work, host_scans });
     let server = HttpServer::new(move || {
         Routes::new()
             .into_utoipa_app()

@@ -4,10 +4,10 @@ use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commit_links, commits, connecting, deliveries, doctor, event_stream, events, explain, health, index_again,
-    index_runs, installations, integrations, issue_summary, issues, metrics, one_commit, operation_stream, operations,
-    people, project_rules, projects, pull_requests, repositories, run_stream, search, ssh_keys, streams, tokens,
-    unrouted::unrouted, views, webhooks,
+    commit_links, commits, connecting, deliveries, doctor, event_stream, events, explain, health, host_keys,
+    index_again, index_runs, installations, integrations, issue_summary, issues, metrics, one_commit, operation_stream,
+    operations, people, project_rules, projects, pull_requests, repositories, run_stream, search, ssh_keys, streams,
+    tokens, unrouted::unrouted, views, webhooks,
 };
 
 /// Registers and describes them.
@@ -94,6 +94,18 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(ssh_keys::get_ssh_key_public)
         .service(ssh_keys::rename_ssh_key)
         .service(ssh_keys::retire_ssh_key)
+        // Host keys of SSH servers
+        .service(host_keys::list_host_keys)
+        .service(host_keys::trust_host_keys)
+        .service(host_keys::scan_host_keys)
+        .service(host_keys::import_known_hosts)
+        // Their other methods are not those of a server of this id.
+        .route("/api/v1/host-keys/scan", web::to(unrouted))
+        .route("/api/v1/host-keys/import", web::to(unrouted))
+        .service(host_keys::get_host_keys)
+        .service(host_keys::accept_host_key_change)
+        .service(host_keys::refuse_host_key_change)
+        .service(host_keys::forget_host_keys)
         // Access
         .service(tokens::list_tokens)
         .service(tokens::get_token)

@@ -28,7 +28,7 @@ use super::{changed::Pending, error::Problem, routes, scopes};
 /// What a bearer token is called in the description.
 const BEARER: &str = "bearer";
 
-const TAGS: [(&str, &str); 12] = [
+const TAGS: [(&str, &str); 13] = [
     ("integrations", "Connections to git repositories."),
     ("installations", "The GitHub Apps of integrations: connected, watched, suspended, repaired."),
     ("repositories", "What integrations see, and the requests to index it."),
@@ -38,6 +38,7 @@ const TAGS: [(&str, &str); 12] = [
     ("people", "Whom commits name as authors: found, forgotten."),
     ("history", "The log: every event, and the state after it."),
     ("ssh-keys", "Keys of SSH that the server keeps sealed: added, generated, retired."),
+    ("host-keys", "The keys by which SSH servers are known: looked at, trusted, accepted or refused when they change."),
     ("tokens", "Who may come in."),
     ("views", "What is shown: how it stands, rebuilt, verified."),
     ("server", "Health and metrics."),

@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use keytrail_domain::{
     access::{Role, Scope},
     fact::Fact,
+    host_key::How,
     pull_request::Verdict,
     ssh_key::{Algorithm, Format, RsaReason},
 };
 use keytrail_projections::{
     Rule,
+    host_key_list::HostKeyState,
     index_runs::RunState,
     integration_list::IntegrationState,
     issue_commits::LinkState,
@@ -29,7 +31,7 @@ use crate::app::OperationState;
 
 use crate::doctor::Subject;
 
-use crate::{inbox, jobs::TestStep, ssh_keys::GIT_HOSTS};
+use crate::{inbox, jobs::TestStep, ssh_hosts::Why, ssh_keys::GIT_HOSTS};
 
 use super::connection_test;
 
@@ -197,6 +199,26 @@ pub(super) fn git_host() -> utoipa::openapi::Object {
 /// The git hosts of hints.
 pub(super) fn git_host_word() -> utoipa::openapi::Object {
     list(GIT_HOSTS.iter().map(|host| host.name)).build()
+}
+
+/// What is known of an SSH server.
+pub(super) fn host_key_state() -> utoipa::openapi::Object {
+    list(HostKeyState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// Who vouches for host keys.
+pub(super) fn host_key_how() -> utoipa::openapi::Object {
+    maybe(How::ALL.iter().map(|word| word.as_str()))
+}
+
+/// What a look at an SSH server comes to.
+pub(super) fn host_key_verdict() -> utoipa::openapi::Object {
+    list(["unknown", "trusted", "changed", "refused"]).build()
+}
+
+/// Why a line of known_hosts is not taken.
+pub(super) fn known_hosts_reason() -> utoipa::openapi::Object {
+    list(Why::ALL.map(Why::code)).build()
 }
 
 /// What a token allows.

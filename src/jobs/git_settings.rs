@@ -14,6 +14,8 @@ use crate::git::{
 pub struct SshSettings {
     /// The ssh program; `None` when there is none.
     pub program: Option<PathBuf>,
+    /// Where the other programs of OpenSSH are looked for.
+    pub folders: Arc<[PathBuf]>,
     /// How many connections each host may have.
     pub places: Arc<Places>,
 }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use keytrail_domain::{
-    host_key::{HostKeyId, HostKeys},
+    host_key::{Command, Endpoint, HostKeyId, HostKeys},
     id::{RepositoryId, SshKeyId},
     index_run::FailureCode,
     recorded::{Position, StreamId},
-    remote_url::RemoteUrl,
+    remote_url::{Parsed, RemoteUrl},
     service::Connection,
     ssh_key::SshKey as Pooled,
 };
@@ -25,15 +25,17 @@ use super::{
     ssh_key_uses::{Offers, offers_of},
 };
 use crate::{
-    app::App,
+    app::{App, Context},
     git::{
         GitError,
         ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost},
     },
     secrets::{Vault, ssh_private_keys},
+    ssh_hosts::Scanner,
     ssh_keys::{self, SshKey},
 };
 
+const PART: &str = "ssh_access";
 /// Rows that are read at once.
 const PAGE: u32 = 500;
 
@@ -70,6 +72,36 @@ pub(super) async fn host(app: &App, url: &RemoteUrl) -> Result<TrustedHost, JobE
     let (known, _) = app.load::<HostKeys>(StreamId::new("host_key", id.0)).await?;
     let lines = known.trusted().iter().map(|key| key.known_hosts_line(HOST_ALIAS)).collect();
     Ok(TrustedHost { lines, is_alarmed: known.is_alarmed() })
+}
+
+/// Where a host showed another key than a trusted one, its keys are looked at, and the log says what they are: an alarm,
+/// once. Nothing is read from it before a person decides.
+pub(super) async fn report_changed(app: &App, location: &str, error: &GitError) {
+    if error.failure_code() != Some(FailureCode::HostKeyChanged) {
+        return;
+    }
+    let Ok(Parsed { url, .. }) = RemoteUrl::parse(location) else { return };
+    if host(app, &url).await.is_ok_and(|known| known.is_alarmed) {
+        return;
+    }
+    let server = Endpoint { host: url.host().clone(), port: url.port() };
+    let settings = &app.jobs.git;
+    let scanned = match Scanner::find(&settings.ssh.folders) {
+        Ok(scanner) => scanner.scan(&server, &settings.addresses).await,
+        Err(error) => Err(error),
+    };
+    let keys = match scanned {
+        Ok(keys) => keys,
+        Err(error) => {
+            tracing::warn!(%server, %error, "a host shows another key than the trusted one, and which cannot be seen");
+            return;
+        }
+    };
+    let command = Command::ReportOffered { host: server.host.clone(), port: server.port, keys };
+    let context = Context::server(PART, 0);
+    if let Err(error) = app.dispatch::<HostKeys>(server.id().0, command, context, Vec::new()).await {
+        tracing::warn!(%server, ?error, "a host shows another key than the trusted one, and that cannot be recorded");
+    }
 }
 
 /// The key that was chosen, as long as it is in the pool.

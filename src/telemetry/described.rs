@@ -99,6 +99,8 @@ pub const METRICS: &[Metric] = &[
     ),
     gauge("keytrail_ssh_keys", &[], "Keys of SSH in the pool."),
     gauge("keytrail_ssh_keys_old", &[], "Those that came longer ago than ssh_keys.old_days."),
+    gauge("keytrail_ssh_servers", &[], "SSH servers whose host keys are trusted."),
+    gauge("keytrail_ssh_servers_changed", &[], "Those that show another key, while nobody decided: alarms."),
     counter(
         "keytrail_store_commits_total",
         &["area"],

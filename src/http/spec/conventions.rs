@@ -93,11 +93,19 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
 }
 
 /// Reads of one thing that has a version.
-const VERSIONED: [&str; 7] =
-    ["GetIndexRun", "GetInstallation", "GetIntegration", "GetProjectRules", "GetRepository", "GetSshKey", "GetToken"];
+const VERSIONED: [&str; 8] = [
+    "GetHostKeys",
+    "GetIndexRun",
+    "GetInstallation",
+    "GetIntegration",
+    "GetProjectRules",
+    "GetRepository",
+    "GetSshKey",
+    "GetToken",
+];
 
 /// What is recorded without a key: doing it twice is doing it once.
-const RECORDING: [&str; 1] = ["RepairInstallation"];
+const RECORDING: [&str; 3] = ["ImportKnownHosts", "RepairInstallation", "ScanHostKeys"];
 
 /// Changes whose answer waits for no view.
 const TOLD_AT_ONCE: [&str; 3] = ["ConnectGithubApp", "ForgetPerson", "SetProjectRules"];
@@ -143,11 +151,13 @@ mod tests {
     /// What takes no key though it is a POST, with the reason.
     const HARMLESS: &[(&str, &str)] = &[
         ("FetchRepository", "a look that goes on is the one that was asked for"),
+        ("ImportKnownHosts", "what is trusted already is said once"),
         ("PreviewFilter", "it reads"),
         ("RebuildView", "a build that goes on is the one that was asked for"),
         ("ReceiveGithubWebhook", "a delivery has an id of its own"),
         ("RepairInstallation", "it does again what is wished already"),
         ("ReplayDelivery", "what follows from a delivery is said once"),
+        ("ScanHostKeys", "what a server shows is said once"),
         ("TestConnection", "it keeps nothing"),
         ("VerifyViews", "a verification that goes on is the one that was asked for"),
     ];

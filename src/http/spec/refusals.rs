@@ -30,12 +30,19 @@ impl Asked<'_> {
 
     /// It changes something that is recorded.
     fn records(&self) -> bool {
-        self.takes("Idempotency-Key") || self.takes("If-Match") || self.is(&["RepairInstallation"])
+        self.takes("Idempotency-Key")
+            || self.takes("If-Match")
+            || self.is(&["ImportKnownHosts", "RepairInstallation", "ScanHostKeys"])
     }
 
     /// It connects an integration to a place.
     fn connects(&self) -> bool {
         self.is(&["AddIntegration", "ChangeConnection"])
+    }
+
+    /// It looks at the host keys of a server.
+    fn looks_at_hosts(&self) -> bool {
+        self.is(&["ScanHostKeys", "TrustHostKeys"])
     }
 
     /// Its address names a commit.
@@ -134,11 +141,19 @@ impl Asked<'_> {
             | Code::OutsideRoots
             | Code::IntegrationOtherKind
             | Code::IntegrationCredentialElsewhere => self.connects(),
-            Code::UrlInvalid
-            | Code::UrlNotAllowed
-            | Code::AddressDenied
-            | Code::CredentialInvalid
-            | Code::SshKeyUnusable => self.connects() || self.is(&["TestConnection"]),
+            Code::UrlInvalid | Code::UrlNotAllowed | Code::CredentialInvalid | Code::SshKeyUnusable => {
+                self.connects() || self.is(&["TestConnection"])
+            }
+            Code::AddressDenied => self.connects() || self.is(&["TestConnection"]) || self.looks_at_hosts(),
+            Code::HostKeyUnknown => self.tag == "host-keys",
+            Code::HostKeyAlarmed | Code::HostKeyDiffers => self.is(&["TrustHostKeys"]),
+            Code::HostKeyNoChange => self.is(&["AcceptHostKeyChange", "RefuseHostKeyChange"]),
+            Code::HostKeyOtherFingerprints | Code::HostKeyTooMany => self.is(&["TrustHostKeys", "AcceptHostKeyChange"]),
+            Code::SshKeyscanMissing | Code::SshHostUnknown | Code::SshHostUnreachable | Code::SshHostNotSsh => {
+                self.looks_at_hosts()
+            }
+            Code::SshHostInvalid => self.looks_at_hosts() || self.is(&["ImportKnownHosts"]),
+            Code::KnownHostsEmpty | Code::KnownHostsTooLarge => self.is(&["ImportKnownHosts"]),
             Code::ProjectInvalid | Code::ProjectRulesContradict | Code::ProjectRulesTooMany => {
                 self.is(&["SetProjectRules"])
             }

@@ -23,7 +23,7 @@ use crate::{
     jobs::{
         JobError, RepositorySource, Source,
         index_repository::{Failure, Outgrowth, known_refs, look, stopped},
-        source_of, ssh_key_uses,
+        source_of, ssh_access, ssh_key_uses,
     },
 };
 
@@ -196,6 +196,7 @@ async fn failed(
     error: &GitError,
 ) -> Result<Polled, JobError> {
     remembered.failures = remembered.failures.saturating_add(1);
+    ssh_access::report_changed(app, &repository.location, error).await;
     if !error.is_transient() || remembered.failures > 1 {
         let code = error.failure_code().unwrap_or(FailureCode::Internal);
         let text = DisplayText::clean(&error.to_string());
