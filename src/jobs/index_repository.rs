@@ -46,7 +46,7 @@ pub(super) use self::{
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob, app_access,
     repository_source::{RepositorySource, Source, source_of},
-    ssh_access, ssh_key_uses,
+    ssh_access,
 };
 use crate::{
     app::{App, Context, DispatchError},
@@ -105,8 +105,12 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
     if let Err(why) = &worked {
         indexing.leave_behind(why);
     }
-    if let Some(ssh) = ssh {
-        ssh_key_uses::note(app, repository, &ssh).await;
+    if let Some(ssh) = &ssh {
+        let trouble = match &worked {
+            Err(Failure::Git(error)) => Some(error),
+            Ok(()) | Err(Failure::Job(_)) => None,
+        };
+        ssh_access::ended(app, repository, ssh, trouble).await;
     }
     match worked {
         Ok(()) => Ok(()),
@@ -128,7 +132,6 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
             Err(JobError::Later(error.to_string()))
         }
         Err(Failure::Git(error)) => {
-            ssh_access::report_changed(app, &row.location, &error).await;
             if !error.is_transient() || indexing.is_last_try {
                 let code = error.failure_code().unwrap_or(FailureCode::Internal);
                 return indexing.fail(code, &error.to_string()).await;

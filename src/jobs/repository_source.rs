@@ -58,10 +58,10 @@ pub struct RepositorySource {
 }
 
 impl RepositorySource {
-    /// What is known of keys while it is reached over SSH.
-    pub fn ssh(&self) -> Option<Arc<SshAccess>> {
+    /// Where it is and what is known of keys, where it is reached over SSH.
+    pub fn ssh(&self) -> Option<(RemoteUrl, Arc<SshAccess>)> {
         match &self.source {
-            Source::Remote(remote) => remote.ssh.clone(),
+            Source::Remote(remote) => Some((remote.url.clone(), remote.ssh.clone()?)),
             Source::InPlace(_) | Source::Copied(_) | Source::Held(_) => None,
         }
     }

@@ -11,7 +11,7 @@ use keytrail_domain::{
     id::{RepositoryId, SshKeyId},
     index_run::FailureCode,
     recorded::{Position, StreamId},
-    remote_url::{Parsed, RemoteUrl},
+    remote_url::RemoteUrl,
     service::Connection,
     ssh_key::SshKey as Pooled,
 };
@@ -22,7 +22,7 @@ use keytrail_projections::{
 
 use super::{
     JobError,
-    ssh_key_uses::{Offers, offers_of},
+    ssh_key_uses::{self, Offers, offers_of},
 };
 use crate::{
     app::{App, Context},
@@ -74,14 +74,23 @@ pub(super) async fn host(app: &App, url: &RemoteUrl) -> Result<TrustedHost, JobE
     Ok(TrustedHost { lines, is_alarmed: known.is_alarmed() })
 }
 
-/// Where a host showed another key than a trusted one, its keys are looked at, and the log says what they are: an alarm,
-/// once. Nothing is read from it before a person decides.
-pub(super) async fn report_changed(app: &App, location: &str, error: &GitError) {
-    if error.failure_code() != Some(FailureCode::HostKeyChanged) {
-        return;
+/// After a look or a fetch over SSH: which keys were offered is written down, and a host that is not who it should be is told.
+pub(super) async fn ended(
+    app: &App,
+    repository: RepositoryId,
+    (url, ssh): &(RemoteUrl, Arc<SshAccess>),
+    trouble: Option<&GitError>,
+) {
+    ssh_key_uses::note(app, repository, ssh).await;
+    if trouble.and_then(GitError::failure_code) == Some(FailureCode::HostKeyChanged) {
+        report_changed(app, url).await;
     }
-    let Ok(Parsed { url, .. }) = RemoteUrl::parse(location) else { return };
-    if host(app, &url).await.is_ok_and(|known| known.is_alarmed) {
+}
+
+/// A host showed another key than a trusted one: its keys are looked at, and the log says what they are, once. That is an
+/// alarm, and nothing is read from the host before a person decides.
+async fn report_changed(app: &App, url: &RemoteUrl) {
+    if host(app, url).await.is_ok_and(|known| known.is_alarmed) {
         return;
     }
     let server = Endpoint { host: url.host().clone(), port: url.port() };

@@ -23,7 +23,7 @@ use crate::{
     jobs::{
         JobError, RepositorySource, Source,
         index_repository::{Failure, Outgrowth, known_refs, look, stopped},
-        source_of, ssh_access, ssh_key_uses,
+        source_of, ssh_access,
     },
 };
 
@@ -131,8 +131,12 @@ pub(super) async fn poll(
     };
     let ssh = source.ssh();
     let looked = look(cancel, source, graph, &Arc::default()).await;
-    if let Some(ssh) = ssh {
-        ssh_key_uses::note(app, id, &ssh).await;
+    if let Some(ssh) = &ssh {
+        let trouble = match &looked {
+            Err(Failure::Git(error)) => Some(error),
+            Ok(_) | Err(Failure::Job(_)) => None,
+        };
+        ssh_access::ended(app, id, ssh, trouble).await;
     }
     let refs = match looked {
         Ok(looked) => looked.refs,
@@ -196,7 +200,6 @@ async fn failed(
     error: &GitError,
 ) -> Result<Polled, JobError> {
     remembered.failures = remembered.failures.saturating_add(1);
-    ssh_access::report_changed(app, &repository.location, error).await;
     if !error.is_transient() || remembered.failures > 1 {
         let code = error.failure_code().unwrap_or(FailureCode::Internal);
         let text = DisplayText::clean(&error.to_string());
