@@ -98,6 +98,7 @@ mod silent_shares;
 mod slow_servers;
 mod ssh_key_commands;
 mod ssh_keys;
+mod ssh_transport;
 mod support_archive;
 mod taken_over;
 mod terminal;

@@ -1,0 +1,376 @@
+//! Repositories over SSH, at a real OpenSSH server: connected, indexed, followed, by the keys that may be offered and no
+//! others; and what stands in the way, told by its code.
+
+use keytrail::{clock::Clock, jobs};
+use keytrail_domain::{git_remote::GitRemote, index_run::FailureCode, remote_url::RemoteUrl, service::Connection};
+use keytrail_projections::repository_list;
+use keytrail_test_support::sshd::{Config, HostKeyKind, Sshd};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::{
+    nodes::{connect, node_with},
+    repository::{self, git},
+    server::{Answer, Server, answer, on_both_engines, soon},
+    transports::by_both_transports,
+};
+
+const TEST: &str = "/api/v1/connections/test";
+
+/// A server of SSH, the bare repository `served/shop.git`, and the working tree that it was cloned from.
+struct Served {
+    sshd: Sshd,
+    folder: std::path::PathBuf,
+}
+
+impl Served {
+    fn new(server: &Server, lines: &[&str]) -> Self {
+        let folder = server.elsewhere.clone();
+        std::fs::create_dir_all(folder.join("served")).expect("a folder");
+        repository::with_commits(&folder.join("work"), &["SHOP-1 begins", "SHOP-2 goes on"]);
+        git(&folder.join("served"), &["clone", "-q", "--bare", "../work", "shop.git"]);
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        let sshd = Sshd::start(Config { lines, ..Config::default() });
+        Self { sshd: sshd.expect("install the Debian package openssh-server"), folder }
+    }
+
+    fn url(&self, name: &str) -> String {
+        let path = self.folder.join("served").join(name);
+        format!("ssh://{}@127.0.0.1:{}{}", self.sshd.user(), self.sshd.port, path.display())
+    }
+
+    /// Lets these keys in, to fetch and nothing else.
+    fn lets_in(&self, keys: &[&Value]) {
+        let line = |key: &&Value| {
+            let public = key["public_key"].as_str().expect("a public half");
+            format!("restrict,command=\"git-shell -c \\\"$SSH_ORIGINAL_COMMAND\\\"\" {public}")
+        };
+        self.sshd.authorize(&keys.iter().map(line).collect::<Vec<_>>()).expect("a file");
+    }
+
+    fn connections(&self) -> usize {
+        self.sshd.log().matches("Connection from").count()
+    }
+
+    fn commit(&self, message: &str) {
+        let (work, bare) = (self.folder.join("work"), self.folder.join("served/shop.git"));
+        repository::commit(&work, message);
+        git(&work, &["push", "-q", bare.to_str().expect("UTF-8"), "main"]);
+    }
+}
+
+async fn key(server: &Server, name: &str) -> Value {
+    server.post("/api/v1/ssh-keys/generate", json!({ "name": name })).await.with(StatusCode::CREATED).body
+}
+
+async fn trust(server: &Server, sshd: &Sshd) {
+    let known_hosts = sshd.known_hosts().expect("it has keys");
+    server.post("/api/v1/host-keys/import", json!({ "known_hosts": known_hosts })).await.with(StatusCode::OK);
+}
+
+fn id(thing: &Value) -> String {
+    thing["id"].as_str().expect("an id").to_owned()
+}
+
+/// The repository of an integration, as one is told.
+async fn repository_of(server: &Server, integration: &str) -> Value {
+    let list = format!("/api/v1/integrations/{integration}/repositories");
+    let row = server.get(&list).await.with(StatusCode::OK).items().first().cloned().unwrap_or_default();
+    match row["id"].as_str() {
+        Some(one) => server.get(&format!("/api/v1/repositories/{one}")).await.body,
+        None => row,
+    }
+}
+
+async fn is_indexed(server: &Server, integration: &str) {
+    soon("it is indexed", || async { repository_of(server, integration).await["state"] == "indexed" }).await;
+}
+
+async fn fetch(server: &Server, integration: &str) {
+    let one = id(&repository_of(server, integration).await);
+    server.post(&format!("/api/v1/repositories/{one}/fetch"), json!({})).await.with(StatusCode::ACCEPTED);
+}
+
+/// Looks until the reason why it fails is this.
+async fn is_in_trouble(server: &Server, integration: &str, code: &str) {
+    soon(&format!("it says {code}"), || async {
+        let row = repository_of(server, integration).await;
+        if row["trouble"]["code"] == code {
+            return true;
+        }
+        if row["state"] != "indexing" {
+            fetch(server, integration).await;
+        }
+        false
+    })
+    .await;
+}
+
+async fn change(server: &Server, integration: &str, connection: Value) -> Answer {
+    let path = format!("/api/v1/integrations/{integration}/connection");
+    answer(server.local(Method::PUT, &path).header("If-Match", "*").json(&json!({ "connection": connection }))).await
+}
+
+async fn a_repository_over_ssh_is_connected_indexed_and_followed(server: Server) {
+    let served = Served::new(&server, &["AcceptEnv GIT_PROTOCOL"]);
+    let (first, second) = (key(&server, "first").await, key(&server, "second").await);
+    served.lets_in(&[&second]);
+    trust(&server, &served.sshd).await;
+    let url = served.url("shop.git");
+    let added = server.connect("shop", json!({ "kind": "git", "url": url })).await.with(StatusCode::CREATED);
+    assert_eq!((added.text_of("location"), &added.body["connection"]["ssh_key"]), (url, &Value::Null));
+    let integration = added.id();
+    is_indexed(&server, &integration).await;
+    let issue = server.get("/api/v1/issues/SHOP-2").await.with(StatusCode::OK);
+    assert_eq!(issue.body["commits"], 1, "{}", issue.text);
+    // One key after the other, in the order of the pool.
+    let ssh = repository_of(&server, &integration).await["ssh"].clone();
+    assert_eq!(ssh["offered"], json!([id(&first), id(&second)]), "{ssh}");
+    assert_eq!(ssh["accepted"], id(&second), "{ssh}");
+    let used = async |key: &Value| server.get(&format!("/api/v1/ssh-keys/{}", id(key))).await.body;
+    assert_eq!(used(&first).await["never_used"], true);
+    let taken = used(&second).await;
+    assert!(taken["never_used"] == false && taken["last_used_at"] == ssh["at"], "{taken} {ssh}");
+    assert_eq!(server.get("/api/v1/ssh-keys").await.items()[1]["last_used_at"], ssh["at"]);
+
+    // A look at what did not change is one connection, and no look at an object.
+    let before = served.connections();
+    fetch(&server, &integration).await;
+    soon("it was looked at", || async { served.connections() > before }).await;
+    server.look_behind().await;
+    assert_eq!(served.connections(), before + 1);
+    served.commit("SHOP-3 is new");
+    fetch(&server, &integration).await;
+    soon("the new commit is found", || async { server.get("/api/v1/issues/SHOP-3").await.body["commits"] == 1 }).await;
+    is_indexed(&server, &integration).await;
+    server.look_behind().await;
+    let left = server.data().join("caches/ssh");
+    assert!(std::fs::read_dir(&left).expect("it was used").next().is_none(), "nothing is left of the connections");
+}
+
+/// Of the protocol before version 2, as most servers speak it over SSH.
+async fn a_server_that_takes_no_environment_is_read_as_well(server: Server) {
+    let served = Served::new(&server, &[]);
+    let only = key(&server, "only").await;
+    served.lets_in(&[&only]);
+    trust(&server, &served.sshd).await;
+    let added = server.connect("shop", json!({ "kind": "git", "url": served.url("shop.git") })).await;
+    let integration = added.with(StatusCode::CREATED).id();
+    is_indexed(&server, &integration).await;
+    assert_eq!(server.get("/api/v1/issues/SHOP-1").await.body["commits"], 1);
+    server.look_behind().await;
+}
+
+async fn a_key_that_was_chosen_is_the_only_one_that_is_offered(server: Server) {
+    let served = Served::new(&server, &[]);
+    let (chosen, common) = (key(&server, "chosen").await, key(&server, "common").await);
+    served.lets_in(&[&common]);
+    trust(&server, &served.sshd).await;
+    let url = served.url("shop.git");
+    let connection = json!({ "kind": "git", "url": url, "ssh_key": chosen["id"] });
+    let added = server.connect("shop", connection).await.with(StatusCode::CREATED);
+    assert_eq!(added.body["connection"]["ssh_key"], chosen["id"]);
+    let integration = added.id();
+    is_in_trouble(&server, &integration, "ssh_auth_failed").await;
+    let ssh = repository_of(&server, &integration).await["ssh"].clone();
+    assert_eq!((&ssh["offered"], &ssh["accepted"]), (&json!([chosen["id"]]), &Value::Null));
+    assert!(!served.sshd.log().contains("Accepted publickey"), "the common key was not offered");
+    // A common key is no key that another connection chose.
+    let other = server.connect("other", json!({ "kind": "git", "url": served.url("other.git") })).await;
+    let other = other.with(StatusCode::CREATED).id();
+    is_in_trouble(&server, &other, "remote_not_found").await;
+    assert_eq!(repository_of(&server, &other).await["ssh"]["offered"], json!([common["id"]]));
+
+    // Left out of a change it stays; `null` offers the common ones.
+    let refs = json!({ "kind": "git", "url": url, "refs": { "notes": true } });
+    let changed = change(&server, &integration, refs).await.with(StatusCode::OK);
+    assert_eq!(changed.body["connection"]["ssh_key"], chosen["id"]);
+    let back = json!({ "kind": "git", "url": url, "ssh_key": null });
+    let changed = change(&server, &integration, back).await.with(StatusCode::OK);
+    assert_eq!(changed.body["connection"]["ssh_key"], Value::Null);
+    let first = change(&server, &integration, json!({ "kind": "git", "url": url, "ssh_key": common["id"] })).await;
+    first.with(StatusCode::OK);
+    fetch(&server, &integration).await;
+    is_indexed(&server, &integration).await;
+    // Without it there is no falling back to another.
+    let path = format!("/api/v1/ssh-keys/{}", id(&common));
+    answer(server.local(Method::DELETE, &path).header("If-Match", "*")).await.with(StatusCode::OK);
+    served.lets_in(&[&chosen]);
+    is_in_trouble(&server, &integration, "ssh_no_key").await;
+    let unusable = json!({ "kind": "git", "url": url, "ssh_key": common["id"] });
+    server.connect("again", unusable).await.refused(422, "ssh_key_unusable");
+    server.look_behind().await;
+}
+
+async fn a_changed_host_key_stops_everything_until_a_person_decides(server: Server) {
+    let mut served = Served::new(&server, &[]);
+    let only = key(&server, "only").await;
+    served.lets_in(&[&only]);
+    let added = server.connect("shop", json!({ "kind": "git", "url": served.url("shop.git") })).await;
+    let integration = added.with(StatusCode::CREATED).id();
+    let before = served.connections();
+    is_in_trouble(&server, &integration, "host_key_unknown").await;
+    assert_eq!(served.connections(), before, "whom nobody knows is not come to");
+    trust(&server, &served.sshd).await;
+    fetch(&server, &integration).await;
+    is_indexed(&server, &integration).await;
+
+    served.sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
+    is_in_trouble(&server, &integration, "host_key_changed").await;
+    let hosts = async || server.get("/api/v1/host-keys").await.with(StatusCode::OK).items().to_vec();
+    soon("the alarm is told", || async { hosts().await[0]["state"] == "changed" }).await;
+    let accepted = || served.sshd.log().matches("Accepted publickey").count();
+    let (logins, came) = (accepted(), served.connections());
+    fetch(&server, &integration).await;
+    server.look_behind().await;
+    assert_eq!((accepted(), served.connections()), (logins, came), "nobody comes while it is in question");
+
+    let host = hosts().await[0].clone();
+    let offered: Vec<Value> =
+        host["offered"].as_array().into_iter().flatten().map(|key| key["fingerprint_sha256"].clone()).collect();
+    assert_eq!(offered.len(), 1, "{host}");
+    let accept = format!("/api/v1/host-keys/{}/accept", id(&host));
+    let request = server.local(Method::POST, &accept).header("If-Match", "*");
+    answer(request.json(&json!({ "fingerprints": offered }))).await.with(StatusCode::OK);
+    fetch(&server, &integration).await;
+    soon("it is read again", || async { repository_of(&server, &integration).await["trouble"].is_null() }).await;
+    server.look_behind().await;
+}
+
+by_both_transports!(
+    reaching_this_machine;
+    a_repository_over_ssh_is_connected_indexed_and_followed,
+    a_server_that_takes_no_environment_is_read_as_well,
+    a_key_that_was_chosen_is_the_only_one_that_is_offered,
+    a_changed_host_key_stops_everything_until_a_person_decides,
+);
+
+async fn what_cannot_be_meant_over_ssh_is_refused_and_keeps_nothing(server: Server) {
+    let at = |url: &str| json!({ "kind": "git", "url": url });
+    for (url, reason) in [
+        ("ssh://git:geheim@git.example.com/shop", "url_has_credential"),
+        ("ssh://-oProxyCommand=geheim/shop", "url_leading_dash"),
+        ("ssh://-geheim@git.example.com/shop", "url_leading_dash"),
+        ("ssh://git@git.example.com/-geheim", "url_leading_dash"),
+        ("-oProxyCommand=geheim:shop", "url_leading_dash"),
+        ("git@-oProxyCommand=geheim:shop", "url_leading_dash"),
+        ("ext::ssh -oProxyCommand=geheim git.example.com", "url_remote_helper"),
+        ("ssh://git@git.example.com/shop%0ageheim", "url_control_character"),
+        ("git@git.example.com:shop\ngeheim", "url_control_character"),
+        ("ssh://git@git.example.com/shop'geheim'", "url_unsafe_character"),
+    ] {
+        for (path, body) in
+            [("/api/v1/integrations", json!({ "name": "shop", "connection": at(url) })), (TEST, json!({ "url": url }))]
+        {
+            let refused = server.post(path, body).await.refused(422, "url_invalid");
+            assert_eq!(refused.text_of("reason"), reason, "{url}");
+            assert!(!refused.text.contains("geheim"), "{}", refused.text);
+        }
+    }
+    let with = |more: Value| {
+        let mut connection = at("ssh://git@git.example.com/shop");
+        connection.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        connection
+    };
+    let nobody = "01890000-0000-7000-8000-000000000000";
+    for (connection, code) in [
+        (with(json!({ "credential": { "user": "git", "password": "geheim" } })), "credential_invalid"),
+        (with(json!({ "proxy": { "url": "http://proxy.example.com:3128" } })), "proxy_invalid"),
+        (
+            with(json!({ "trust": { "kind": "pinned", "key": format!("sha256//{}=", "A".repeat(43)) } })),
+            "trust_invalid",
+        ),
+        (with(json!({ "ssh_key": nobody })), "ssh_key_unusable"),
+        (json!({ "kind": "git", "url": "https://git.example.com/shop", "ssh_key": nobody }), "credential_invalid"),
+        (at("ssh://git@10.1.2.3/shop"), "address_denied"),
+    ] {
+        server.connect("shop", connection).await.refused(422, code);
+    }
+    server
+        .post(TEST, json!({ "url": "git@git.example.com:shop", "ssh_key": nobody }))
+        .await
+        .refused(422, "ssh_key_unusable");
+    assert!(server.get("/api/v1/integrations").await.items().is_empty(), "nothing was made");
+    assert!(server.sealed().await.is_empty());
+}
+
+on_both_engines!(what_cannot_be_meant_over_ssh_is_refused_and_keeps_nothing);
+
+/// The steps with their outcomes, and the code of the one that failed.
+fn steps(tested: &Answer) -> (Vec<String>, Value) {
+    let steps = tested.body["steps"].as_array().expect("steps");
+    let told = |step: &Value| {
+        format!("{} {}", step["step"].as_str().expect("a name"), step["state"].as_str().expect("a word"))
+    };
+    let code = steps.iter().map(|step| step["code"].clone()).find(|code| !code.is_null()).unwrap_or_default();
+    (steps.iter().map(told).collect(), code)
+}
+
+async fn a_connection_is_tried_out_step_by_step_and_nothing_is_kept(server: Server) {
+    let served = Served::new(&server, &[]);
+    let url = served.url("shop.git");
+    let tried = async |body: Value| server.post(TEST, body).await.with(StatusCode::OK);
+    let fails = async |body: Value, step: &str, wanted: &str| {
+        let (told, code) = steps(&tried(body).await);
+        assert_eq!(code, wanted, "{told:?}");
+        let at = told.iter().position(|line| *line == format!("{step} failed")).expect(step);
+        assert!(told[..at].iter().all(|line| line.ends_with(" ok")), "{told:?}");
+        assert!(told[at + 1..].iter().all(|line| line.ends_with(" not_reached")), "{told:?}");
+        assert_eq!(told.len(), 5);
+    };
+    let head = || server.app.log.feed().head().position;
+    let begun = head();
+    fails(json!({ "url": "ssh://git@no-such-host.invalid/shop" }), "resolve", "host_unknown").await;
+    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port");
+    fails(json!({ "url": format!("ssh://git@{closed}/shop") }), "connect", "connection_refused").await;
+    assert_eq!(head(), begun, "nothing was recorded");
+    let (wrong, right) = (key(&server, "wrong").await, key(&server, "right").await);
+    served.lets_in(&[&right]);
+    fails(json!({ "url": url }), "host_key", "host_key_unknown").await;
+    trust(&server, &served.sshd).await;
+    let begun = head();
+    fails(json!({ "url": url, "ssh_key": wrong["id"] }), "authentication", "ssh_auth_failed").await;
+    fails(json!({ "url": served.url("absent.git") }), "repository", "remote_not_found").await;
+    let well = tried(json!({ "url": url })).await;
+    assert_eq!((&well.body["ok"], &well.body["accepted"], &well.body["refs"]), (&json!(true), &right["id"], &json!(1)));
+    assert_eq!(well.body["offered"], json!([wrong["id"], right["id"]]));
+    assert!(steps(&well).0.iter().all(|line| line.ends_with(" ok")), "{}", well.text);
+    assert_eq!(head(), begun, "nothing was recorded");
+    let used = server.get(&format!("/api/v1/ssh-keys/{}", id(&right))).await;
+    assert_eq!(used.body["never_used"], true, "nor written down");
+    let viewer = server.token("viewer").await;
+    let asked = server.request(Method::POST, TEST).bearer_auth(viewer).json(&json!({ "url": url }));
+    answer(asked).await.refused(403, "role_insufficient");
+}
+
+mod tried {
+    use super::a_connection_is_tried_out_step_by_step_and_nothing_is_kept;
+    use crate::server::on_both_engines;
+
+    on_both_engines!(reaching_this_machine; a_connection_is_tried_out_step_by_step_and_nothing_is_kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_program_it_is_said_what_cannot_be_done() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let app = node_with(folder.path(), None, Clock::System, |config| {
+        crate::server::reaching_this_machine(&mut config.git);
+        (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
+        config.ssh.program = Some("/nowhere/ssh".into());
+    })
+    .await;
+    let url = RemoteUrl::parse("ssh://git@127.0.0.1:1/shop").expect("a URL").url;
+    connect(&app, "shop", Connection::git(GitRemote::at(url))).await;
+    soon("it is said", || async {
+        let rows = app.read(repository_list::page(None, None, None, 10)).await.unwrap_or_default();
+        rows.first().is_some_and(|row| {
+            let failure = row.repository.failure.as_ref();
+            failure.is_some_and(|(code, text)| *code == FailureCode::SshProgramMissing && text.contains("ssh.program"))
+        })
+    })
+    .await;
+    let rows = app.read(repository_list::page(None, None, None, 10)).await.expect("a list");
+    let offers = jobs::ssh_offers_of(&app.db, rows[0].repository.id).await.expect("a read");
+    assert!(offers.offered.is_empty() && offers.at.is_none(), "{offers:?}");
+    app.stop().await;
+}
