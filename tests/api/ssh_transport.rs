@@ -98,7 +98,7 @@ async fn is_in_trouble(server: &Server, integration: &str, code: &str) {
         if row["trouble"]["code"] == code {
             return true;
         }
-        if row["state"] != "indexing" {
+        if row["id"].is_string() && row["state"] != "indexing" {
             fetch(server, integration).await;
         }
         false

@@ -17,6 +17,7 @@ mod key_remedies;
 mod official_client;
 mod readme;
 mod ssh_keys;
+mod ssh_transport;
 mod tools;
 mod webhooks;
 
