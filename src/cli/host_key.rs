@@ -91,7 +91,7 @@ pub(super) struct Trust {
     /// Its host, host:port or [host]:port
     server: String,
     /// A SHA-256 fingerprint that the owner of the server told you; with --yes one is needed
-    #[arg(long, value_name = "SHA256:…")]
+    #[arg(long, value_name = "FINGERPRINT")]
     fingerprint: Vec<String>,
     #[command(flatten)]
     consent: Consent,

@@ -12,7 +12,7 @@ use actix_web::{
 use keytrail_domain::{
     host_key::{Command, HostKeys as Aggregate, How},
     id::HostKeyId,
-    recorded::StreamId,
+    recorded::{Position, StreamId},
 };
 use keytrail_projections::host_key_list::{self, HostKeyState};
 use serde::Deserialize;
@@ -168,6 +168,7 @@ pub(super) async fn import_known_hosts(
     body: Input<KnownHosts>,
 ) -> Result<HttpResponse, ApiError> {
     let imported = import::carry_out(&api, body.value, || admin.context(None, None)).await?;
+    is_shown(&api, imported.position).await;
     let mut response = HttpResponse::Ok();
     response.insert_header((X_LOG_POSITION, imported.position.to_string()));
     Ok(response.json(imported))
@@ -234,6 +235,13 @@ async fn decided(
 ) -> Result<HttpResponse, ApiError> {
     let committed = api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await?;
     Ok(api.changed(committed, Telling::changed(), host_key_list::by_id(id), Shown::of).await)
+}
+
+/// Waits until the list has it, so that whoever looks next finds it. It is recorded all the same where that takes longer.
+async fn is_shown(api: &Api, position: Position) {
+    if let Err(error) = api.app.read_at_least(position, host_key_list::counts()).await {
+        tracing::debug!(%error, "host keys are answered before the list has them");
+    }
 }
 
 fn stream(id: HostKeyId) -> StreamId {

@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::{
     all_reads::{Reader, every_print},
     command_line::{done, text},
+    host_key_commands::knows_a_server,
     repository,
 };
 
@@ -124,6 +125,7 @@ async fn tokens_and_the_keys_of_services_are_in_no_log_line_no_file_and_no_answe
     repository::with_commits(&path, &["SHOP-1 begins"]);
     done(home.run(["index", text(&path)]).await);
     done(home.run(["ssh-key", "generate", "deploy"]).await);
+    knows_a_server(&home).await;
     let reader = Reader::new(&url, &local_token(&home));
     let values = reader.values("SHOP-1").await;
     answers.extend(reader.every_answer(&values).await.into_values());

@@ -55,8 +55,8 @@ impl Reader {
         value.unwrap_or_else(|| panic!("{list} shows nothing: {found}")).to_owned()
     }
 
-    /// What leads to something of a server where `issue` has a commit, a token was issued and an SSH key is kept: by the name
-    /// of a parameter, of ids by the list that they are of.
+    /// What leads to something of a server where `issue` has a commit, a token was issued, an SSH key is kept and an SSH server
+    /// is known: by the name of a parameter, of ids by the list that they are of.
     pub(crate) async fn values(&self, issue: &str) -> BTreeMap<&'static str, String> {
         let id = async |list: &str| self.first(&format!("/api/v1/{list}"), "id").await;
         let integration = id("integrations").await;
@@ -70,6 +70,7 @@ impl Reader {
             ("operations", format!("index_run.{run}")),
             ("index-runs", run),
             ("ssh-keys", id("ssh-keys").await),
+            ("host-keys", id("host-keys").await),
             ("type", "integration".to_owned()),
             ("delivery", "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b".to_owned()),
             ("streams", integration.clone()),
@@ -165,7 +166,7 @@ fn address(name: &str, template: &str, operation: &Value, values: &BTreeMap<&str
 const PAGE: &str = include_str!("../../docs/cli.md");
 
 /// The commands that read, with what they are asked for, by its name among the values.
-const READS: [&[&str]; 33] = [
+const READS: [&[&str]; 35] = [
     &["issue", "show", "{key}"],
     &["issue", "commits", "{key}"],
     &["issue", "branches", "{key}"],
@@ -192,6 +193,8 @@ const READS: [&[&str]; 33] = [
     &["token", "list"],
     &["ssh-key", "list"],
     &["ssh-key", "show", "{ssh-keys}"],
+    &["host-key", "list"],
+    &["host-key", "show", "{host-keys}"],
     &["views", "list"],
     &["views", "verify"],
     &["doctor"],
@@ -209,7 +212,13 @@ const APP_COMMANDS: [&[&str]; 3] = [
 ];
 
 /// The commands that change something, or say nothing of a server.
-const OTHERS: [&str; 50] = [
+const OTHERS: [&str; 56] = [
+    "host-key scan",
+    "host-key trust",
+    "host-key import",
+    "host-key accept",
+    "host-key refuse",
+    "host-key forget",
     "ssh-key add",
     "ssh-key rename",
     "ssh-key retire",

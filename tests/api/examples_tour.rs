@@ -7,14 +7,16 @@ use keytrail::{
     secrets::Secret,
     ssh_keys::{self, Target},
 };
+use keytrail_test_support::sshd::{self, HostKeyKind, Sshd};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
     commit_changes::with_files,
     examples::Tour,
+    host_keys::KNOWN,
     repository,
-    server::{Server, answer, soon},
+    server::{Answer, Server, answer, soon},
     ssh_keys::written,
 };
 
@@ -32,6 +34,7 @@ pub(crate) async fn walk(tour: &mut Tour, server: &Server) {
     cancel(tour, server, &silent).await;
     administer(tour).await;
     keep_keys(tour).await;
+    know_servers(tour).await;
     crate::examples_of_apps::walk(tour, server).await;
 }
 
@@ -147,6 +150,32 @@ async fn keep_keys(tour: &mut Tour) {
     let changed: Vec<_> = changed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     tour.call("RenameSshKey", &changed, Some(json!({ "name": "build" }))).await;
     tour.call("RetireSshKey", &changed, None).await;
+}
+
+/// Meets an SSH server, which changes its key twice.
+async fn know_servers(tour: &mut Tour) {
+    let only = sshd::Config { host_keys: vec![HostKeyKind::Ed25519], ..sshd::Config::default() };
+    let mut sshd = Sshd::start(only).expect("sshd runs: install the Debian package openssh-server");
+    let server = json!({ "host": "127.0.0.1", "port": sshd.port });
+    let fingerprints = |answer: &Answer, member: &str| vec![answer.body[member][0]["fingerprint_sha256"].clone()];
+    let scanned = tour.call("ScanHostKeys", &[], Some(server.clone())).await;
+    let mut body = server.clone();
+    body["fingerprints"] = fingerprints(&scanned, "keys").into();
+    let trusted = tour.call("TrustHostKeys", &[("Idempotency-Key", "trust-git")], Some(body)).await;
+    let file = format!("{KNOWN}*.example.com {}", KNOWN.split_once(' ').expect("a line").1);
+    let body = json!({ "known_hosts": file, "hosts": ["git.example.com:2222"] });
+    tour.call("ImportKnownHosts", &[], Some(body)).await;
+    let id = trusted.id();
+    sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
+    tour.call("ScanHostKeys", &[], Some(server.clone())).await;
+    tour.call("ListHostKeys", &[("state", "changed"), ("limit", "10")], None).await;
+    let changed = tour.call("GetHostKeys", &[("id", &id)], None).await;
+    let body = json!({ "fingerprints": fingerprints(&changed, "offered") });
+    tour.call("AcceptHostKeyChange", &[("id", &id), ("Idempotency-Key", "accept-git")], Some(body)).await;
+    sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
+    tour.call("ScanHostKeys", &[], Some(server)).await;
+    tour.call("RefuseHostKeyChange", &[("id", &id), ("Idempotency-Key", "refuse-git")], None).await;
+    tour.call("ForgetHostKeys", &[("id", &id), ("If-Match", "*")], None).await;
 }
 
 /// What administrators and auditors do.

@@ -14,7 +14,8 @@ use keytrail_test_support::{
 use serde_json::{Value, json};
 
 use crate::{
-    all_reads::Reader, browser::Browser, command_line::text, github_troubles::is_clean, repository, server::soon,
+    all_reads::Reader, browser::Browser, command_line::text, github_troubles::is_clean, host_keys::KNOWN, repository,
+    server::soon,
 };
 
 /// What must not get out, gathered while it is about: what was taken back or changed is to be missing, too.
@@ -175,6 +176,7 @@ async fn life(database_url: Option<String>) {
     let token = json!({ "name": "a viewer", "role": "viewer", "expires_in_days": 1 });
     client.post("/api/v1/tokens", None, &token).await.expect("an answer");
     client.post("/api/v1/ssh-keys/generate", None, &json!({ "name": "deploy" })).await.expect("an answer");
+    client.post("/api/v1/host-keys/import", None, &json!({ "known_hosts": KNOWN })).await.expect("an answer");
     let reader = Reader::new(client.url(), client.token());
     let mut values = reader.values("SHOP-1").await;
     values.insert("id", at.rsplit('/').next().expect("an id").to_owned());

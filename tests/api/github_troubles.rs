@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     all_reads::Reader,
     github_app::{Github, act, active, adopt, becomes, connect, remove, repositories, settled, shown},
+    host_keys::KNOWN,
     server::{Server, on_both_engines, soon},
 };
 
@@ -261,6 +262,7 @@ async fn no_secret_of_an_app_is_in_an_event_or_an_answer(server: Server) {
     let secrets: Vec<String> = tokens.into_iter().chain([body]).collect();
     server.token("viewer").await;
     server.post("/api/v1/ssh-keys/generate", json!({ "name": "deploy" })).await.with(StatusCode::CREATED);
+    server.post("/api/v1/host-keys/import", json!({ "known_hosts": KNOWN })).await.with(StatusCode::OK);
     let reader = Reader::of(&server);
     let mut values = reader.values("SHOP-1").await;
     values.insert("id", id.clone());

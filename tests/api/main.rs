@@ -54,6 +54,8 @@ mod github_waiting;
 mod github_without_address;
 mod handed_over;
 mod history;
+mod host_key_commands;
+mod host_keys;
 mod hostile_packs;
 mod index_again;
 mod index_model;

@@ -16,6 +16,8 @@ use serde_json::json;
 use crate::{
     all_reads::{Reader, every_print},
     command_line::{done, lines, text},
+    host_key_commands::knows_a_server,
+    host_keys::KNOWN,
     remotes::{credential, served},
     repository::{self, git},
     server::{Server, answer, on_both_engines, soon},
@@ -155,6 +157,7 @@ async fn a_password_is_nowhere_in_the_store_and_in_no_answer(server: Server) {
     let kept = ssh_keys::opened(&server, &made.id()).await;
     let halves: Vec<_> = ssh_keys::private_lines(&kept).filter(|line| line.len() > 40).collect();
     assert!(!halves.is_empty(), "it is there to be looked for");
+    server.post("/api/v1/host-keys/import", json!({ "known_hosts": KNOWN })).await.with(StatusCode::OK);
     let reader = Reader::of(&server);
     let values = reader.values("SHOP-1").await;
     for (operation, said) in reader.every_answer(&values).await {
@@ -234,6 +237,7 @@ async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
     assert_eq!(refused.body["code"], "ssh_key_passphrase_wrong", "{}", refused.body);
     is_clean("a refusal", refused.body.to_string().as_bytes());
     is_clean("what it printed", done(home.run(["ssh-key", "generate", "made"]).await).as_bytes());
+    knows_a_server(&home).await;
     let reader = Reader::new(server.client().url(), server.client().token());
     let values = reader.values("SHOP-1").await;
     let answers = reader.every_answer(&values).await;

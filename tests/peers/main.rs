@@ -1,6 +1,7 @@
 //! Programs that nobody here wrote judge what Keytrail answers: git itself, by its log; curl and jq, by the README;
 //! GitHub's own libraries, which sign deliveries, drive our GitHub for tests and read what it reports; a judge of signed
-//! tokens, and one of exchanges, by GitHub's own description of its API; the programs that people make SSH keys with.
+//! tokens, and one of exchanges, by GitHub's own description of its API; the programs that people make SSH keys with, and
+//! that know servers by theirs.
 
 mod adopted;
 #[path = "../api/browser.rs"]
@@ -14,6 +15,7 @@ mod key_cells;
 mod key_command_line;
 mod key_programs;
 mod key_remedies;
+mod known_hosts;
 mod official_client;
 mod readme;
 mod ssh_keys;

@@ -46,9 +46,9 @@ scopes! {
     IntegrationsRead = "integrations:read" from Viewer,
     /// Add, rename, connect, pause, remove.
     IntegrationsWrite = "integrations:write" from Admin,
-    /// Keys of SSH, without their private halves.
+    /// Keys of SSH, without their private halves, and those of SSH servers.
     SshKeysRead = "ssh_keys:read" from Viewer,
-    /// Add, generate, rename, retire.
+    /// Add, generate, rename, retire; look at SSH servers and trust theirs.
     SshKeysWrite = "ssh_keys:write" from Admin,
     /// Authors of commits.
     PeopleRead = "people:read" from Auditor,

@@ -80,7 +80,8 @@ pub(super) async fn report(api: &Api, looked: &Looked, context: Context) -> Resu
     let (known, _) = api.app.load::<Aggregate>(super::stream(id)).await?;
     if !known.trusted().is_empty() {
         let command = Command::ReportOffered { host, port, keys: looked.keys.clone() };
-        api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await?;
+        let committed = api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await?;
+        super::is_shown(api, committed.last).await;
     }
     Ok(())
 }
