@@ -92,6 +92,7 @@ pub const METRICS: &[Metric] = &[
     gauge("keytrail_reactor_lag_seconds", &[], "For how long the first of these has waited."),
     gauge("keytrail_repositories_polled", &[], "Repositories that this node looks after."),
     counter("keytrail_schedule_rows_read_total", &[], "Rows that were read to learn which repositories there are."),
+    counter("keytrail_ssh_connections_total", &[], "Connections over SSH that were begun, one for each key."),
     gauge(
         "keytrail_ssh_key_oldest_seconds",
         &[],

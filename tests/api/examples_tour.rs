@@ -45,6 +45,8 @@ async fn connect(tour: &mut Tour, server: &Server, path: &str) -> String {
     let added = tour.call("AddIntegration", &[("Idempotency-Key", "add-the-shop")], Some(body)).await;
     let integration = added.id();
     soon("it is indexed", || async { server.get("/api/v1/repositories?state=indexed").await.items().len() == 1 }).await;
+    let tried = json!({ "url": "git@no-such-host.invalid:shop/api.git" });
+    tour.call("TestConnection", &[], Some(tried)).await;
     tour.call("ListIntegrations", &[("limit", "10"), ("state", "active")], None).await;
     tour.call("GetIntegration", &[("id", &integration)], None).await;
     tour.call("ListIntegrationRepositories", &[("id", &integration)], None).await.items()[0]["id"]

@@ -9,6 +9,7 @@ use crate::{
     git_remote::{GitRemote, ProxySetting},
     given::given,
     histories,
+    id::SshKeyId,
     proxy_url::ProxyUrl,
     remote_url::RemoteUrl,
     secret_ref::SecretRef,
@@ -283,4 +284,20 @@ proptest! {
     fn any_history_of_wishes_folds(commands in vec(any_command(), 0..40)) {
         histories::fold::<Integration>(commands)?;
     }
+}
+
+#[test]
+fn a_chosen_key_of_ssh_is_written_and_what_was_written_before_there_were_any_reads_as_before() {
+    let before = r#"{"kind":"git","url":"https://git.example.org/shop"}"#;
+    let read: Connection = serde_json::from_str(before).expect("it reads");
+    assert_eq!(read.ssh_key(), None);
+    assert_eq!(serde_json::to_string(&read).expect("JSON"), before, "byte for byte");
+    let key = SshKeyId(Uuid::from_u128(7));
+    let chosen = Connection::git(GitRemote { ssh_key: Some(key), ..remote("git@git.example.org:shop", None) });
+    let written = serde_json::to_string(&chosen).expect("JSON");
+    assert!(written.contains(&format!(r#""ssh_key":"{key}""#)), "{written}");
+    let again: Connection = serde_json::from_str(&written).expect("it reads");
+    assert_eq!((&again, again.ssh_key()), (&chosen, Some(key)));
+    // Over SSH or not, it is the same place.
+    assert_eq!(again.natural_key(), read.natural_key());
 }

@@ -94,7 +94,6 @@ impl<'a> Knocking<'a> {
         if !told.offered.contains(&key) {
             told.offered.push(key);
         }
-        metrics::counter!("keytrail_ssh_connections_total").increment(1);
         Ok(Door { agent, key, address, program: self.program.to_owned(), options, _place: place })
     }
 

@@ -17,6 +17,8 @@ pub struct Places {
 impl Places {
     /// So many of each host; at least one.
     pub fn new(of_each: usize) -> Self {
+        // Told from the beginning on, also where nothing is reached over SSH.
+        metrics::counter!("keytrail_ssh_connections_total").increment(0);
         Self { of_each: of_each.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::default() }
     }
 
@@ -28,7 +30,9 @@ impl Places {
             hosts.retain(|_, place| Arc::strong_count(place) > 1 || place.available_permits() < self.of_each);
             hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.of_each))).clone()
         };
-        place.acquire_owned().await.ok()
+        let place = place.acquire_owned().await.ok()?;
+        metrics::counter!("keytrail_ssh_connections_total").increment(1);
+        Some(place)
     }
 
     /// Connections to `host` that are open now.
