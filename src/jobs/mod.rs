@@ -87,6 +87,7 @@ pub use self::{
     repository_source::{RepositorySource, Source, source_of},
     runner::start,
     schedule::ask_after,
+    ssh_access::OpenKey,
     ssh_key_uses::{Offers, last_uses as last_ssh_key_uses, offers_of as ssh_offers_of},
     upkeep::{Kept, Standing, Survey, standing_of},
     webhook_secrets::{LiveSecrets, WebhookSecrets, webhook_secrets},

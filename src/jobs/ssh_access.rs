@@ -174,16 +174,16 @@ impl Keychain for Sealed {
             // Trying a large key out takes a while.
             let read = tokio::task::spawn_blocking(move || ssh_keys::read(private.expose(), None)).await;
             let read = read.map_err(|error| failed(error.to_string()))?;
-            let signer = PoolKey(read.map_err(|problem| failed(problem.to_string()))?);
+            let signer = OpenKey(read.map_err(|problem| failed(problem.to_string()))?);
             Ok(Arc::new(signer) as Arc<dyn Signer>)
         })
     }
 }
 
-/// A key of the pool that is open.
-struct PoolKey(SshKey);
+/// A key that is open, for an agent.
+pub struct OpenKey(pub SshKey);
 
-impl Signer for PoolKey {
+impl Signer for OpenKey {
     fn public_blob(&self) -> &[u8] {
         self.0.public().blob()
     }

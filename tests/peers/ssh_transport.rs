@@ -15,6 +15,7 @@ use keytrail::{
         ssh::{HOST_ALIAS, Keychain, MOST_KEYS, Opening, Places, Signer, SshAccess, TrustedHost},
         transport::{FetchError, FetchLimits, FetchProgress, FetchRequest, FetchSource, GitProgram, WantedRef, fetch},
     },
+    jobs::OpenKey,
     secrets::Secret,
     ssh_keys::{self, SshKey},
 };
@@ -28,28 +29,12 @@ use keytrail_test_support::{
 /// Bytes of an answer: more than a list of refs has, less than all objects.
 const PART: usize = 20_000;
 
-struct Key(SshKey);
-
-impl Signer for Key {
-    fn public_blob(&self) -> &[u8] {
-        self.0.public().blob()
-    }
-
-    fn public_line(&self) -> String {
-        self.0.public().openssh("")
-    }
-
-    fn sign(&self, message: &[u8], flags: u32) -> Option<Vec<u8>> {
-        self.0.signed(message, flags).ok()
-    }
-}
-
 fn key(number: u8) -> SshKey {
     ssh_keys::ed25519(Secret::new(vec![number; 32]), "").expect("a key")
 }
 
 /// Keys by their ids; those of programs are read from their files.
-struct Ring(HashMap<SshKeyId, Arc<Key>>);
+struct Ring(HashMap<SshKeyId, Arc<OpenKey>>);
 
 impl Keychain for Ring {
     fn open(&self, id: SshKeyId) -> Opening<'_> {
@@ -102,7 +87,7 @@ impl Stage {
 
     fn remote_at(&self, url: &str, keys: Vec<SshKey>, lines: Vec<String>) -> Remote {
         let ids = (0..keys.len()).map(id).collect();
-        let ring = keys.into_iter().enumerate().map(|(number, key)| (id(number), Arc::new(Key(key)))).collect();
+        let ring = keys.into_iter().enumerate().map(|(number, key)| (id(number), Arc::new(OpenKey(key)))).collect();
         let host = TrustedHost { lines, is_alarmed: false };
         let places = Arc::new(Places::new(4));
         let sockets = self.folder.path().join("ssh");

@@ -26,32 +26,17 @@ use crate::{
         GitError,
         remote::{AddressMode, AddressPolicy, Limits, Remote, RemoteTrouble, Trust, list_remote_refs},
     },
+    jobs::OpenKey,
     secrets::Secret,
     ssh_keys::{self, Fresh, SshKey, Target},
 };
-
-struct Key(SshKey);
-
-impl Signer for Key {
-    fn public_blob(&self) -> &[u8] {
-        self.0.public().blob()
-    }
-
-    fn public_line(&self) -> String {
-        self.0.public().openssh("")
-    }
-
-    fn sign(&self, message: &[u8], flags: u32) -> Option<Vec<u8>> {
-        self.0.signed(message, flags).ok()
-    }
-}
 
 fn key(number: u8) -> SshKey {
     ssh_keys::ed25519(Secret::new(vec![number; 32]), "").expect("a key")
 }
 
 fn agent(folder: &Path) -> Agent {
-    Agent::start(folder, Arc::new(Key(key(1))), "git").expect("an agent")
+    Agent::start(folder, Arc::new(OpenKey(key(1))), "git").expect("an agent")
 }
 
 /// Runs a program with this agent in a group of processes of its own, which the agent is told to answer or not.
@@ -182,7 +167,7 @@ impl super::Keychain for Ring {
         let number = self.0.get(&id).copied();
         Box::pin(async move {
             let number = number.ok_or(GitError::Cancelled)?;
-            Ok(Arc::new(Key(key(number))) as Arc<dyn Signer>)
+            Ok(Arc::new(OpenKey(key(number))) as Arc<dyn Signer>)
         })
     }
 }
