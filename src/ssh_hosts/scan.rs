@@ -78,8 +78,8 @@ pub enum ScanError {
 impl Scanner {
     /// The program in one of these folders.
     pub fn find(folders: &[PathBuf]) -> Result<Self, ScanError> {
-        let candidates = folders.iter().map(|folder| folder.join(PROGRAM));
-        let program = candidates.into_iter().find(|path| path.is_absolute() && path.is_file());
+        let mut candidates = folders.iter().map(|folder| folder.join(PROGRAM));
+        let program = candidates.find(|path| path.is_absolute() && path.is_file());
         program.map(|program| Self { program }).ok_or(ScanError::NoProgram)
     }
 

@@ -45,7 +45,7 @@ pub(super) struct Looked {
 }
 
 /// The server of a body.
-pub(super) fn endpoint(server: &Server) -> Result<Endpoint, ApiError> {
+fn endpoint(server: &Server) -> Result<Endpoint, ApiError> {
     let port = server.port.unwrap_or(SSH_PORT);
     let invalid = |why: &str| ApiError::new(Code::SshHostInvalid, sentence(why));
     if port == 0 {

@@ -2,9 +2,9 @@
 //! tests. Called by tests of host keys and of repositories over SSH; however the process ends, nothing of it is left behind.
 
 use std::{
-    env, fs, io,
+    fs, io,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -12,7 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::process_group::ProcessGroup;
+use crate::{process_group::ProcessGroup, web_server::programs::program};
 
 /// How long the server may take to listen.
 const STARTS_WITHIN: Duration = Duration::from_secs(20);
@@ -95,7 +95,10 @@ impl Sshd {
     /// Starts one on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// When `sshd` or `ssh-keygen` is missing (Debian: openssh-server, openssh-client), or does not take the configuration.
+    /// When `ssh-keygen` is missing, or `sshd` does not take the configuration.
+    ///
+    /// # Panics
+    /// When `sshd` is missing; the text says which package brings it.
     pub fn start(config: Config) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let user = said(Command::new("id").arg("-un"))?.trim().to_owned();
@@ -175,6 +178,11 @@ impl Sshd {
     /// Nobody listens there any more, and every connection is cut.
     pub fn stop(&mut self) {
         self.group = None;
+        // What was killed is gone a moment later.
+        let since = Instant::now();
+        while since.elapsed() < STARTS_WITHIN && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// It listens again, on the same port and with the same keys.
@@ -232,8 +240,9 @@ impl Sshd {
     }
 
     fn listens(&mut self) -> io::Result<bool> {
-        let program = program()?;
-        let (program, configuration) = (program.display().to_string(), self.configuration().display().to_string());
+        // It runs itself again for each connection, so it wants to be called by its whole path.
+        let program = program("sshd", "openssh-server").display().to_string();
+        let configuration = self.configuration().display().to_string();
         let log = self.folder.path().join("log").display().to_string();
         let mut arguments = vec!["sh", program.as_str(), "-D", "-f", &configuration, "-E", &log];
         // Since 9.8 it sends away who came and went without a key, as those do who look at host keys.
@@ -255,16 +264,6 @@ impl Sshd {
         }
         Ok(false)
     }
-}
-
-/// It runs itself again for each connection, so it wants to be called by its whole path.
-fn program() -> io::Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(PathBuf::from));
-    folders
-        .map(|folder| folder.join("sshd"))
-        .find(|file| file.is_absolute() && Path::is_file(file))
-        .ok_or_else(|| io::Error::other("there is no sshd: install the Debian package openssh-server"))
 }
 
 fn said(command: &mut Command) -> io::Result<String> {

@@ -8,7 +8,7 @@ mod front;
 mod keeper;
 mod named_front;
 mod pack_server;
-mod programs;
+pub(crate) mod programs;
 mod relay;
 mod scripted;
 #[cfg(test)]

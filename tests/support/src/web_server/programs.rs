@@ -1,4 +1,4 @@
-//! Where the web server's programs are: along PATH, then where Debian puts them.
+//! Where servers that tests start are: along PATH, then where Debian puts them.
 
 use std::{
     path::{Path, PathBuf},
@@ -24,8 +24,12 @@ impl Programs {
     }
 }
 
+/// A program, by its name and the Debian package that brings it.
+///
+/// # Panics
+/// When it is missing.
 #[expect(clippy::disallowed_methods, reason = "programs are found along PATH")]
-pub(super) fn program(name: &str, package: &str) -> PathBuf {
+pub(crate) fn program(name: &str, package: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // The second is on the path of root only.
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
