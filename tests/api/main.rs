@@ -101,6 +101,7 @@ mod slow_servers;
 mod ssh_key_commands;
 mod ssh_keys;
 mod ssh_transport;
+mod ssh_transport_commands;
 mod support_archive;
 mod taken_over;
 mod terminal;

@@ -22,12 +22,12 @@ use std::{
 
 use keytrail_domain::id::SshKeyId;
 
+pub use self::places::Places;
 pub(in crate::git) use self::{
     knocking::{Door, Knocking},
     options::url_for_git,
     session::Session,
 };
-pub use self::{places::Places, said::login_trouble};
 use super::GitError;
 
 /// Keys that are offered for one purpose, each in a connection of its own; servers count what fails.

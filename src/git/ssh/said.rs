@@ -12,7 +12,7 @@ const ITS_OWN: i32 = 255;
 const NO_COMMAND: i32 = 127;
 
 /// Why nobody was let in, by the lines of `ssh`; nothing where they do not say it.
-pub fn login_trouble(lines: &str) -> Option<RemoteTrouble> {
+pub(super) fn login_trouble(lines: &str) -> Option<RemoteTrouble> {
     let has = |text: &str| lines.lines().any(|line| line.trim_end().contains(text));
     // The order matters: what is said first causes what is said later.
     const SENTENCES: [(&str, RemoteTrouble); 22] = [
