@@ -70,7 +70,9 @@ pub(super) async fn note(app: &App, repository: RepositoryId, ssh: &SshAccess) {
 async fn write(db: &Db, repository: RepositoryId, told: &Told, now: Timestamp) -> Result<(), StoreError> {
     let known = offers_of(db, repository).await?;
     let is_recent = known.at.is_some_and(|at| now.0.saturating_sub(at.0) < HOUR);
-    if is_recent && known.offered == told.offered && known.accepted == told.accepted {
+    // Where the key that was taken before is taken at once, others are not offered: that is no news.
+    let is_as_known = known.offered == told.offered || told.accepted.is_some_and(|key| told.offered == [key]);
+    if is_recent && is_as_known && known.accepted == told.accepted {
         return Ok(());
     }
     let sql = "INSERT INTO ssh_key_uses (repository, ssh_key, place, offered_at, accepted_at) VALUES ($1, $2, $3, $4, $5) \

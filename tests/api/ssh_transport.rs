@@ -133,12 +133,15 @@ async fn a_repository_over_ssh_is_connected_indexed_and_followed(server: Server)
     assert!(taken["never_used"] == false && taken["last_used_at"] == ssh["at"], "{taken} {ssh}");
     assert_eq!(server.get("/api/v1/ssh-keys").await.items()[1]["last_used_at"], ssh["at"]);
 
-    // A look at what did not change is one connection, and no look at an object.
-    let before = served.connections();
+    // A look at what did not change comes with the key that was taken, and with no other.
+    let logins = || served.sshd.log().matches("Accepted publickey").count();
+    let (before, let_in) = (served.connections(), logins());
     fetch(&server, &integration).await;
-    soon("it was looked at", || async { served.connections() > before }).await;
-    server.look_behind().await;
-    assert_eq!(served.connections(), before + 1);
+    soon("it was looked at, by one connection for each look", || async {
+        logins() > let_in && served.connections() - before == logins() - let_in
+    })
+    .await;
+    assert_eq!(repository_of(&server, &integration).await["ssh"], ssh, "and is no news");
     served.commit("SHOP-3 is new");
     fetch(&server, &integration).await;
     soon("the new commit is found", || async { server.get("/api/v1/issues/SHOP-3").await.body["commits"] == 1 }).await;
