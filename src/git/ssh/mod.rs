@@ -10,7 +10,7 @@ mod places;
 mod said;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{
     future::Future,

@@ -31,7 +31,7 @@ use crate::{
     ssh_keys::{self, Fresh, SshKey, Target},
 };
 
-fn key(number: u8) -> SshKey {
+pub(crate) fn key(number: u8) -> SshKey {
     ssh_keys::ed25519(Secret::new(vec![number; 32]), "").expect("a key")
 }
 
@@ -176,6 +176,17 @@ fn id(number: u8) -> SshKeyId {
     SshKeyId(Uuid::from_u128(number.into()))
 }
 
+/// The way to a server that is trusted, with these keys.
+pub(crate) fn access(sshd: &Sshd, sockets: PathBuf, keys: &[u8]) -> SshAccess {
+    let known = sshd.known_hosts().expect("it has keys");
+    let line = |line: &str| format!("{} {}", super::HOST_ALIAS, line.split_once(' ').expect("a name and a key").1);
+    let host = TrustedHost { lines: known.lines().map(line).collect(), is_alarmed: false };
+    let ring = Ring(keys.iter().map(|number| (id(*number), *number)).collect());
+    let ids = keys.iter().map(|number| id(*number)).collect();
+    let (program, places) = (Some("/usr/bin/ssh".into()), Arc::new(Places::new(2)));
+    SshAccess::new(program, sockets, (ids, None), Arc::new(ring), host, places)
+}
+
 /// A server with one repository, which lets the key 2 in, and the way there with these keys.
 struct Stage {
     folder: tempfile::TempDir,
@@ -202,19 +213,7 @@ impl Stage {
             self.sshd.port,
             self.folder.path().join(name).display()
         );
-        let known = self.sshd.known_hosts().expect("it has keys");
-        let line = |line: &str| format!("{} {}", super::HOST_ALIAS, line.split_once(' ').expect("a name and a key").1);
-        let host = TrustedHost { lines: known.lines().map(line).collect(), is_alarmed: false };
-        let ring = Ring(keys.iter().map(|number| (id(*number), *number)).collect());
-        let ids = keys.iter().map(|number| id(*number)).collect();
-        let ssh = SshAccess::new(
-            Some("/usr/bin/ssh".into()),
-            self.sockets(),
-            (ids, None),
-            Arc::new(ring),
-            host,
-            Arc::new(Places::new(2)),
-        );
+        let ssh = access(&self.sshd, self.sockets(), keys);
         let mode = AddressMode::Listed {
             private: false,
             hosts: Vec::new(),

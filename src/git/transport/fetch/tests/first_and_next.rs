@@ -87,6 +87,7 @@ fn each_way_speaks_what_the_page_says() {
         Server::Daemon => "`git://`",
         Server::Web(_) => "`http://`",
         Server::Tls => "`https://`",
+        Server::Ssh => "`ssh://`",
     };
     for (row, way) in crate::git::transport::tests::page::rows("Who fetches").iter().zip(WAYS) {
         let fetched: BTreeSet<&str> = all().filter(|(_, by)| *by == way).map(|(server, _)| word(server)).collect();

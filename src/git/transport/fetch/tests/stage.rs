@@ -6,6 +6,7 @@ use keytrail_domain::{index_run::batch::CommitSha, person::PersonId, remote_url:
 use keytrail_test_support::{
     git_daemon::GitDaemon,
     repositories::{Repository, Shape, generate},
+    sshd::{Config, Sshd},
     web_server::{Door, WebServer},
 };
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ use crate::git::{
     Bounds, GitError, Graph, MAX_REFS, Mirror, OpenedRepository, Progress, WalkRequest, list_refs,
     mirror::{Filter, TransportKind},
     remote::{AddressMode, AddressPolicy, Limits, Remote, Trust},
+    ssh::tests::{access, key},
     transport::{
         FetchLimits, FetchProgress, FetchRequest, FetchSource, Fetched, GitProgram, LocalRepository, Verdict,
         WantedRef, fetch,
@@ -54,10 +56,11 @@ pub(super) enum Server {
     Daemon,
     Web(Door),
     Tls,
+    Ssh,
 }
 
-pub(super) const SERVERS: [Server; 5] =
-    [Server::Daemon, Server::Folder, Server::Web(Door::Open), Server::Web(Door::Old), Server::Tls];
+pub(super) const SERVERS: [Server; 6] =
+    [Server::Daemon, Server::Folder, Server::Web(Door::Open), Server::Web(Door::Old), Server::Tls, Server::Ssh];
 
 /// Every server with every way to fetch from it.
 pub(super) fn all() -> impl Iterator<Item = (Server, Way)> {
@@ -85,6 +88,7 @@ pub(super) enum Running {
     Nothing,
     Daemon(GitDaemon),
     Web(Box<WebServer>),
+    Ssh(Box<Sshd>),
 }
 
 /// A remote that may be on this machine.
@@ -122,6 +126,18 @@ impl Stage {
                 let trust = Trust::Authority { pem: web.ca_pem() };
                 let remote = Remote { trust, ..remote(&web.tls_url("made.git")) };
                 (Place::Remote(Box::new(remote)), Running::Web(web.into()))
+            }
+            Server::Ssh => {
+                source.git(&["config", "uploadpack.allowFilter", "true"]).expect("git works");
+                let (authorized, lines) =
+                    (vec![key(2).public().openssh("")], vec!["AcceptEnv GIT_PROTOCOL".to_owned()]);
+                let sshd = Sshd::start(Config { authorized, lines, ..Config::default() });
+                let sshd = sshd.expect("install the Debian package openssh-server");
+                let path = source.path.display();
+                let url = format!("ssh://{}@127.0.0.1:{}{path}", sshd.user(), sshd.port);
+                let ssh = access(&sshd, folder.path().join("ssh"), &[1, 2]);
+                let remote = Remote { ssh: Some(Arc::new(ssh)), ..remote(&url) };
+                (Place::Remote(Box::new(remote)), Running::Ssh(sshd.into()))
             }
         };
         let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
@@ -203,7 +219,7 @@ impl Stage {
     pub(super) fn web(&self) -> &WebServer {
         match &self.running {
             Running::Web(web) => web,
-            Running::Nothing | Running::Daemon(_) => panic!("this stage has no web server"),
+            Running::Nothing | Running::Daemon(_) | Running::Ssh(_) => panic!("this stage has no web server"),
         }
     }
 
