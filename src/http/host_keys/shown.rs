@@ -190,14 +190,14 @@ impl Scanned {
             ScannedKey { algorithm, fingerprint_sha256, fingerprint_md5, known_hosts, trusted, published }
         });
         let keys: Vec<_> = keys.collect();
-        let differs = keys.iter().any(|key| key.published == Some(false));
-        let (verdict, next) = match known {
-            known if known.is_alarmed() => ("changed", next(HostKeyState::Changed)),
-            known if known.trusted().is_empty() && differs => ("unknown", DIFFERS_FROM_PUBLISHED),
-            known if known.trusted().is_empty() && published.is_some() => ("unknown", AS_PUBLISHED),
-            known if known.trusted().is_empty() => ("unknown", next(HostKeyState::Seen)),
-            _ if keys.iter().any(|key| key.trusted) => ("trusted", next(HostKeyState::Trusted)),
-            _ => ("refused", REFUSED),
+        let (verdict, next) = if known.is_alarmed() {
+            ("changed", next(HostKeyState::Changed))
+        } else if known.trusted().is_empty() {
+            ("unknown", first_meeting(&keys))
+        } else if keys.iter().any(|key| key.trusted) {
+            ("trusted", next(HostKeyState::Trusted))
+        } else {
+            ("refused", REFUSED)
         };
         Self {
             id: server.id().0,
@@ -213,8 +213,17 @@ impl Scanned {
     }
 }
 
-const DIFFERS_FROM_PUBLISHED: &str = "A key is another one than those that were published. Do not trust it before you know why: look whether the list is old, \
-     and ask the owner of the server.";
-const AS_PUBLISHED: &str = "These are the keys that were published. Trust them.";
-const REFUSED: &str = "It shows only keys that were refused, and nothing is read from it. If they are right after all, forget the server, and \
-     trust it anew.";
+/// What to do with keys that nobody vouches for yet, as far as they were published.
+fn first_meeting(keys: &[ScannedKey]) -> &'static str {
+    if keys.iter().any(|key| key.published == Some(false)) {
+        "A key is another one than those that were published. Do not trust it before you know why: look whether the list is \
+         old, and ask the owner of the server."
+    } else if keys.iter().any(|key| key.published == Some(true)) {
+        "These are the keys that were published. Trust them."
+    } else {
+        next(HostKeyState::Seen)
+    }
+}
+
+const REFUSED: &str = "It shows only keys that were refused, and nothing is read from it. If they are right after all, \
+                       forget the server, and trust it anew.";
