@@ -3,7 +3,7 @@
 use keytrail_domain::{
     display_text::DisplayText,
     git_remote::GitRemote,
-    index_run::FailureCode,
+    index_run::{Cause, Command as RunCommand, FailureCode, IndexRun},
     integration::{Command as IntegrationCommand, IntegrationName},
     ref_selection::RefSelection,
     remote_url::RemoteUrl,
@@ -153,6 +153,44 @@ async fn a_look_that_panics_puts_off_its_own_repository_and_no_other() {
     assert!(!timer(&ids[0]).busy && timer(&ids[0]).due > due[&ids[0]], "it is looked at again, later");
     assert_eq!(timer(&ids[1]).due, due[&ids[1]]);
     assert!(schedule.at.is_empty() && schedule.list.folders.len() == 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wanted_a_look_during_a_run_that_fails_gets_it_after_the_run_once() {
+    let (folder, app) = still().await;
+    let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
+    let repository = repositories(&app, id, 1, false).await[0];
+    let run = ids::new_id();
+    let tell_run = async |command| {
+        let context = Context::server("case", 0);
+        app.dispatch::<IndexRun>(run, command, context, Vec::new()).await.expect("it is so");
+        settle(&app).await;
+    };
+    tell_run(RunCommand::Request { repository, cause: Cause::Discovered }).await;
+    tell_run(RunCommand::Start { number: app.log.feed().head().position }).await;
+    let mut schedule = Schedule::of(&app);
+    schedule.list.keep_up(&app).await.expect("the views");
+    let shortest = app.jobs.git.shortest_poll;
+    let looked = async |schedule: &mut Schedule| {
+        schedule.begin();
+        let ended = schedule.looks.join_next_with_id().await.expect("a look");
+        schedule.end(ended);
+        schedule.list.repositories[&repository].timer.due.saturating_duration_since(Instant::now())
+    };
+    schedule.want(repository);
+    assert!(looked(&mut schedule).await > shortest / 2, "the run is under way");
+    tell_run(RunCommand::Fail {
+        code: FailureCode::InstallationHeld,
+        text: DisplayText::clean("it was suspended a moment ago"),
+    })
+    .await;
+    schedule.list.keep_up(&app).await.expect("the views");
+    let watched = &schedule.list.repositories[&repository];
+    assert!(watched.timer.due <= Instant::now() && !watched.wanted, "the run says nothing of how it is now");
+    // There is nothing at that path: the look fails, and so would all that follow at once.
+    assert!(looked(&mut schedule).await > shortest / 2);
+    assert!(!schedule.list.repositories[&repository].owed);
     app.stop().await;
 }
 
