@@ -11,6 +11,7 @@ mod folder;
 mod git_stream;
 mod http;
 mod incoming;
+mod new_objects;
 mod pack_gauge;
 mod pack_sink;
 mod question;
@@ -107,7 +108,7 @@ async fn work(
 ) -> Result<Fetched, GitError> {
     let remote = match request.source {
         FetchSource::Remote(remote) => remote,
-        FetchSource::Local(source) => return folder::fetch(source, request, missing, kept, shared).await,
+        FetchSource::Local(source) => return folder::fetch(source, request, missing, shared).await,
     };
     let mut all = Fetched::default();
     let mut pace = Pace::new(request);
