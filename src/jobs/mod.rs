@@ -24,6 +24,7 @@ mod installation_listing;
 mod installation_turns;
 mod kind;
 mod known_obstacles;
+mod left_behind;
 mod list_pull_requests;
 mod look_now;
 mod looks;
@@ -90,9 +91,10 @@ use self::{
     approved_roots::ApprovedRoots,
     folder_scans::FolderScans,
     index_progress::IndexProgress,
-    index_repository::{DoubtedMirrors, LeftBehind, Outgrown},
+    index_repository::{DoubtedMirrors, Outgrown},
     installation_listing::Passes,
     installation_turns::InstallationTurns,
+    left_behind::LeftBehind,
     looks::Looks,
     one_by_one::OneByOne,
 };
@@ -204,7 +206,7 @@ pub struct Jobs {
     pub graph_loads: Turns,
     doubted: DoubtedMirrors,
     folder_scans: FolderScans,
-    left_behind: LeftBehind,
+    left_behind: Arc<LeftBehind>,
     approved_roots: ApprovedRoots,
     outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
@@ -236,7 +238,7 @@ impl Jobs {
             graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             folder_scans: FolderScans::default(),
-            left_behind: LeftBehind::default(),
+            left_behind: Arc::default(),
             approved_roots: ApprovedRoots::default(),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),

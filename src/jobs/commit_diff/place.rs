@@ -7,19 +7,26 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
+use keytrail_domain::{
+    id::RepositoryId,
+    index_run::{FailureCode, batch::CommitSha},
+};
 use keytrail_projections::repository_list::Repository;
 
 use super::{DiffTrouble, FETCH_TAKES, batch::blocking};
 use crate::{
     app::App,
     git::{
-        GitError, Mirror,
+        GitError, Mirror, Steps,
         diff::DiffObjects,
         object_cache::ObjectCache,
-        transport::{self, FetchLimits, FetchSource, ObjectsRequest},
+        transport::{self, FetchLimits, FetchProgress, FetchSource, LocalRepository, ObjectsRequest},
     },
-    jobs::{Source, source_of},
+    jobs::{
+        Source,
+        left_behind::{self, Turn},
+        source_of,
+    },
 };
 
 /// Bytes of objects that are fetched at once.
@@ -30,6 +37,7 @@ const MEMORY_BYTES: u64 = 512 * 1024 * 1024;
 /// Where the repository is, and what of it is on this machine.
 pub(super) struct Place {
     pub(super) source: Source,
+    repository: RepositoryId,
     mirror: PathBuf,
     cache: PathBuf,
     pub(super) graph: PathBuf,
@@ -41,15 +49,36 @@ impl Place {
         let id = repository.id;
         Ok(Self {
             source,
+            repository: id,
             mirror: app.caches.mirror(id),
             cache: app.caches.objects_of(id),
             graph: app.caches.graph(id),
         })
     }
 
-    pub(super) fn objects(&self) -> Result<DiffObjects, GitError> {
+    /// Looks at what is on this machine. A file system that hangs is waited for as long as it gets on.
+    pub(super) async fn read<R: Send + 'static>(
+        self: &Arc<Self>,
+        app: &App,
+        work: impl FnOnce(&mut DiffObjects) -> Result<R, DiffTrouble> + Send + 'static,
+    ) -> Result<R, DiffTrouble> {
+        let place = self.clone();
+        let read = move |steps: &Arc<Steps>| work(&mut place.objects(steps)?);
+        match &self.source {
+            Source::InPlace(local) => self.turn(app, local).await?.read(read).await,
+            // The copy is the server's own.
+            Source::Copied(_) | Source::Remote(_) | Source::Held(_) => blocking(move || read(&Arc::default())).await,
+        }
+    }
+
+    async fn turn(&self, app: &App, local: &LocalRepository) -> Result<Turn, DiffTrouble> {
+        let jobs = &app.jobs;
+        jobs.left_behind.turn(local.path(), self.repository, jobs.git.limits.silence).await
+    }
+
+    fn objects(&self, steps: &Arc<Steps>) -> Result<DiffObjects, GitError> {
         if let Source::InPlace(connection) = &self.source {
-            return Ok(DiffObjects::of(&[&connection.open()?]));
+            return Ok(DiffObjects::of(&[&connection.open_telling(steps)?]));
         }
         let cache = ObjectCache::open_or_make(&self.cache)?.open()?;
         if !self.mirror.is_dir() {
@@ -78,7 +107,16 @@ impl Place {
         let settings = &app.jobs.git;
         let quota_bytes = QUOTA_BYTES.min(self.room(app).await?);
         let _place = app.jobs.diffs.places.to_ask(&server).await?;
-        let silence = settings.limits.silence.min(FETCH_TAKES / 2);
+        let mut silence = settings.limits.silence.min(FETCH_TAKES / 2);
+        let mut turn = match &self.source {
+            Source::Copied(local) => {
+                silence = left_behind::patience(silence);
+                Some(self.turn(app, local).await?)
+            }
+            Source::InPlace(_) | Source::Remote(_) | Source::Held(_) => None,
+        };
+        // It goes before the turn does, which looks whether anybody reads still.
+        let progress = turn.as_ref().map_or_else(FetchProgress::default, |turn| FetchProgress::telling(turn.steps()));
         let memory_bytes = settings.limits.memory_bytes.min(MEMORY_BYTES);
         let limits = FetchLimits { silence, quota_bytes, memory_bytes, ..settings.limits };
         let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
@@ -87,8 +125,13 @@ impl Place {
         let doing = || "opening the cache of files".to_owned();
         let cache = opening.map_err(|error| GitError::Transient { doing: doing(), source: error.into() })??;
         let cache = cache.repository();
-        let request = ObjectsRequest { cache, source, wanted, generations, program, limits, cancel };
-        let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
+        let progress = &progress;
+        let request = ObjectsRequest { cache, source, wanted, generations, program, limits, progress, cancel };
+        let fetching = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request));
+        let fetched = match &mut turn {
+            Some(turn) => turn.heed(|| progress.count(), fetching).await?,
+            None => fetching.await,
+        };
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
         let doing = "fetching what a commit changed within a minute".to_owned();
         let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;
