@@ -175,20 +175,11 @@ impl Batch<'_> {
         blocking(look).await.unwrap_or_else(|_| all())
     }
 
-    /// Reads with a place to do so.
-    async fn read<R: Send + 'static>(
-        &self,
-        work: impl FnOnce(&mut DiffObjects) -> Result<R, DiffTrouble> + Send + 'static,
-    ) -> Result<R, DiffTrouble> {
-        let _place = self.app.jobs.diffs.places.to_read().await?;
-        self.place.read(self.app, work).await
-    }
-
     /// Finds out what each question lacks, and answers those that have no answer.
     async fn look_for(&mut self, stage: Stage) {
         let bounds = self.app.jobs.diffs.bounds;
         let keys: Vec<Key> = self.open.iter().map(|question| question.key.clone()).collect();
-        let looked = self.read(move |objects| {
+        let looked = self.place.read(self.app, move |objects| {
             let look = |key: &Key| match stage {
                 Stage::Commits => lacking_commits(objects, key),
                 Stage::Trees => lacking_trees(objects, key),
@@ -264,7 +255,7 @@ impl Batch<'_> {
         let diffs = &self.app.jobs.diffs;
         for question in std::mem::take(&mut self.open) {
             let (bounds, asked, is_too_much) = (diffs.bounds, question.key.2.clone(), question.is_too_much);
-            let changes = self.read(move |objects| changes(objects, &asked, &bounds, is_too_much));
+            let changes = self.place.read(self.app, move |objects| changes(objects, &asked, &bounds, is_too_much));
             let answer = changes.await.map(Arc::new);
             if let Ok(changes) = &answer {
                 diffs.results().put(question.key.clone(), changes.clone());

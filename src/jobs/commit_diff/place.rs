@@ -13,7 +13,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::repository_list::Repository;
 
-use super::{DiffTrouble, FETCH_TAKES, batch::blocking};
+use super::{DiffTrouble, FETCH_TAKES, batch::blocking, places::Asking};
 use crate::{
     app::App,
     git::{
@@ -25,6 +25,7 @@ use crate::{
     jobs::{
         Source,
         left_behind::{self, Turn},
+        mounts::Mounts,
         source_of,
     },
 };
@@ -56,7 +57,7 @@ impl Place {
         })
     }
 
-    /// Looks at what is on this machine. A file system that hangs is waited for as long as it gets on.
+    /// Looks at what is on this machine, with a place to do so. A file system that hangs is waited for as long as it gets on.
     pub(super) async fn read<R: Send + 'static>(
         self: &Arc<Self>,
         app: &App,
@@ -65,15 +66,25 @@ impl Place {
         let place = self.clone();
         let read = move |steps: &Arc<Steps>| work(&mut place.objects(steps)?);
         match &self.source {
-            Source::InPlace(local) => self.turn(app, local).await?.read(read).await,
+            Source::InPlace(local) => {
+                let (_place, turn) = self.ask(app, local).await?;
+                turn.read(read).await
+            }
             // The copy is the server's own.
-            Source::Copied(_) | Source::Remote(_) | Source::Held(_) => blocking(move || read(&Arc::default())).await,
+            Source::Copied(_) | Source::Remote(_) | Source::Held(_) => {
+                let _place = app.jobs.diffs.places.to_read().await?;
+                blocking(move || read(&Arc::default())).await
+            }
         }
     }
 
-    async fn turn(&self, app: &App, local: &LocalRepository) -> Result<Turn, DiffTrouble> {
-        let jobs = &app.jobs;
-        jobs.left_behind.turn(local.path(), self.repository, jobs.git.limits.silence).await
+    /// A place to ask the file system of this repository, and a turn to read it; at once an error while that hangs.
+    async fn ask(&self, app: &App, local: &LocalRepository) -> Result<(Asking, Turn), DiffTrouble> {
+        let (jobs, path) = (&app.jobs, local.path());
+        let silence = jobs.git.limits.silence;
+        jobs.left_behind.admit(path, self.repository, silence)?;
+        let place = jobs.diffs.places.to_ask(&Mounts::read().of(path)).await?;
+        Ok((place, jobs.left_behind.turn(path, self.repository, silence).await?))
     }
 
     fn objects(&self, steps: &Arc<Steps>) -> Result<DiffObjects, GitError> {
@@ -96,24 +107,23 @@ impl Place {
         wanted: &BTreeSet<CommitSha>,
         generations: Option<u8>,
     ) -> Result<(), Unfetched> {
-        let (source, server) = match &self.source {
-            Source::InPlace(connection) | Source::Copied(connection) => (FetchSource::Local(connection), String::new()),
+        let source = match &self.source {
+            Source::InPlace(local) | Source::Copied(local) => FetchSource::Local(local),
             Source::Held(text) => {
                 let (code, text) = (Some(FailureCode::InstallationHeld), text.clone());
                 return Err(DiffTrouble::Unreadable { code, text, is_transient: true }.into());
             }
-            Source::Remote(remote) => (FetchSource::Remote(remote), remote.url.origin().to_string()),
+            Source::Remote(remote) => FetchSource::Remote(remote),
         };
         let settings = &app.jobs.git;
         let quota_bytes = QUOTA_BYTES.min(self.room(app).await?);
-        let _place = app.jobs.diffs.places.to_ask(&server).await?;
-        let mut silence = settings.limits.silence.min(FETCH_TAKES / 2);
-        let mut turn = match &self.source {
-            Source::Copied(local) => {
-                silence = left_behind::patience(silence);
-                Some(self.turn(app, local).await?)
+        let silence = settings.limits.silence.min(FETCH_TAKES / 2);
+        let (_place, mut turn, silence) = match source {
+            FetchSource::Local(local) => {
+                let (place, turn) = self.ask(app, local).await?;
+                (place, Some(turn), left_behind::patience(silence))
             }
-            Source::InPlace(_) | Source::Remote(_) | Source::Held(_) => None,
+            FetchSource::Remote(remote) => (app.jobs.diffs.places.to_ask(&remote.url.origin()).await?, None, silence),
         };
         // It goes before the turn does, which looks whether anybody reads still.
         let progress = turn.as_ref().map_or_else(FetchProgress::default, |turn| FetchProgress::telling(turn.steps()));
