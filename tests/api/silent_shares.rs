@@ -133,7 +133,7 @@ async fn who_looks_at_a_copy_waits_for_no_more_than_the_copy_lacks(transport: Tr
     let mut made = Hanging::make(&root.join("share"), "NAS", Hangs::Configuration).expect("git and a lease work");
     made.come_back().expect("it is put back");
     let tip = made.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a commit");
-    let last = made.repository.commit_with_file("refs/heads/main", "NAS-3 three", "a file", &[&tip]);
+    let last = made.repository.commit_with_files("refs/heads/main", "NAS-3 three", ["one", "two"], &[&tip]);
     let commit: CommitSha = last.expect("a commit").parse().expect("a name");
     let id = add(&app, "nas", &made.repository.path, Reading::Mirrored).await;
     in_time("it is indexed", || is_indexed(&app, "NAS-3")).await;
@@ -148,13 +148,13 @@ async fn who_looks_at_a_copy_waits_for_no_more_than_the_copy_lacks(transport: Tr
             // The git program left folders and files out of the copy.
             (Transport::GitProgram, Err(DiffTrouble::Unreadable { code, is_transient: true, .. }))
                 if code == silent => {}
-            (Transport::InProcess, Ok(changes)) => assert_eq!(changes.files.total, 1),
+            (Transport::InProcess, Ok(changes)) => assert_eq!(changes.files.total, 2),
             (_, other) => panic!("{other:?}"),
         }
     }
     made.come_back().expect("it is put back");
     in_time("what changed is shown", || async {
-        changed(Part::Lines).await.is_ok_and(|changes| changes.lines.len() == 1)
+        changed(Part::Lines).await.is_ok_and(|changes| changes.lines.len() == 2)
     })
     .await;
     app.stop().await;

@@ -4,6 +4,7 @@
 mod awkward;
 mod grown;
 mod random;
+mod with_files;
 
 use std::{
     io::{self, BufWriter, Write},
@@ -159,20 +160,6 @@ impl Repository {
         let mut arguments = vec!["commit-tree", &tree, "-F", "-"];
         parents.iter().for_each(|parent| arguments.extend(["-p", parent]));
         let sha = String::from_utf8_lossy(&self.git_with_input(&arguments, message.as_bytes())?).trim().to_owned();
-        self.git(&["update-ref", name, &sha])?;
-        Ok(sha)
-    }
-
-    /// The same with one file in the tree.
-    pub fn commit_with_file(&self, name: &str, message: &str, file: &str, parents: &[&str]) -> io::Result<String> {
-        let made = |arguments: &[&str], input: &str| -> io::Result<String> {
-            Ok(String::from_utf8_lossy(&self.git_with_input(arguments, input.as_bytes())?).trim().to_owned())
-        };
-        let blob = made(&["hash-object", "-w", "--stdin"], file)?;
-        let tree = made(&["mktree"], &format!("100644 blob {blob}\tfile\n"))?;
-        let mut arguments = vec!["commit-tree", &tree, "-F", "-"];
-        parents.iter().for_each(|parent| arguments.extend(["-p", parent]));
-        let sha = made(&arguments, message)?;
         self.git(&["update-ref", name, &sha])?;
         Ok(sha)
     }

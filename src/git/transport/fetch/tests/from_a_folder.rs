@@ -11,20 +11,9 @@ fn names(repository: &Repository, arguments: &[&str]) -> BTreeSet<String> {
     lines.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
-/// A branch with a commit that has these files, one in a folder of its own; the commit's name.
-fn commit(source: &Repository, branch: &str, [top, below]: [&str; 2], parents: &[&str]) -> String {
-    let made = |arguments: &[&str], input: &str| {
-        let made = source.git_with_input(arguments, input.as_bytes()).expect("git works");
-        String::from_utf8_lossy(&made).trim().to_owned()
-    };
-    let [top, below] = [top, below].map(|text| made(&["hash-object", "-w", "--stdin"], text));
-    let folder = made(&["mktree"], &format!("100644 blob {below}\tfile\n"));
-    let tree = made(&["mktree"], &format!("100644 blob {top}\tfile\n040000 tree {folder}\tfolder\n"));
-    let mut arguments = vec!["commit-tree", &tree, "-m", branch];
-    parents.iter().for_each(|parent| arguments.extend(["-p", parent]));
-    let name = made(&arguments, "");
-    made(&["update-ref", &format!("refs/heads/{branch}"), &name], "");
-    name
+/// A commit with these files on a branch of this name; its own name.
+fn commit(source: &Repository, branch: &str, files: [&str; 2], parents: &[&str]) -> String {
+    source.commit_with_files(&format!("refs/heads/{branch}"), branch, files, parents).expect("a commit")
 }
 
 /// What git finds behind the refs is in the mirror after the fetch, and just what was not there before came.
