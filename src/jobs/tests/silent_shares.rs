@@ -129,7 +129,7 @@ async fn however_many_look_at_commits_of_a_repository_that_hangs_one_look_is_lef
         assert!(is_silent(&files) && is_silent(&lines), "{round}: {files:?} {lines:?}");
         assert_eq!(hang(&stage, &made), [id], "{round}");
     }
-    stage.until("nobody is at work for who was told", async || stage.app.jobs.diffs.try_alone(id).is_some()).await;
+    stage.until("nobody is at work for who was told", || async { stage.app.jobs.diffs.try_alone(id).is_some() }).await;
 
     made.come_back().expect("it is put back");
     stage.until("nothing hangs", || async { hang(&stage, &made).is_empty() }).await;

@@ -63,6 +63,16 @@ impl Hanging {
     /// # Errors
     /// When python3 cannot be run, or the file system of temporary files knows no leases.
     pub fn go_away(&mut self) -> io::Result<()> {
+        // No lease is given while somebody has the file open, who may be a server that looks at it now and then.
+        for _ in 0..50 {
+            if self.hold()? {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("no lease was given"))
+    }
+
+    fn hold(&mut self) -> io::Result<bool> {
         let mut holder = Command::new("python3")
             .args(["-c", HOLDER])
             .arg(&self.file)
@@ -73,11 +83,11 @@ impl Hanging {
             let mut line = String::new();
             out.read_line(&mut line).ok().map(|_| line)
         });
-        self.holder = Some(holder);
-        match said.as_deref() {
-            Some("held\n") => Ok(()),
-            _ => Err(io::Error::other("no lease was given")),
+        if said.as_deref() == Some("held\n") {
+            self.holder = Some(holder);
+            return Ok(true);
         }
+        holder.wait().map(|_| false)
     }
 
     /// It answers again, and whoever waits goes on.
