@@ -50,7 +50,7 @@ async fn what_comes_is_what_git_finds_and_the_mirror_lacks() {
     let again = brings_what_git_finds(&stage, "files as they were before").await;
     assert_eq!(again.objects, 1, "the commit alone");
 
-    git(&["update-ref", "refs/heads/behind", &left]);
+    git(&["update-ref", "refs/heads/behind", "refs/heads/main~3"]);
     let nothing = brings_what_git_finds(&stage, "a branch at an old commit").await;
     assert_eq!(nothing, Fetched::default());
 }
