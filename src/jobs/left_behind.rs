@@ -1,6 +1,6 @@
 //! Whoever reads a file system of this machine that answers no more, such as a share whose server is away: what makes no step
-//! for too long is waited for by nobody. Called by index runs, by diffs and by who looks at one commit; it ends no thread,
-//! because nobody can.
+//! for too long is waited for by nobody. Called by index runs, by diffs, by who looks at one commit and by who
+//! wants to add a path; it ends no thread, because nobody can.
 //!
 //! What hangs holds the [`Steps`] of its work. As long as it does, no further work on that repository is begun; others at the
 //! same file system have to show soon that they get on, and none is begun where many hang.

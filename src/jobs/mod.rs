@@ -31,6 +31,7 @@ mod looks;
 mod missed_deliveries;
 mod mounts;
 mod one_by_one;
+mod paths_to_add;
 mod queue;
 mod reconcile_installation;
 mod refs_of_commit;
@@ -77,6 +78,7 @@ pub use self::{
     kind::Kind,
     list_pull_requests::soon_statement as list_pull_requests_soon,
     looks::{Look, LookOutcome},
+    paths_to_add::{PathTrouble, held_to_roots, read_path},
     queue::{NewJob, Standing as JobStanding, TakenJob, cancel},
     reconcile_installation::{ask_after_by_jobs, reconcile},
     refs_of_commit::{RefsOfCommit, RefsTrouble, refs_of_commit},
@@ -208,6 +210,7 @@ pub struct Jobs {
     folder_scans: FolderScans,
     left_behind: Arc<LeftBehind>,
     approved_roots: ApprovedRoots,
+    paths_to_add: Arc<LeftBehind>,
     outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
@@ -240,6 +243,7 @@ impl Jobs {
             folder_scans: FolderScans::default(),
             left_behind: Arc::default(),
             approved_roots: ApprovedRoots::default(),
+            paths_to_add: Arc::default(),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),
