@@ -116,7 +116,7 @@ async fn work(
     let missing: Vec<CommitSha> = missing.iter().copied().collect();
     // What came with one question is told with the next.
     for wants in missing.chunks(MOST_WANTS) {
-        let question = Question { wants, haves: question::haves(request.mirror, &kept).await? };
+        let question = Question { wants, haves: question::haves(request.mirror, &kept, shared).await? };
         pace.ask();
         let brought = match remote.url.scheme() {
             Scheme::Http | Scheme::Https => {
