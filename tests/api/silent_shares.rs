@@ -1,5 +1,5 @@
 //! File systems of this machine that hang while runs read them: no run keeps its worker, what is well is indexed meanwhile,
-//! and what hung is indexed once it answers. Whoever looks at a commit there is told, and sees it then.
+//! and what hung is indexed once it answers. Whoever looks at a commit there, or wants to add what lies there, is told.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -20,13 +20,13 @@ use keytrail_test_support::{
     hanging::{Hanging, Hangs},
     repositories::Repository,
 };
-use reqwest::StatusCode;
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use crate::{
     indexing::indexed,
     nodes::{connect, node_with},
-    server::{Server, on_both_engines, soon},
+    server::{Server, answer, on_both_engines, soon},
     transports::{Transport, by_both_transports},
 };
 
@@ -197,4 +197,44 @@ async fn who_looks_at_a_commit_on_a_share_that_hangs_is_told_to_come_again(serve
     assert_ne!(server.get(&hangs).await.with(StatusCode::OK).body["committer"], Value::Null);
 }
 
-on_both_engines!(reaching_this_machine_impatiently; who_looks_at_a_commit_on_a_share_that_hangs_is_told_to_come_again);
+async fn who_adds_or_changes_a_path_on_a_share_that_hangs_is_told_to_come_again(server: Server) {
+    let admin = server.token("admin").await;
+    let mut made =
+        Hanging::make(&server.root.join("share"), "NAS", Hangs::Configuration).expect("git and a lease work");
+    let path = made.repository.path.clone();
+    let [first, second, third] = ["first", "second", "third"]
+        .map(|name| Repository::init(&server.root.join(name), &["--bare"]).expect("a repository").path);
+    let added = server.add("first", &first).await.with(StatusCode::CREATED);
+    let at = format!("/api/v1/integrations/{}/connection", added.id());
+    let nas = json!({ "kind": "path", "path": path });
+    let change = || {
+        let body = json!({ "connection": nas });
+        answer(server.local(Method::PUT, &at).header("If-Match", "*").json(&body))
+    };
+    // Who may add only what lies below a root is told as well.
+    let add_remotely = || {
+        let body = json!({ "name": "nas", "connection": nas });
+        answer(server.request(Method::POST, "/api/v1/integrations").bearer_auth(&admin).json(&body))
+    };
+    for well in [&second, &third] {
+        let name = well.file_name().and_then(|name| name.to_str()).expect("a name");
+        let (local, remote, changed, beside) =
+            tokio::join!(server.add("nas", &path), add_remotely(), change(), server.add(name, well));
+        for told in [local, remote, changed] {
+            let told = told.refused(503, "file_system_silent");
+            assert!(told.headers.contains_key("retry-after"), "{}", told.text);
+        }
+        beside.with(StatusCode::CREATED);
+    }
+    assert_eq!(server.get("/api/v1/integrations").await.items().len(), 3, "nothing was added");
+
+    made.come_back().expect("it is put back");
+    soon("it is added", || async { add_remotely().await.status == StatusCode::CREATED }).await;
+    change().await.refused(409, "connection_taken");
+}
+
+on_both_engines!(
+    reaching_this_machine_impatiently;
+    who_looks_at_a_commit_on_a_share_that_hangs_is_told_to_come_again,
+    who_adds_or_changes_a_path_on_a_share_that_hangs_is_told_to_come_again,
+);

@@ -137,3 +137,33 @@ async fn however_many_look_at_commits_of_a_repository_that_hangs_one_look_is_lef
     assert_eq!(changed(Part::Files).await.expect("it answers").files.commit, commit);
     stage.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_try_to_add_a_path_that_hangs_one_look_is_left_behind_and_no_run_is_doubted() {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    let mut made = Hanging::make(&root.join("share"), "NAS", Hangs::Configuration).expect("git and a lease work");
+    let path = made.repository.path.clone();
+    let place = Mounts::read().of(&path);
+    let left = || stage.app.jobs.paths_to_add.at(&place).len();
+    // As written, and with a slash more.
+    let open = async |end: &str| {
+        let path = Path::new(&format!("{}{end}", path.display())).to_owned();
+        let local = held_to_roots(&stage.app, path.clone()).await.expect("no root hangs");
+        read_path(&stage.app, &path, move |steps| local.open_telling(steps).map(|_| ())).await
+    };
+    for round in ["when it falls silent", "while it hangs"] {
+        let (one, two) = tokio::join!(open(""), open("/"));
+        for told in [one, two] {
+            assert!(matches!(&told, Err(PathTrouble::Silent(why)) if why.contains(&*place)), "{round}: {told:?}");
+        }
+        assert_eq!(left(), 1, "{round}");
+        assert!(read_path(&stage.app, &root, |_| ()).await.is_ok(), "{round}: another path may be well");
+        assert!(hang(&stage, &made).is_empty(), "{round}");
+    }
+    made.come_back().expect("it is put back");
+    stage.until("nothing hangs", || async { left() == 0 }).await;
+    assert!(open("").await.expect("it answers").is_ok());
+    stage.app.stop().await;
+}
