@@ -24,12 +24,14 @@ mod installation_listing;
 mod installation_turns;
 mod kind;
 mod known_obstacles;
+mod left_behind;
 mod list_pull_requests;
 mod look_now;
 mod looks;
 mod missed_deliveries;
 mod mounts;
 mod one_by_one;
+mod paths_to_add;
 mod queue;
 mod reconcile_installation;
 mod refs_of_commit;
@@ -76,6 +78,7 @@ pub use self::{
     kind::Kind,
     list_pull_requests::soon_statement as list_pull_requests_soon,
     looks::{Look, LookOutcome},
+    paths_to_add::{PathTrouble, held_to_roots, read_path},
     queue::{NewJob, Standing as JobStanding, TakenJob, cancel},
     reconcile_installation::{ask_after_by_jobs, reconcile},
     refs_of_commit::{RefsOfCommit, RefsTrouble, refs_of_commit},
@@ -90,9 +93,10 @@ use self::{
     approved_roots::ApprovedRoots,
     folder_scans::FolderScans,
     index_progress::IndexProgress,
-    index_repository::{DoubtedMirrors, LeftBehind, Outgrown},
+    index_repository::{DoubtedMirrors, Outgrown},
     installation_listing::Passes,
     installation_turns::InstallationTurns,
+    left_behind::LeftBehind,
     looks::Looks,
     one_by_one::OneByOne,
 };
@@ -204,8 +208,9 @@ pub struct Jobs {
     pub graph_loads: Turns,
     doubted: DoubtedMirrors,
     folder_scans: FolderScans,
-    left_behind: LeftBehind,
+    left_behind: Arc<LeftBehind>,
     approved_roots: ApprovedRoots,
+    paths_to_add: Arc<LeftBehind>,
     outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
@@ -236,8 +241,9 @@ impl Jobs {
             graph_loads: Turns::new(1, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             folder_scans: FolderScans::default(),
-            left_behind: LeftBehind::default(),
+            left_behind: Arc::default(),
             approved_roots: ApprovedRoots::default(),
+            paths_to_add: Arc::default(),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),

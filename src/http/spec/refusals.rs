@@ -136,6 +136,7 @@ impl Asked<'_> {
             | Code::MissingObject
             | Code::TooManyRefs
             | Code::OutsideRoots
+            | Code::FileSystemSilent
             | Code::IntegrationOtherKind
             | Code::IntegrationCredentialElsewhere => self.connects(),
             Code::ProjectInvalid | Code::ProjectRulesContradict | Code::ProjectRulesTooMany => {
