@@ -25,16 +25,18 @@ const MOST_KEYS: usize = 10;
 
 /// All steps in their order.
 pub(super) fn steps(question: &Question, gathered: &Gathered) -> Vec<Step> {
-    let (repository, is_known) = of_repository(question, gathered);
+    let is_linked = linked_by(gathered, LinkState::Linked).is_some();
+    // What stands in the way of what is new: of what was seen before, or linked by hand, it does not matter.
+    let is_settled = gathered.is_seen || is_linked;
+    let (repository, is_known) = of_repository(question, gathered, is_settled);
     let mut steps = vec![repository];
     match &gathered.repository {
         Some(repository) if is_known => {
-            steps.push(fetched(repository, gathered));
-            steps.push(seen(gathered));
+            steps.push(fetched(repository, gathered, is_settled));
+            steps.push(if gathered.is_seen || !is_linked { seen(gathered) } else { no_matter(StepName::Seen) });
         }
         _ => steps.extend([not_asked(StepName::Fetched), not_asked(StepName::Seen)]),
     }
-    let is_linked = linked_by(gathered, LinkState::Linked).is_some();
     let commit = match &gathered.there {
         Some(There::Commit(commit, _)) => Some(&**commit),
         Some(There::Nothing(_) | There::Unreadable(_)) | None => None,
@@ -46,19 +48,18 @@ pub(super) fn steps(question: &Question, gathered: &Gathered) -> Vec<Step> {
             let sentence = format!("What was asked for is no issue key. {rule}");
             [not_asked(StepName::Scanned), say(why, sentence), not_asked(StepName::Candidate)]
         }
-        Some(_) if !gathered.is_seen => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(not_asked),
-        Some(_) if is_linked => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(|step| {
-            let sentence = "It does not matter: a person linked the commit.".to_owned();
-            say(Finding::NotAsked(step), sentence)
-        }),
+        Some(_) if !is_settled => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(not_asked),
+        Some(_) if is_linked && !gathered.is_named() => {
+            [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(no_matter)
+        }
         Some(issue) => message(issue, gathered, commit),
     });
     steps.extend(match (&gathered.issue, gathered.rule) {
         (Some(issue), Some(rule)) => rules(issue, rule),
         _ => [StepName::ProjectRule, StepName::DenyRule].map(not_asked),
     });
-    match (&gathered.link, is_known) {
-        (Some(link), true) => steps.extend([decision(gathered), superseded(link)]),
+    match (&gathered.issue, &gathered.link) {
+        (Some(issue), Some(link)) if is_known => steps.extend([decision(issue, gathered), superseded(link)]),
         _ => steps.extend([StepName::Decision, StepName::Superseded].map(not_asked)),
     }
     steps.push(visible(question.role));
@@ -76,7 +77,11 @@ fn not_asked(step: StepName) -> Step {
     say(Finding::NotAsked(step), "Something before it is in the way.")
 }
 
-fn of_repository(question: &Question, gathered: &Gathered) -> (Step, bool) {
+fn no_matter(step: StepName) -> Step {
+    say(Finding::NotAsked(step), "It does not matter: a person linked the commit.")
+}
+
+fn of_repository(question: &Question, gathered: &Gathered, is_settled: bool) -> (Step, bool) {
     let Some(repository) = &gathered.repository else {
         let step = match question.repository {
             Some(_) => say(Finding::RepositoryUnknown, "There is no repository with this id."),
@@ -100,6 +105,10 @@ fn of_repository(question: &Question, gathered: &Gathered) -> (Step, bool) {
         (RepositoryState::Forgotten, _) => {
             (say(Finding::RepositoryForgotten, format!("No integration sees the repository {name} any more.")), false)
         }
+        (RepositoryState::Refused, Some((_, why))) if is_settled => {
+            let sentence = format!("An integration sees the repository {name}, which cannot be indexed now: {why}.");
+            (say(Finding::RepositoryKnown, sentence), true)
+        }
         (RepositoryState::Refused, Some((_, why))) => {
             (say(Finding::RepositoryRefused, format!("The repository {name} cannot be indexed: {why}.")), false)
         }
@@ -107,9 +116,8 @@ fn of_repository(question: &Question, gathered: &Gathered) -> (Step, bool) {
     }
 }
 
-fn fetched(repository: &Repository, gathered: &Gathered) -> Step {
-    if !gathered.is_seen {
-        // What stands in the way of what is new: of what was seen before it does not matter.
+fn fetched(repository: &Repository, gathered: &Gathered, is_settled: bool) -> Step {
+    if !is_settled {
         if repository.state == RepositoryState::Indexing {
             return say(Finding::Indexing, "An index run is under way.");
         }
@@ -274,14 +282,29 @@ fn rules(issue: &IssueKey, rule: Rule) -> [Step; 2] {
     }
 }
 
-fn decision(gathered: &Gathered) -> Step {
+/// What holds, and what would hold without it: `restore` leaves it to what the index finds.
+fn decision(issue: &IssueKey, gathered: &Gathered) -> Step {
+    let is_named = gathered.is_named();
     if let Some(who) = linked_by(gathered, LinkState::Linked) {
-        return say(Finding::LinkedByHand, format!("Linked by {who}."));
+        let without = if is_named {
+            format!("The commit names {issue}, too: taken back, they stay linked.")
+        } else {
+            format!("The index does not find {issue} in it: taken back, nothing links them.")
+        };
+        return say(Finding::LinkedByHand, format!("Linked by {who}. {without}"));
     }
     if let Some(who) = linked_by(gathered, LinkState::Unlinked) {
-        return say(Finding::UnlinkedByHand, format!("Unlinked by {who}."));
+        let without = if is_named {
+            format!("The commit names {issue}: taken back, they are linked again.")
+        } else {
+            format!("The index does not find {issue} in it: taken back, still nothing links them.")
+        };
+        return say(Finding::UnlinkedByHand, format!("Unlinked by {who}. {without}"));
     }
-    say(Finding::NothingDecided, "No person decided otherwise.")
+    match linked_by(gathered, LinkState::AsFound) {
+        Some(who) => say(Finding::NothingDecided, format!("What was decided was taken back by {who}.")),
+        None => say(Finding::NothingDecided, "No person decided otherwise."),
+    }
 }
 
 fn superseded(link: &Link) -> Step {
@@ -302,7 +325,8 @@ fn visible(role: Role) -> Step {
 
 #[cfg(test)]
 mod tests {
-    use keytrail_domain::index_run::batch::CommitSha;
+    use keytrail_domain::{index_run::batch::CommitSha, timestamp::Timestamp};
+    use keytrail_projections::issue_commits::LinkDecision;
 
     use super::*;
 
@@ -321,5 +345,60 @@ mod tests {
         assert!(said(false).starts_with("No run of any of the 1000 repositories"), "{}", said(false));
         assert!(said(true).contains("first 1000") && said(true).contains("not looked at"), "{}", said(true));
         assert!(!said(true).contains("any of the"), "{}", said(true));
+    }
+
+    /// What is said of a decision and of the message, and what is advised about the decision.
+    fn told(state: Option<LinkState>, places: Option<Places>, rule: Rule) -> (Step, &'static str, bool) {
+        let sha = CommitSha([7; 20]);
+        let question = Question { commit: sha.into(), issue: "SHOP-1".into(), repository: None, role: Role::Viewer };
+        let decision = state.map(|state| LinkDecision { state, actor: "ann".to_owned(), at: Timestamp(0) });
+        let gathered = Gathered {
+            issue: "SHOP-1".parse().ok(),
+            rule: Some(rule),
+            link: Some(Link {
+                places,
+                extractor: None,
+                superseded_position: None,
+                decision,
+                version: 1,
+                position: Some(1),
+            }),
+            commit: Some(sha),
+            is_seen: true,
+            there: Some(There::Unreadable("it is away".to_owned())),
+            ..Gathered::default()
+        };
+        let (issue, is_shown) = (gathered.issue.clone().expect("a key"), gathered.is_shown());
+        let [_, _, candidate] = message(&issue, &gathered, None);
+        let mut decided = super::decision(&issue, &gathered);
+        decided.next = advice(decided.finding, &question, &gathered);
+        (decided, candidate.finding.as_str(), is_shown)
+    }
+
+    #[test]
+    fn a_decision_is_told_with_what_holds_without_it() {
+        let (named, not) = (Some(Places::SUBJECT), None);
+        for rule in [Rule::Counts, Rule::ProjectNotKnown, Rule::ProjectDenied, Rule::IssueDenied] {
+            for (state, places, is_linked, said) in [
+                (Some(LinkState::Linked), named, true, "The commit names SHOP-1, too: taken back, they stay linked."),
+                (Some(LinkState::Linked), not, true, "not find SHOP-1 in it: taken back, nothing links them."),
+                (Some(LinkState::Unlinked), named, false, "names SHOP-1: taken back, they are linked again."),
+                (Some(LinkState::Unlinked), not, false, "in it: taken back, still nothing links them."),
+                (Some(LinkState::AsFound), named, true, "was taken back by ann at "),
+                (Some(LinkState::AsFound), not, false, "was taken back by ann at "),
+                (None, named, true, "No person decided otherwise."),
+                (None, not, false, "No person decided otherwise."),
+            ] {
+                let (step, candidate, is_shown) = told(state, places, rule);
+                assert!(step.sentence.contains(said), "{}", step.sentence);
+                assert_eq!(candidate == "named_in_subject", places.is_some(), "{candidate}");
+                assert_eq!(is_shown, is_linked && rule == Rule::Counts, "{}", step.sentence);
+                // Taking it back is advised only where that links them again.
+                let next = step.next.unwrap_or_default();
+                assert_eq!(next.contains("issue restore"), state == Some(LinkState::Unlinked) && places.is_some());
+                let is_linking = state == Some(LinkState::Unlinked) && places.is_none() && rule == Rule::Counts;
+                assert_eq!(next.contains("issue link"), is_linking, "{next}");
+            }
+        }
     }
 }

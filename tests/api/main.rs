@@ -16,6 +16,7 @@ mod commit_changes;
 mod commit_links;
 mod configuration;
 mod correlation;
+mod decided_pairs;
 mod demo;
 mod description;
 mod doctor;
