@@ -260,5 +260,5 @@ pub(super) async fn revoke_token(
     let context = admin.context(None, if_match.version());
     let companions = vec![Tokens::revoke_statement(id, now)];
     let committed = api.app.dispatch::<Access>(id.0, Command::RevokeToken, context, companions).await?;
-    Ok(api.changed(committed, Telling::changed(), token_list::by_id(id), |row| Shown::at(row, now)).await)
+    api.changed(committed, Telling::changed(), token_list::by_id(id), |row| Shown::at(row, now)).await
 }

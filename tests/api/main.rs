@@ -108,6 +108,7 @@ mod transports;
 mod transports_page;
 mod troubles;
 mod upkeep;
+mod views_behind;
 mod webhook_doubts;
 mod webhook_limits;
 mod webhooks;

@@ -55,7 +55,7 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
         ("507", "There is no space left on the server's disk.", records),
     ];
-    if (condition || key) && !is_told_at_once && !operation.responses.responses.contains_key("202") {
+    if records && !is_told_at_once && !operation.responses.responses.contains_key("202") {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Pending"))).build();
         let response = ResponseBuilder::new()
             .description("It is done and on disk; the view does not show it yet.")
