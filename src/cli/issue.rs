@@ -9,7 +9,7 @@ use super::{
     CliError,
     client::{Client, with_client},
     consent::Consent,
-    form::Form,
+    form::{Form, is_pending},
     output,
     standing::Standing,
 };
@@ -123,7 +123,7 @@ impl Issue {
                     }
                 }
                 let restored: Value = client.post(&place, &json!({})).await?;
-                if restored["decision"].is_null() {
+                if restored["decision"].is_null() && !is_pending(&restored) {
                     return Err(pair.nobody_decided());
                 }
                 pair.form.show(&restored)
