@@ -151,14 +151,22 @@ impl<'a> Sides<'a> {
             (Direction::Sent, true, false) => lost(format!("{at} may not be null any more")),
             _ => {}
         }
-        let now = shapes(self.new, new);
-        for before in shapes(self.old, old) {
+        let (was, now) = (shapes(self.old, old), shapes(self.new, new));
+        for before in &was {
             let each = now.iter().map(|after| {
                 let mut lost = Vec::new();
-                self.fit(&before, after, at, &mut |what| lost.push(what), depth);
+                self.fit(before, after, at, &mut |what| lost.push(what), depth);
                 lost
             });
-            each.min_by_key(Vec::len).into_iter().flatten().for_each(&mut *lost);
+            let mut each: Vec<Vec<String>> = each.collect();
+            each.sort_by_key(Vec::len);
+            // Whoever was answered one thing knows no other.
+            let are_others =
+                each.first().is_some_and(Vec::is_empty) && each.last().is_some_and(|last| !last.is_empty());
+            if !self.is_sent() && was.len() == 1 && are_others {
+                lost(format!("{at} may be something else"));
+            }
+            each.into_iter().take(1).flatten().for_each(&mut *lost);
         }
     }
 

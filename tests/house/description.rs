@@ -255,4 +255,10 @@ fn what_may_be_chosen_is_compared_with_what_it_fits_best() {
     // Told the other way round, what is sent may be null no more, and what is answered may be.
     let plain = whole(&sent, &json!({ "type": "string", "enum": ["idle", "done"] }));
     assert_eq!(losses(&plain, &old), BTreeSet::from(["AddThing: 201.state may be null".to_owned()]));
+    // What was one thing may not become one of two.
+    let thing = json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "string" } } });
+    let other = json!({ "type": "object", "properties": { "position": { "type": "integer" } } });
+    let (alone, either) = (whole(&sent, &thing), whole(&sent, &json!({ "anyOf": [thing, other] })));
+    let else_than = BTreeSet::from(["AddThing: 201.state may be something else".to_owned()]);
+    assert_eq!((losses(&alone, &either), losses(&either, &either)), (else_than, BTreeSet::new()));
 }
