@@ -90,7 +90,7 @@ async fn a_decision_is_told_with_what_is_shown_once_it_is_taken_back(server: Ser
         assert_eq!(told["shown"], is_linked && !is_hidden, "{told}");
         assert_eq!(code(&told, "decision"), *decision, "{told}");
         let said = step(&told, "decision")["sentence"].as_str().expect("a sentence");
-        assert!(said.ends_with(without), "{told}");
+        assert!(said.ends_with(*without), "{told}");
         assert_eq!(code(&told, "candidate") == "named_in_subject", *is_named, "{told}");
         // Advised is what shows the commit, and nothing that would leave it as it is.
         let next = step(&told, "decision")["next"].as_str().unwrap_or_default();
