@@ -24,7 +24,7 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("run cancel", "what was recorded stays; `run retry` goes on with it"),
     ("operation cancel", "what was recorded stays; it can be asked for again"),
     ("index", "it only adds what is new; `integration remove` takes the rest back"),
-    ("issue link", "`issue restore` takes it back"),
+    ("issue link", "`issue unlink` takes it away again"),
     ("project undeny", "nothing recorded goes; `project deny` takes it back"),
     ("ssh-key add", "`ssh-key retire` takes it back"),
     ("ssh-key generate", "`ssh-key retire` takes it back"),

@@ -11,7 +11,7 @@ use super::{
     CliError,
     client::{Client, with_client},
     consent::Consent,
-    form::Form,
+    form::{Form, PENDING, is_pending},
     installation_told,
     integration::at,
     output, place,
@@ -239,6 +239,10 @@ impl Installation {
         };
         if form.json {
             return output::json(&shown);
+        }
+        if is_pending(&shown) {
+            output::print(PENDING);
+            return Ok(());
         }
         installation_told::lines(&shown).iter().for_each(|line| output::print(line));
         Ok(())

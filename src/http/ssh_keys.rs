@@ -144,7 +144,7 @@ pub(super) async fn add_ssh_key(
     let context = admin.context(key.of(&api, &admin, "AddSshKey", &body.bytes), None);
     if let Some(committed) = api.remembered(&context).await? {
         let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
-        return Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await);
+        return api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await;
     }
     let name = name(&body.value.name)?;
     let (Taken { public, private }, intake) = intake::added(&api, body.value).await?;
@@ -168,7 +168,7 @@ pub(super) async fn generate_ssh_key(
     let context = admin.context(key.of(&api, &admin, "GenerateSshKey", &body.bytes), None);
     if let Some(committed) = api.remembered(&context).await? {
         let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
-        return Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await);
+        return api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await;
     }
     let name = name(&body.value.name)?;
     let (Taken { public, private }, rsa_because) = intake::generated(&api, &name, &body.value).await?;
@@ -195,7 +195,7 @@ pub(super) async fn rename_ssh_key(
     match api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await {
         Ok(committed) => {
             let show = |row| Shown::at(&api.app, row);
-            Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
+            api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await
         }
         Err(error) => Err(naming_the_holder(&api, &name, None, error).await),
     }
@@ -217,7 +217,7 @@ pub(super) async fn retire_ssh_key(
     let companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
     let committed = api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await?;
     let show = |row| Shown::at(&api.app, row);
-    Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
+    api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await
 }
 
 const CREATED: Telling = Telling::created("/api/v1/ssh-keys");
@@ -241,7 +241,7 @@ async fn kept(
     match api.app.dispatch::<Aggregate>(id.0, command, context, companions).await {
         Ok(committed) => {
             let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
-            Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await)
+            api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row)).await
         }
         Err(error) => Err(naming_the_holder(api, name, Some(public), error).await),
     }

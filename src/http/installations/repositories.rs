@@ -144,7 +144,7 @@ pub(in crate::http) async fn confirm_repositories(
     let context = admin.context(key.of(&api, &admin, "ConfirmRepositories", &[]), None);
     let committed = api.app.dispatch::<Aggregate>(*id, Command::ConfirmRepositories, context, Vec::new()).await?;
     let read = installation_status::by_id(IntegrationId(*id));
-    Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await
 }
 
 /// Says of a removed app that nothing of it is left at GitHub; secrets that were kept are forgotten.
@@ -168,5 +168,5 @@ pub(in crate::http) async fn confirm_gone(
     let companions = app_secrets::forget_with_integration(IntegrationId(*id));
     let committed = api.app.dispatch::<Aggregate>(*id, Command::ConfirmGone, context, companions).await?;
     let read = installation_status::by_id(IntegrationId(*id));
-    Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await
 }
