@@ -56,7 +56,12 @@ impl PublicAddress {
 
     /// Where GitHub sends the deliveries of this integration.
     pub fn webhook(&self, integration: IntegrationId) -> Option<String> {
-        self.webhooks.as_ref().map(|origin| format!("{}/webhooks/github/{integration}", origin.text))
+        self.webhooks.as_ref().map(|origin| format!("{}{}", origin.text, webhook_path(integration)))
+    }
+
+    /// Whether they go to this integration, and to another address than this server has now.
+    pub fn is_webhook_moved(&self, integration: IntegrationId, from: &str) -> bool {
+        self.webhook(integration).is_some_and(|now| now != from) && from.ends_with(&webhook_path(integration))
     }
 
     /// Whether only our own network knows where deliveries are to go, as far as its text tells.
@@ -86,6 +91,10 @@ impl Origin {
         }
         Ok(Self { text: url.origin(), is_private: is_private(url.host()), is_secure })
     }
+}
+
+fn webhook_path(integration: IntegrationId) -> String {
+    format!("/webhooks/github/{integration}")
 }
 
 fn is_loopback(host: &Host) -> bool {

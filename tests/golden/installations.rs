@@ -86,6 +86,8 @@ pub(crate) fn events() -> Vec<Event> {
         KeyAccepted {},
         WebhookSecretRotated { secret: secret(5), previous: Some(secret(2)), until: None },
         WebhookSecretRetired { secret: secret(2) },
+        WebhookWished {},
+        WebhookTold { address: text("https://keytrail.example.com/webhooks/github/7") },
         AppChanged { app: app() },
         AccountRenamed { login: login("octo-two") },
         PermissionsChanged { permissions: permissions() },

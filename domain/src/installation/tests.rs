@@ -175,6 +175,8 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         Event::KeyAccepted {},
         Event::WebhookSecretRotated { secret: secret(3), previous: Some(secret(2)), until: None },
         Event::WebhookSecretRetired { secret: secret(2) },
+        Event::WebhookWished {},
+        Event::WebhookTold { address: text("https://keytrail.example.com/webhooks/github/7") },
         Event::AppChanged { app: app() },
         Event::AccountRenamed { login: login("octo-two") },
         Event::PermissionsChanged { permissions },

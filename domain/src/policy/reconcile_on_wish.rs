@@ -6,7 +6,7 @@ use crate::{fact::Fact, id::IntegrationId, installation, integration, recorded::
 /// What we wish of an app is driven to GitHub, and GitHub is asked what became of it.
 pub(super) fn reconcile_on_wish(recorded: &Recorded<Fact>) -> Option<Intent> {
     use installation::Event::{
-        Adopted, AppRegistered, KeyRotated, SuspensionLifted, SuspensionWished, WebhookSecretRotated,
+        Adopted, AppRegistered, KeyRotated, SuspensionLifted, SuspensionWished, WebhookSecretRotated, WebhookWished,
     };
     let wished = match &recorded.fact {
         Fact::Installation(event) => matches!(
@@ -17,6 +17,7 @@ pub(super) fn reconcile_on_wish(recorded: &Recorded<Fact>) -> Option<Intent> {
                 | SuspensionLifted {}
                 | KeyRotated { .. }
                 | WebhookSecretRotated { .. }
+                | WebhookWished {}
         ),
         Fact::Integration(integration::Event::Removed { connection, .. }) => {
             matches!(connection, Connection::GithubApp(_))

@@ -183,6 +183,7 @@ fn installations(integration: IntegrationId) -> Vec<(Fact, Follows)> {
         use installation::Event::{
             Adopted, AppRegistered, ConfirmationGiven, Installed, KeyAccepted, KeyRotated, PermissionsChanged,
             Reinstalled, Resumed, SelectionChanged, SuspensionLifted, SuspensionWished, WebhookSecretRotated,
+            WebhookWished,
         };
         let discover = ("discover_on_installed", Intent::DiscoverRepositories(integration));
         let list = ("list_pull_requests_on_return", Intent::ListPullRequests(integration));
@@ -195,7 +196,8 @@ fn installations(integration: IntegrationId) -> Vec<(Fact, Follows)> {
             | Adopted { .. }
             | SuspensionWished {}
             | SuspensionLifted {}
-            | WebhookSecretRotated { .. } => vec![reconcile],
+            | WebhookSecretRotated { .. }
+            | WebhookWished {} => vec![reconcile],
             _ => Vec::new(),
         }
     };
