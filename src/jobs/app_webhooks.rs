@@ -5,10 +5,11 @@ use keytrail_domain::{
     display_text::DisplayText,
     github::{Edition, GithubConnection},
     id::IntegrationId,
-    installation::{Command, Installation, Registered, SeenHook, WebhookDoubt, Webhooks, differing},
+    installation::{Command, Heard, Installation, Registered, SeenHook, WebhookDoubt, Webhooks, differing},
     recorded::{Position, StreamId},
     secret_ref::SecretRef,
 };
+use uuid::Uuid;
 
 use super::{
     JobError,
@@ -16,7 +17,7 @@ use super::{
     reconcile_installation::{is_late, say, say_with},
 };
 use crate::{
-    app::{App, Context},
+    app::{App, Context, DispatchError},
     git::services::github::{AppAccess, DeliveryEnd, GithubError},
     ids,
     secrets::{Secret, SecretsError, Vault, app_secrets},
@@ -80,6 +81,7 @@ pub(super) async fn look_after(
     };
     if let Some(doubt) = doubt {
         say(app, id, cause, Command::DoubtWebhooks { cause: doubt }).await?;
+        app.jobs.webhook_secrets.set_proven(id, false);
     }
     Ok(())
 }
@@ -166,6 +168,20 @@ async fn made_secret(app: &App, id: IntegrationId) -> Result<SecretRef, AskError
 
 fn server(app: &App) -> Context {
     Context::server("mend_webhook", app.log.feed().head().position)
+}
+
+/// A delivery came in with a good signature: the first, or one that comes again. Either shows that they come in.
+pub async fn prove_webhooks(app: &App, id: IntegrationId, delivery: Uuid) {
+    if app.jobs.webhook_secrets.is_proven(id) {
+        return;
+    }
+    let (heard, context) = (Command::Hear(Heard::Anything), Context::delivery("webhooks", delivery));
+    match app.dispatch::<Installation>(id.0, heard, context, Vec::new()).await {
+        Ok(_) | Err(DispatchError::Refused { .. }) => app.jobs.webhook_secrets.set_proven(id, true),
+        Err(error) => {
+            tracing::warn!(%error, integration = %id, "that a delivery came in is not written down; the next one shows it");
+        }
+    }
 }
 
 /// Why no delivery came, if that can be told by now.
