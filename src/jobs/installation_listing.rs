@@ -159,7 +159,7 @@ async fn in_the_way(app: &App, id: IntegrationId, cause: Position, error: AskErr
     use GithubTrouble::{AppDeleted, KeyRejected, NotFound, Suspended, TokenRejected};
     let of_the_app = match &error {
         AskError::Later(_) => true,
-        AskError::Sealed(_) | AskError::Elsewhere(_) => false,
+        AskError::Sealed(_) | AskError::ProxySealed(_) | AskError::Elsewhere(_) => false,
         AskError::Github(GithubError { trouble, .. }) => {
             matches!(trouble, AppDeleted | KeyRejected | NotFound | Suspended | TokenRejected)
         }

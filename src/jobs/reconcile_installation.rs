@@ -246,6 +246,7 @@ pub(super) async fn is_late(app: &App, id: IntegrationId) -> Result<bool, JobErr
 pub(super) const fn cause_of(error: &AskError) -> Cause {
     match error {
         AskError::Sealed(_) => Cause::SecretUnreadable,
+        AskError::ProxySealed(_) => Cause::ProxyCredentialUnreadable,
         AskError::Elsewhere(_) => Cause::AppElsewhere,
         AskError::Later(_) => Cause::WaitingForService,
         AskError::Github(error) => match error.trouble {

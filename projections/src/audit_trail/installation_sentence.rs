@@ -135,6 +135,7 @@ const fn obstacle(cause: Cause) -> &'static str {
         Cause::AddressNotAllowed { .. } => "GitHub lets only certain addresses in",
         Cause::SuspendedThere => "it is suspended at GitHub by somebody else",
         Cause::SecretUnreadable => "its key cannot be opened here",
+        Cause::ProxyCredentialUnreadable => "the login of the proxy before GitHub cannot be opened here",
         Cause::WebhookSecretUnreadable => "what its deliveries are signed with cannot be opened here",
         Cause::OrganisationTaken => "another integration has the organisation",
         Cause::PermissionMissing => "the app may not do what it needs to",

@@ -225,6 +225,7 @@ const fn word(cause: Cause) -> &'static str {
         Cause::AddressNotAllowed { .. } => "address_not_allowed",
         Cause::SuspendedThere => "suspended_there",
         Cause::SecretUnreadable => "secret_unreadable",
+        Cause::ProxyCredentialUnreadable => "proxy_credential_unreadable",
         Cause::WebhookSecretUnreadable => "webhook_secret_unreadable",
         Cause::OrganisationTaken => "organisation_taken",
         Cause::FilterInvalid => "filter_invalid",
@@ -260,6 +261,10 @@ fn obstacle(
             return Some((ONLY_CERTAIN.into(), remedy.into()));
         }
         Cause::SecretUnreadable => ("The key of the app cannot be opened here.", "Give the key of the app again."),
+        Cause::ProxyCredentialUnreadable => (
+            "The login of the proxy that GitHub is reached through cannot be opened here.",
+            "Change the connection of the integration, and give the login of the proxy again with it.",
+        ),
         Cause::WebhookSecretUnreadable => (
             "What deliveries are signed with cannot be opened here, so none is taken; the server looks for what is new by \
              itself.",
