@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::services::github::{GithubError, GithubTrouble},
+    git::services::github::{GithubError, GithubTrouble, Known},
     store::{Area, Statement, StoreError},
 };
 
@@ -185,7 +185,9 @@ async fn ask(
     }
     // As it is called by now, as far as that is known.
     let organisation = registered.account.as_ref().map_or(&github.organisation, |account| &account.login);
-    let report = access.report(organisation, registered.installation()).await?;
+    let account = registered.account.as_ref().map(|account| account.id);
+    let known = Known { installation: registered.installation(), account };
+    let report = access.report(organisation, known).await?;
     // Not for the report's sake: what stands in the way of this only puts it off.
     let mut missed = false;
     if matches!(report, Report::Read { there: There::Installed(_), .. }) {

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::services::github::{GithubError, GithubTrouble},
+    git::services::github::{GithubError, GithubTrouble, Known},
     secrets::app_secrets,
     store::Statement,
 };
@@ -145,8 +145,9 @@ pub(super) async fn look_at_what_is_left(app: &App, id: IntegrationId, kept: &Ke
         return end(app, id, app.log.feed().head().position).await;
     }
     let Some(github) = last_connection(app, id).await? else { return Ok(()) };
+    let known = Known { installation: kept.installation, account: None };
     let access = app_access::access_to_kept(app, id, &github, kept).await?;
-    let report = access.report(&github.organisation, kept.installation).await.map_err(AskError::from)?;
+    let report = access.report(&github.organisation, known).await.map_err(AskError::from)?;
     let (command, forget) = match report {
         Report::AppDeleted => (Command::ConfirmGone, app_secrets::forget_with_integration(id)),
         Report::Read { app: seen, there } => {
