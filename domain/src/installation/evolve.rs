@@ -26,7 +26,8 @@ pub(super) fn evolve(state: &mut Installation, event: &Event) {
                 webhook_secret: *webhook_secret,
                 previous_webhook_secret: None,
                 previous_taken_until: None,
-                webhook_wished: false,
+                // GitHub may have made no secret, and then takes one.
+                webhook_wished: webhook_secret.is_none(),
                 webhook_told: None,
                 client_secret: *client_secret,
                 account: None,

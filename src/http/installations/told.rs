@@ -42,6 +42,16 @@ pub(in crate::http) fn told(state: &Installation, people: &People<'_>) -> Told {
             next: "The server waits.",
             action: Cow::Borrowed("Open the link to connect, or take over an app that is there already."),
         },
+        // For a moment, or for good: what GitHub gives is given once.
+        Installation::Registering(opened) if opened.returned => Told {
+            cause: Some("not_registered"),
+            text: "A browser came back from GitHub, and the app that was created there was not taken in.".to_owned(),
+            next: "The server waits.",
+            action: Cow::Borrowed(
+                "Look for the app among those of the organisation at GitHub. If it is there, make a private key in its \
+                 settings and take it over, or have it deleted and ask for a new link.",
+            ),
+        },
         Installation::Registering(_) => Told {
             cause: Some("not_registered"),
             text: "A link to connect was given, and no app came back from GitHub yet.".to_owned(),
@@ -68,6 +78,8 @@ fn of_removed(remainder: Option<&Remainder>, kept: bool) -> Told {
         return Told { cause: None, text, next, action: Cow::Borrowed(action) };
     };
     let name = left.app.as_ref().map(|name| format!(", {name},")).unwrap_or_default();
+    let owner = left.owner.as_ref().map(|owner| format!("{owner}, which owns it,"));
+    let owner = owner.unwrap_or_else(|| "the owner".to_owned());
     let start = left.link.as_str().split("/organizations/").next().unwrap_or_default();
     let start = start.trim_end_matches("/settings/apps");
     Told {
@@ -78,7 +90,7 @@ fn of_removed(remainder: Option<&Remainder>, kept: bool) -> Told {
         ),
         next: if kept { FOLLOWS } else { "The server does nothing more: without the key of the app it cannot ask." },
         action: Cow::Owned(format!(
-            "Have the owner delete the app, which stands in the list that the link leads to, and confirm here that it is \
+            "Have {owner} delete the app, which stands in the list that the link leads to, and confirm here that it is \
              gone. If the organisation was renamed since, it stands at {start}/settings/organizations."
         )),
     }

@@ -163,6 +163,19 @@ fn what_github_is_to_be_told_of_deliveries_is_wished_until_it_was_told() {
         Event::Adopted { host: "github.com".to_owned(), app: app(), key: key(1), webhook_secret: Some(secret(2)) };
     given::<Installation>(&[adopted]).when(tell(2)).then(&[Event::WebhookTold { address }]);
     given::<Installation>(&removed()).when(tell(2)).then_nothing();
+    // GitHub made a secret with the app, or made none.
+    let wishes = |history: &[Event]| match folded(history) {
+        Installation::Registered(state) => state.webhook_wished,
+        _ => panic!("it is registered"),
+    };
+    let unsigned = Event::AppRegistered {
+        host: "github.com".to_owned(),
+        app: app(),
+        key: key(1),
+        webhook_secret: None,
+        client_secret: None,
+    };
+    assert!(!wishes(&registered()) && wishes(&[unsigned]));
 }
 
 #[test]
