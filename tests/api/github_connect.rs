@@ -237,13 +237,13 @@ async fn an_app_that_github_did_not_give_is_said_to_be_there_perhaps(server: Ser
     let browser = Browser::new();
     let creating = scene.before_creating(&browser).await;
     let before = scene.shown().await;
-    assert!(before["next_step"].as_str().is_some_and(|next| next.contains("leaves nothing behind")), "{before}");
+    assert!(before["next_step"].as_str().is_some_and(|next| next.contains("Nothing is left")), "{before}");
     scene.fake.fail_next_at("/conversions", 502, 2);
     browser.press(&creating, "Create GitHub App", &[]).await.belongs_to_us(502).says("github_troubled");
     let shown = scene.shown().await;
     assert_eq!((&shown["status"], &shown["cause"]), (&json!("registering"), &json!("not_registered")), "{shown}");
     assert!(shown["action"].as_str().is_some_and(|action| action.contains("take it over")), "{shown}");
-    assert!(shown["next_step"].as_str().is_some_and(|next| !next.contains("leaves nothing behind")), "{shown}");
+    assert!(shown["next_step"].as_str().is_some_and(|next| !next.contains("Nothing is left")), "{shown}");
     scene.end().await;
 }
 

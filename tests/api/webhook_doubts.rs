@@ -124,7 +124,7 @@ async fn one_that_comes_again_shows_that_they_come_in(server: Server) {
         let (delivery, body) = (Uuid::from_u128(1), br#"{"zen":"Design for failure."}"#);
         deliver(&server, &id, "ping", delivery, &secret, body).await.with(StatusCode::ACCEPTED);
         soon("it is proven", || async { shown(&server, &id).await["webhooks"] == "proven" }).await;
-        worked_off(&server, &id).await.iter().filter(|one| one["delivery"] == delivery.to_string()).count()
+        worked_off(&server, &id).await.iter().filter(|one| one["id"] == delivery.to_string()).count()
     };
     assert_eq!(sent().await, 1);
     github.fake.set_hook(github.app.id, Some(&format!("{here}-elsewhere")));

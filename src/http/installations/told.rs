@@ -55,7 +55,7 @@ pub(in crate::http) fn told(state: &Installation, people: &People<'_>) -> Told {
         Installation::Registering(_) => Told {
             cause: Some("not_registered"),
             text: "A link to connect was given, and no app came back from GitHub yet.".to_owned(),
-            next: "The server waits. What was begun at GitHub and not finished leaves nothing behind.",
+            next: "The server waits. Nothing is left at GitHub of what was begun there before the app was created.",
             action: Cow::Borrowed(
                 "Open the link, and go on at GitHub. A link that was used or is over is replaced by a new one.",
             ),
