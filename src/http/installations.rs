@@ -290,9 +290,17 @@ pub(super) async fn repair_installation(
     id: Path<Uuid>,
 ) -> Result<HttpResponse, ApiError> {
     let id = IntegrationId(*id);
-    let kept = matches!(jobs::installation_of(&api.app, id).await?, Aggregate::Removed { kept: Some(_), .. });
-    let github = if kept { None } else { Some(connection(&api, id).await?) };
-    if !kept {
+    let is_left = match jobs::installation_of(&api.app, id).await? {
+        Aggregate::Removed { kept, .. } => kept.is_some(),
+        // It is to be taken away still.
+        Aggregate::Registered(_) => {
+            let integration = api.app.load::<Integration>(StreamId::new("integration", id.0)).await?.0;
+            matches!(integration, Integration::Removed { .. })
+        }
+        Aggregate::Absent | Aggregate::Registering(_) => false,
+    };
+    let github = if is_left { None } else { Some(connection(&api, id).await?) };
+    if !is_left {
         // Also where this server ends before GitHub is told.
         wish_webhook(&api, admin.context(None, None), id).await?;
     }
