@@ -19,9 +19,10 @@ pub(super) fn reconcile_on_wish(recorded: &Recorded<Fact>) -> Option<Intent> {
                 | WebhookSecretRotated { .. }
                 | WebhookWished {}
         ),
-        Fact::Integration(integration::Event::Removed { connection, .. }) => {
-            matches!(connection, Connection::GithubApp(_))
-        }
+        // Another way to its GitHub may end what stood in the way.
+        Fact::Integration(
+            integration::Event::Removed { connection, .. } | integration::Event::ConnectionChanged { connection, .. },
+        ) => matches!(connection, Connection::GithubApp(_)),
         _ => false,
     };
     wished.then_some(Intent::ReconcileInstallation(IntegrationId(recorded.stream.id)))

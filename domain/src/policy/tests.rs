@@ -84,6 +84,10 @@ fn table() -> Vec<(Fact, Follows)> {
                 (Added { name: name(), connection: place() }, discover()),
                 (Renamed { name: name(), previous: name() }, Vec::new()),
                 (ConnectionChanged { connection: place(), previous: place() }, discover()),
+                (
+                    ConnectionChanged { connection: github(), previous: github() },
+                    [discover(), vec![reconcile.clone()]].concat(),
+                ),
                 (Paused {}, Vec::new()),
                 (Resumed {}, discover()),
                 (ReindexRequested {}, again(Intent::ReindexIntegration(integration))),
