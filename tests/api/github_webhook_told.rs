@@ -5,7 +5,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::{
-    github_app::{Github, act, active, adopt, becomes, connect, settled},
+    github_app::{Github, act, active, adopt, becomes, connect, settled, shown},
     server::{Server, answer, on_both_engines, soon},
 };
 
@@ -35,6 +35,8 @@ async fn an_app_that_was_taken_over_sends_here_once_github_can_be_told(server: S
     becomes(&server, &id, "active").await;
     assert_eq!(fake.hook_url(app.id).as_deref(), Some(ELSEWHERE));
     assert_eq!(told(&server, "webhook_told").await.0, 0);
+    let text = shown(&server, &id).await["webhooks_text"].as_str().expect("a text").to_owned();
+    assert!(text.contains("still to be told where"), "{text}");
     // Nobody asks for it again.
     fake.fail_no_more();
     settled(&server, &[fake]).await;

@@ -186,6 +186,9 @@ pub(super) fn deliveries(registered: &Registered) -> String {
     const POLLS: &str = "Until then the server looks for what is new by itself.";
     let doubt = match registered.webhooks {
         Webhooks::Proven => return "GitHub's deliveries come in.".to_owned(),
+        Webhooks::Unproven if registered.webhook_wished => {
+            return format!("Webhooks are not proven: GitHub is still to be told where deliveries go. {POLLS}");
+        }
         Webhooks::Unproven => return format!("Webhooks are not proven: no delivery came in yet. {POLLS}"),
         Webhooks::Doubted { cause } => cause,
     };
@@ -219,6 +222,9 @@ pub(super) fn deliveries(registered: &Registered) -> String {
             "a delivery was refused, by this server or a proxy before it. Repair the installation to sign them anew; \
              GitHub's page of the app has the answer."
                 .to_owned()
+        }
+        WebhookDoubt::NoneSent if registered.webhook_wished => {
+            "GitHub is still to be told where they go; the server tries until it was.".to_owned()
         }
         WebhookDoubt::NoneSent => "GitHub has sent none. Repair the installation to set their address anew.".to_owned(),
     };
