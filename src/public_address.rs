@@ -143,7 +143,11 @@ mod tests {
         let two = of(Some("https://k.internal"), Some("https://hooks.example.com:8443")).expect("they can be used");
         assert!(two.webhook(id).is_some_and(|url| url.starts_with("https://hooks.example.com:8443/")));
         assert!(!two.is_webhook_private());
+        // An address of before leads to the same integration; one that leads elsewhere is somebody's own doing.
+        assert!(two.is_webhook_moved(id, &hook) && !one.is_webhook_moved(id, &hook));
+        assert!(!two.is_webhook_moved(id, "https://keytrail.example.com/elsewhere"));
         let none = of(None, None).expect("nothing is something");
+        assert!(!none.is_webhook_moved(id, &hook), "there is nowhere else");
         assert_eq!((none.page("/x"), none.webhook(id)), (None, None));
     }
 
