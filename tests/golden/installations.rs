@@ -47,6 +47,7 @@ fn app() -> App {
         name: text("Keytrail \"Octo\" é"),
         html_url: text("https://github.com/apps/keytrail-octo"),
         owner: Some(login("octo")),
+        owner_id: None,
         permissions: permissions(),
         events: vec!["pull_request".into(), "push".into()],
     }

@@ -58,6 +58,7 @@ fn app() -> App {
         name: text("Keytrail Octo"),
         html_url: text("https://github.com/apps/keytrail-octo"),
         owner: Some(login("octo")),
+        owner_id: None,
         permissions: BTreeMap::from([("contents".to_owned(), "write".to_owned())]),
         events: vec!["push".to_owned()],
     }

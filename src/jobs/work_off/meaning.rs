@@ -185,6 +185,8 @@ impl<'a> Meaning<'a> {
             && registered.account.is_none()
             && !seen.account.login.is(&github.organisation)
         {
+            // Unless it is the same by another name, which GitHub knows.
+            self.ask(Kind::ReconcileInstallation, id, None);
             return ignored("it is of another organisation than the one that is connected");
         }
         if let Heard::PermissionsAccepted { installation, .. }

@@ -55,6 +55,7 @@ impl AppAnswer {
             name: DisplayText::clean(&self.name),
             html_url: DisplayText::clean(&self.html_url),
             owner: self.owner.as_ref().and_then(AccountAnswer::name),
+            owner_id: self.owner.as_ref().map(|owner| owner.id),
             permissions: permissions(&self.permissions),
             events,
         }
