@@ -15,6 +15,7 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("installation resume", "`installation suspend` takes it back"),
     ("installation rotate-key", "GitHub has to take the new key first, and goes on taking the old one"),
     ("installation rotate-webhook-secret", "the old one is taken for another hour"),
+    ("installation set-route", "nothing that was found goes; it can be set as before"),
     ("installation confirm-repositories", "`installation set-filter` leaves out what is not wanted"),
     ("installation repair", "it does again what is wished already"),
     ("delivery replay", "what follows from a delivery is said once"),

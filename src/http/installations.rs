@@ -285,10 +285,26 @@ pub(super) async fn rotate_pem_key(
 #[utoipa::path(tag = "installations", operation_id = "RepairInstallation", security(("bearer" = ["admin"])),
     responses((status = 200, description = "As it is now, as far as that is known.", body = Shown)))]
 #[post("/api/v1/integrations/{id}/installation/repair")]
-pub(super) async fn repair_installation(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn repair_installation(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
     let id = IntegrationId(*id);
-    let kept = matches!(jobs::installation_of(&api.app, id).await?, Aggregate::Removed { kept: Some(_), .. });
-    let github = if kept { None } else { Some(connection(&api, id).await?) };
+    let is_left = match jobs::installation_of(&api.app, id).await? {
+        Aggregate::Removed { kept, .. } => kept.is_some(),
+        // It is to be taken away still.
+        Aggregate::Registered(_) => {
+            let integration = api.app.load::<Integration>(StreamId::new("integration", id.0)).await?.0;
+            matches!(integration, Integration::Removed { .. })
+        }
+        Aggregate::Absent | Aggregate::Registering(_) => false,
+    };
+    let github = if is_left { None } else { Some(connection(&api, id).await?) };
+    if !is_left {
+        // Also where this server ends before GitHub is told.
+        wish_webhook(&api, admin.context(None, None), id).await?;
+    }
     let work = async {
         if let Some(github) = &github {
             mend(&api, id, github).await;
@@ -318,6 +334,14 @@ pub(super) async fn shown(api: &Api, row: InstallationRow) -> Shown {
         None => None,
     };
     Shown::with(&api.app, row, holder.as_deref())
+}
+
+/// Of an app that is there; where none is yet nothing has to be told.
+async fn wish_webhook(api: &Api, context: Context, id: IntegrationId) -> Result<(), ApiError> {
+    match api.app.dispatch::<Aggregate>(id.0, Command::WishWebhook, context, Vec::new()).await {
+        Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn mend(api: &Api, id: IntegrationId, github: &GithubConnection) {

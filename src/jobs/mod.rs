@@ -67,7 +67,7 @@ pub use self::{
         Allowed, AskError, access as app_access, allowed as installation_allowed, installation as installation_of,
         key_opens as app_key_opens, place as github_place,
     },
-    app_webhooks::mend_webhook,
+    app_webhooks::{mend_webhook, prove_webhooks},
     backlog::{Backlog, STATES, backlog, nodes, put_back, runs_without_job},
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},

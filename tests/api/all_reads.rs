@@ -209,7 +209,7 @@ const APP_COMMANDS: [&[&str]; 3] = [
 ];
 
 /// The commands that change something, or say nothing of a server.
-const OTHERS: [&str; 50] = [
+const OTHERS: [&str; 51] = [
     "ssh-key add",
     "ssh-key rename",
     "ssh-key retire",
@@ -219,6 +219,7 @@ const OTHERS: [&str; 50] = [
     "ssh-key make-file",
     "ssh-key guide",
     "installation set-filter",
+    "installation set-route",
     "integration connect",
     "delivery replay",
     "installation adopt",

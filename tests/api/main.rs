@@ -52,6 +52,7 @@ mod github_troubles;
 mod github_unreadable;
 mod github_views_behind;
 mod github_waiting;
+mod github_webhook_told;
 mod github_without_address;
 mod handed_over;
 mod history;
