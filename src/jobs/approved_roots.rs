@@ -153,10 +153,7 @@ impl Root {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    };
+    use std::sync::{atomic::AtomicUsize, mpsc};
 
     use super::*;
 
@@ -249,5 +246,9 @@ mod tests {
         }
         assert!(machine.asked.load(Ordering::SeqCst) <= 2, "no try adds a thread");
         drop(release);
+        // A folder whose name begins like a root's does not lie below it.
+        for beside in ["/srv/git-beside/shop.git", "/nas/git-beside/shop.git"] {
+            assert_eq!(machine.repository(&roots, LONG, beside).await.expect("it is known"), "free");
+        }
     }
 }
