@@ -174,7 +174,7 @@ async fn what_is_recorded_and_not_shown_yet_is_said_to_be_recorded() {
         let said = done(home.run(command.iter().copied()).await);
         assert!(said.contains("it is recorded, and shown in a moment"), "{command:?}: {said}");
         let told = done(home.run(command.iter().copied().chain(["--json"])).await);
-        assert_eq!(lines(&told), [body.clone()], "{command:?}");
+        assert_eq!(lines(&told), std::slice::from_ref(&body), "{command:?}");
     }
     playing.abort();
 }

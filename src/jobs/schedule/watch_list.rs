@@ -156,6 +156,10 @@ impl WatchList {
                     Entry::Vacant(place) => {
                         let seed = row.id.0.as_bytes()[15];
                         place.insert(Installation { left_at, ..Installation::new(row.status, seed) });
+                        // It may have been away, and back, before this was read for the first time.
+                        if now_active && row.position > self.began_at {
+                            readable.push((row.id, true));
+                        }
                     }
                     Entry::Occupied(mut known) => {
                         let was_active = known.get().status == Status::Active;

@@ -161,7 +161,7 @@ fn what_github_is_to_be_told_of_deliveries_is_wished_until_it_was_told() {
     // Where deliveries of an app went that was taken over is somebody else's address.
     let adopted =
         Event::Adopted { host: "github.com".to_owned(), app: app(), key: key(1), webhook_secret: Some(secret(2)) };
-    given::<Installation>(&[adopted]).when(tell(2)).then(&[Event::WebhookTold { address }]);
+    given::<Installation>(&[adopted]).when(tell(2)).then(&[Event::WebhookTold { address: address.clone() }]);
     given::<Installation>(&removed()).when(tell(2)).then_nothing();
     // GitHub made a secret with the app, or made none.
     let wishes = |history: &[Event]| match folded(history) {
