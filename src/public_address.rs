@@ -56,7 +56,12 @@ impl PublicAddress {
 
     /// Where GitHub sends the deliveries of this integration.
     pub fn webhook(&self, integration: IntegrationId) -> Option<String> {
-        self.webhooks.as_ref().map(|origin| format!("{}/webhooks/github/{integration}", origin.text))
+        self.webhooks.as_ref().map(|origin| format!("{}{}", origin.text, webhook_path(integration)))
+    }
+
+    /// Whether they go to this integration, and to another address than this server has now.
+    pub fn is_webhook_moved(&self, integration: IntegrationId, from: &str) -> bool {
+        self.webhook(integration).is_some_and(|now| now != from) && from.ends_with(&webhook_path(integration))
     }
 
     /// Whether only our own network knows where deliveries are to go, as far as its text tells.
@@ -86,6 +91,10 @@ impl Origin {
         }
         Ok(Self { text: url.origin(), is_private: is_private(url.host()), is_secure })
     }
+}
+
+fn webhook_path(integration: IntegrationId) -> String {
+    format!("/webhooks/github/{integration}")
 }
 
 fn is_loopback(host: &Host) -> bool {
@@ -134,7 +143,11 @@ mod tests {
         let two = of(Some("https://k.internal"), Some("https://hooks.example.com:8443")).expect("they can be used");
         assert!(two.webhook(id).is_some_and(|url| url.starts_with("https://hooks.example.com:8443/")));
         assert!(!two.is_webhook_private());
+        // An address of before leads to the same integration; one that leads elsewhere is somebody's own doing.
+        assert!(two.is_webhook_moved(id, &hook) && !one.is_webhook_moved(id, &hook));
+        assert!(!two.is_webhook_moved(id, "https://keytrail.example.com/elsewhere"));
         let none = of(None, None).expect("nothing is something");
+        assert!(!none.is_webhook_moved(id, &hook), "there is nowhere else");
         assert_eq!((none.page("/x"), none.webhook(id)), (None, None));
     }
 

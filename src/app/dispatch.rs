@@ -127,7 +127,9 @@ impl App {
                 .map_err(|error| DispatchError::Refused { code: error.code(), text: error.to_string() })?;
             if events.is_empty() && context.idempotency.is_none() {
                 let head = self.log.feed().head().position;
-                return Ok(Committed { stream, sequence: after, first: head, last: head, replayed: false });
+                let nothing =
+                    Committed { stream, sequence: after, first: head, last: head, appended: false, replayed: false };
+                return Ok(nothing);
             }
             let metadata = serde_json::to_string(&context.metadata(at)).map_err(unwritable)?;
             let claims = events.iter().flat_map(<A as Aggregate>::claims).collect();

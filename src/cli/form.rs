@@ -29,7 +29,19 @@ impl Form {
     }
 }
 
+/// Whether it is the answer to a change that is on disk, and that the server does not show yet.
+pub(super) fn is_pending(thing: &Value) -> bool {
+    thing.as_object().is_some_and(|members| members.len() == 2 && members.contains_key("id"))
+        && thing["position"].is_i64()
+}
+
+/// What is said of such a change.
+pub(super) const PENDING: &str = "it is recorded, and shown in a moment";
+
 fn lines(thing: &Value) -> Vec<String> {
+    if is_pending(thing) {
+        return vec![format!("id  {}", output::cell(&thing["id"])), PENDING.to_owned()];
+    }
     let mut fields = Vec::new();
     collect("", thing, &mut fields);
     let rank = |name: &str| FIRST.iter().position(|first| *first == name).unwrap_or(FIRST.len());
@@ -75,6 +87,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_is_recorded_and_not_shown_yet_is_said_to_be() {
+        assert_eq!(lines(&json!({ "id": "x", "position": 7 })), ["id  x", PENDING]);
+        assert_eq!(lines(&json!({ "id": "x", "position": 7, "name": "shop" })), ["id    x", "name  shop"]);
+        assert_eq!(lines(&json!({ "id": "x", "token": "y" })), ["id     x", "token  y"]);
+    }
 
     #[test]
     fn fields_stand_one_a_line_what_names_it_first_and_nothing_is_not_said() {

@@ -11,7 +11,7 @@ use super::{
     CliError,
     client::{Client, with_client},
     consent::Consent,
-    form::Form,
+    form::{Form, PENDING, is_pending},
     installation_told,
     integration::at,
     output, place,
@@ -82,6 +82,16 @@ pub(super) enum Installation {
         route: Box<Route>,
         #[command(flatten)]
         consent: Consent,
+    },
+    /// Change how its GitHub is reached: whose certificates are good, and through which proxy
+    SetRoute {
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        route: Box<Route>,
+        /// Through no proxy any more
+        #[arg(long, conflicts_with = "proxy")]
+        no_proxy: bool,
     },
     /// Index all repositories that the app sees, however many they are
     ConfirmRepositories {
@@ -180,6 +190,7 @@ impl Installation {
             | Self::RotateWebhookSecret { of }
             | Self::PreviewFilter { of, .. }
             | Self::SetFilter { of, .. }
+            | Self::SetRoute { of, .. }
             | Self::ConfirmRepositories { of }
             | Self::ConfirmGone { of, .. }
             | Self::Repair { of } => of,
@@ -219,6 +230,11 @@ impl Installation {
                 }
                 return form.show(&client.put::<Value>(&format!("{at}/connection"), &connection).await?);
             }
+            Self::SetRoute { of, route, no_proxy } => {
+                let at = at(client, &of.integration).await?;
+                let connection = routed(client, &at, &route, no_proxy).await?;
+                return form.show(&client.put::<Value>(&format!("{at}/connection"), &connection).await?);
+            }
             Self::ConfirmRepositories { of } => {
                 client.post(&format!("{}/confirm", of.path(client).await?), &json!({})).await?
             }
@@ -239,6 +255,10 @@ impl Installation {
         };
         if form.json {
             return output::json(&shown);
+        }
+        if is_pending(&shown) {
+            output::print(PENDING);
+            return Ok(());
         }
         installation_told::lines(&shown).iter().for_each(|line| output::print(line));
         Ok(())
@@ -264,12 +284,26 @@ async fn would(
     ))
 }
 
+/// The connection of an integration as it is, but for the way to it.
+async fn routed(client: &Client, at: &str, route: &Route, no_proxy: bool) -> Result<Value, CliError> {
+    if !route.is_given() && !no_proxy {
+        let detail = "say what is to change: --ca, --pin, --proxy or --no-proxy";
+        return Err(CliError::Input(detail.to_owned()));
+    }
+    let shown: Value = client.get(at, &[]).await?;
+    let mut body = filtered(client, at, shown["connection"]["filter"].as_str(), route).await?;
+    if let Some(connection) = body["connection"].as_object_mut().filter(|_| no_proxy) {
+        connection.remove("proxy");
+    }
+    Ok(body)
+}
+
 /// The connection of an integration as it is, but for its filter.
 async fn filtered(client: &Client, at: &str, filter: Option<&str>, route: &Route) -> Result<Value, CliError> {
     let shown: Value = client.get(at, &[]).await?;
     let was = &shown["connection"];
     if was["kind"] != "github_app" {
-        let detail = "only integrations that are connected to a GitHub through an app have a filter";
+        let detail = "only integrations that are connected to a GitHub through an app are changed so";
         return Err(CliError::Input(detail.to_owned()));
     }
     let mut connection = serde_json::Map::new();
@@ -281,7 +315,7 @@ async fn filtered(client: &Client, at: &str, filter: Option<&str>, route: &Route
     }
     match was["trust"]["kind"].as_str() {
         // Of an authority the server shows fingerprints only.
-        Some("authority") if !route.is_given() => {
+        Some("authority") if !route.trusts() => {
             let detail = "its host is trusted by a certificate of your own authority: give that again with --ca FILE";
             return Err(CliError::Input(detail.to_owned()));
         }

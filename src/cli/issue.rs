@@ -9,8 +9,9 @@ use super::{
     CliError,
     client::{Client, with_client},
     consent::Consent,
-    form::Form,
+    form::{Form, is_pending},
     output,
+    standing::Standing,
 };
 use crate::config::Config;
 
@@ -122,21 +123,13 @@ impl Issue {
                     }
                 }
                 let restored: Value = client.post(&place, &json!({})).await?;
-                if restored["decision"].is_null() {
+                if restored["decision"].is_null() && !is_pending(&restored) {
                     return Err(pair.nobody_decided());
                 }
                 pair.form.show(&restored)
             }
         }
     }
-}
-
-/// What explanations say where a commit names an issue.
-const NAMED: [&str; 3] = ["named_in_subject", "named_in_body", "named_in_subject_and_body"];
-
-/// Whether one of its steps found this.
-fn says(explained: &Value, code: &str) -> bool {
-    explained["steps"].as_array().is_some_and(|steps| steps.iter().any(|step| step["code"] == code))
 }
 
 impl Pair {
@@ -171,48 +164,38 @@ impl Pair {
     /// What others lose. Refused as the server refuses it: only where nothing links the two, be it shown now or not.
     async fn would_unlink(&self, client: &Client) -> Result<String, CliError> {
         let found = self.explained(client).await?;
-        if !NAMED.iter().chain(&["linked_by_hand", "unlinked_by_hand"]).any(|code| says(&found, code)) {
-            let detail = format!("nothing links {} to the commit {}; `keytrail explain` says why", self.key, self.sha);
-            return Err(CliError::Missing(detail));
+        match Standing::of(&found).and_then(Standing::unlinked) {
+            Some(what) => Ok(format!("{} {what}", self.shows(&found))),
+            None => {
+                let detail =
+                    format!("nothing links {} to the commit {}; `keytrail explain` says why", self.key, self.sha);
+                Err(CliError::Missing(detail))
+            }
         }
-        let pair = self.shows(&found);
-        let until = "until `keytrail issue restore` takes that back";
-        Ok(if says(&found, "unlinked_by_hand") {
-            format!("{pair} to nobody already, {until}; nothing would change")
-        } else if found["shown"] == true {
-            format!("{pair} to nobody any more, {until}")
-        } else {
-            format!("{pair} to nobody, also once the rules of projects let it count, {until}")
-        })
     }
 
-    /// Whether others lose something, and what. Who only looks is refused where nobody decided anything.
+    /// Whether others lose something, and what. Who only looks is refused where nothing is decided.
     async fn would_restore(&self, client: &Client, only_looks: bool) -> Result<(bool, String), CliError> {
         let found = self.explained(client).await?;
-        let pair = self.shows(&found);
-        let until = "until `keytrail issue link` links it again";
-        let is_named = NAMED.iter().any(|code| says(&found, code));
-        Ok(if says(&found, "linked_by_hand") && is_named {
-            (false, format!("{pair} as before: the commit names it, too"))
-        } else if says(&found, "linked_by_hand") && found["shown"] == true {
-            (true, format!("{pair} to nobody any more, {until}"))
-        } else if says(&found, "linked_by_hand") {
-            (true, format!("{pair} to nobody, also once the rules of projects let it count, {until}"))
-        } else if says(&found, "unlinked_by_hand") {
-            (false, format!("{pair} again, where the commit names it"))
-        } else if says(&found, "nothing_decided") {
-            if only_looks {
-                return Err(self.nobody_decided());
+        match Standing::of(&found) {
+            Some(stands) if only_looks && !stands.is_decided() => Err(self.nobody_decided()),
+            Some(stands) => {
+                let (hides, what) = stands.restored();
+                Ok((hides, format!("{} {what}", self.shows(&found))))
             }
-            (false, format!("{pair} as before"))
-        } else {
             // The commit may be gone, and the link by hand is all that is left of it.
-            (true, format!("what was decided about {} and the commit {} is taken back, {until}", self.key, self.sha))
-        })
+            None => Ok((
+                true,
+                format!(
+                    "what was decided about {} and the commit {} is taken back, if anything was",
+                    self.key, self.sha
+                ),
+            )),
+        }
     }
 
     fn nobody_decided(&self) -> CliError {
-        CliError::Missing(format!("nobody linked or unlinked {} and {}; nothing was changed", self.sha, self.key))
+        CliError::Missing(format!("nothing is decided about {} and {}; nothing was changed", self.sha, self.key))
     }
 
     async fn only_repository(&self, client: &Client) -> Result<String, CliError> {

@@ -51,6 +51,7 @@ mod serve;
 mod ssh_key;
 mod ssh_key_pool;
 mod ssh_key_told;
+mod standing;
 mod support_archive;
 mod table;
 mod token;

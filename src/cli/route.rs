@@ -37,6 +37,11 @@ impl Route {
         self.ca.is_some() || self.pin.is_some() || self.proxy.is_some()
     }
 
+    /// Whether it says whose certificates are good.
+    pub(super) const fn trusts(&self) -> bool {
+        self.ca.is_some() || self.pin.is_some()
+    }
+
     /// Adds it to a connection as the API takes it.
     pub(super) fn add_to(&self, connection: &mut Map<String, Value>) -> Result<(), CliError> {
         if let Some(file) = &self.ca {

@@ -73,6 +73,7 @@ const ALONE: &[(&str, &str)] = &[
     ("serve", "starts the server"),
     ("index", "AddIntegration and RequestIndex in one, and waits"),
     ("installation set-filter", "ChangeConnection for the filter alone"),
+    ("installation set-route", "ChangeConnection for certificates and proxy alone"),
     ("project allow", "SetProjectRules for one entry"),
     ("project disallow", "SetProjectRules for one entry"),
     ("project undeny", "SetProjectRules for one entry"),

@@ -12,14 +12,21 @@ pub(super) fn advice(finding: Finding, question: &Question, gathered: &Gathered)
             "Ask for the issue by its key, such as SHOP-1; docs/issue-keys.md says what a key is.".to_owned()
         }
         Finding::NotNamed | Finding::NamedByBranch | Finding::BeyondBounds | Finding::NoKey(_) => {
-            match gathered.rule.and_then(left_out_by).and_then(Finding::next) {
-                Some(first) => format!("{first} Then ask again."),
-                None => finding.next()?.to_owned(),
-            }
+            linking(finding, gathered)?
         }
+        // Taken back, still nothing would link them.
+        Finding::UnlinkedByHand if !gathered.is_named() => linking(Finding::NotNamed, gathered)?,
         _ => finding.next()?.to_owned(),
     };
     Some(filled(&text, question, gathered))
+}
+
+/// To link them by hand, once the rules allow it.
+fn linking(finding: Finding, gathered: &Gathered) -> Option<String> {
+    match gathered.rule.and_then(left_out_by).and_then(Finding::next) {
+        Some(first) => Some(format!("{first} Then ask again.")),
+        None => finding.next().map(str::to_owned),
+    }
 }
 
 /// The finding that the rules lead to where they leave an issue out.

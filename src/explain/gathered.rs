@@ -90,6 +90,11 @@ impl Gathered {
         self.link.as_ref().is_some_and(Link::holds) && self.rule == Some(Rule::Counts)
     }
 
+    /// Whether the index finds the issue in the commit: what holds where no person decided otherwise.
+    pub(super) fn is_named(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.places.is_some())
+    }
+
     /// Which repository, and which commit.
     async fn find(&mut self, app: &Arc<App>, question: &Question) -> Result<(), Unexplained> {
         match question.repository {
@@ -173,7 +178,9 @@ impl Gathered {
         if let Some(issue) = &self.issue {
             self.link = app.read(issue_commits::link_of(issue, repository.id, sha)).await?.pop();
         }
-        if self.link.as_ref().is_some_and(|link| link.places.is_some()) {
+        if self.is_named() {
+            // A run recorded it, though this node may not remember which commits were seen.
+            self.is_seen = true;
             return Ok(());
         }
         self.there = Some(match look_up(app, &repository, sha).await {

@@ -1,5 +1,8 @@
 //! From what was looked up to steps. Pure: called once an explanation has gathered all.
 
+#[cfg(test)]
+mod tests;
+
 use keytrail_domain::{
     access::Role,
     index_run::batch::Places,
@@ -25,16 +28,18 @@ const MOST_KEYS: usize = 10;
 
 /// All steps in their order.
 pub(super) fn steps(question: &Question, gathered: &Gathered) -> Vec<Step> {
-    let (repository, is_known) = of_repository(question, gathered);
+    let is_linked = linked_by(gathered, LinkState::Linked).is_some();
+    // What stands in the way of what is new: of what was seen before, or linked by hand, it does not matter.
+    let is_settled = gathered.is_seen || is_linked;
+    let (repository, is_known) = of_repository(question, gathered, is_settled);
     let mut steps = vec![repository];
     match &gathered.repository {
         Some(repository) if is_known => {
-            steps.push(fetched(repository, gathered));
-            steps.push(seen(gathered));
+            steps.push(fetched(repository, gathered, is_settled));
+            steps.push(if gathered.is_seen || !is_linked { seen(gathered) } else { no_matter(StepName::Seen) });
         }
         _ => steps.extend([not_asked(StepName::Fetched), not_asked(StepName::Seen)]),
     }
-    let is_linked = linked_by(gathered, LinkState::Linked).is_some();
     let commit = match &gathered.there {
         Some(There::Commit(commit, _)) => Some(&**commit),
         Some(There::Nothing(_) | There::Unreadable(_)) | None => None,
@@ -46,19 +51,18 @@ pub(super) fn steps(question: &Question, gathered: &Gathered) -> Vec<Step> {
             let sentence = format!("What was asked for is no issue key. {rule}");
             [not_asked(StepName::Scanned), say(why, sentence), not_asked(StepName::Candidate)]
         }
-        Some(_) if !gathered.is_seen => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(not_asked),
-        Some(_) if is_linked => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(|step| {
-            let sentence = "It does not matter: a person linked the commit.".to_owned();
-            say(Finding::NotAsked(step), sentence)
-        }),
+        Some(_) if !is_settled => [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(not_asked),
+        Some(_) if is_linked && !gathered.is_named() => {
+            [StepName::Scanned, StepName::Grammar, StepName::Candidate].map(no_matter)
+        }
         Some(issue) => message(issue, gathered, commit),
     });
     steps.extend(match (&gathered.issue, gathered.rule) {
         (Some(issue), Some(rule)) => rules(issue, rule),
         _ => [StepName::ProjectRule, StepName::DenyRule].map(not_asked),
     });
-    match (&gathered.link, is_known) {
-        (Some(link), true) => steps.extend([decision(gathered), superseded(link)]),
+    match (&gathered.issue, &gathered.link) {
+        (Some(issue), Some(link)) if is_known => steps.extend([decision(issue, gathered), superseded(link)]),
         _ => steps.extend([StepName::Decision, StepName::Superseded].map(not_asked)),
     }
     steps.push(visible(question.role));
@@ -76,7 +80,11 @@ fn not_asked(step: StepName) -> Step {
     say(Finding::NotAsked(step), "Something before it is in the way.")
 }
 
-fn of_repository(question: &Question, gathered: &Gathered) -> (Step, bool) {
+fn no_matter(step: StepName) -> Step {
+    say(Finding::NotAsked(step), "It does not matter: a person linked the commit.")
+}
+
+fn of_repository(question: &Question, gathered: &Gathered, is_settled: bool) -> (Step, bool) {
     let Some(repository) = &gathered.repository else {
         let step = match question.repository {
             Some(_) => say(Finding::RepositoryUnknown, "There is no repository with this id."),
@@ -100,6 +108,10 @@ fn of_repository(question: &Question, gathered: &Gathered) -> (Step, bool) {
         (RepositoryState::Forgotten, _) => {
             (say(Finding::RepositoryForgotten, format!("No integration sees the repository {name} any more.")), false)
         }
+        (RepositoryState::Refused, Some((_, why))) if is_settled => {
+            let sentence = format!("An integration sees the repository {name}, which cannot be indexed now: {why}.");
+            (say(Finding::RepositoryKnown, sentence), true)
+        }
         (RepositoryState::Refused, Some((_, why))) => {
             (say(Finding::RepositoryRefused, format!("The repository {name} cannot be indexed: {why}.")), false)
         }
@@ -107,9 +119,8 @@ fn of_repository(question: &Question, gathered: &Gathered) -> (Step, bool) {
     }
 }
 
-fn fetched(repository: &Repository, gathered: &Gathered) -> Step {
-    if !gathered.is_seen {
-        // What stands in the way of what is new: of what was seen before it does not matter.
+fn fetched(repository: &Repository, gathered: &Gathered, is_settled: bool) -> Step {
+    if !is_settled {
         if repository.state == RepositoryState::Indexing {
             return say(Finding::Indexing, "An index run is under way.");
         }
@@ -274,14 +285,29 @@ fn rules(issue: &IssueKey, rule: Rule) -> [Step; 2] {
     }
 }
 
-fn decision(gathered: &Gathered) -> Step {
+/// What holds, and what would hold without it: `restore` leaves it to what the index finds.
+fn decision(issue: &IssueKey, gathered: &Gathered) -> Step {
+    let is_named = gathered.is_named();
     if let Some(who) = linked_by(gathered, LinkState::Linked) {
-        return say(Finding::LinkedByHand, format!("Linked by {who}."));
+        let without = if is_named {
+            format!("The commit names {issue}, too: taken back, they stay linked.")
+        } else {
+            format!("The index does not find {issue} in it: taken back, nothing links them.")
+        };
+        return say(Finding::LinkedByHand, format!("Linked by {who}. {without}"));
     }
     if let Some(who) = linked_by(gathered, LinkState::Unlinked) {
-        return say(Finding::UnlinkedByHand, format!("Unlinked by {who}."));
+        let without = if is_named {
+            format!("The commit names {issue}: taken back, they are linked again.")
+        } else {
+            format!("The index does not find {issue} in it: taken back, still nothing links them.")
+        };
+        return say(Finding::UnlinkedByHand, format!("Unlinked by {who}. {without}"));
     }
-    say(Finding::NothingDecided, "No person decided otherwise.")
+    match linked_by(gathered, LinkState::AsFound) {
+        Some(who) => say(Finding::NothingDecided, format!("What was decided was taken back by {who}.")),
+        None => say(Finding::NothingDecided, "No person decided otherwise."),
+    }
 }
 
 fn superseded(link: &Link) -> Step {
@@ -298,28 +324,4 @@ fn superseded(link: &Link) -> Step {
 
 fn visible(role: Role) -> Step {
     say(Finding::Visible, format!("The role {role} may see every issue."))
-}
-
-#[cfg(test)]
-mod tests {
-    use keytrail_domain::index_run::batch::CommitSha;
-
-    use super::*;
-
-    #[test]
-    fn what_was_not_looked_at_is_not_said_to_lack_the_commit() {
-        let question = Question {
-            commit: CommitSha([7; 20]).into(),
-            issue: "SHOP-1".into(),
-            repository: None,
-            role: Role::Viewer,
-        };
-        let said = |are_more| {
-            let gathered = Gathered { repositories: 1_000, are_more, ..Gathered::default() };
-            steps(&question, &gathered).remove(0).sentence
-        };
-        assert!(said(false).starts_with("No run of any of the 1000 repositories"), "{}", said(false));
-        assert!(said(true).contains("first 1000") && said(true).contains("not looked at"), "{}", said(true));
-        assert!(!said(true).contains("any of the"), "{}", said(true));
-    }
 }

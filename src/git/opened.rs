@@ -175,6 +175,11 @@ impl ObjectReader {
         }
     }
 
+    /// Tells that it got on, beside what it tells by itself: for who waits for each object.
+    pub(super) fn step(&self) {
+        self.steps.step();
+    }
+
     /// Whether the object is there, without reading it.
     pub(super) fn exists(&mut self, sha: CommitSha) -> bool {
         self.steps.step();

@@ -7,13 +7,13 @@ use actix_web::{
         header::{ETAG, HeaderName, LOCATION, RETRY_AFTER},
     },
 };
-use keytrail_domain::recorded::Sequence;
+use keytrail_domain::recorded::{Position, Sequence};
 use keytrail_projections::view::Read;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Api, conditions::etag, idempotency::IDEMPOTENCY_REPLAYED};
+use super::{Api, conditions::etag, error::ApiError, idempotency::IDEMPOTENCY_REPLAYED};
 use crate::log::Committed;
 
 /// The position of a change.
@@ -72,21 +72,27 @@ impl Api {
         }
     }
 
-    /// The answer to a change.
+    /// The answer to a change. Where nothing was left to change there is nothing to tell of that the view does not show: then
+    /// it is waited for, or the caller is to come again.
     pub(super) async fn changed<R, T: Serialize + Versioned>(
         &self,
         committed: Committed,
         telling: Telling,
         read: Read<R>,
         show: impl Fn(R) -> T,
-    ) -> HttpResponse {
-        match self.shown(&committed, read, show).await {
+    ) -> Result<HttpResponse, ApiError> {
+        let item = if committed.appended {
+            self.shown(&committed, read, show).await
+        } else {
+            self.read_at(committed.last, read).await?.into_iter().next().map(show)
+        };
+        Ok(match item {
             Some(item) => tell(&committed, &telling, Some(item.version()), &item),
             None => {
                 let pending = Pending { id: committed.stream.id, position: committed.last };
                 tell(&committed, &telling, None, &pending)
             }
-        }
+        })
     }
 }
 
@@ -111,6 +117,14 @@ pub(super) fn tell(
         response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
     }
     response.json(body)
+}
+
+/// The answer where something was done that is no single change, and the view does not show it yet.
+pub(super) fn tell_pending(id: Uuid, position: Position) -> HttpResponse {
+    HttpResponse::Accepted()
+        .insert_header((X_LOG_POSITION, position.to_string()))
+        .insert_header((RETRY_AFTER, "1"))
+        .json(Pending { id, position })
 }
 
 /// The answer to a read of one thing.

@@ -193,6 +193,7 @@ codes! {
     Internal = 500 "internal": "The server made a mistake.",
     RepositoryUnreadable = 502 "repository_unreadable": "The repository cannot be read.",
     Busy = 503 "busy": "The server has more to do than it can take.",
+    FileSystemSilent = 503 "file_system_silent": "The file system of the path does not answer.",
     StoreUnavailable = 503 "store_unavailable": "The database does not answer.",
     ViewBuilding = 503 "view_building": "The view is being built.",
     ViewFaulted = 503 "view_faulted": "The view stands still after an error.",

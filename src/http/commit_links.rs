@@ -28,7 +28,7 @@ use super::{
     Api,
     auth::Admin,
     changed::{Telling, Versioned, tell},
-    commit_place::{ambiguous, commit_name, seen_repository},
+    commit_place::{ambiguous, commit_name, seen_repository_now},
     commits::problem,
     conditions::IfMatch,
     error::{ApiError, Code},
@@ -143,8 +143,7 @@ pub(super) async fn link_commit(
     }
     let pair = looked_up(&api, &place).await?;
     // Who has just changed the rules is not told of those of before.
-    let head = api.app.log.feed().head().position;
-    let rule = api.read(Some(head), issue_commits::rule_of(&pair.issue)).await?.pop().unwrap_or(Rule::Counts);
+    let rule = api.read_now(issue_commits::rule_of(&pair.issue)).await?.pop().unwrap_or(Rule::Counts);
     if rule != Rule::Counts {
         let detail = "The rules leave this issue out, so the link would not show. Look at GET /api/v1/project-rules.";
         return Err(ApiError::new(Code::IssueLeftOut, detail).with("rule", rule.as_str()));
@@ -169,9 +168,8 @@ pub(super) async fn unlink_commit(
     if_match: IfMatch,
 ) -> Result<HttpResponse, ApiError> {
     let pair = looked_up(&api, &place).await?;
-    let head = api.app.log.feed().head().position;
-    let read = || issue_commits::link_of(&pair.issue, pair.repository.id, pair.sha);
-    let link = api.one(Some(head), read, Code::RepositoryUnknown).await?;
+    let read = issue_commits::link_of(&pair.issue, pair.repository.id, pair.sha);
+    let link = api.one_now(read, Code::RepositoryUnknown).await?;
     let (repository, sha, issue) = (pair.repository.id, pair.sha, pair.issue.clone());
     let command = Command::Unlink { repository, sha, issue, named: link.places.is_some() };
     dispatched(&api, pair, command, admin.context(None, if_match.version())).await
@@ -208,7 +206,7 @@ async fn looked_up(api: &Api, place: &Place) -> Result<Pair, ApiError> {
     let (key, repository, sha) = &**place;
     let issue = issue_key(key)?;
     let name = commit_name(sha)?;
-    let repository = seen_repository(api, *repository).await?;
+    let repository = seen_repository_now(api, *repository).await?;
     let sha = match commit_called(&api.app, &repository, name).await? {
         Called::One(sha) => sha,
         Called::Several(found) => return Err(ambiguous(&found)),
@@ -221,7 +219,7 @@ async fn looked_up(api: &Api, place: &Place) -> Result<Pair, ApiError> {
 }
 
 async fn is_decided(api: &Api, issue: &IssueKey, repository: RepositoryId, sha: CommitSha) -> Result<bool, ApiError> {
-    let link = api.read(None, issue_commits::link_of(issue, repository, sha)).await?;
+    let link = api.read_now(issue_commits::link_of(issue, repository, sha)).await?;
     Ok(link.first().is_some_and(|link| link.decision.is_some()))
 }
 
@@ -265,7 +263,7 @@ async fn dispatched(api: &Api, pair: Pair, command: Command, context: Context) -
     let Pair { issue, repository: Repository { id: repository, .. }, sha } = pair;
     let read = issue_commits::link_of(&issue, repository, sha);
     let show = |link| Shown::of(link, &issue, repository, sha);
-    Ok(api.changed(committed, Telling::changed(), read, show).await)
+    api.changed(committed, Telling::changed(), read, show).await
 }
 
 /// The answer to a request that was carried out before. The commit may be gone since, and its repository, too, so nothing

@@ -17,7 +17,16 @@ use crate::jobs::{Called, DiffTrouble, commit_called};
 /// A repository that some integration sees.
 pub(super) async fn seen_repository(api: &Api, id: Uuid) -> Result<Repository, ApiError> {
     let read = || repository_list::by_id(RepositoryId(id));
-    let repository = api.one(None, read, Code::RepositoryUnknown).await?.repository;
+    still_seen(api.one(None, read, Code::RepositoryUnknown).await?.repository)
+}
+
+/// The same where the log stands now: for what is decided by it.
+pub(super) async fn seen_repository_now(api: &Api, id: Uuid) -> Result<Repository, ApiError> {
+    let read = repository_list::by_id(RepositoryId(id));
+    still_seen(api.one_now(read, Code::RepositoryUnknown).await?.repository)
+}
+
+fn still_seen(repository: Repository) -> Result<Repository, ApiError> {
     if repository.state == RepositoryState::Forgotten {
         return Err(problem(DiffTrouble::Forgotten));
     }

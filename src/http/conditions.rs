@@ -1,4 +1,7 @@
 //! On which condition a change is made (`If-Match`), and how fresh an answer must be (`min_position`).
+//!
+//! A view that is behind is told in one of two ways. Who asked for a position is told `view_behind`: it is an answer to come
+//! again for. Where a view has to decide, or to tell of what nobody asked a position for, `busy`: nothing was done.
 
 use std::future::{Ready, ready};
 
@@ -81,10 +84,20 @@ pub(super) fn etag(version: Sequence) -> String {
 impl Api {
     /// Reads a view that stands at `min_position` or beyond, if one is asked for.
     pub(super) async fn read<T>(&self, min_position: Option<Position>, read: Read<T>) -> Result<Vec<T>, ApiError> {
-        Ok(match min_position {
-            Some(position) => self.app.read_at_least(position, read).await?,
-            None => self.app.read(read).await?,
-        })
+        match min_position {
+            Some(position) => self.app.read_at_least(position, read).await.map_err(ApiError::asked_for),
+            None => Ok(self.app.read(read).await?),
+        }
+    }
+
+    /// Reads a view that stands at a position or beyond, which is not the caller's.
+    pub(super) async fn read_at<T>(&self, position: Position, read: Read<T>) -> Result<Vec<T>, ApiError> {
+        Ok(self.app.read_at_least(position, read).await?)
+    }
+
+    /// Reads a view that stands where the log stands now: for what is decided by it.
+    pub(super) async fn read_now<T>(&self, read: Read<T>) -> Result<Vec<T>, ApiError> {
+        self.read_at(self.app.log.feed().head().position, read).await
     }
 
     /// Waits until these views stand at `min_position` or beyond, if one is asked for; without any view, until this node
@@ -92,11 +105,12 @@ impl Api {
     pub(super) async fn stands_at(&self, min_position: Option<Position>, views: &[&dyn View]) -> Result<(), ApiError> {
         let Some(position) = min_position else { return Ok(()) };
         for view in views {
-            self.app.views.wait_for(view.name(), position).await?;
+            self.app.views.wait_for(view.name(), position).await.map_err(ApiError::asked_for)?;
         }
         let feed = self.app.log.feed();
         if views.is_empty() && timeout(PATIENCE, feed.wait_beyond(position.saturating_sub(1))).await.is_err() {
-            return Err(ViewError::Behind { view: "log", position: feed.head().position, wanted: position }.into());
+            let behind = ViewError::Behind { view: "log", position: feed.head().position, wanted: position };
+            return Err(ApiError::asked_for(behind));
         }
         Ok(())
     }
@@ -108,7 +122,7 @@ impl Api {
         asked: OfIssue<T>,
     ) -> Result<Vec<T>, ApiError> {
         if let Some(position) = min_position {
-            self.app.views.wait_for(asked.plain.view.name(), position).await?;
+            self.app.views.wait_for(asked.plain.view.name(), position).await.map_err(ApiError::asked_for)?;
         }
         Ok(self.app.read_of_issue(asked).await?.0)
     }
@@ -127,7 +141,17 @@ impl Api {
         if let Some(row) = self.read(min_position, again()).await?.into_iter().next() {
             return Ok(row);
         }
-        self.read(Some(head), again()).await?.into_iter().next().ok_or_else(|| unknown(missing))
+        self.one_at(head, again(), missing).await
+    }
+
+    /// The one row of a read of a view that stands at a position or beyond, which is not the caller's.
+    pub(super) async fn one_at<T>(&self, position: Position, read: Read<T>, missing: Code) -> Result<T, ApiError> {
+        self.read_at(position, read).await?.into_iter().next().ok_or_else(|| unknown(missing))
+    }
+
+    /// The one row of a read of a view that stands where the log stands now: for what is decided by it.
+    pub(super) async fn one_now<T>(&self, read: Read<T>, missing: Code) -> Result<T, ApiError> {
+        self.one_at(self.app.log.feed().head().position, read, missing).await
     }
 }
 

@@ -258,13 +258,15 @@ impl From<ViewError> for ApiError {
                 "A newer version of keytrail wrote to this log; start that version or a later one. Nothing is skipped.",
             )
             .with("view", view),
-            ViewError::Behind { view, position, wanted } => Self::new(
-                Code::ViewBehind,
-                format!("The view {view} is at position {position}; {wanted} was asked for. Ask again in a moment."),
+            // Nobody asked for a position, so that there is nothing to wait for under its name: `asked_for` tells of that.
+            ViewError::Behind { view, position, .. } => Self::new(
+                Code::Busy,
+                format!(
+                    "The view {view} is a moment behind the log, and this waits for it. Nothing was done. Try again."
+                ),
             )
             .with("view", view)
             .with("position", position)
-            .with("min_position", wanted)
             .retry_after(1),
             ViewError::Busy => {
                 let detail =
@@ -273,6 +275,20 @@ impl From<ViewError> for ApiError {
             }
             ViewError::Store(error) => error.into(),
         }
+    }
+}
+
+impl ApiError {
+    /// Why a view does not stand at the position that a caller asked for: that it is not there yet is no trouble.
+    pub(super) fn asked_for(error: ViewError) -> Self {
+        let ViewError::Behind { view, position, wanted } = error else { return error.into() };
+        let detail =
+            format!("The view {view} is at position {position}; {wanted} was asked for. Ask again in a moment.");
+        Self::new(Code::ViewBehind, detail)
+            .with("view", view)
+            .with("position", position)
+            .with("min_position", wanted)
+            .retry_after(1)
     }
 }
 
@@ -311,6 +327,17 @@ mod tests {
         let told = error.to_string();
         assert!(told.contains("may or may not") && told.contains("Idempotency-Key"), "{told}");
         assert!(!told.contains("Nothing was changed"), "{told}");
+    }
+
+    #[test]
+    fn a_view_that_is_behind_is_waited_for_only_by_who_asked_for_a_position() {
+        let behind = || ViewError::Behind { view: "repository_list", position: 7, wanted: 9 };
+        let asked = ApiError::asked_for(behind());
+        assert_eq!((asked.code(), asked.code().status()), (Code::ViewBehind, 202));
+        let error = ApiError::from(behind());
+        assert_eq!((error.code(), error.code().status()), (Code::Busy, 503), "nothing was taken on");
+        assert!(error.to_string().contains("Nothing was done"), "{error}");
+        assert_eq!(ApiError::asked_for(ViewError::Busy).code(), Code::Busy);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
     auth::Auditor,
     error::{ApiError, Code},
     events::{Entry, event_type, position},
-    following::{Following, Next, cannot_begin},
+    following::{Following, Next},
     outlet::{End, Gone, Outlet, head_only},
     words,
 };
@@ -68,7 +68,7 @@ pub(super) async fn follow_events(
         until: None,
     };
     // What cannot be read now is refused as it would be anywhere else.
-    let first = catch_up(&api, &filter, sent, auditor.since).await.map_err(cannot_begin)?;
+    let first = catch_up(&api, &filter, sent, auditor.since).await?;
     if let Some(head) = head_only(&request) {
         return Ok(head);
     }
@@ -165,7 +165,7 @@ async fn catch_up(
         return Ok(Vec::new());
     }
     let filter = AuditFilter { after: Some(sent), until: Some(until), ..filter.clone() };
-    api.read(Some(until), audit_trail::page(&filter, Order::OldestFirst, PAGE)).await
+    api.read_at(until, audit_trail::page(&filter, Order::OldestFirst, PAGE)).await
 }
 
 /// The position in the header, if it is of this log.

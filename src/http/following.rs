@@ -11,24 +11,11 @@ use keytrail_domain::{
     recorded::{Position, Recorded},
 };
 
-use super::{
-    Api,
-    auth::Caller,
-    error::{ApiError, Code},
-    outlet::End,
-};
+use super::{Api, auth::Caller, outlet::End};
 use crate::log::Page;
 
 /// How often it is looked at whether the caller's token has expired.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// Why a stream cannot begin. That a view is behind is no answer to somebody who wants a stream: it is one to come again.
-pub(super) fn cannot_begin(error: ApiError) -> ApiError {
-    match error.code() {
-        Code::ViewBehind => ApiError::new(Code::Busy, "A view is a moment behind the log. Try again.").retry_after(1),
-        _ => error,
-    }
-}
 
 /// What comes next.
 pub(super) enum Next {

@@ -154,7 +154,7 @@ pub(super) async fn trust_host_keys(
         }
     };
     let read = host_key_list::by_id(HostKeyId(committed.stream.id));
-    Ok(api.changed(committed, Telling::created("/api/v1/host-keys"), read, Shown::of).await)
+    api.changed(committed, Telling::created("/api/v1/host-keys"), read, Shown::of).await
 }
 
 /// Trusts what a known_hosts file says, line by line; what is not taken of it is answered with the reason. Names that are
@@ -234,7 +234,7 @@ async fn decided(
     context: crate::app::Context,
 ) -> Result<HttpResponse, ApiError> {
     let committed = api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await?;
-    Ok(api.changed(committed, Telling::changed(), host_key_list::by_id(id), Shown::of).await)
+    api.changed(committed, Telling::changed(), host_key_list::by_id(id), Shown::of).await
 }
 
 /// Waits until the list has it, so that whoever looks next finds it. It is recorded all the same where that takes longer.

@@ -14,7 +14,7 @@ use keytrail_domain::{
 };
 use keytrail_projections::{
     audit_trail::{self, AuditFilter, Order as Told},
-    index_runs::{self, Filter, IndexRun as Row, Order, RunState},
+    index_runs::{self, Filter, IndexRun as Row, IndexRuns, Order, RunState},
 };
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -260,21 +260,26 @@ pub(super) async fn get_index_run(
         return Err(ApiError::new(Code::QueryInvalid, "wait_ms is at most 30000."));
     }
     let until = Instant::now() + Duration::from_millis(wait);
-    let mut min_position = query.min_position;
+    api.stands_at(query.min_position, &[&IndexRuns]).await?;
+    let mut looked_at = None;
     loop {
         let head = api.app.log.feed().head().position;
-        let mut run = Shown::of(api.one(min_position, || index_runs::by_id(id), Code::IndexRunUnknown).await?);
+        let row = match looked_at {
+            Some(position) => api.one_at(position, index_runs::by_id(id), Code::IndexRunUnknown).await?,
+            None => api.one(None, || index_runs::by_id(id), Code::IndexRunUnknown).await?,
+        };
+        let mut run = Shown::of(row);
         if run.has_ended() || Instant::now() >= until || api.app.stopping().is_cancelled() {
             add_work(&api, &mut run).await?;
             return Ok(tell_one(&run));
         }
         // The view is a moment behind the log, and may not show yet what ended the run: it is looked at where the log stood
         // before anything further is waited for, since nothing need follow.
-        if min_position.is_none_or(|at| at < head) {
-            min_position = Some(head);
+        if looked_at.is_none_or(|at| at < head) {
+            looked_at = Some(head);
             continue;
         }
-        min_position = tokio::select! {
+        looked_at = tokio::select! {
             () = api.app.log.feed().wait_beyond(head) => {
                 tokio::time::sleep(PAUSE).await;
                 Some(head + 1)
@@ -322,7 +327,7 @@ pub(super) async fn cancel_index(
 ) -> Result<HttpResponse, ApiError> {
     let context = admin.context(key.of(&api, &admin, "CancelIndex", &[]), if_match.version());
     let committed = api.app.dispatch::<Aggregate>(*id, Command::Cancel, context, Vec::new()).await?;
-    Ok(api.changed(committed, Telling::changed(), index_runs::by_id(IndexRunId(*id)), Shown::of).await)
+    api.changed(committed, Telling::changed(), index_runs::by_id(IndexRunId(*id)), Shown::of).await
 }
 
 /// Asks for what failed or was cancelled again. The answer names the new run.
@@ -336,7 +341,7 @@ pub(super) async fn retry_index(
     id: Path<Uuid>,
     key: IdempotencyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let run = api.one(None, || index_runs::by_id(IndexRunId(*id)), Code::IndexRunUnknown).await?;
+    let run = api.one_now(index_runs::by_id(IndexRunId(*id)), Code::IndexRunUnknown).await?;
     if !matches!(run.state, RunState::Failed | RunState::Cancelled) {
         let detail = format!("It is {}. Ask its repository for a new run, or wait for this one.", run.state);
         return Err(ApiError::new(Code::IndexRunNotFailed, detail).with("state", run.state.as_str()));

@@ -45,8 +45,8 @@ use self::{
 use super::{
     Api,
     auth::{Admin, Viewer},
-    changed::{Telling, tell_one},
-    conditions::IfMatch,
+    changed::{Telling, tell_one, tell_pending},
+    conditions::{IfMatch, unknown},
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
     input::Input,
@@ -58,6 +58,7 @@ use crate::{
     jobs,
     secrets::{Secret, Vault, app_secrets},
     store::Statement,
+    views::ViewError,
 };
 
 /// How often a change is tried that others overtake.
@@ -124,9 +125,9 @@ pub(super) async fn adopt_github_app(
     let context = admin.context(key.of(&api, &admin, "AdoptGithubApp", &body.bytes), None);
     let id = IntegrationId(*id);
     if let Some(committed) = api.remembered(&context).await? {
-        return Ok(api
+        return api
             .changed(committed, Telling::changed(), installation_status::by_id(id), |row| Shown::at(&api.app, row))
-            .await);
+            .await;
     }
     let github = connection(&api, id).await?;
     // Sent again: who kept the key has forgotten it since.
@@ -136,7 +137,7 @@ pub(super) async fn adopt_github_app(
     {
         let committed = api.app.dispatch::<Aggregate>(id.0, same, context, Vec::new()).await?;
         let read = installation_status::by_id(id);
-        return Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await);
+        return api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await;
     }
     let pem = match (&body.value.key, body.value.kept_by) {
         (Some(key), _) => key.expose().clone(),
@@ -176,7 +177,7 @@ pub(super) async fn adopt_github_app(
     }
     // Where deliveries went before is somebody else's address. What cannot be mended now the status says.
     or_by_jobs(&api, id, mend(&api, id, &github)).await;
-    Ok(api.changed(committed, Telling::changed(), installation_status::by_id(id), |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), installation_status::by_id(id), |row| Shown::at(&api.app, row)).await
 }
 
 /// Suspends the installation: nothing of it is indexed, and GitHub lets our app in no more until it is resumed here.
@@ -193,7 +194,7 @@ pub(super) async fn suspend_installation(
     let context = admin.context(key.of(&api, &admin, "SuspendInstallation", &[]), None);
     let committed = api.app.dispatch::<Aggregate>(*id, Command::Suspend, context, Vec::new()).await?;
     let read = installation_status::by_id(IntegrationId(*id));
-    Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await
 }
 
 /// Lets the installation run again, as far as it was suspended from here.
@@ -210,7 +211,7 @@ pub(super) async fn resume_installation(
     let context = admin.context(key.of(&api, &admin, "ResumeInstallation", &[]), None);
     let committed = api.app.dispatch::<Aggregate>(*id, Command::Resume, context, Vec::new()).await?;
     let read = installation_status::by_id(IntegrationId(*id));
-    Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await
 }
 
 /// Gives the app another private key. GitHub has to take it for the same app before anything is changed; no call fails
@@ -233,7 +234,7 @@ pub(super) async fn rotate_pem_key(
     let id = IntegrationId(*id);
     if let Some(committed) = api.remembered(&context).await? {
         let read = installation_status::by_id(id);
-        return Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await);
+        return api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await;
     }
     let github = connection(&api, id).await?;
     let before = registered(&api, id).await?;
@@ -275,7 +276,7 @@ pub(super) async fn rotate_pem_key(
     if let Some(installation) = before.installation() {
         api.app.jobs.app_tokens.forget_other_keys(&before.host, installation, &fingerprint);
     }
-    Ok(api.changed(committed, Telling::changed(), installation_status::by_id(id), |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), installation_status::by_id(id), |row| Shown::at(&api.app, row)).await
 }
 
 /// Asks GitHub now how the app is and what it sees, drives what we wish, has deliveries sent here with a secret that is
@@ -284,10 +285,26 @@ pub(super) async fn rotate_pem_key(
 #[utoipa::path(tag = "installations", operation_id = "RepairInstallation", security(("bearer" = ["admin"])),
     responses((status = 200, description = "As it is now, as far as that is known.", body = Shown)))]
 #[post("/api/v1/integrations/{id}/installation/repair")]
-pub(super) async fn repair_installation(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
+pub(super) async fn repair_installation(
+    admin: Admin,
+    api: Data<Api>,
+    id: Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
     let id = IntegrationId(*id);
-    let kept = matches!(jobs::installation_of(&api.app, id).await?, Aggregate::Removed { kept: Some(_), .. });
-    let github = if kept { None } else { Some(connection(&api, id).await?) };
+    let is_left = match jobs::installation_of(&api.app, id).await? {
+        Aggregate::Removed { kept, .. } => kept.is_some(),
+        // It is to be taken away still.
+        Aggregate::Registered(_) => {
+            let integration = api.app.load::<Integration>(StreamId::new("integration", id.0)).await?.0;
+            matches!(integration, Integration::Removed { .. })
+        }
+        Aggregate::Absent | Aggregate::Registering(_) => false,
+    };
+    let github = if is_left { None } else { Some(connection(&api, id).await?) };
+    if !is_left {
+        // Also where this server ends before GitHub is told.
+        wish_webhook(&api, admin.context(None, None), id).await?;
+    }
     let work = async {
         if let Some(github) = &github {
             mend(&api, id, github).await;
@@ -299,8 +316,15 @@ pub(super) async fn repair_installation(_: Admin, api: Data<Api>, id: Path<Uuid>
     };
     or_by_jobs(&api, id, work).await;
     let head = api.app.log.feed().head().position;
-    let row = api.one(Some(head), || installation_status::by_id(id), Code::InstallationUnknown).await?;
-    Ok(tell_one(&shown(&api, row).await))
+    match api.app.read_at_least(head, installation_status::by_id(id)).await {
+        Ok(rows) => {
+            let row = rows.into_iter().next().ok_or_else(|| unknown(Code::InstallationUnknown))?;
+            Ok(tell_one(&shown(&api, row).await))
+        }
+        // What was asked of GitHub is done.
+        Err(ViewError::Behind { .. }) => Ok(tell_pending(id.0, head)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// As it is, with the name of the integration that is in the way, if one is.
@@ -310,6 +334,14 @@ pub(super) async fn shown(api: &Api, row: InstallationRow) -> Shown {
         None => None,
     };
     Shown::with(&api.app, row, holder.as_deref())
+}
+
+/// Of an app that is there; where none is yet nothing has to be told.
+async fn wish_webhook(api: &Api, context: Context, id: IntegrationId) -> Result<(), ApiError> {
+    match api.app.dispatch::<Aggregate>(id.0, Command::WishWebhook, context, Vec::new()).await {
+        Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn mend(api: &Api, id: IntegrationId, github: &GithubConnection) {

@@ -179,7 +179,7 @@ pub(super) async fn add_integration(
         }
     };
     let read = integration_list::by_id(IntegrationId(committed.stream.id));
-    Ok(api.changed(committed, Telling::created("/api/v1/integrations"), read, Shown::of).await)
+    api.changed(committed, Telling::created("/api/v1/integrations"), read, Shown::of).await
 }
 
 /// Whoever may not add or change an integration is told which one is in the way. When name and place are both taken, the
@@ -272,7 +272,7 @@ pub(super) async fn change_connection(
             Ok(committed) => {
                 look_again(&api, IntegrationId(*id), &connection).await;
                 let read = integration_list::by_id(IntegrationId(*id));
-                Ok(api.changed(committed, Telling::changed(), read, Shown::of).await)
+                api.changed(committed, Telling::changed(), read, Shown::of).await
             }
             Err(DispatchError::Stale { .. }) if seen.is_none() => continue,
             Err(error) => Err(naming_the_holder(&api, None, Some(&connection), error).await),
@@ -339,13 +339,12 @@ pub(super) async fn remove_integration(
     if let Err(error) = jobs::reconcile(&api.app, IntegrationId(*id), committed.last).await {
         tracing::debug!(?error, integration = %id, "an app is taken away by a job");
     }
-    let head = api.app.log.feed().head().position;
     // It is done, also where the view that tells of the remainder cannot be read.
-    let app = api.read(Some(head), installation_status::by_id(IntegrationId(*id))).await.unwrap_or_default().pop();
+    let app = api.read_now(installation_status::by_id(IntegrationId(*id))).await.unwrap_or_default().pop();
     let remainder = app.and_then(ShownRemainder::left);
     let read = integration_list::by_id(IntegrationId(*id));
     let show = |row| Shown::of(row).leaving(remainder.clone());
-    Ok(api.changed(committed, Telling::changed(), read, show).await)
+    api.changed(committed, Telling::changed(), read, show).await
 }
 
 async fn change(api: &Api, id: Uuid, command: Command, context: Context) -> Result<HttpResponse, ApiError> {
@@ -367,7 +366,7 @@ async fn change_with(
         Ok(committed) => committed,
         Err(error) => return Err(naming_the_holder(api, name.as_ref(), None, error).await),
     };
-    Ok(api.changed(committed, Telling::changed(), integration_list::by_id(IntegrationId(id)), Shown::of).await)
+    api.changed(committed, Telling::changed(), integration_list::by_id(IntegrationId(id)), Shown::of).await
 }
 
 /// What could not be reached may be reachable now: nobody should wait for the next poll to see that. The repositories of a

@@ -323,14 +323,19 @@ pub(super) async fn cancel_operation(
             return Err(ApiError::new(Code::OperationNotCancellable, detail).with("state", operation.state.as_str()));
         }
     }
-    begun(&api, &id).await
+    // It is cancelled, also where it cannot be told what it is like now.
+    let now = found(&api, &id).await.unwrap_or(operation);
+    Ok(goes_on(&id, now))
 }
 
 /// The answer that work goes on, with where to watch it.
 pub(super) async fn begun(api: &Api, id: &OperationId) -> Result<HttpResponse, ApiError> {
-    let found = found(api, id).await?;
+    Ok(goes_on(id, found(api, id).await?))
+}
+
+fn goes_on(id: &OperationId, found: app::Operation) -> HttpResponse {
     let at = (LOCATION, OperationRef::of(id).href);
-    Ok(HttpResponse::Accepted().insert_header(at).json(Operation::of(found)))
+    HttpResponse::Accepted().insert_header(at).json(Operation::of(found))
 }
 
 fn parsed(id: &str) -> Result<OperationId, ApiError> {

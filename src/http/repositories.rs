@@ -352,7 +352,7 @@ pub(super) async fn request(
         }
     };
     let read = index_runs::by_id(IndexRunId(committed.stream.id));
-    Ok(api.changed(committed, Telling::begun("/api/v1/index-runs"), read, ShownRun::of).await)
+    api.changed(committed, Telling::begun("/api/v1/index-runs"), read, ShownRun::of).await
 }
 
 /// Looks at once whether anything is new, and fetches and indexes it. Asking again while that goes on changes nothing.
@@ -363,8 +363,9 @@ pub(super) async fn request(
 pub(super) async fn fetch_repository(_: Admin, api: Data<Api>, id: Path<Uuid>) -> Result<HttpResponse, ApiError> {
     let id = RepositoryId(*id);
     known(&api, id).await?;
-    api.app.jobs.look_now(id, api.app.clock.now());
+    // Before anything is done: where the view does not have it yet, nothing is.
     let row = api.one(None, || repository_list::by_id(id), Code::RepositoryUnknown).await?;
+    api.app.jobs.look_now(id, api.app.clock.now());
     let operation = Some(OperationRef::of(&OperationId::FetchRepository(id)));
     Ok(HttpResponse::Accepted().json(Shown { operation, ..Shown::of(row) }))
 }

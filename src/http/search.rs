@@ -132,7 +132,7 @@ pub(super) async fn search_issues(
     if let Some(position) = query.min_position {
         // The one finds, the others count.
         for view in ["issue_search", "issue_commits", "issue_branches"] {
-            api.app.views.wait_for(view, position).await?;
+            api.app.views.wait_for(view, position).await.map_err(ApiError::asked_for)?;
         }
     }
     // It looks at some ten thousand rows.

@@ -155,7 +155,7 @@ pub(super) async fn add_ssh_key(
         let id = SshKeyId(committed.stream.id);
         let uses = last_uses(&api, Some((id, id))).await?;
         let show = |row| Shown::at(&api.app, row, &uses);
-        return Ok(api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await);
+        return api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await;
     }
     let name = name(&body.value.name)?;
     let (Taken { public, private }, intake) = intake::added(&api, body.value).await?;
@@ -181,7 +181,7 @@ pub(super) async fn generate_ssh_key(
         let id = SshKeyId(committed.stream.id);
         let uses = last_uses(&api, Some((id, id))).await?;
         let show = |row| Shown::at(&api.app, row, &uses);
-        return Ok(api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await);
+        return api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await;
     }
     let name = name(&body.value.name)?;
     let (Taken { public, private }, rsa_because) = intake::generated(&api, &name, &body.value).await?;
@@ -209,7 +209,7 @@ pub(super) async fn rename_ssh_key(
         Ok(committed) => {
             let uses = last_uses(&api, Some((id, id))).await?;
             let show = |row| Shown::at(&api.app, row, &uses);
-            Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
+            api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await
         }
         Err(error) => Err(naming_the_holder(&api, &name, None, error).await),
     }
@@ -232,7 +232,7 @@ pub(super) async fn retire_ssh_key(
     let committed = api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await?;
     let uses = last_uses(&api, Some((id, id))).await?;
     let show = |row| Shown::at(&api.app, row, &uses);
-    Ok(api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await)
+    api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await
 }
 
 /// Of the keys from the first id to the last.
@@ -264,7 +264,7 @@ async fn kept(
             let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
             // Nobody can have taken it yet.
             let uses = LastUses::new();
-            Ok(api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row, &uses)).await)
+            api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row, &uses)).await
         }
         Err(error) => Err(naming_the_holder(api, name, Some(public), error).await),
     }

@@ -201,7 +201,8 @@ pub(super) async fn get_token(
 /// Makes a token. It is answered once and cannot be read again.
 #[utoipa::path(tag = "tokens", operation_id = "IssueToken", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
-    request_body = TokenToIssue, responses((status = 201, description = "It was made.", body = Issued)))]
+    request_body = TokenToIssue, responses((status = 201, description = "It was made.", body = Issued),
+        (status = 202, description = "It was made and is on disk; the view does not show it yet.", body = Issued)))]
 #[post("/api/v1/tokens")]
 pub(super) async fn issue_token(
     admin: Admin,
@@ -260,5 +261,5 @@ pub(super) async fn revoke_token(
     let context = admin.context(None, if_match.version());
     let companions = vec![Tokens::revoke_statement(id, now)];
     let committed = api.app.dispatch::<Access>(id.0, Command::RevokeToken, context, companions).await?;
-    Ok(api.changed(committed, Telling::changed(), token_list::by_id(id), |row| Shown::at(row, now)).await)
+    api.changed(committed, Telling::changed(), token_list::by_id(id), |row| Shown::at(row, now)).await
 }

@@ -14,7 +14,7 @@ use super::{
     Api,
     auth::Caller,
     error::ApiError,
-    following::{Following, Next, cannot_begin},
+    following::{Following, Next},
     outlet::{End, Gone, Outlet, head_only},
 };
 
@@ -43,7 +43,7 @@ pub(super) async fn answer<T: Standing + 'static>(
     hears: impl Fn(&Recorded<Fact>) -> Heard + 'static,
     look: impl AsyncFn(&Api, Option<Position>) -> Result<T, ApiError> + 'static,
 ) -> Result<HttpResponse, ApiError> {
-    let first = look(&api, None).await.map_err(cannot_begin)?;
+    let first = look(&api, None).await?;
     if let Some(head) = head_only(request) {
         return Ok(head);
     }

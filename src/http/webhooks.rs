@@ -23,7 +23,7 @@ use super::{
 use crate::{
     git::services::github::webhook::{self, is_signed},
     inbox::{Origin, Receipt},
-    jobs::{AskError, LiveSecrets, webhook_secrets},
+    jobs::{AskError, LiveSecrets, prove_webhooks, webhook_secrets},
     store::StoreError,
 };
 
@@ -126,7 +126,7 @@ async fn take(
         return Err(ApiError::new(Code::DeliveryInvalid, detail));
     };
     let kind = word(headers, CONTENT_TYPE.as_str()).unwrap_or_default().to_owned();
-    let (event, told) = (event.to_owned(), told_headers(headers));
+    let (is_meta, event, told) = (event == "meta", event.to_owned(), told_headers(headers));
     let (now, bytes) = (api.app.clock.now(), body.len());
     let made = move || -> Result<Receipt, ApiError> {
         let body = json_of(&kind, body)?;
@@ -147,6 +147,10 @@ async fn take(
             ApiError::new(Code::Busy, "The delivery was not stored. Deliver it again in a moment.").retry_after(5)
         }
     })?;
+    // Also one that was known, which nobody works off again. What says that the hook is gone shows the opposite.
+    if !is_meta {
+        prove_webhooks(&api.app, id, delivery).await;
+    }
     Ok(HttpResponse::Accepted().json(Taken { delivery }))
 }
 

@@ -38,15 +38,31 @@ pub enum AskError {
     /// It was asked, or should have been.
     #[error(transparent)]
     Github(#[from] GithubError),
-    /// What is sealed cannot be opened here.
+    /// What is sealed of the app cannot be opened here.
     #[error("{0}")]
     Sealed(String),
+    /// The login of the proxy that its GitHub is reached through cannot be opened here.
+    #[error("the login of the proxy is not to be had: {0}")]
+    ProxySealed(String),
     /// The app is registered at this host, and the integration leads to another one now.
     #[error("the app is registered at {0}, and the integration leads elsewhere now")]
     Elsewhere(String),
     /// The store did not answer.
     #[error("{0}")]
     Later(String),
+}
+
+impl AskError {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Github(error) => error.trouble.code(),
+            Self::Sealed(_) => "secret_unreadable",
+            Self::ProxySealed(_) => "proxy_credential_unreadable",
+            Self::Elsewhere(_) => "app_elsewhere",
+            Self::Later(_) => "store_unavailable",
+        }
+    }
 }
 
 impl From<StoreError> for AskError {
@@ -69,7 +85,7 @@ impl From<AskError> for JobError {
                 Some(wait) => Self::NotBefore(wait, error.to_string()),
                 None => Self::Later(error.to_string()),
             },
-            AskError::Sealed(_) | AskError::Elsewhere(_) => {
+            AskError::Sealed(_) | AskError::ProxySealed(_) | AskError::Elsewhere(_) => {
                 Self::Failed(FailureCode::CredentialUnreadable, error.to_string())
             }
             AskError::Later(text) => Self::Later(text.clone()),
@@ -80,7 +96,7 @@ impl From<AskError> for JobError {
 /// Where a connection leads, with its proxy's credential opened.
 pub async fn place(app: &App, id: IntegrationId, github: &GithubConnection) -> Result<Place, AskError> {
     let proxy = opened_proxy(app, id, github.proxy.as_ref()).await.map_err(|error| match error {
-        JobError::Failed(_, text) => AskError::Sealed(text),
+        JobError::Failed(_, text) => AskError::ProxySealed(text),
         error => AskError::Later(format!("{error:?}")),
     })?;
     Ok(Place {

@@ -6,7 +6,10 @@ use std::{
     collections::HashMap,
     fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -25,6 +28,8 @@ struct Root {
     /// Held by the thread that asks. One does, however long it hangs.
     asking: Arc<tokio::sync::Mutex<()>>,
     known: Mutex<Known>,
+    /// Somebody waited for its first answer, and does not any more.
+    is_doubted: AtomicBool,
 }
 
 /// What is known of a root.
@@ -39,12 +44,37 @@ enum Known {
     At(PathBuf),
 }
 
+/// An approved folder has never answered, and nobody knows what lies below it.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the approved folder {} does not answer, so it cannot be told whether {} lies below it; look at its disk or share, or \
+     take it out of `roots` in [git]",
+    .root.display(),
+    .path.display()
+)]
+pub(super) struct SilentRoot {
+    /// The folder.
+    pub(super) root: PathBuf,
+    /// What may lie below it.
+    path: PathBuf,
+}
+
+impl From<SilentRoot> for JobError {
+    fn from(silent: SilentRoot) -> Self {
+        Self::Later(silent.to_string())
+    }
+}
+
 impl ApprovedRoots {
     /// The repository at this path, held to the roots if it lies below one.
     ///
     /// Where it lies below one as that is written, no other root is touched. Where that depends on a root which has never
     /// answered since the server began, it cannot be told, and is tried again later.
-    pub(super) async fn repository(&self, path: PathBuf, roots: &Arc<[PathBuf]>) -> Result<LocalRepository, JobError> {
+    pub(super) async fn repository(
+        &self,
+        path: PathBuf,
+        roots: &Arc<[PathBuf]>,
+    ) -> Result<LocalRepository, SilentRoot> {
         self.resolved_by(ANSWERS, path, roots, resolved).await
     }
 
@@ -54,7 +84,7 @@ impl ApprovedRoots {
         path: PathBuf,
         roots: &Arc<[PathBuf]>,
         resolve: impl Fn(&Path) -> io::Result<PathBuf> + Clone + Send + 'static,
-    ) -> Result<LocalRepository, JobError> {
+    ) -> Result<LocalRepository, SilentRoot> {
         let is_written = roots.iter().any(|root| path.starts_with(root));
         let (mut all, mut silent) = (roots.to_vec(), None);
         for root in roots.iter().filter(|root| !is_written || path.starts_with(root)) {
@@ -70,12 +100,7 @@ impl ApprovedRoots {
         }
         match silent {
             None => Ok(LocalRepository::InPlace(path)),
-            Some(root) => Err(JobError::Later(format!(
-                "the approved folder {} does not answer, so it cannot be told whether {} lies below it; look at its disk \
-                 or share, or take it out of `roots` in [git]",
-                root.display(),
-                path.display()
-            ))),
+            Some(root) => Err(SilentRoot { root: root.clone(), path }),
         }
     }
 
@@ -91,9 +116,11 @@ impl ApprovedRoots {
             all.entry(root.to_owned()).or_default().clone()
         };
         let turn = match one.known() {
-            Known::Nothing => tokio::time::timeout(patience, one.asking.clone().lock_owned()).await.ok(),
+            Known::Nothing if !one.is_doubted.load(Ordering::Relaxed) => {
+                tokio::time::timeout(patience, one.asking.clone().lock_owned()).await.ok()
+            }
             // Somebody asks at this moment, or hangs.
-            Known::Absent | Known::At(_) => one.asking.clone().try_lock_owned().ok(),
+            Known::Nothing | Known::Absent | Known::At(_) => one.asking.clone().try_lock_owned().ok(),
         };
         let Some(turn) = turn else { return one.known() };
         let asking = tokio::task::spawn_blocking({
@@ -106,7 +133,9 @@ impl ApprovedRoots {
             }
         });
         // Who does not answer in time is known as before.
-        let _ = tokio::time::timeout(patience, asking).await;
+        if tokio::time::timeout(patience, asking).await.is_err() {
+            one.is_doubted.store(true, Ordering::Relaxed);
+        }
         one.known()
     }
 }
@@ -124,10 +153,7 @@ impl Root {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    };
+    use std::sync::{atomic::AtomicUsize, mpsc};
 
     use super::*;
 
@@ -163,7 +189,12 @@ mod tests {
             }
         }
 
-        async fn repository(&self, roots: &ApprovedRoots, patience: Duration, path: &str) -> Result<String, JobError> {
+        async fn repository(
+            &self,
+            roots: &ApprovedRoots,
+            patience: Duration,
+            path: &str,
+        ) -> Result<String, SilentRoot> {
             let all: Arc<[PathBuf]> = ["/gone", "/link", "/srv/git"].map(PathBuf::from).into();
             let here = self.clone();
             let local = roots.resolved_by(patience, path.into(), &all, move |root| here.resolve(root)).await?;
@@ -184,11 +215,21 @@ mod tests {
         // It may lie below the one that hangs, and nobody knows.
         for _ in 0..3 {
             let later = machine.repository(&roots, MOMENT, "/home/anne/shop.git").await;
-            assert!(matches!(&later, Err(JobError::Later(why)) if why.contains("/link")), "{later:?}");
+            assert!(later.is_err_and(|silent| silent.root == Path::new("/link")));
         }
+        // Who comes while it hangs does not wait for it any more.
+        let later = machine.repository(&roots, LONG, "/home/anne/shop.git").await.map_err(JobError::from);
+        assert!(matches!(&later, Err(JobError::Later(why)) if why.contains("/link")), "{later:?}");
         assert!(machine.asked.load(Ordering::SeqCst) <= 1, "no try adds a thread");
         drop(release);
-        assert_eq!(machine.repository(&roots, LONG, "/home/anne/shop.git").await.expect("it is known"), "free");
+        // The thread needs a moment to end.
+        let known = loop {
+            if let Ok(known) = machine.repository(&roots, LONG, "/home/anne/shop.git").await {
+                break known;
+            }
+            tokio::task::yield_now().await;
+        };
+        assert_eq!(known, "free");
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -205,5 +246,9 @@ mod tests {
         }
         assert!(machine.asked.load(Ordering::SeqCst) <= 2, "no try adds a thread");
         drop(release);
+        // A folder whose name begins like a root's does not lie below it.
+        for beside in ["/srv/git-beside/shop.git", "/nas/git-beside/shop.git"] {
+            assert_eq!(machine.repository(&roots, LONG, beside).await.expect("it is known"), "free");
+        }
     }
 }

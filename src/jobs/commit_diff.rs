@@ -23,6 +23,7 @@ use tokio::{
     sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore, oneshot},
 };
 
+pub(super) use self::batch::blocking;
 pub use self::trouble::DiffTrouble;
 use self::{places::Places, results::Results};
 use crate::{

@@ -9,10 +9,10 @@ use keytrail_domain::{
 };
 use keytrail_projections::{issue_search, repository_list::Repository};
 
-use super::{DiffTrouble, RUN_ENDS, Source, source_of};
+use super::{DiffTrouble, RUN_ENDS, Source, commit_diff::blocking, source_of};
 use crate::{
     app::App,
-    git::{CommitText, Graph, Mirror, commit_text},
+    git::{CommitText, Graph, Mirror, OpenedRepository, commit_text},
     views::ViewError,
 };
 
@@ -94,25 +94,29 @@ async fn seen(app: &Arc<App>, repository: &Repository, name: CommitName) -> Resu
     })
 }
 
-/// Reads a commit where its repository lies, or from its copy. The caller knows that it may be told of.
+/// Reads a commit where its repository lies, or from its copy. The caller knows that it may be told of. A file system that
+/// hangs is waited for as long as it gets on.
 pub async fn look_up(app: &Arc<App>, repository: &Repository, sha: CommitSha) -> Result<LookedUp, DiffTrouble> {
     let found = source_of(app, repository).await?.ok_or(DiffTrouble::Forgotten)?;
     let (source, refs) = (found.source, found.refs);
-    let (mirror, app) = (app.caches.mirror(repository.id), app.clone());
-    let read = move || {
-        let opened = match source {
-            Source::InPlace(connection) => connection.open()?,
-            Source::Copied(_) | Source::Remote(_) | Source::Held(_) => match Mirror::recognised(&mirror) {
-                Some(mirror) => mirror.open()?,
-                None => return Ok(None),
-            },
-        };
-        let identify = |email: &[u8]| app.keys.people.person_id(email);
-        Ok::<_, DiffTrouble>(commit_text(&opened, sha, &identify)?)
+    let (jobs, people) = (&app.jobs, app.clone());
+    let text_in = move |opened: &OpenedRepository| {
+        let identify = |email: &[u8]| people.keys.people.person_id(email);
+        Ok::<_, DiffTrouble>(commit_text(opened, sha, &identify)?)
     };
-    let text = tokio::task::spawn_blocking(read).await.map_err(|error| {
-        tracing::error!(%error, "reading a commit failed");
-        DiffTrouble::Stopped
-    })??;
+    let text = match source {
+        Source::InPlace(local) => {
+            let turn = jobs.left_behind.turn(local.path(), repository.id, jobs.git.limits.silence).await?;
+            turn.read(move |steps| text_in(&local.open_telling(steps)?)).await?
+        }
+        Source::Copied(_) | Source::Remote(_) | Source::Held(_) => {
+            let mirror = app.caches.mirror(repository.id);
+            blocking(move || match Mirror::recognised(&mirror) {
+                Some(mirror) => text_in(&mirror.open()?),
+                None => Ok(None),
+            })
+            .await?
+        }
+    };
     Ok(LookedUp { text, refs })
 }

@@ -84,10 +84,8 @@ impl IndexProgress {
 
     /// How often the run got on: where this stays, it hangs or waits.
     pub(super) fn steps(&self) -> u64 {
-        let fetching = &self.fetching;
         let walks = [&self.catching_up, &self.walking].map(|walk| walk.phase() as u64 + walk.seen() + walk.emitted());
-        let fetched = fetching.phase() as u64 + fetching.objects() + fetching.bytes();
-        fetching.steps().count() + fetched + walks.iter().sum::<u64>()
+        self.fetching.count() + walks.iter().sum::<u64>()
     }
 
     /// Whether the repository may be being read. To put commits in order is to think, and makes no step.

@@ -34,17 +34,16 @@ use self::recorder::{Recorded, Recorder};
 use self::{
     catching_up::Known,
     look::{Former, Look},
-    silence::Share,
 };
 pub(super) use self::{
     doubted_mirrors::DoubtedMirrors,
     look::{look, stopped},
     outgrown::{Outgrown, Outgrowth},
     recorder::known_refs,
-    silence::LeftBehind,
 };
 use super::{
     IndexProgress, JobError, MOST_TRIES, Running, TakenJob, app_access,
+    left_behind::Share,
     repository_source::{RepositorySource, Source, source_of},
     ssh_access,
 };

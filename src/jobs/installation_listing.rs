@@ -159,7 +159,7 @@ async fn in_the_way(app: &App, id: IntegrationId, cause: Position, error: AskErr
     use GithubTrouble::{AppDeleted, KeyRejected, NotFound, Suspended, TokenRejected};
     let of_the_app = match &error {
         AskError::Later(_) => true,
-        AskError::Sealed(_) | AskError::Elsewhere(_) => false,
+        AskError::Sealed(_) | AskError::ProxySealed(_) | AskError::Elsewhere(_) => false,
         AskError::Github(GithubError { trouble, .. }) => {
             matches!(trouble, AppDeleted | KeyRejected | NotFound | Suspended | TokenRejected)
         }
@@ -179,10 +179,11 @@ pub async fn preview(
     id: IntegrationId,
     github: &GithubConnection,
     filter: &RepositoryFilter,
-) -> Result<Option<Result<(Vec<Value>, HashSet<u64>), FilterTrouble>>, JobError> {
+) -> Result<Option<Result<(Vec<Value>, HashSet<u64>), FilterTrouble>>, AskError> {
     let Some(allowed) = app_access::allowed(app, id, github, Use::Short).await? else { return Ok(None) };
     let Told { documents, .. } = read(app, &allowed).await?;
-    Ok(Some(kept(filter.as_str().to_owned(), documents).await?))
+    let tried = kept(filter.as_str().to_owned(), documents).await;
+    tried.map(Some).map_err(|error| AskError::Later(format!("the filter was not worked through ({error:?})")))
 }
 
 /// A filter that leaves out what is seldom wanted: archived, forked, large, quiet.

@@ -147,7 +147,7 @@ async fn is_told(app: &App, id: IntegrationId) -> Result<bool, JobError> {
 /// Until when a pass that failed waits, in microseconds; nothing when it is tried again at once.
 fn pause_after(error: &AskError, attempts: i64) -> Option<i64> {
     let AskError::Github(error) = error else {
-        return matches!(error, AskError::Sealed(_) | AskError::Elsewhere(_)).then_some(OFTEN);
+        return (!matches!(error, AskError::Later(_))).then_some(OFTEN);
     };
     match error.trouble {
         GithubTrouble::RateLimited { wait } => Some(i64::try_from(wait.as_micros()).unwrap_or(SELDOM)),

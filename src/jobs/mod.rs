@@ -25,12 +25,14 @@ mod installation_listing;
 mod installation_turns;
 mod kind;
 mod known_obstacles;
+mod left_behind;
 mod list_pull_requests;
 mod look_now;
 mod looks;
 mod missed_deliveries;
 mod mounts;
 mod one_by_one;
+mod paths_to_add;
 mod queue;
 mod reconcile_installation;
 mod refs_of_commit;
@@ -68,7 +70,7 @@ pub use self::{
         Allowed, AskError, access as app_access, allowed as installation_allowed, installation as installation_of,
         key_opens as app_key_opens, place as github_place,
     },
-    app_webhooks::mend_webhook,
+    app_webhooks::{mend_webhook, prove_webhooks},
     backlog::{Backlog, STATES, backlog, nodes, put_back, runs_without_job},
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
@@ -80,6 +82,7 @@ pub use self::{
     kind::Kind,
     list_pull_requests::soon_statement as list_pull_requests_soon,
     looks::{Look, LookOutcome},
+    paths_to_add::{PathTrouble, held_to_roots, read_path},
     queue::{NewJob, Standing as JobStanding, TakenJob, cancel},
     reconcile_installation::{ask_after_by_jobs, reconcile},
     refs_of_commit::{RefsOfCommit, RefsTrouble, refs_of_commit},
@@ -96,9 +99,10 @@ use self::{
     approved_roots::ApprovedRoots,
     folder_scans::FolderScans,
     index_progress::IndexProgress,
-    index_repository::{DoubtedMirrors, LeftBehind, Outgrown},
+    index_repository::{DoubtedMirrors, Outgrown},
     installation_listing::Passes,
     installation_turns::InstallationTurns,
+    left_behind::LeftBehind,
     looks::Looks,
     one_by_one::OneByOne,
     ssh_access::CommonKeys,
@@ -216,9 +220,10 @@ pub struct Jobs {
     pub connection_tests: Turns,
     doubted: DoubtedMirrors,
     folder_scans: FolderScans,
-    left_behind: LeftBehind,
+    left_behind: Arc<LeftBehind>,
     approved_roots: ApprovedRoots,
     common_keys: CommonKeys,
+    paths_to_add: Arc<LeftBehind>,
     outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
     looks: Looks,
@@ -250,9 +255,10 @@ impl Jobs {
             connection_tests: Turns::new(TESTS_AT_ONCE, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             folder_scans: FolderScans::default(),
-            left_behind: LeftBehind::default(),
+            left_behind: Arc::default(),
             approved_roots: ApprovedRoots::default(),
             common_keys: CommonKeys::default(),
+            paths_to_add: Arc::default(),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),

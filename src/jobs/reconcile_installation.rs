@@ -2,7 +2,7 @@
 //! says outweighs what deliveries said before.
 
 use keytrail_domain::{
-    github::GithubConnection,
+    github::{GithubConnection, Login},
     id::IntegrationId,
     installation::{Cause, Command, Diagnosis, Installation, Registered, Report, Seen, Service, There, Wish},
     integration::{Integration, SecretsAfter},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::services::github::{GithubError, GithubTrouble},
+    git::services::github::{GithubError, GithubTrouble, Known},
     store::{Area, Statement, StoreError},
 };
 
@@ -185,7 +185,12 @@ async fn ask(
     }
     // As it is called by now, as far as that is known.
     let organisation = registered.account.as_ref().map_or(&github.organisation, |account| &account.login);
-    let report = access.report(organisation, registered.installation()).await?;
+    let account = registered.account.as_ref().map(|account| account.id);
+    let known = Known { installation: registered.installation(), account };
+    let mut report = access.report(organisation, known).await?;
+    if let Some(now) = renamed(github, registered, &report) {
+        report = access.report(&now, known).await?;
+    }
     // Not for the report's sake: what stands in the way of this only puts it off.
     let mut missed = false;
     if matches!(report, Report::Read { there: There::Installed(_), .. }) {
@@ -197,6 +202,15 @@ async fn ask(
         }
     }
     Ok((report, missed))
+}
+
+/// What the organisation is called now, where it was renamed before the app was ever installed: it owns the app, by its id.
+fn renamed(github: &GithubConnection, registered: &Registered, report: &Report) -> Option<Login> {
+    let Report::Read { app, there: There::NotInstalled } = report else { return None };
+    let was = registered.registered_as.as_deref().filter(|_| registered.account.is_none())?;
+    let is_owner = was.owner.as_ref().is_some_and(|owner| owner.is(&github.organisation));
+    let is_same = was.owner_id.is_some() && was.owner_id == app.owner_id;
+    app.owner.clone().filter(|now| is_owner && is_same && !now.is(&github.organisation))
 }
 
 async fn is_suspension_wished(app: &App, id: IntegrationId) -> Result<bool, AskError> {
@@ -246,6 +260,7 @@ pub(super) async fn is_late(app: &App, id: IntegrationId) -> Result<bool, JobErr
 pub(super) const fn cause_of(error: &AskError) -> Cause {
     match error {
         AskError::Sealed(_) => Cause::SecretUnreadable,
+        AskError::ProxySealed(_) => Cause::ProxyCredentialUnreadable,
         AskError::Elsewhere(_) => Cause::AppElsewhere,
         AskError::Later(_) => Cause::WaitingForService,
         AskError::Github(error) => match error.trouble {

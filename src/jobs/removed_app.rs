@@ -14,10 +14,14 @@ use keytrail_domain::{
 };
 use keytrail_projections::installation_status;
 
-use super::{JobError, app_access, reconcile_installation::say};
+use super::{
+    JobError,
+    app_access::{self, AskError},
+    reconcile_installation::say,
+};
 use crate::{
     app::{App, Context, DispatchError},
-    git::services::github::{GithubError, GithubTrouble},
+    git::services::github::{GithubError, GithubTrouble, Known},
     secrets::app_secrets,
     store::Statement,
 };
@@ -64,8 +68,11 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
             // While that cannot be read the app is not given up: the job tries again.
             let github = last_connection(app, id).await?;
             let work = take_away(app, id, github.as_ref(), &registered, &mut goodbye);
-            if tokio::time::timeout(LONGEST_GOODBYE, work).await.is_err() {
-                tracing::debug!(integration = %id, "GitHub takes too long to let an app go; what is left is listed");
+            match tokio::time::timeout(LONGEST_GOODBYE, work).await {
+                Ok(done) => done?,
+                Err(_) => {
+                    tracing::debug!(integration = %id, "GitHub takes too long to let an app go; what is left is listed");
+                }
             }
             true
         }
@@ -84,25 +91,31 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
     Ok(())
 }
 
-/// What was done by the time that is up stands.
+/// What was done by the time that is up stands. An error is one of the store's, which passes: what the key is needed for is
+/// not given up with it.
 async fn take_away(
     app: &App,
     id: IntegrationId,
     github: Option<&GithubConnection>,
     registered: &Registered,
     goodbye: &mut Goodbye,
-) {
+) -> Result<(), AskError> {
     let (installation, tokens) = (registered.installation(), &app.jobs.app_tokens);
     goodbye.uninstalled = installation.is_none();
     let access = match github {
-        Some(github) => app_access::access(app, id, github, registered).await.ok(),
+        Some(github) => match app_access::access(app, id, github, registered).await {
+            Ok(access) => Some(access),
+            Err(error @ AskError::Later(_)) => return Err(error),
+            // A key that cannot be opened, or a GitHub that cannot be reached, keeps nobody from removing.
+            Err(_) => None,
+        },
         None => None,
     };
     let Some(access) = access else {
         if let Some(installation) = installation {
             tokens.forget(&registered.host, installation);
         }
-        return;
+        return Ok(());
     };
     if let Some(installation) = installation {
         // First, for it does not need the key, which may be good no more; and what stays installed is not ours to read.
@@ -122,6 +135,7 @@ async fn take_away(
         Err(GithubError { trouble: GithubTrouble::AppDeleted, .. }) => goodbye.deleted = true,
         Err(error) => tracing::debug!(%error, integration = %id, "an app that is taken away was not looked at again"),
     }
+    Ok(())
 }
 
 /// Asks GitHub, with the key that was kept, what is left of an app; nothing is kept of one that is gone.
@@ -131,8 +145,9 @@ pub(super) async fn look_at_what_is_left(app: &App, id: IntegrationId, kept: &Ke
         return end(app, id, app.log.feed().head().position).await;
     }
     let Some(github) = last_connection(app, id).await? else { return Ok(()) };
+    let known = Known { installation: kept.installation, account: None };
     let access = app_access::access_to_kept(app, id, &github, kept).await?;
-    let report = access.report(&github.organisation, kept.installation).await.map_err(app_access::AskError::from)?;
+    let report = access.report(&github.organisation, known).await.map_err(AskError::from)?;
     let (command, forget) = match report {
         Report::AppDeleted => (Command::ConfirmGone, app_secrets::forget_with_integration(id)),
         Report::Read { app: seen, there } => {

@@ -229,6 +229,7 @@ impl Schedule {
                 continue;
             }
             let is_wanted = std::mem::take(&mut watched.wanted);
+            watched.owed |= is_wanted;
             watched.timer.busy = true;
             let (app, cancel) = (self.app.clone(), self.cancel.clone());
             let (id, mut remembered) = (*id, watched.remembered.clone());
@@ -300,7 +301,8 @@ impl Schedule {
                     Ok(Polled::Busy) => {
                         count("busy");
                         // Soon after the run, and not sooner the next time because of it.
-                        (watched.timer.busy, watched.timer.due) = (false, Instant::now() + shortest);
+                        let soon = if watched.wanted || watched.owes_a_look() { TICK } else { shortest };
+                        (watched.timer.busy, watched.timer.due) = (false, Instant::now() + soon);
                         return;
                     }
                     // A run that fails again and again is not something happening.
@@ -314,6 +316,7 @@ impl Schedule {
                     }
                 };
                 count(outcome);
+                watched.owed = false;
                 watched.timer.rest(happened, at_least, shortest, longest);
                 if watched.wanted {
                     watched.timer.due = Instant::now();

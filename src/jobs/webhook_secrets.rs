@@ -8,7 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keytrail_domain::{id::IntegrationId, installation::Installation, recorded::Position};
+use keytrail_domain::{
+    id::IntegrationId,
+    installation::{Installation, Webhooks},
+    recorded::Position,
+};
 
 use super::app_access::{self, AskError};
 use crate::{
@@ -28,6 +32,8 @@ struct Known {
     secrets: Option<LiveSecrets>,
     /// Where the log stood, and when that was.
     seen: (Position, Instant),
+    /// Whether it is known that deliveries come in.
+    is_proven: bool,
 }
 
 /// The opened secrets of this node.
@@ -44,9 +50,21 @@ impl WebhookSecrets {
         self.known().contains_key(&id)
     }
 
+    /// Whether it is known of this integration that deliveries come in, as far as this node was told.
+    pub(super) fn is_proven(&self, id: IntegrationId) -> bool {
+        self.known().get(&id).is_some_and(|known| known.is_proven)
+    }
+
+    /// That is so now, or is not.
+    pub(super) fn set_proven(&self, id: IntegrationId, is_proven: bool) {
+        if let Some(known) = self.known().get_mut(&id) {
+            known.is_proven = is_proven;
+        }
+    }
+
     fn kept(&self, id: IntegrationId, head: Position, anew: bool) -> Option<LiveSecrets> {
         let known = self.known();
-        let Known { secrets, seen: (position, at) } = known.get(&id)?;
+        let Known { secrets, seen: (position, at), .. } = known.get(&id)?;
         let good = *position == head || !anew && at.elapsed() < KEPT;
         secrets.as_ref().filter(|_| good).cloned()
     }
@@ -85,7 +103,8 @@ pub async fn webhook_secrets(app: &App, id: IntegrationId, anew: bool) -> Result
         }
     }
     let secrets = Arc::new(secrets);
-    let known = Known { secrets: Some(Arc::clone(&secrets)), seen: (head, at) };
+    let is_proven = registered.webhooks == Webhooks::Proven;
+    let known = Known { secrets: Some(Arc::clone(&secrets)), seen: (head, at), is_proven };
     app.jobs.webhook_secrets.known().insert(id, known);
     Ok(Some(secrets))
 }
@@ -104,7 +123,7 @@ mod tests {
         let weak = Arc::downgrade(&secrets);
         let at = Instant::now().checked_sub(KEPT).expect("this machine runs for longer");
         let all = WebhookSecrets::default();
-        all.known().insert(ID, Known { secrets: Some(secrets), seen: (5, at) });
+        all.known().insert(ID, Known { secrets: Some(secrets), seen: (5, at), is_proven: false });
         (all, weak)
     }
 

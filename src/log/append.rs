@@ -73,6 +73,8 @@ pub struct Committed {
     pub first: Position,
     /// The position of the last event; the log's head when there was none.
     pub last: Position,
+    /// Whether there is anything that was not there before; taken to be so of an earlier request.
+    pub appended: bool,
     /// Whether this is the outcome of an earlier request with the same idempotency key.
     pub replayed: bool,
 }

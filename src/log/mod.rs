@@ -190,6 +190,7 @@ impl Remembered {
             sequence: self.sequence,
             first: self.first,
             last: self.last,
+            appended: true,
             replayed: true,
         })
     }

@@ -381,6 +381,7 @@ fn answer(
                 sequence: append.after + count,
                 first,
                 last: position,
+                appended: count > 0,
                 replayed: false,
             })
         })

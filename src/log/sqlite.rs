@@ -165,7 +165,8 @@ fn one(
     for companion in &append.companions {
         run(transaction, companion)?;
     }
-    Ok(Committed { stream: append.stream, sequence, first, last: head.position, replayed: false })
+    let appended = !append.events.is_empty();
+    Ok(Committed { stream: append.stream, sequence, first, last: head.position, appended, replayed: false })
 }
 
 /// The outcome of the earlier request when this one was sent before, whatever constraint it ran into now.

@@ -212,7 +212,7 @@ const APP_COMMANDS: [&[&str]; 3] = [
 ];
 
 /// The commands that change something, or say nothing of a server.
-const OTHERS: [&str; 56] = [
+const OTHERS: [&str; 57] = [
     "host-key scan",
     "host-key trust",
     "host-key import",
@@ -228,6 +228,7 @@ const OTHERS: [&str; 56] = [
     "ssh-key make-file",
     "ssh-key guide",
     "installation set-filter",
+    "installation set-route",
     "integration connect",
     "delivery replay",
     "installation adopt",

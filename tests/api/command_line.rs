@@ -156,6 +156,30 @@ async fn a_view_that_is_not_there_yet_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_recorded_and_not_shown_yet_is_said_to_be_recorded() {
+    let home = home();
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let body = json!({ "id": id, "position": 7 });
+    let pending = answered("202 Accepted", "Retry-After: 1\r\n", &body);
+    let script = ["/issues/", "/integrations/"].map(|part| (part, vec![pending.clone()])).into();
+    let playing = play(&home, script).await;
+    let sha = "1".repeat(40);
+    let commands: [&[&str]; 4] = [
+        &["issue", "restore", "SHOP-1", &sha, "--repository", id, "--yes"],
+        &["issue", "unlink", "SHOP-1", &sha, "--repository", id, "--yes"],
+        &["issue", "link", "SHOP-1", &sha, "--repository", id],
+        &["integration", "pause", id],
+    ];
+    for command in commands {
+        let said = done(home.run(command.iter().copied()).await);
+        assert!(said.contains("it is recorded, and shown in a moment"), "{command:?}: {said}");
+        let told = done(home.run(command.iter().copied().chain(["--json"])).await);
+        assert_eq!(lines(&told), std::slice::from_ref(&body), "{command:?}");
+    }
+    playing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_busy_is_waited_for_and_a_run_that_no_view_shows_yet() {
     let home = home();
     let path = home.folder().join("shop");

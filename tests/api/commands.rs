@@ -101,7 +101,7 @@ async fn rules_and_links_are_changed_and_explained() {
     let already = done(home.run(["issue", "unlink", "SHOP-1", &named, "--dry-run"]).await);
     assert!(already.contains("nothing would change"), "{already}");
     let again = done(home.run(["issue", "restore", "SHOP-1", &named, "--dry-run"]).await);
-    assert!(again.contains("again, where the commit names it"), "{again}");
+    assert!(again.contains("again: the commit names it"), "{again}");
     done(home.run(["issue", "restore", "SHOP-1", &named]).await);
     failed(home.run(["issue", "restore", "SHOP-2", &named, "--dry-run"]).await, 3);
     // A link that the rules hide is taken away like any other, and whoever looks first is told so.

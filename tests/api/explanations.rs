@@ -27,7 +27,7 @@ pub(crate) async fn connected(server: &Server, name: &str, connection: Value) ->
     server.get(&list).await.items()[0]["id"].as_str().expect("an id").to_owned()
 }
 
-async fn explained(server: &Server, commit: &str, issue: &str, repository: Option<&str>) -> Value {
+pub(crate) async fn explained(server: &Server, commit: &str, issue: &str, repository: Option<&str>) -> Value {
     let mut at = format!("/api/v1/explain?commit={commit}&issue={issue}");
     if let Some(id) = repository {
         at.push_str(&format!("&repository={id}"));
@@ -81,7 +81,7 @@ fn is(step: &str, code: &str) -> (String, String) {
 }
 
 /// The code of a step.
-fn code<'a>(told: &'a Value, step: &str) -> &'a str {
+pub(crate) fn code<'a>(told: &'a Value, step: &str) -> &'a str {
     let steps = told["steps"].as_array().expect("steps");
     steps.iter().find(|found| found["step"] == step).and_then(|found| found["code"].as_str()).expect("the step")
 }

@@ -232,6 +232,21 @@ async fn a_way_back_that_is_replayed_leads_to_what_became_of_it(server: Server) 
     scene.end().await;
 }
 
+async fn an_app_that_github_did_not_give_is_said_to_be_there_perhaps(server: Server) {
+    let scene = Scene::set(&server).await;
+    let browser = Browser::new();
+    let creating = scene.before_creating(&browser).await;
+    let before = scene.shown().await;
+    assert!(before["next_step"].as_str().is_some_and(|next| next.contains("Nothing is left")), "{before}");
+    scene.fake.fail_next_at("/conversions", 502, 2);
+    browser.press(&creating, "Create GitHub App", &[]).await.belongs_to_us(502).says("github_troubled");
+    let shown = scene.shown().await;
+    assert_eq!((&shown["status"], &shown["cause"]), (&json!("registering"), &json!("not_registered")), "{shown}");
+    assert!(shown["action"].as_str().is_some_and(|action| action.contains("take it over")), "{shown}");
+    assert!(shown["next_step"].as_str().is_some_and(|next| !next.contains("Nothing is left")), "{shown}");
+    scene.end().await;
+}
+
 async fn whoever_cancels_or_goes_back_goes_on_later_in_another_browser(server: Server) {
     let scene = Scene::set(&server).await;
     let browser = Browser::new();
@@ -351,6 +366,7 @@ on_both_engines!(known reaching_this_machine;
     a_link_is_good_once_and_the_last_one_counts,
     a_way_back_that_was_not_opened_here_changes_nothing,
     a_way_back_that_is_replayed_leads_to_what_became_of_it,
+    an_app_that_github_did_not_give_is_said_to_be_there_perhaps,
     whoever_cancels_or_goes_back_goes_on_later_in_another_browser,
     what_an_address_says_of_an_installation_is_not_believed,
     a_member_asks_and_an_owner_approves,

@@ -1,6 +1,7 @@
 //! An app whose GitHub is reached through a proxy that wants to know who asks: taken away with its integration all the
 //! same, looked after where its key was kept, and nothing of it stays sealed.
 
+use keytrail::store::{Area, Statement};
 use keytrail_test_support::web_server::ForwardProxy;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -11,14 +12,17 @@ use crate::{
     server::{Server, answer, on_both_engines},
 };
 
-/// Connected through a proxy that lets its user through and nobody else.
-async fn connected(server: &Server, github: &Github, proxy: &ForwardProxy) -> String {
+/// Through a proxy that lets its user through and nobody else.
+fn place(github: &Github, proxy: &ForwardProxy) -> Value {
     let login = json!({ "user": ForwardProxy::USER, "password": ForwardProxy::PASSWORD });
-    let place = json!({
+    json!({
         "kind": "github_app", "host": github.fake.url(), "organisation": "acme",
         "proxy": { "url": proxy.url(), "credential": login },
-    });
-    let id = server.connect("acme", place).await.with(StatusCode::CREATED).id();
+    })
+}
+
+async fn connected(server: &Server, github: &Github, proxy: &ForwardProxy) -> String {
+    let id = server.connect("acme", place(github, proxy)).await.with(StatusCode::CREATED).id();
     assert_eq!(server.sealed().await, ["proxy_credential"]);
     id
 }
@@ -91,6 +95,26 @@ async fn whoever_says_that_it_is_gone_has_the_login_of_the_proxy_forgotten_too(s
     settled(&server, &[&github.fake]).await;
 }
 
+async fn a_login_that_cannot_be_opened_is_told_apart_from_the_key_and_given_again(server: Server) {
+    let (github, proxy) = (Github::start(&server).await, ForwardProxy::start());
+    let id = running(&server, &github, &proxy).await;
+    let damaged = "UPDATE secrets SET sealed = data_keys.wrapped FROM data_keys WHERE field = 'proxy_credential'";
+    server.app.db.write(Area::Log, vec![Statement::new(damaged, vec![])]).await.expect("it is damaged");
+    assert_eq!(repaired(&server, &id).await, ("active".to_owned(), json!("proxy_credential_unreadable")));
+    let told = shown(&server, &id).await;
+    assert!(told["action"].as_str().is_some_and(|action| action.contains("login of the proxy")), "{told}");
+    assert!(told["text"].as_str().is_some_and(|text| !text.contains("key")), "{told}");
+    // Who gives a key is told so, too: the key is not what is wrong.
+    let key = server.local(Method::PUT, &format!("/api/v1/integrations/{id}/installation/key"));
+    let refused = answer(key.json(&json!({ "key": github.app.key.pkcs1 }))).await.refused(422, "github_refused");
+    assert_eq!(refused.body["reason"], "proxy_credential_unreadable", "{}", refused.text);
+    let at = format!("/api/v1/integrations/{id}/connection");
+    let body = json!({ "connection": place(&github, &proxy) });
+    answer(server.local(Method::PUT, &at).header("If-Match", "*").json(&body)).await.with(StatusCode::OK);
+    assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null));
+    settled(&server, &[&github.fake]).await;
+}
+
 async fn what_was_never_registered_is_forgotten_at_once(server: Server) {
     let (github, proxy) = (Github::start(&server).await, ForwardProxy::start());
     let id = connected(&server, &github, &proxy).await;
@@ -106,5 +130,6 @@ on_both_engines!(reaching_this_machine;
     it_is_taken_away_through_the_proxy_and_all_its_secrets_are_forgotten,
     with_its_secrets_kept_it_is_followed_through_the_proxy_until_it_is_gone,
     whoever_says_that_it_is_gone_has_the_login_of_the_proxy_forgotten_too,
+    a_login_that_cannot_be_opened_is_told_apart_from_the_key_and_given_again,
     what_was_never_registered_is_forgotten_at_once,
 );

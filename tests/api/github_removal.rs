@@ -1,5 +1,6 @@
 //! Removing an integration before its app is installed, and while its GitHub says nothing.
 
+use keytrail::store::{Area, Statement};
 use keytrail_test_support::fake_github::{Credential, Selection, Silence};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -190,6 +191,28 @@ async fn an_app_that_is_gone_when_its_integration_goes_leaves_nothing(server: Se
     settled(&server, &[&github.fake]).await;
 }
 
+async fn a_key_that_cannot_be_read_for_now_is_waited_for(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    settled(&server, &[&github.fake]).await;
+    let away = async |from: &str, to: &str| {
+        let sql = format!("ALTER TABLE secrets RENAME COLUMN {from} TO {to}");
+        server.app.db.write(Area::Log, vec![Statement::new(sql, vec![])]).await.expect("it is renamed");
+    };
+    away("sealed", "sealed_elsewhere").await;
+    remove(&server, &id).await.with(StatusCode::OK);
+    assert!(github.fake.installation(github.installation).is_some(), "nothing opens its key");
+    let now = act(&server, &id, "repair").await.with(StatusCode::OK).body;
+    assert_ne!(now["status"], "removed", "its app is not given up: {now}");
+    away("sealed_elsewhere", "sealed").await;
+    // Nobody asks for it again.
+    settled(&server, &[&github.fake]).await;
+    assert_eq!(github.fake.installation(github.installation), None);
+    let now = shown(&server, &id).await;
+    assert_eq!((&now["status"], &now["remainder"]["installed"]), (&json!("removed"), &json!(false)), "{now}");
+    assert!(sealed(&server).await.is_empty(), "its key was forgotten when it was used");
+}
+
 async fn who_takes_an_app_over_ends_what_was_said_of_it_before(server: Server) {
     // At another GitHub an app may have the same id.
     let other = Github::start(&server).await;
@@ -231,5 +254,6 @@ on_both_engines!(known reaching_this_machine;
     when_github_says_that_an_app_is_gone_its_kept_secrets_are_forgotten,
     the_link_to_what_is_left_outlives_another_name,
     an_app_that_is_gone_when_its_integration_goes_leaves_nothing,
+    a_key_that_cannot_be_read_for_now_is_waited_for,
     who_takes_an_app_over_ends_what_was_said_of_it_before,
 );

@@ -230,7 +230,7 @@ async fn thousands_start_only_after_a_word_or_a_filter(server: Server) {
     assert!(stage.repositories(&id).await.is_empty(), "nothing starts");
     fake.fail_next_at("page=17", 502, 1);
     let tried = || stage.act(&id, "filter-preview", json!({ "filter": "repositories[?!archived]" }));
-    tried().await.refused(422, "github_refused");
+    assert_eq!(tried().await.refused(422, "github_refused").body["reason"], "github_troubled");
     let preview = tried().await.with(StatusCode::OK).body;
     assert_eq!((&preview["kept"]["repositories"], &preview["dropped"]["repositories"]), (&json!(1), &json!(2_999)));
     assert_eq!(preview["dropped"]["names"].as_array().map(Vec::len), Some(100));

@@ -98,6 +98,45 @@ async fn an_organisation_that_two_integrations_have_by_two_names_is_said_to_be_t
     settled(&server, &[&github.fake]).await;
 }
 
+async fn an_app_that_was_installed_anew_in_a_renamed_organisation_is_found(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    settled(&server, &[&github.fake]).await;
+    // No delivery comes here. Neither the name nor the installation is what it was.
+    github.fake.uninstall(github.installation);
+    github.fake.rename_org("acme", "acme-two");
+    // Somebody else has the name now.
+    github.fake.set_ip_allow_list("acme", false);
+    let again = github.fake.install(github.app.id, "acme-two", Selection::All);
+    assert_ne!(again, github.installation);
+    assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null));
+    let now = shown(&server, &id).await;
+    let there = &now["installation"];
+    assert_eq!((&there["id"], &there["organisation"]), (&again.into(), &"acme-two".into()), "{now}");
+    // An organisation of the old name is another one, whatever is installed there.
+    github.fake.uninstall(again);
+    github.fake.install(github.app.id, "acme", Selection::All);
+    assert_eq!(repaired(&server, &id).await, ("uninstalled".to_owned(), Value::Null));
+    github.fake.install(github.app.id, "acme-two", Selection::All);
+    assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null));
+    settled(&server, &[&github.fake]).await;
+}
+
+async fn an_organisation_that_was_renamed_before_the_app_was_installed_is_followed(server: Server) {
+    let github = Github::start(&server).await;
+    github.fake.uninstall(github.installation);
+    let id = connect(&server, &github.fake).await.with(StatusCode::CREATED).id();
+    adopt(&server, &id, github.app.id, &github.app.key.pkcs1).await.with(StatusCode::OK);
+    becomes(&server, &id, "installing").await;
+    settled(&server, &[&github.fake]).await;
+    github.fake.rename_org("acme", "acme-two");
+    let there = github.fake.install(github.app.id, "acme-two", Selection::All);
+    assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null));
+    let now = shown(&server, &id).await["installation"].clone();
+    assert_eq!((&now["id"], &now["organisation"]), (&there.into(), &"acme-two".into()), "{now}");
+    settled(&server, &[&github.fake]).await;
+}
+
 async fn an_app_is_never_spoken_for_at_another_host(server: Server) {
     let (github, other) = (Github::start(&server).await, Github::start(&server).await);
     let id = active(&server, &github).await;
@@ -292,6 +331,8 @@ on_both_engines!(reaching_this_machine;
     what_became_of_it_there_is_seen_and_mends_itself,
     what_stands_in_the_way_is_said_and_goes_away_again,
     an_organisation_that_two_integrations_have_by_two_names_is_said_to_be_taken,
+    an_app_that_was_installed_anew_in_a_renamed_organisation_is_found,
+    an_organisation_that_was_renamed_before_the_app_was_installed_is_followed,
     an_app_is_never_spoken_for_at_another_host,
     a_token_that_is_taken_back_is_asked_for_anew,
     a_limited_organisation_waits_and_comes_back,

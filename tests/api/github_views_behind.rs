@@ -2,13 +2,13 @@
 
 use keytrail::store::{Area, Statement};
 use keytrail_test_support::fake_github::Silence;
-use reqwest::StatusCode;
-use serde_json::Value;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
 
 use crate::{
     github_app::{Github, active, adopt, connect, remove, settled, shown},
     github_troubles::repaired,
-    server::{Server, on_postgres_with, reaching_this_machine},
+    server::{Server, answer, on_postgres_with, reaching_this_machine},
 };
 
 /// Another node, which does nothing, has taken a view.
@@ -65,5 +65,25 @@ fn what_was_left_of_an_app_that_is_taken_over_is_over_also_when_the_request_coul
         let now = shown(&server, &id).await;
         assert_eq!((&now["status"], &now["remainder"]), (&"removed".into(), &Value::Null), "{now}");
         assert_eq!(shown(&server, &again).await["status"], "active");
+    });
+}
+
+#[test]
+fn a_repair_that_the_view_does_not_show_yet_is_told_with_its_position() {
+    on_postgres_with(reaching_this_machine, |server| async move {
+        let github = Github::start(&server).await;
+        let id = active(&server, &github).await;
+        settled(&server, &[&github.fake]).await;
+        stands_still(&server, "installation_status").await;
+        // The log goes on, and the view does not.
+        let name = server.local(Method::PUT, &format!("/api/v1/integrations/{id}/name")).header("If-Match", "*");
+        answer(name.json(&json!({ "name": "another" }))).await.with(StatusCode::OK);
+        let at = format!("/api/v1/integrations/{id}/installation/repair");
+        let told = server.post(&at, json!({})).await.with(StatusCode::ACCEPTED);
+        assert_eq!(told.body, json!({ "id": id, "position": told.body["position"] }), "what was asked for is done");
+        assert_eq!(told.header("x-log-position"), told.body["position"].to_string());
+        goes_on(&server);
+        settled(&server, &[&github.fake]).await;
+        assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null));
     });
 }

@@ -16,7 +16,10 @@ use tokio::{
     process::{Child, ChildStderr, ChildStdout, Command},
 };
 
-use crate::{browser::Browser, command_line::done};
+use crate::{
+    browser::Browser,
+    command_line::{done, failed},
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -156,6 +159,32 @@ async fn who_stops_waiting_stops_nothing_else_and_may_wait_again() {
     assert!(done(shown).contains("installing"));
     browser.press(&installing, "Install", &[("selection", "all")]).await.belongs_to_us(200);
     assert!(done(server.home().run(["installation", "show", "shop"]).await).contains("active"));
+    server.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_to_a_github_is_changed_and_the_filter_stays() {
+    let (server, fake) = beside_a_github().await;
+    let url = fake.url();
+    let filter = ["--filter", "repositories[?!archived]"];
+    let connect = ["integration", "connect", "shop", "--organisation", "acme", "--host", &url, "--no-link"];
+    done(server.home().run(connect.iter().chain(&filter)).await);
+    let connection = async || {
+        let shown = done(server.home().run(["integration", "show", "shop", "--json"]).await);
+        let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+        let connection = &shown["connection"];
+        assert_eq!(connection["filter"], filter[1], "{connection}");
+        (connection["proxy"]["url"].clone(), connection["trust"]["kind"].clone())
+    };
+    let before = connection().await;
+    let set = ["installation", "set-route", "shop"];
+    done(server.home().run(set.iter().chain(&["--proxy", "http://127.0.0.1:9"])).await);
+    let (proxy, trust) = connection().await;
+    assert!(proxy.as_str().is_some_and(|proxy| proxy.starts_with("http://127.0.0.1:9")), "{proxy}");
+    assert_eq!(trust, before.1);
+    done(server.home().run(set.iter().chain(&["--no-proxy"])).await);
+    assert_eq!(connection().await, before);
+    failed(server.home().run(set).await, 2);
     server.terminate().await;
 }
 

@@ -8,10 +8,12 @@ use keytrail_test_support::{
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::{
     github_app::{Github, act, active, adopt, becomes, settled, shown},
     server::{Server, on_both_engines, soon},
+    webhooks::{deliver, worked_off},
 };
 
 /// Long after nothing came on; what GitHub sent in between is in its log.
@@ -112,6 +114,34 @@ async fn deliveries_that_came_and_then_do_not_are_doubted_until_one_comes_again(
     sent_here().await;
 }
 
+async fn one_that_comes_again_shows_that_they_come_in(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    settled(&server, &[&github.fake]).await;
+    let here = github.fake.hook_url(github.app.id).expect("it was set");
+    let sent = async || {
+        let secret = github.fake.hook_secret(github.app.id).expect("it was set");
+        let (delivery, body) = (Uuid::from_u128(1), br#"{"zen":"Design for failure."}"#);
+        deliver(&server, &id, "ping", delivery, &secret, body).await.with(StatusCode::ACCEPTED);
+        soon("it is proven", || async { shown(&server, &id).await["webhooks"] == "proven" }).await;
+        worked_off(&server, &id).await.iter().filter(|one| one["id"] == delivery.to_string()).count()
+    };
+    assert_eq!(sent().await, 1);
+    github.fake.set_hook(github.app.id, Some(&format!("{here}-elsewhere")));
+    act(&server, &id, "suspend").await.with(StatusCode::OK);
+    soon("it is seen", || async { shown(&server, &id).await["webhooks"] == "none_sent" }).await;
+    act(&server, &id, "resume").await.with(StatusCode::OK);
+    becomes(&server, &id, "active").await;
+    settled(&server, &[&github.fake]).await;
+    // Sent here again, and nothing new came yet.
+    act(&server, &id, "repair").await.with(StatusCode::OK);
+    settled(&server, &[&github.fake]).await;
+    assert_eq!(github.fake.hook_url(github.app.id), Some(here));
+    assert_ne!(shown(&server, &id).await["webhooks"], "proven");
+    assert_eq!(sent().await, 1, "it is kept once");
+    settled(&server, &[&github.fake]).await;
+}
+
 async fn a_github_of_the_internet_is_not_expected_to_reach_a_private_address(server: Server) {
     let fake = FakeGithub::start_cloud().await;
     fake.set_clock(server.app.clock.now().seconds());
@@ -137,5 +167,6 @@ on_both_engines!(known reaching_this_machine;
     a_github_that_sent_none_is_said_to_have_sent_none,
     how_the_last_delivery_ended_says_what_to_look_at,
     deliveries_that_came_and_then_do_not_are_doubted_until_one_comes_again,
+    one_that_comes_again_shows_that_they_come_in,
     a_github_of_the_internet_is_not_expected_to_reach_a_private_address,
 );

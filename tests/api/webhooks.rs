@@ -65,8 +65,8 @@ fn request(server: &Server, id: &str, event: &str, delivery: Uuid) -> RequestBui
     request.header("X-GitHub-Event", event).header("X-GitHub-Delivery", delivery.to_string())
 }
 
-async fn deliver(server: &Server, id: &str, event: &str, delivery: Uuid, secret: &str, body: &[u8]) -> Answer {
-    let request = request(server, id, event, delivery);
+pub(crate) async fn deliver(server: &Server, id: &str, event: &str, guid: Uuid, secret: &str, body: &[u8]) -> Answer {
+    let request = request(server, id, event, guid);
     answer(request.header("X-Hub-Signature-256", signature(secret.as_bytes(), body)).body(body.to_vec())).await
 }
 

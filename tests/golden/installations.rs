@@ -47,6 +47,7 @@ fn app() -> App {
         name: text("Keytrail \"Octo\" é"),
         html_url: text("https://github.com/apps/keytrail-octo"),
         owner: Some(login("octo")),
+        owner_id: None,
         permissions: permissions(),
         events: vec!["pull_request".into(), "push".into()],
     }
@@ -86,6 +87,8 @@ pub(crate) fn events() -> Vec<Event> {
         KeyAccepted {},
         WebhookSecretRotated { secret: secret(5), previous: Some(secret(2)), until: None },
         WebhookSecretRetired { secret: secret(2) },
+        WebhookWished {},
+        WebhookTold { address: text("https://keytrail.example.com/webhooks/github/7") },
         AppChanged { app: app() },
         AccountRenamed { login: login("octo-two") },
         PermissionsChanged { permissions: permissions() },

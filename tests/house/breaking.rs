@@ -27,28 +27,10 @@ pub(crate) fn losses(old: &Value, new: &Value) -> BTreeSet<String> {
         if after["x-scope"] != before["x-scope"] {
             lost(format!("the scope {} is needed and was {}", after["x-scope"], before["x-scope"]));
         }
-        parameters((old, before), (new, after), &mut lost);
-        let body = |operation: &Value| operation["requestBody"]["content"]["application/json"]["schema"].clone();
-        if body(before).is_null() && !body(after).is_null() {
-            lost("a body is needed".to_owned());
-        } else {
-            if after["requestBody"]["required"] == true && before["requestBody"]["required"] != true {
-                lost("a body is needed".to_owned());
-            }
-            let sides = Sides { old, new, direction: Direction::Sent };
-            sides.compare(&body(before), &body(after), "body", &mut lost, 0);
-        }
-        for (status, response) in members(&before["responses"]).filter(|(status, _)| status.starts_with('2')) {
-            let now = &after["responses"][status];
-            if now.is_null() {
-                lost(format!("it does not answer {status} any more"));
-                continue;
-            }
-            for (kind, content) in members(&response["content"]) {
-                let sides = Sides { old, new, direction: Direction::Answered };
-                sides.compare(&content["schema"], &now["content"][kind]["schema"], status, &mut lost, 0);
-            }
-        }
+        let sent = Sides { old, new, direction: Direction::Sent };
+        sent.parameters(before, after, &mut lost);
+        sent.body(before, after, &mut lost);
+        Sides { direction: Direction::Answered, ..sent }.answers(before, after, &mut lost);
     }
     found
 }
@@ -57,73 +39,14 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
+fn listed(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
 fn operations(spec: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let of =
         |(path, item)| members(item).map(move |(method, operation)| (String::as_str(path), method.as_str(), operation));
     members(&spec["paths"]).flat_map(of)
-}
-
-/// Those of an operation, each beside its description.
-fn parameters((was, before): (&Value, &Value), (is, after): (&Value, &Value), lost: &mut impl FnMut(String)) {
-    let all = |operation: &Value| operation["parameters"].as_array().cloned().unwrap_or_default();
-    let same = |one: &Value, other: &Value| one["name"] == other["name"] && one["in"] == other["in"];
-    for old in all(before) {
-        match all(after).iter().find(|new| same(new, &old)) {
-            None => lost(format!("the parameter {} is gone", old["name"])),
-            Some(new) => {
-                if new["required"] == true && old["required"] != true {
-                    lost(format!("the parameter {} is needed", old["name"]));
-                }
-                let at = format!("the parameter {}", old["name"]);
-                sent(resolved(was, &old["schema"]), resolved(is, &new["schema"]), &at, lost);
-            }
-        }
-    }
-    for new in all(after).iter().filter(|new| new["required"] == true) {
-        if !all(before).iter().any(|old| same(old, new)) {
-            lost(format!("the parameter {} is needed", new["name"]));
-        }
-    }
-}
-
-/// What a client may not send any more under one schema: another type, a word that is gone, what is out of bounds now.
-fn sent(old: &Value, new: &Value, at: &str, lost: &mut dyn FnMut(String)) {
-    if !types(new).is_empty() && (types(old).is_empty() || !types(old).is_subset(&types(new))) {
-        lost(format!("{at} is {} and was {}", new["type"], old["type"]));
-    }
-    narrowed(old, new, at, lost);
-}
-
-/// Words that are gone and bounds that are tighter.
-fn narrowed(old: &Value, new: &Value, at: &str, lost: &mut dyn FnMut(String)) {
-    let words = |schema: &Value| schema["enum"].as_array().cloned();
-    match (words(old), words(new)) {
-        (Some(before), Some(now)) => {
-            if let Some(word) = before.iter().find(|word| !now.contains(word)) {
-                lost(format!("{at} does not take {word} any more"));
-            }
-        }
-        (None, Some(_)) => lost(format!("{at} takes only some words now")),
-        (_, None) => {}
-    }
-    for (bound, is_lower) in BOUNDS {
-        let (before, now) = (old[bound].as_f64(), new[bound].as_f64());
-        let is_tighter = match (before, now) {
-            (Some(before), Some(now)) if is_lower => now > before,
-            (Some(before), Some(now)) => now < before,
-            (None, Some(_)) => true,
-            (_, None) => false,
-        };
-        if is_tighter {
-            lost(format!("{at} has {bound} {} and had {}", new[bound], old[bound]));
-        }
-    }
-    // Whether one pattern takes all that another takes cannot be told: any other one counts as tighter.
-    for exact in ["pattern", "format", "multipleOf", "additionalProperties"] {
-        if !new[exact].is_null() && new[exact] != old[exact] && new[exact] != true {
-            lost(format!("{at} has {exact} {} and had {}", new[exact], old[exact]));
-        }
-    }
 }
 
 /// What a value may be, and whether it is the least.
@@ -153,62 +76,246 @@ struct Sides<'a> {
     direction: Direction,
 }
 
-impl Sides<'_> {
+impl<'a> Sides<'a> {
     /// Schemas that refer to themselves are followed so far.
     const DEEPEST: usize = 12;
 
-    fn compare(self, old: &Value, new: &Value, at: &str, lost: &mut dyn FnMut(String), depth: usize) {
-        let (old, new) = (resolved(self.old, old), resolved(self.new, new));
-        if depth > Self::DEEPEST || old.is_null() || old == new && self.old == self.new {
+    fn is_sent(self) -> bool {
+        self.direction == Direction::Sent
+    }
+
+    /// Those of an operation.
+    fn parameters(self, before: &'a Value, after: &'a Value, lost: &mut dyn FnMut(String)) {
+        let (before, after) = (&before["parameters"], &after["parameters"]);
+        let same = |one: &Value, other: &Value| one["name"] == other["name"] && one["in"] == other["in"];
+        for old in listed(before) {
+            let at = format!("the parameter {}", old["name"]);
+            let Some(new) = listed(after).find(|new| same(new, old)) else {
+                lost(format!("{at} is gone"));
+                continue;
+            };
+            if new["required"] == true && old["required"] != true {
+                lost(format!("{at} is needed"));
+            }
+            self.compare(&old["schema"], &new["schema"], &at, lost, 0);
+        }
+        for new in listed(after).filter(|new| new["required"] == true) {
+            if !listed(before).any(|old| same(old, new)) {
+                lost(format!("the parameter {} is needed", new["name"]));
+            }
+        }
+    }
+
+    /// What an operation is sent.
+    fn body(self, before: &'a Value, after: &'a Value, lost: &mut dyn FnMut(String)) {
+        let (before, after) = (&before["requestBody"], &after["requestBody"]);
+        if after["required"] == true && before["required"] != true {
+            lost("a body is needed".to_owned());
+        }
+        for (kind, content) in members(&before["content"]) {
+            self.compare(&content["schema"], &after["content"][kind]["schema"], "body", lost, 0);
+        }
+    }
+
+    /// What an operation answers, refusals among it.
+    fn answers(self, before: &'a Value, after: &'a Value, lost: &mut dyn FnMut(String)) {
+        for (status, was) in members(&before["responses"]) {
+            let was = resolved(self.old, was);
+            let now = resolved(self.new, &after["responses"][status]);
+            if now.is_null() {
+                lost(format!("it does not answer {status} any more"));
+                continue;
+            }
+            for (name, _) in members(&was["headers"]).filter(|(name, _)| now["headers"][name].is_null()) {
+                lost(format!("{status} has no header {name} any more"));
+            }
+            for code in listed(&was["x-codes"]).filter(|code| listed(&now["x-codes"]).all(|kept| kept != *code)) {
+                lost(format!("{status} does not tell {code} any more"));
+            }
+            for (kind, content) in members(&was["content"]) {
+                self.compare(&content["schema"], &now["content"][kind]["schema"], status, lost, 0);
+            }
+        }
+    }
+
+    /// Each way to be what the old schema takes has to fit one of the new schema: the one that loses the least is told of.
+    fn compare(self, old: &'a Value, new: &'a Value, at: &str, lost: &mut dyn FnMut(String), depth: usize) {
+        if depth > Self::DEEPEST || old.is_null() {
             return;
         }
         if new.is_null() {
             return lost(format!("{at} is gone"));
         }
-        if !old["type"].is_null() && types(old) != types(new) && !self.is_wider(&types(old), &types(new)) {
-            lost(format!("{at} is {} and was {}", new["type"], old["type"]));
+        match (self.direction, may_be_null(self.old, old), may_be_null(self.new, new)) {
+            (Direction::Answered, false, true) => lost(format!("{at} may be null")),
+            (Direction::Sent, true, false) => lost(format!("{at} may not be null any more")),
+            _ => {}
         }
-        if self.direction == Direction::Sent {
-            narrowed(old, new, at, lost);
+        let (was, now) = (shapes(self.old, old), shapes(self.new, new));
+        for before in &was {
+            let each = now.iter().map(|after| {
+                let mut lost = Vec::new();
+                self.fit(before, after, at, &mut |what| lost.push(what), depth);
+                lost
+            });
+            let mut each: Vec<Vec<String>> = each.collect();
+            each.sort_by_key(Vec::len);
+            // Whoever was answered one thing knows no other.
+            let are_others =
+                each.first().is_some_and(Vec::is_empty) && each.last().is_some_and(|last| !last.is_empty());
+            if !self.is_sent() && was.len() == 1 && are_others {
+                lost(format!("{at} may be something else"));
+            }
+            each.into_iter().take(1).flatten().for_each(&mut *lost);
         }
-        let (before, after) = (properties(self.old, old), properties(self.new, new));
-        for (name, schema, needed) in &before {
+    }
+
+    fn fit(self, before: &Shape<'a>, after: &Shape<'a>, at: &str, lost: &mut dyn FnMut(String), depth: usize) {
+        self.types(before, after, at, lost);
+        self.words(before, after, at, lost);
+        if self.is_sent() {
+            narrowed(before, after, at, lost);
+        }
+        let (had, has) = (before.of("additionalProperties"), after.of("additionalProperties"));
+        if had.is_object() && has.is_object() {
+            self.compare(had, has, &format!("{at}.*"), lost, depth + 1);
+        } else if self.is_sent() && !has.is_null() && has != had && *has != true {
+            lost(format!("{at} has additionalProperties {has} and had {had}"));
+        }
+        for &(name, schema, needed) in &before.members {
             let at = format!("{at}.{name}");
-            // Variants may share a name: what fits one of them fits.
-            let fitting = after.iter().filter(|(now, ..)| now == name).map(|(_, now, needed_now)| {
+            // Parts may share a name: what fits one of them fits.
+            let each = after.members.iter().filter(|(now, ..)| *now == name).map(|&(_, now, needed_now)| {
                 let mut lost = Vec::new();
                 match self.direction {
-                    Direction::Sent if *needed_now && !needed => lost.push(format!("{at} is needed")),
-                    Direction::Answered if *needed && !needed_now => lost.push(format!("{at} may be missing")),
+                    Direction::Sent if needed_now && !needed => lost.push(format!("{at} is needed")),
+                    Direction::Answered if needed && !needed_now => lost.push(format!("{at} may be missing")),
                     Direction::Sent | Direction::Answered => {}
                 }
                 self.compare(schema, now, &at, &mut |what| lost.push(what), depth + 1);
                 lost
             });
-            match fitting.min_by_key(Vec::len) {
+            match each.min_by_key(Vec::len) {
                 None => lost(format!("{at} is gone")),
                 Some(found) => found.into_iter().for_each(&mut *lost),
             }
         }
-        if self.direction == Direction::Sent && !before.is_empty() {
-            for (name, _, needed) in &after {
-                if *needed && !before.iter().any(|(old, ..)| old == name) {
-                    lost(format!("{at}.{name} is needed"));
-                }
+        for (name, _, needed) in after.members.iter().filter(|_| self.is_sent()) {
+            if *needed && !before.members.iter().any(|(old, ..)| old == name) {
+                lost(format!("{at}.{name} is needed"));
             }
         }
-        if !old["items"].is_null() {
-            self.compare(&old["items"], &new["items"], &format!("{at}[]"), lost, depth + 1);
-        }
+        self.compare(before.of("items"), after.of("items"), &format!("{at}[]"), lost, depth + 1);
     }
 
     /// Whoever sends may send what it sent; whoever is answered gets nothing that it did not get.
-    fn is_wider(self, old: &BTreeSet<String>, new: &BTreeSet<String>) -> bool {
-        match self.direction {
-            Direction::Sent => old.is_subset(new),
-            Direction::Answered => new.is_subset(old),
+    fn types(self, before: &Shape<'a>, after: &Shape<'a>, at: &str, lost: &mut dyn FnMut(String)) {
+        let (was, is) = (before.types(), after.types());
+        let (whole, part) = if self.is_sent() { (&is, &was) } else { (&was, &is) };
+        // One without a type is of any.
+        let fits = whole.is_empty() || !part.is_empty() && part.is_subset(whole);
+        if !fits {
+            lost(format!("{at} is {} and was {}", after.of("type"), before.of("type")));
+        }
+        let (had, has) = (before.of("format"), after.of("format"));
+        let is_closer = if self.is_sent() { !has.is_null() } else { !had.is_null() };
+        if is_closer && had != has {
+            lost(format!("{at} has format {has} and had {had}"));
         }
     }
+
+    /// Words that are gone. Whoever waits for one that is answered waits for ever; that more may come everybody was told.
+    fn words(self, before: &Shape<'a>, after: &Shape<'a>, at: &str, lost: &mut dyn FnMut(String)) {
+        let does = if self.is_sent() { "take" } else { "say" };
+        match (before.of("enum").as_array(), after.of("enum").as_array()) {
+            (Some(before), Some(now)) => {
+                for word in before.iter().filter(|word| !word.is_null() && !now.contains(word)) {
+                    lost(format!("{at} does not {does} {word} any more"));
+                }
+            }
+            (None, Some(_)) if self.is_sent() => lost(format!("{at} takes only some words now")),
+            (_, None) | (None, Some(_)) => {}
+        }
+    }
+}
+
+/// Bounds that are tighter.
+fn narrowed(before: &Shape<'_>, after: &Shape<'_>, at: &str, lost: &mut dyn FnMut(String)) {
+    for (bound, is_lower) in BOUNDS {
+        let (had, has) = (before.of(bound), after.of(bound));
+        let is_tighter = match (had.as_f64(), has.as_f64()) {
+            (Some(before), Some(now)) if is_lower => now > before,
+            (Some(before), Some(now)) => now < before,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if is_tighter {
+            lost(format!("{at} has {bound} {has} and had {had}"));
+        }
+    }
+    // Whether one pattern takes all that another takes cannot be told: any other one counts as tighter.
+    for exact in ["pattern", "multipleOf", "const"] {
+        let (had, has) = (before.of(exact), after.of(exact));
+        if !has.is_null() && has != had {
+            lost(format!("{at} has {exact} {has} and had {had}"));
+        }
+    }
+}
+
+/// What a schema does not say.
+static NOTHING: Value = Value::Null;
+
+/// One way to be what a schema takes: the schemas that hold at once, and the members that they name, each with whether it is
+/// always there.
+#[derive(Clone)]
+struct Shape<'a> {
+    parts: Vec<&'a Value>,
+    members: Vec<(&'a str, &'a Value, bool)>,
+}
+
+impl<'a> Shape<'a> {
+    /// What the first part that says anything of it says.
+    fn of(&self, key: &str) -> &'a Value {
+        self.parts.iter().map(|&part| &part[key]).find(|said| !said.is_null()).unwrap_or(&NOTHING)
+    }
+
+    fn types(&self) -> BTreeSet<&'a str> {
+        self.parts.iter().flat_map(|&part| types(part)).filter(|one| *one != "null").collect()
+    }
+}
+
+/// All ways: what always holds, with each of what may be chosen. That it may be null is told apart.
+fn shapes<'a>(spec: &'a Value, schema: &'a Value) -> Vec<Shape<'a>> {
+    let schema = resolved(spec, schema);
+    let needed: Vec<_> = listed(&schema["required"]).filter_map(Value::as_str).collect();
+    let own = members(&schema["properties"]).map(|(name, one)| (name.as_str(), one, needed.contains(&name.as_str())));
+    let mut found = vec![Shape { parts: vec![schema], members: own.collect() }];
+    for part in listed(&schema["allOf"]) {
+        found = crossed(&found, &shapes(spec, part));
+    }
+    for choice in ["oneOf", "anyOf"] {
+        let all = listed(&schema[choice]).filter(|one| types(resolved(spec, one)) != ["null"]);
+        let each: Vec<_> = all.flat_map(|one| shapes(spec, one)).collect();
+        if !each.is_empty() {
+            found = crossed(&found, &each);
+        }
+    }
+    found
+}
+
+/// Each of these with each of those.
+fn crossed<'a>(these: &[Shape<'a>], those: &[Shape<'a>]) -> Vec<Shape<'a>> {
+    let both = |one: &Shape<'a>, other: &Shape<'a>| Shape {
+        parts: [&one.parts[..], &other.parts].concat(),
+        members: [&one.members[..], &other.members].concat(),
+    };
+    these.iter().flat_map(|one| those.iter().map(move |other| both(one, other))).collect()
+}
+
+fn may_be_null(spec: &Value, schema: &Value) -> bool {
+    let schema = resolved(spec, schema);
+    let mut choices = ["oneOf", "anyOf"].into_iter().flat_map(move |choice| listed(&schema[choice]));
+    types(schema).contains(&"null") || choices.any(|one| may_be_null(spec, one))
 }
 
 fn resolved<'a>(spec: &'a Value, schema: &'a Value) -> &'a Value {
@@ -218,25 +325,10 @@ fn resolved<'a>(spec: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
-fn types(schema: &Value) -> BTreeSet<String> {
+fn types(schema: &Value) -> Vec<&str> {
     match &schema["type"] {
-        Value::Array(types) => types.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect(),
-        Value::String(one) => BTreeSet::from([one.clone()]),
-        _ => BTreeSet::new(),
+        Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
+        Value::String(one) => vec![one.as_str()],
+        _ => Vec::new(),
     }
-}
-
-/// The members of an object and of what it is put together from: name, schema, whether it is always there. Of variants,
-/// each is compared as far as they share names.
-fn properties<'a>(spec: &'a Value, schema: &'a Value) -> Vec<(String, &'a Value, bool)> {
-    let schema = resolved(spec, schema);
-    let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let own = members(&schema["properties"]).map(|(name, one)| (name.clone(), one, required.contains(&name.as_str())));
-    let parts = ["allOf", "oneOf", "anyOf"].into_iter().flat_map(|together| {
-        schema[together].as_array().into_iter().flatten().flat_map(move |part| {
-            let found = properties(spec, part).into_iter();
-            found.map(move |(name, one, needed)| (name, one, needed && together == "allOf"))
-        })
-    });
-    own.chain(parts).collect()
 }

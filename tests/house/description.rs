@@ -1,45 +1,90 @@
 //! What the API promises is kept from one commit to the next, or it is said that it is not.
 
-use std::{collections::BTreeSet, process::Command};
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::{breaking::losses, rule::Rule, tree};
 
 const DESCRIPTION: &str = "openapi/v1.json";
 const DECLARED: &str = "openapi/breaking-changes.md";
 
-/// What git prints, if it knows an answer.
-fn git(arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git").current_dir(tree::root()).args(arguments).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+/// What clients were made from: the descriptions that landed since the last release, without words and examples, with their
+/// SHA-256. However often the description is made anew, it is compared with these. One is added and none is changed; with a
+/// release its description becomes the only one.
+const BASELINES: [(&str, &str); 2] = [
+    ("openapi/baselines/1.json", "c3fd8ff679deee8d57f075f789af9d59c71fdf608e19057ac67055e56621c1c4"),
+    ("openapi/baselines/2.json", "d9ee061196ca1b29f7c28af4adbeeb45c54ca3b75f698a8eff248802127d681e"),
+];
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("a description is JSON")
 }
 
-/// The description before the present one: the committed one while it is being changed, otherwise the one before that.
-fn previous(now: &str) -> Option<String> {
-    let commits = git(&["log", "-n", "2", "--format=%H", "--", DESCRIPTION])?;
-    commits.lines().find_map(|commit| git(&["show", &format!("{commit}:{DESCRIPTION}")]).filter(|then| then != now))
+/// What is not declared, and what is declared and lost by nobody.
+fn misdeclared<'a>(lost: &'a BTreeSet<String>, declared: &BTreeSet<&'a str>) -> [Vec<&'a str>; 2] {
+    let lost: BTreeSet<&str> = lost.iter().map(String::as_str).collect();
+    [&lost - declared, declared - &lost].map(|lines| lines.into_iter().collect())
 }
 
 #[test]
-fn a_breaking_change_of_the_api_is_declared() {
+fn what_breaks_clients_of_the_api_is_declared_and_nothing_else() {
     let mut rule =
-        Rule::new("a change that breaks clients of the API stands in openapi/breaking-changes.md, as a line");
+        Rule::new("openapi/breaking-changes.md has a line for each loss of clients of the API, and no other");
     let now = tree::read(DESCRIPTION);
     let declared = tree::read(DECLARED);
     let version = version_of(&now);
-    let excused = under(&declared, &version);
-    let Some(before) = previous(&now) else {
-        eprintln!("there is no earlier {DESCRIPTION} in this clone: nothing was compared");
-        return;
-    };
-    let parse = |text: &str| serde_json::from_str::<Value>(text).expect("the description is JSON");
-    for loss in losses(&parse(&before), &parse(&now)) {
-        if !excused.contains(&loss.as_str()) {
-            rule.broken_in(DECLARED, format_args!("lacks the line \"- {loss}\" under \"## {version}\""));
+    let now = parsed(&now);
+    let lost = BASELINES.iter().flat_map(|(baseline, _)| losses(&parsed(&tree::read(baseline)), &now)).collect();
+    let [missing, idle] = misdeclared(&lost, &under(&declared, &version).into_iter().collect());
+    for line in missing {
+        rule.broken_in(DECLARED, format_args!("lacks the line \"- {line}\" under \"## {version}\""));
+    }
+    for line in idle {
+        rule.broken_in(DECLARED, format_args!("has the line \"- {line}\" under \"## {version}\", which nobody lost"));
+    }
+    rule.hold();
+}
+
+#[test]
+fn a_baseline_stays_as_it_landed() {
+    let mut rule = Rule::new("a baseline of the description is never changed, so that no loss is hidden");
+    for (path, landed) in BASELINES {
+        let digest = Sha256::digest(tree::read(path));
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        if digest != landed {
+            rule.broken_in(path, format_args!("has the SHA-256 {digest}"));
+        }
+    }
+    for name in tree::names_in("openapi/baselines") {
+        if !BASELINES.iter().any(|(path, _)| path.ends_with(&format!("/{name}"))) {
+            rule.broken_in(
+                "tests/house/description.rs",
+                format_args!("compares nothing with openapi/baselines/{name}"),
+            );
         }
     }
     rule.hold();
+}
+
+#[test]
+fn a_loss_is_declared_and_what_is_declared_is_a_loss() {
+    let lost = BTreeSet::from(["A: gone".to_owned(), "B: gone".to_owned()]);
+    let judged = |declared: &[&'static str]| misdeclared(&lost, &declared.iter().copied().collect());
+    assert_eq!(judged(&["A: gone", "B: gone"]), [vec![""; 0], vec![]]);
+    assert_eq!(judged(&["B: gone"]), [vec!["A: gone"], vec![]]);
+    assert_eq!(judged(&["A: gone", "B: gone", "C: gone"]), [vec![], vec!["C: gone"]]);
+}
+
+#[test]
+fn making_the_description_anew_twice_hides_no_loss() {
+    let answered = |members: Value| described(&json!({}), &json!({}), &json!({ "properties": members }));
+    let landed = answered(json!({ "id": { "type": "string" }, "size": { "type": "integer" } }));
+    let once = answered(json!({ "id": { "type": "string" } }));
+    let twice = answered(json!({ "id": { "type": "string" }, "name": { "type": "string" } }));
+    assert!(losses(&once, &twice).is_empty(), "the one before does not tell of it");
+    assert_eq!(losses(&landed, &twice), BTreeSet::from(["AddThing: 201.size is gone".to_owned()]));
 }
 
 #[test]
@@ -57,8 +102,7 @@ fn a_breaking_change_is_declared_once() {
 
 /// The version that a description is of.
 fn version_of(description: &str) -> String {
-    let description: Value = serde_json::from_str(description).expect("the description is JSON");
-    description["info"]["version"].as_str().expect("a version").to_owned()
+    parsed(description)["info"]["version"].as_str().expect("a version").to_owned()
 }
 
 /// What was declared under the heading of one version: a line excuses the loss of no other.
@@ -84,8 +128,14 @@ fn described(parameter: &Value, sent: &Value, answered: &Value) -> Value {
         "x-scope": "things:write",
         "parameters": [parameter],
         "requestBody": { "required": false, "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Sent" } } } },
-        "responses": { "201": { "content": { "application/json": { "schema": answered } } } },
-    } } }, "components": { "schemas": { "Sent": sent } } })
+        "responses": {
+            "201": { "headers": { "ETag": {} }, "content": { "application/json": { "schema": answered } } },
+            "409": { "$ref": "#/components/responses/Conflict" },
+        },
+    } } }, "components": {
+        "schemas": { "Sent": sent },
+        "responses": { "Conflict": { "x-codes": ["thing_taken", "thing_gone"] } },
+    } })
 }
 
 #[test]
@@ -155,11 +205,60 @@ fn every_kind_of_loss_is_found_and_nothing_else() {
     one("body.name is \"integer\" and was \"string\"", &|new| {
         at(new, &format!("{body}/properties/name/type"), json!("integer"));
     });
-    one("it does not answer 201 any more", &|new| {
-        at(new, &format!("{operation}/responses"), json!({ "200": {} }));
+    one("it does not answer 201 any more", &|new| at(new, &format!("{operation}/responses/201"), Value::Null));
+    one("it does not answer 409 any more", &|new| at(new, &format!("{operation}/responses/409"), Value::Null));
+    one("409 does not tell \"thing_gone\" any more", &|new| {
+        at(new, "/components/responses/Conflict/x-codes", json!(["thing_taken", "thing_new"]));
+    });
+    one("201 has no header ETag any more", &|new| {
+        at(new, &format!("{operation}/responses/201/headers"), json!({ "X-Tag": {} }));
     });
     one("201.id may be missing", &|new| at(new, &format!("{answer}/required"), json!([])));
+    one("201.id may be null", &|new| at(new, &format!("{answer}/properties/id/type"), json!(["string", "null"])));
+    one("201.id is \"integer\" and was \"string\"", &|new| {
+        at(new, &format!("{answer}/properties/id/type"), json!("integer"));
+    });
     one("201.parts[].size is gone", &|new| {
         at(new, &format!("{answer}/properties/parts/items/properties"), json!({}));
     });
+}
+
+#[test]
+fn what_may_be_chosen_is_compared_with_what_it_fits_best() {
+    let place = |needed: &[&str], kinds: &[&str]| {
+        let folder = json!({ "type": "object", "required": ["kind", "path"], "properties": {
+            "kind": { "type": "string", "enum": ["folder"] }, "path": { "type": "string" } } });
+        let server = json!({ "type": "object", "required": needed, "properties": {
+            "kind": { "type": "string", "enum": ["server"] }, "url": { "type": "string" }, "user": { "type": "string" } } });
+        let mut all = vec![folder, server];
+        all.retain(|one| kinds.iter().any(|kind| one["properties"]["kind"]["enum"][0] == *kind));
+        json!({ "oneOf": all })
+    };
+    let state = |words: &[&str]| json!({ "oneOf": [{ "type": "null" }, { "type": "string", "enum": words }] });
+    let whole = |sent: &Value, answered: &Value| {
+        let parted = json!({ "allOf": [sent, { "type": "object", "properties": { "name": { "type": "string" } } }] });
+        described(&json!({}), &parted, &json!({ "type": "object", "properties": { "state": answered } }))
+    };
+    let both = ["folder", "server"];
+    let old = whole(&place(&["kind", "url"], &both), &state(&["idle", "done"]));
+    let lost = |sent: &Value, answered: &Value| losses(&old, &whole(sent, answered)).into_iter().collect::<Vec<_>>();
+    let (sent, answered) = (place(&["kind", "url"], &both), state(&["idle", "done"]));
+
+    assert_eq!(lost(&sent, &answered), [""; 0]);
+    assert_eq!(lost(&place(&["kind"], &both), &state(&["idle", "done", "lost"])), [""; 0]);
+    assert_eq!(lost(&place(&["kind", "url", "user"], &both), &answered), ["AddThing: body.user is needed"]);
+    let words = ["AddThing: 201.state does not say \"done\" any more"];
+    assert_eq!(lost(&sent, &state(&["idle", "ended"])), words);
+    let gone = lost(&place(&["kind", "url"], &["folder"]), &answered);
+    assert!(gone.contains(&"AddThing: body.kind does not take \"server\" any more".to_owned()), "{gone:?}");
+    assert_eq!(lost(&sent, &json!({ "type": "string", "enum": ["idle", "done"] })), [""; 0]);
+    // Told the other way round, what is sent may be null no more, and what is answered may be.
+    let plain = whole(&sent, &json!({ "type": "string", "enum": ["idle", "done"] }));
+    assert_eq!(losses(&plain, &old), BTreeSet::from(["AddThing: 201.state may be null".to_owned()]));
+    // What was one thing may not become one of two.
+    let thing = json!({ "type": "object", "required": ["id"], "properties": { "id": { "type": "string" } } });
+    let other = json!({ "type": "object", "properties": { "position": { "type": "integer" } } });
+    let (alone, either) = (whole(&sent, &thing), whole(&sent, &json!({ "anyOf": [thing, other] })));
+    let else_than = BTreeSet::from(["AddThing: 201.state may be something else".to_owned()]);
+    assert_eq!((losses(&alone, &either), losses(&either, &either)), (else_than, BTreeSet::new()));
 }

@@ -19,6 +19,9 @@ pub struct App {
     pub html_url: DisplayText,
     /// Who owns it, and may delete it.
     pub owner: Option<Login>,
+    /// The owner's id, which stays when they are called something else; unknown of what was written before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<u64>,
     /// What it may do: `contents` is `write`, and so on.
     pub permissions: BTreeMap<String, String>,
     /// What it is told of.

@@ -83,6 +83,15 @@ pub enum Command {
     },
     /// Take the old secret no more.
     RetireWebhookSecret,
+    /// Have GitHub told where deliveries go, and what they are signed with, until it was.
+    WishWebhook,
+    /// GitHub was told.
+    TellWebhook {
+        /// Where they go.
+        address: DisplayText,
+        /// What they are signed with.
+        secret: SecretRef,
+    },
     /// Deliveries do not come in.
     DoubtWebhooks {
         /// Why.

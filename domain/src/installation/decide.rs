@@ -26,7 +26,8 @@ pub(super) fn decide(state: &Installation, stamped: Stamped<Command>) -> Result<
             | Command::CompareProperties { .. }
             | Command::CountRepositories { .. }
             | Command::ReportRemainder { .. }
-            | Command::RetireWebhookSecret,
+            | Command::RetireWebhookSecret
+            | Command::TellWebhook { .. },
             Installation::Removed { .. },
         ) => Ok(Vec::new()),
         (_, Installation::Removed { .. }) => Err(Error::Removed),
@@ -111,6 +112,13 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
             let previous = state.previous_webhook_secret;
             previous.map(|secret| Event::WebhookSecretRetired { secret }).into_iter().collect()
         }
+        Command::WishWebhook if state.webhook_wished => Vec::new(),
+        Command::WishWebhook => vec![Event::WebhookWished {}],
+        // Of a secret that was changed meanwhile it is to be told still.
+        Command::TellWebhook { address, secret } if state.webhook_wished && state.webhook_secret == Some(secret) => {
+            vec![Event::WebhookTold { address }]
+        }
+        Command::TellWebhook { .. } => Vec::new(),
         Command::DoubtWebhooks { cause } if state.webhooks == (Webhooks::Doubted { cause }) => Vec::new(),
         Command::DoubtWebhooks { cause } => vec![Event::WebhooksDoubted { cause }],
         Command::CompareProperties { differing } if differing == state.differing => Vec::new(),

@@ -131,6 +131,14 @@ pub enum Event {
         /// Which.
         secret: SecretRef,
     },
+    /// GitHub is to be told where deliveries go, and what they are signed with. Changing the secret, and taking an app over,
+    /// wish it, too.
+    WebhookWished {},
+    /// GitHub was told.
+    WebhookTold {
+        /// Where they go.
+        address: DisplayText,
+    },
     /// It is called something else at GitHub, belongs to somebody else, or may do something else.
     AppChanged {
         /// As it is now.
@@ -238,6 +246,8 @@ stored_events!(Event {
     KeyAccepted => "installation.key_accepted" v "1",
     WebhookSecretRotated => "installation.webhook_secret_rotated" v "1",
     WebhookSecretRetired => "installation.webhook_secret_retired" v "1",
+    WebhookWished => "installation.webhook_wished" v "1",
+    WebhookTold => "installation.webhook_told" v "1",
     AppChanged => "installation.app_changed" v "1",
     AccountRenamed => "installation.account_renamed" v "1",
     PermissionsChanged => "installation.permissions_changed" v "1",

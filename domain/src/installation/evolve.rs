@@ -26,6 +26,9 @@ pub(super) fn evolve(state: &mut Installation, event: &Event) {
                 webhook_secret: *webhook_secret,
                 previous_webhook_secret: None,
                 previous_taken_until: None,
+                // GitHub may have made no secret, and then takes one.
+                webhook_wished: webhook_secret.is_none(),
+                webhook_told: None,
                 client_secret: *client_secret,
                 account: None,
                 service: Service::NotInstalled,
@@ -46,6 +49,8 @@ pub(super) fn evolve(state: &mut Installation, event: &Event) {
                 client_secret: None,
             };
             evolve(state, &registered);
+            // Where its deliveries went before is somebody else's address.
+            evolve(state, &Event::WebhookWished {});
         }
         Event::Removed { app, host, remainder, kept, .. } => {
             let app = app.zip(host.clone()).map(|(id, host)| RemovedApp { host, id });
@@ -134,6 +139,12 @@ fn registered_evolves(state: &mut Registered, event: &Event) {
             state.webhook_secret = Some(*secret);
             state.previous_webhook_secret = *previous;
             state.previous_taken_until = *until;
+            state.webhook_wished = true;
+        }
+        Event::WebhookWished {} => state.webhook_wished = true,
+        Event::WebhookTold { address } => {
+            state.webhook_wished = false;
+            state.webhook_told = Some(address.clone());
         }
         Event::WebhookSecretRetired { secret } => {
             if state.previous_webhook_secret == Some(*secret) {

@@ -122,6 +122,12 @@ pub struct Registered {
     /// Until when that is taken at least; it is taken longer when GitHub could not be told of the new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_taken_until: Option<Timestamp>,
+    /// Whether GitHub is to be told where deliveries go, and what they are signed with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub webhook_wished: bool,
+    /// Where GitHub was told last to send them; nothing while that stands as the app was registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub webhook_told: Option<DisplayText>,
     /// For signing persons in.
     pub client_secret: Option<SecretRef>,
     /// The organisation that it was first installed in. It stays when the app is uninstalled.
@@ -309,6 +315,8 @@ impl Aggregate for Installation {
             | Event::KeyAccepted {}
             | Event::WebhookSecretRotated { .. }
             | Event::WebhookSecretRetired { .. }
+            | Event::WebhookWished {}
+            | Event::WebhookTold { .. }
             | Event::AppChanged { .. }
             | Event::AccountRenamed { .. }
             | Event::PermissionsChanged { .. }

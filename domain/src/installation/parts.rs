@@ -88,8 +88,10 @@ pub enum Cause {
     },
     /// It is suspended at GitHub by somebody whose doing we cannot undo.
     SuspendedThere,
-    /// The key, or the credential of a proxy, cannot be opened here.
+    /// The key cannot be opened here.
     SecretUnreadable,
+    /// The login of the proxy that GitHub is reached through cannot be opened here.
+    ProxyCredentialUnreadable,
     /// What deliveries are signed with cannot be opened here. The rest goes on.
     WebhookSecretUnreadable,
     /// Another integration has the organisation: it was renamed, and connected twice by that.

@@ -58,6 +58,7 @@ fn app() -> App {
         name: text("Keytrail Octo"),
         html_url: text("https://github.com/apps/keytrail-octo"),
         owner: Some(login("octo")),
+        owner_id: None,
         permissions: BTreeMap::from([("contents".to_owned(), "write".to_owned())]),
         events: vec!["push".to_owned()],
     }
@@ -175,6 +176,8 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         Event::KeyAccepted {},
         Event::WebhookSecretRotated { secret: secret(3), previous: Some(secret(2)), until: None },
         Event::WebhookSecretRetired { secret: secret(2) },
+        Event::WebhookWished {},
+        Event::WebhookTold { address: text("https://keytrail.example.com/webhooks/github/7") },
         Event::AppChanged { app: app() },
         Event::AccountRenamed { login: login("octo-two") },
         Event::PermissionsChanged { permissions },

@@ -85,6 +85,10 @@ fn table() -> Vec<(Fact, Follows)> {
                 (Added { name: name(), connection: place() }, discover()),
                 (Renamed { name: name(), previous: name() }, Vec::new()),
                 (ConnectionChanged { connection: place(), previous: place() }, discover()),
+                (
+                    ConnectionChanged { connection: github(), previous: github() },
+                    [discover(), vec![reconcile.clone()]].concat(),
+                ),
                 (Paused {}, Vec::new()),
                 (Resumed {}, discover()),
                 (ReindexRequested {}, again(Intent::ReindexIntegration(integration))),
@@ -185,6 +189,7 @@ fn installations(integration: IntegrationId) -> Vec<(Fact, Follows)> {
         use installation::Event::{
             Adopted, AppRegistered, ConfirmationGiven, Installed, KeyAccepted, KeyRotated, PermissionsChanged,
             Reinstalled, Resumed, SelectionChanged, SuspensionLifted, SuspensionWished, WebhookSecretRotated,
+            WebhookWished,
         };
         let discover = ("discover_on_installed", Intent::DiscoverRepositories(integration));
         let list = ("list_pull_requests_on_return", Intent::ListPullRequests(integration));
@@ -197,7 +202,8 @@ fn installations(integration: IntegrationId) -> Vec<(Fact, Follows)> {
             | Adopted { .. }
             | SuspensionWished {}
             | SuspensionLifted {}
-            | WebhookSecretRotated { .. } => vec![reconcile],
+            | WebhookSecretRotated { .. }
+            | WebhookWished {} => vec![reconcile],
             _ => Vec::new(),
         }
     };

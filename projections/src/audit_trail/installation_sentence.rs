@@ -39,6 +39,8 @@ pub(super) fn sentence(event: &Event) -> String {
         Event::KeyAccepted {} => "learned that GitHub takes the key of the app again".to_owned(),
         Event::WebhookSecretRotated { .. } => "changed the secret that deliveries are signed with".to_owned(),
         Event::WebhookSecretRetired { .. } => "takes the old secret of deliveries no more".to_owned(),
+        Event::WebhookWished {} => "wished deliveries to be sent to this server".to_owned(),
+        Event::WebhookTold { address } => format!("told GitHub to send deliveries to {address}"),
         Event::AppChanged { app } => format!("learned that the app is {} now", called(app)),
         Event::AccountRenamed { login } => format!("learned that the organisation is called {login} now"),
         Event::PermissionsChanged { permissions } => {
@@ -133,6 +135,7 @@ const fn obstacle(cause: Cause) -> &'static str {
         Cause::AddressNotAllowed { .. } => "GitHub lets only certain addresses in",
         Cause::SuspendedThere => "it is suspended at GitHub by somebody else",
         Cause::SecretUnreadable => "its key cannot be opened here",
+        Cause::ProxyCredentialUnreadable => "the login of the proxy before GitHub cannot be opened here",
         Cause::WebhookSecretUnreadable => "what its deliveries are signed with cannot be opened here",
         Cause::OrganisationTaken => "another integration has the organisation",
         Cause::PermissionMissing => "the app may not do what it needs to",

@@ -93,6 +93,7 @@ fn steps() -> impl Strategy<Value = Step> {
         name: DisplayText::clean("Keytrail"),
         html_url: DisplayText::clean("https://github.com/apps/keytrail"),
         owner: None,
+        owner_id: None,
         permissions: BTreeMap::new(),
         events: Vec::new(),
     };

@@ -52,7 +52,7 @@ impl View for InstallationStatus {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -163,12 +163,14 @@ impl InstallationRow {
             self.status = status;
             self.since = fact.metadata.at;
         }
-        // A verdict, a doubt or a comparison is no progress.
+        // A verdict, a doubt, a comparison or where deliveries go is no progress.
         if !matches!(
             event,
             Event::Diagnosed { .. }
                 | Event::Cleared {}
                 | Event::WebhooksDoubted { .. }
+                | Event::WebhookWished {}
+                | Event::WebhookTold { .. }
                 | Event::PropertiesCompared { .. }
                 | Event::KeyRejected {}
                 | Event::ConfirmationWanted { .. }

@@ -74,6 +74,7 @@ fn adopted_and_installed() -> Vec<Fact> {
         name: text("Keytrail"),
         html_url: text("https://github.com/apps/keytrail"),
         owner: None,
+        owner_id: None,
         permissions: BTreeMap::new(),
         events: Vec::new(),
     };

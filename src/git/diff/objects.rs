@@ -27,6 +27,8 @@ impl DiffObjects {
 
     fn read(&mut self, sha: CommitSha) -> Result<Option<(Kind, Vec<u8>)>, GitError> {
         for reader in &mut self.readers {
+            // Somebody waits, perhaps for a slow share.
+            reader.step();
             if let Some((kind, data)) = reader.read(sha)? {
                 return Ok(Some((kind, data.to_vec())));
             }
@@ -71,6 +73,7 @@ impl DiffObjects {
     /// The size of an object; `None` when it is not here.
     pub(super) fn size(&mut self, sha: CommitSha) -> Result<Option<u64>, GitError> {
         for reader in &mut self.readers {
+            reader.step();
             if let Some(size) = reader.size(sha)? {
                 return Ok(Some(size));
             }

@@ -106,6 +106,7 @@ impl Stage {
             generations: None,
             program: Some(&self.program),
             limits: self.limits,
+            progress: &FetchProgress::default(),
             cancel: &self.cancel,
         })
         .await
@@ -192,6 +193,7 @@ async fn a_commit_is_read_where_there_is_no_mirror(door: Option<Door>) {
             generations: Some(2),
             program: Some(&stage.program),
             limits: stage.limits,
+            progress: &FetchProgress::default(),
             cancel: &stage.cancel,
         };
         fetch_objects(&request).await.expect("the commit, its parents and their trees");

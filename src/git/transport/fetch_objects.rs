@@ -31,6 +31,8 @@ pub struct ObjectsRequest<'a> {
     pub program: Option<&'a GitProgram>,
     /// What is too much.
     pub limits: FetchLimits,
+    /// Where to tell how far it is.
+    pub progress: &'a FetchProgress,
     /// Stops the fetch within a moment when it becomes true. Dropping the future does so, too.
     pub cancel: &'a AtomicBool,
 }
@@ -38,7 +40,7 @@ pub struct ObjectsRequest<'a> {
 /// Makes the wanted objects readable in the cache, by one request for objects. An object that the remote does not have
 /// (any more) is [`FetchError::RefsMoved`]; then none may have come.
 pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitError> {
-    let ObjectsRequest { cache, source, wanted, generations, program, limits, cancel } = *request;
+    let ObjectsRequest { cache, source, wanted, generations, program, limits, progress, cancel } = *request;
     let program = match program {
         Some(program) if program.is_good() => program,
         Some(program) => return Err(FetchError::GitTooOld { sentence: program.sentence() }.into()),
@@ -51,7 +53,6 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
     // Trees are cut off from their files; a file that is asked for by its name comes in any case.
     let (filter, transport) = (Filter::Blobs, TransportKind::GitProgram);
     cache.remember(Memory { transport, filter })?;
-    let progress = FetchProgress::default();
     let request = FetchRequest {
         mirror: cache,
         source,
@@ -59,7 +60,7 @@ pub async fn fetch_objects(request: &ObjectsRequest<'_>) -> Result<Fetched, GitE
         program: Some(program),
         limits,
         beside: 0,
-        progress: &progress,
+        progress,
         cancel,
     };
     let behind = generations.map_or(Behind::Nothing, Behind::Generations);

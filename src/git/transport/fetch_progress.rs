@@ -33,6 +33,16 @@ pub struct FetchProgress {
 }
 
 impl FetchProgress {
+    /// Of a fetch that nobody has begun. What it reads on this machine tells these, and holds them.
+    pub fn telling(steps: &Arc<Steps>) -> Self {
+        Self { steps: steps.clone(), ..Self::default() }
+    }
+
+    /// How often the fetch got on: where this stays, it hangs or waits.
+    pub fn count(&self) -> u64 {
+        self.steps.count() + self.phase() as u64 + self.objects() + self.bytes()
+    }
+
     /// What the fetch is doing.
     pub fn phase(&self) -> FetchPhase {
         match self.phase.load(Ordering::Relaxed) {

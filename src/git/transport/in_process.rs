@@ -11,6 +11,7 @@ mod folder;
 mod git_stream;
 mod http;
 mod incoming;
+mod new_objects;
 mod pack_gauge;
 mod pack_sink;
 mod question;
@@ -104,7 +105,7 @@ async fn work(
 ) -> Result<Fetched, GitError> {
     let remote = match request.source {
         FetchSource::Remote(remote) => remote,
-        FetchSource::Local(source) => return folder::fetch(source, request, missing, kept, shared).await,
+        FetchSource::Local(source) => return folder::fetch(source, request, missing, shared).await,
     };
     let mut all = Fetched::default();
     let mut pace = Pace::new(request);
@@ -112,7 +113,7 @@ async fn work(
     let missing: Vec<CommitSha> = missing.iter().copied().collect();
     // What came with one question is told with the next.
     for wants in missing.chunks(MOST_WANTS) {
-        let question = Question { wants, haves: question::haves(request.mirror, &kept).await? };
+        let question = Question { wants, haves: question::haves(request.mirror, &kept, shared).await? };
         pace.ask();
         let brought = match remote.url.scheme() {
             Scheme::Http | Scheme::Https => {

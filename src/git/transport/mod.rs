@@ -18,7 +18,6 @@ mod room;
 mod tests;
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -47,7 +46,8 @@ pub enum LocalRepository {
     /// In a folder of this machine, named by who may read whatever the server's user may. It is read where it lies, and
     /// nothing is written to it.
     InPlace(PathBuf),
-    /// The same, below one of some approved roots: no part of it may lead out of them.
+    /// The same, approved because it lies below one of some roots: no part of it may lead out of them at any opening, also
+    /// when it leads elsewhere by now. The path counts as it is written.
     BelowRoots {
         /// Where it is.
         path: PathBuf,
@@ -57,15 +57,6 @@ pub enum LocalRepository {
 }
 
 impl LocalRepository {
-    /// A folder of this machine. What was approved because it lies below a root is held to that at every opening, also
-    /// when it leads elsewhere by now: the path counts as it is written. It looks at a disk, which may not answer.
-    pub fn local(path: PathBuf, roots: &Arc<[PathBuf]>) -> Self {
-        // No other root is touched where one fits as it is written: it may be on a share that does not answer.
-        let written = || roots.iter().any(|root| path.starts_with(root));
-        let resolved = || roots.iter().any(|root| fs::canonicalize(root).is_ok_and(|root| path.starts_with(root)));
-        if written() || resolved() { Self::BelowRoots { path, roots: roots.clone() } } else { Self::InPlace(path) }
-    }
-
     /// The folder on this machine.
     pub fn path(&self) -> &Path {
         match self {

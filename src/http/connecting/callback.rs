@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use keytrail_domain::{
     aggregate::Refusal as _,
-    github::GithubConnection,
+    github::{App, GithubConnection},
     id::IntegrationId,
     installation::{Command, Error, Installation as Aggregate, Key, Registration},
     recorded::StreamId,
@@ -124,10 +124,14 @@ fn is_of_this_browser(
     Err(Stop::page(StatusCode::FORBIDDEN, Page::wrong("registration_session_missing", "This is another browser", text)))
 }
 
-/// GitHub was seen to refuse a fresh code once for no reason; a refusal uses no code up.
+/// GitHub was seen to refuse a fresh code once for no reason; a refusal uses no code up, and neither does a request that did
+/// not get there.
 async fn converted(github: &Github, code: &str, api: &Api) -> Result<Conversion, GithubError> {
     match convert_code(github, code, api.app.clock.now()).await {
-        Err(GithubError { trouble: GithubTrouble::TokenRejected | GithubTrouble::Service { .. }, .. }) => {
+        Err(GithubError {
+            trouble: GithubTrouble::TokenRejected | GithubTrouble::Service { .. } | GithubTrouble::Unreachable(_),
+            ..
+        }) => {
             tokio::time::sleep(PAUSE).await;
             convert_code(github, code, api.app.clock.now()).await
         }
@@ -165,10 +169,25 @@ async fn register(api: &Api, id: IntegrationId, github: &GithubConnection, conve
             {
                 tokio::time::sleep(PAUSE).await;
             }
+            Err(DispatchError::Refused { code, .. }) if code == Error::Removed.code() => return Err(orphaned(&app)),
             Err(error) => return Err(error.into()),
         }
     }
     Ok(())
+}
+
+/// The integration was removed while the app was created: nobody here holds its key.
+fn orphaned(app: &App) -> Stop {
+    let text = format!(
+        "The app {} was created at GitHub, and the integration that it was for was removed meanwhile. It can do nothing, and \
+         is known to nobody here: have it deleted at GitHub.",
+        app.name
+    );
+    let page = Page {
+        besides: Some((app.list_url(), "The apps of its owner at GitHub")),
+        ..Page::wrong(Error::Removed.code(), "The integration was removed", text)
+    };
+    Stop::page(StatusCode::GONE, page)
 }
 
 fn wrong(error: Error, id: Option<IntegrationId>) -> Stop {

@@ -74,6 +74,6 @@ pub(super) fn refused(error: GithubError) -> ApiError {
 pub(in crate::http) fn asked(error: AskError) -> ApiError {
     match error {
         AskError::Github(error) => refused(error),
-        error => ApiError::new(Code::GithubRefused, sentence(&error.to_string())),
+        error => ApiError::new(Code::GithubRefused, sentence(&error.to_string())).with("reason", error.code()),
     }
 }

@@ -12,7 +12,8 @@ use crate::{
         error::{ApiError, Code},
     },
     jobs,
-    secrets::app_secrets,
+    secrets::{SecretsError, app_secrets},
+    store::StoreError,
 };
 
 /// The command by which this integration has the app already; carried out again it comes to nothing.
@@ -35,6 +36,9 @@ pub(super) async fn kept_key(api: &Api, id: IntegrationId, app: u64, host: &str)
         return Err(none());
     }
     let opened = api.app.vault.open(kept.key.secret, app_secrets::owner(id), app_secrets::APP_KEY).await;
-    let opened = opened.map_err(|_| none())?;
+    let opened = opened.map_err(|error| match error {
+        SecretsError::Store(error) if !matches!(error, StoreError::Corrupt(_)) => ApiError::from(error),
+        _ => none(),
+    })?;
     String::from_utf8(opened.expose().clone()).map_err(|_| none())
 }

@@ -16,7 +16,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Shown, asking::late, connection};
+use super::{
+    Shown,
+    asking::{asked, late},
+    connection,
+};
 use crate::{
     git::services::github::RepositoryFilter,
     http::{
@@ -27,7 +31,7 @@ use crate::{
         idempotency::IdempotencyKey,
         input::Input,
     },
-    jobs::{self, JobError},
+    jobs,
     secrets::app_secrets,
 };
 
@@ -115,15 +119,7 @@ pub(in crate::http) async fn preview_filter(
             let detail = "The app sees nothing now: it is not installed, or suspended. Its status says more.";
             return Err(ApiError::new(Code::AppNotInstalled, detail));
         }
-        Err(JobError::Later(text) | JobError::NotBefore(_, text) | JobError::Failed(_, text)) => {
-            return Err(ApiError::new(Code::GithubRefused, sentence(&text)));
-        }
-        Err(JobError::Panicked(_) | JobError::Left) => {
-            return Err(ApiError::new(
-                Code::GithubRefused,
-                "The server stopped looking before it was done. Try again.",
-            ));
-        }
+        Err(error) => return Err(asked(error)),
     };
     let (documents, kept) =
         told.map_err(|trouble| ApiError::new(Code::FilterInvalid, sentence(&trouble.to_string())))?;
@@ -144,7 +140,7 @@ pub(in crate::http) async fn confirm_repositories(
     let context = admin.context(key.of(&api, &admin, "ConfirmRepositories", &[]), None);
     let committed = api.app.dispatch::<Aggregate>(*id, Command::ConfirmRepositories, context, Vec::new()).await?;
     let read = installation_status::by_id(IntegrationId(*id));
-    Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await
 }
 
 /// Says of a removed app that nothing of it is left at GitHub; secrets that were kept are forgotten.
@@ -168,5 +164,5 @@ pub(in crate::http) async fn confirm_gone(
     let companions = app_secrets::forget_with_integration(IntegrationId(*id));
     let committed = api.app.dispatch::<Aggregate>(*id, Command::ConfirmGone, context, companions).await?;
     let read = installation_status::by_id(IntegrationId(*id));
-    Ok(api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), read, |row| Shown::at(&api.app, row)).await
 }

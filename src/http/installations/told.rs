@@ -42,10 +42,20 @@ pub(in crate::http) fn told(state: &Installation, people: &People<'_>) -> Told {
             next: "The server waits.",
             action: Cow::Borrowed("Open the link to connect, or take over an app that is there already."),
         },
+        // For a moment, or for good: what GitHub gives is given once.
+        Installation::Registering(opened) if opened.returned => Told {
+            cause: Some("not_registered"),
+            text: "A browser came back from GitHub, and the app that was created there was not taken in.".to_owned(),
+            next: "The server waits.",
+            action: Cow::Borrowed(
+                "Look for the app among those of the organisation at GitHub. If it is there, make a private key in its \
+                 settings and take it over, or have it deleted and ask for a new link.",
+            ),
+        },
         Installation::Registering(_) => Told {
             cause: Some("not_registered"),
             text: "A link to connect was given, and no app came back from GitHub yet.".to_owned(),
-            next: "The server waits. What was begun at GitHub and not finished leaves nothing behind.",
+            next: "The server waits. Nothing is left at GitHub of what was begun there before the app was created.",
             action: Cow::Borrowed(
                 "Open the link, and go on at GitHub. A link that was used or is over is replaced by a new one.",
             ),
@@ -68,6 +78,8 @@ fn of_removed(remainder: Option<&Remainder>, kept: bool) -> Told {
         return Told { cause: None, text, next, action: Cow::Borrowed(action) };
     };
     let name = left.app.as_ref().map(|name| format!(", {name},")).unwrap_or_default();
+    let owner = left.owner.as_ref().map(|owner| format!("{owner}, which owns it,"));
+    let owner = owner.unwrap_or_else(|| "the owner".to_owned());
     let start = left.link.as_str().split("/organizations/").next().unwrap_or_default();
     let start = start.trim_end_matches("/settings/apps");
     Told {
@@ -78,7 +90,7 @@ fn of_removed(remainder: Option<&Remainder>, kept: bool) -> Told {
         ),
         next: if kept { FOLLOWS } else { "The server does nothing more: without the key of the app it cannot ask." },
         action: Cow::Owned(format!(
-            "Have the owner delete the app, which stands in the list that the link leads to, and confirm here that it is \
+            "Have {owner} delete the app, which stands in the list that the link leads to, and confirm here that it is \
              gone. If the organisation was renamed since, it stands at {start}/settings/organizations."
         )),
     }
@@ -174,6 +186,9 @@ pub(super) fn deliveries(registered: &Registered) -> String {
     const POLLS: &str = "Until then the server looks for what is new by itself.";
     let doubt = match registered.webhooks {
         Webhooks::Proven => return "GitHub's deliveries come in.".to_owned(),
+        Webhooks::Unproven if registered.webhook_wished => {
+            return format!("Webhooks are not proven: GitHub is still to be told where deliveries go. {POLLS}");
+        }
         Webhooks::Unproven => return format!("Webhooks are not proven: no delivery came in yet. {POLLS}"),
         Webhooks::Doubted { cause } => cause,
     };
@@ -208,6 +223,9 @@ pub(super) fn deliveries(registered: &Registered) -> String {
              GitHub's page of the app has the answer."
                 .to_owned()
         }
+        WebhookDoubt::NoneSent if registered.webhook_wished => {
+            "GitHub is still to be told where they go; the server tries until it was.".to_owned()
+        }
         WebhookDoubt::NoneSent => "GitHub has sent none. Repair the installation to set their address anew.".to_owned(),
     };
     format!("Webhooks are not proven; most likely {likely} {POLLS}")
@@ -225,6 +243,7 @@ const fn word(cause: Cause) -> &'static str {
         Cause::AddressNotAllowed { .. } => "address_not_allowed",
         Cause::SuspendedThere => "suspended_there",
         Cause::SecretUnreadable => "secret_unreadable",
+        Cause::ProxyCredentialUnreadable => "proxy_credential_unreadable",
         Cause::WebhookSecretUnreadable => "webhook_secret_unreadable",
         Cause::OrganisationTaken => "organisation_taken",
         Cause::FilterInvalid => "filter_invalid",
@@ -260,6 +279,10 @@ fn obstacle(
             return Some((ONLY_CERTAIN.into(), remedy.into()));
         }
         Cause::SecretUnreadable => ("The key of the app cannot be opened here.", "Give the key of the app again."),
+        Cause::ProxyCredentialUnreadable => (
+            "The login of the proxy that GitHub is reached through cannot be opened here.",
+            "Change the connection of the integration, and give the login of the proxy again with it.",
+        ),
         Cause::WebhookSecretUnreadable => (
             "What deliveries are signed with cannot be opened here, so none is taken; the server looks for what is new by \
              itself.",

@@ -39,7 +39,7 @@ pub(in crate::http) async fn rotate_webhook_secret(
     let id = IntegrationId(*id);
     let read = || installation_status::by_id(id);
     if let Some(committed) = api.remembered(&context).await? {
-        return Ok(api.changed(committed, Telling::changed(), read(), |row| Shown::at(&api.app, row)).await);
+        return api.changed(committed, Telling::changed(), read(), |row| Shown::at(&api.app, row)).await;
     }
     connection(&api, id).await?;
     registered(&api, id).await?;
@@ -60,5 +60,5 @@ pub(in crate::http) async fn rotate_webhook_secret(
     if let Err(error) = api.app.read_at_least(head, read()).await {
         tracing::debug!(%error, "a changed secret is shown without what GitHub said to it");
     }
-    Ok(api.changed(committed, Telling::changed(), read(), |row| Shown::at(&api.app, row)).await)
+    api.changed(committed, Telling::changed(), read(), |row| Shown::at(&api.app, row)).await
 }

@@ -177,8 +177,7 @@ pub(super) async fn is_free(
     if before.is_some() {
         stays_with_its_app(api, IntegrationId(integration), github).await?;
     }
-    let (head, read) = (api.app.log.feed().head().position, in_organisation(github.host.name(), &github.organisation));
-    let rows = api.app.read_at_least(head, read).await.unwrap_or_default();
+    let rows = api.read_now(in_organisation(github.host.name(), &github.organisation)).await?;
     let Some(holder) = rows.into_iter().find(|row| row.id.0 != integration) else { return Ok(()) };
     let name = named(api, holder.id).await;
     let detail = format!(

@@ -3,17 +3,18 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
-    git::{GitError, transport},
+    git::{GitError, Steps, transport::LocalRepository},
     http::{
         Api,
         auth::Caller,
         error::{ApiError, Code, sentence},
     },
+    jobs::{PathTrouble, held_to_roots, read_path},
 };
 
 /// The longest path that Linux takes.
@@ -37,10 +38,7 @@ pub(super) async fn checked(api: &Api, caller: &Caller, path: &str, wanted: Want
     if !path.starts_with('/') {
         return Err(ApiError::new(Code::PathRelative, "Give the whole path, from / on."));
     }
-    let (roots, local) = (api.app.jobs.git.roots.clone(), caller.is_local());
-    let path = path.to_owned();
-    let checked = tokio::task::spawn_blocking(move || check(Path::new(&path), &roots, local, wanted)).await;
-    let path = checked.map_err(|error| ApiError::internal(&error))??;
+    let path = check(api, Path::new(path), caller.is_local(), wanted).await?;
     path.into_os_string().into_string().map_err(|_| {
         ApiError::new(Code::PathInvalid, "With its links resolved the path is not UTF-8. Rename its folders.")
     })
@@ -48,50 +46,106 @@ pub(super) async fn checked(api: &Api, caller: &Caller, path: &str, wanted: Want
 
 /// Who is on this machine may add what lies anywhere; what lies below a root must not lead out of it for them, either:
 /// it is held to that whenever it is read.
-fn check(path: &Path, roots: &Arc<[PathBuf]>, local: bool, wanted: Wanted) -> Result<PathBuf, ApiError> {
-    let real = match fs::canonicalize(path) {
-        Ok(real) if !local && !is_below(&real, roots) => return Err(outside(roots)),
-        Ok(real) => real,
-        Err(error) if !local && !may_be_told(path, roots) => {
-            tracing::debug!(%error, "a path outside the roots was asked for");
-            return Err(outside(roots));
-        }
-        Err(error) => return Err(not_there(&error)),
+async fn check(api: &Api, path: &Path, local: bool, wanted: Wanted) -> Result<PathBuf, ApiError> {
+    let roots = api.app.jobs.git.roots.clone();
+    let real = real_path(api, path, local).await?;
+    if !local && !is_approved(api, real.clone()).await? {
+        return Err(outside(&roots));
+    }
+    let repository = match wanted {
+        Wanted::Repository => Some(held_to_roots(&api.app, real.clone()).await?),
+        Wanted::Folder => None,
     };
-    match (fs::read_dir(&real), wanted) {
-        (Err(error), _) if error.kind() == io::ErrorKind::PermissionDenied => return Err(not_there(&error)),
-        (Ok(_), Wanted::Folder) => return Ok(real),
-        (Err(_), Wanted::Folder) => {
-            let detail = "Give the path of a folder. A repository in a single file, such as a bundle, is not read.";
-            return Err(ApiError::new(Code::NotAFolder, detail));
+    let place = real.clone();
+    let look = move |steps: &Arc<Steps>| -> Result<(), ApiError> {
+        is_readable(&place, wanted)?;
+        steps.step();
+        // What makes the repository may lie elsewhere than its working tree.
+        match repository.map(|repository| repository.open_telling(steps)) {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(GitError::OutsideRoots { .. })) if !local => Err(outside(&roots)),
+            Some(Err(error)) => Err(refused(&error)),
         }
-        (_, Wanted::Repository) => {}
-    }
-    // What makes the repository may lie elsewhere than its working tree.
-    match transport::LocalRepository::local(real.clone(), roots).open() {
-        Ok(_) => Ok(real),
-        Err(GitError::OutsideRoots { .. }) if !local => Err(outside(roots)),
-        Err(error) => Err(refused(&error)),
-    }
+    };
+    read_path(&api.app, &real, look).await??;
+    Ok(real)
 }
 
-fn is_below(real: &Path, roots: &[PathBuf]) -> bool {
-    roots.iter().filter_map(|root| fs::canonicalize(root).ok()).any(|root| real.starts_with(root))
+/// The path with links resolved. Why it cannot be had is told only to who may learn what lies there.
+async fn real_path(api: &Api, path: &Path, local: bool) -> Result<PathBuf, ApiError> {
+    let asked = path.to_owned();
+    let (why, at) = match read_path(&api.app, path, move |_| resolved(&asked)).await {
+        Ok(Ok(real)) => return Ok(real),
+        Ok(Err(Missing { error, below })) => (not_there(&error), below),
+        // Whether it leads elsewhere is not known: it counts as it is written.
+        Err(trouble) => (ApiError::from(trouble), is_plain(path).then(|| path.to_owned())),
+    };
+    let may_be_told = match at {
+        _ if local => true,
+        Some(at) => is_approved(api, at).await?,
+        None => false,
+    };
+    if may_be_told {
+        return Err(why);
+    }
+    tracing::debug!(error = %why, "a path outside the roots was asked for");
+    Err(outside(&api.app.jobs.git.roots))
 }
 
-/// Whether a caller may learn that there is nothing at a path: the deepest part of it that is there lies below a root,
-/// and the next part is no link, which could point anywhere.
-fn may_be_told(path: &Path, roots: &[PathBuf]) -> bool {
-    let plain = path.components().all(|part| !matches!(part, std::path::Component::ParentDir));
+async fn is_approved(api: &Api, path: PathBuf) -> Result<bool, ApiError> {
+    Ok(matches!(held_to_roots(&api.app, path).await?, LocalRepository::BelowRoots { .. }))
+}
+
+/// Why there is no path with links resolved.
+struct Missing {
+    error: io::Error,
+    /// The deepest part of the path that is there. Nothing where the next part is a link, which could point anywhere.
+    below: Option<PathBuf>,
+}
+
+fn resolved(path: &Path) -> Result<PathBuf, Missing> {
+    fs::canonicalize(path).map_err(|error| Missing { error, below: deepest(path) })
+}
+
+fn deepest(path: &Path) -> Option<PathBuf> {
     let mut missing = path;
     for ancestor in path.ancestors().skip(1) {
         if let Ok(real) = fs::canonicalize(ancestor) {
             let link = fs::symlink_metadata(missing).is_ok_and(|found| found.file_type().is_symlink());
-            return plain && !link && is_below(&real, roots);
+            return (is_plain(path) && !link).then_some(real);
         }
         missing = ancestor;
     }
-    false
+    None
+}
+
+/// Whether it goes down only.
+fn is_plain(path: &Path) -> bool {
+    path.components().all(|part| !matches!(part, Component::ParentDir))
+}
+
+fn is_readable(real: &Path, wanted: Wanted) -> Result<(), ApiError> {
+    match (fs::read_dir(real), wanted) {
+        (Err(error), _) if error.kind() == io::ErrorKind::PermissionDenied => Err(not_there(&error)),
+        (Err(_), Wanted::Folder) => {
+            let detail = "Give the path of a folder. A repository in a single file, such as a bundle, is not read.";
+            Err(ApiError::new(Code::NotAFolder, detail))
+        }
+        (Ok(_), _) | (Err(_), Wanted::Repository) => Ok(()),
+    }
+}
+
+impl From<PathTrouble> for ApiError {
+    fn from(trouble: PathTrouble) -> Self {
+        let detail = sentence(&trouble.to_string());
+        match trouble {
+            PathTrouble::Silent(_) | PathTrouble::SilentRoot(_) => {
+                Self::new(Code::FileSystemSilent, detail).retry_after(10)
+            }
+            PathTrouble::Busy => Self::new(Code::Busy, detail).retry_after(2),
+            PathTrouble::Stopped => Self::new(Code::Busy, detail).retry_after(1),
+        }
+    }
 }
 
 /// The same words whether there is something at the path or not.

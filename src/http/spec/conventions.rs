@@ -4,7 +4,7 @@
 use utoipa::openapi::{
     ContentBuilder, Ref, RefOr, Required, ResponseBuilder, Schema,
     path::{Operation, Parameter, ParameterIn},
-    schema::{SchemaType, Type},
+    schema::{AnyOfBuilder, SchemaType, Type},
     security::SecurityRequirement,
 };
 
@@ -28,6 +28,7 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         .any(|one| one.name == "If-Match" && matches!(one.required, Required::True));
     let name = operation.operation_id.as_deref().unwrap_or_default();
     let (records, is_told_at_once) = (condition || key || RECORDING.contains(&name), TOLD_AT_ONCE.contains(&name));
+    let asks_for_run = ASKING_FOR_RUNS.contains(&name);
     let waits = operation.parameters.iter().flatten().any(|one| one.name == "min_position");
     let problems = [
         ("400", "The address, the query, a header or the body cannot be read.", true),
@@ -55,13 +56,22 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         ("503", "The view is being built, or the server is busy. Retry-After says when to try again.", secured),
         ("507", "There is no space left on the server's disk.", records),
     ];
-    if (condition || key) && !is_told_at_once && !operation.responses.responses.contains_key("202") {
+    if records && !is_told_at_once && !operation.responses.responses.contains_key("202") {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Pending"))).build();
         let response = ResponseBuilder::new()
             .description("It is done and on disk; the view does not show it yet.")
             .content("application/json", content)
             .build();
         operation.responses.responses.insert("202".to_owned(), RefOr::T(response));
+    }
+    // One that the view does not show yet is told by its place in the log.
+    if asks_for_run
+        && let Some(RefOr::T(response)) = operation.responses.responses.get_mut("202")
+        && let Some(content) = response.content.get_mut("application/json")
+        && let Some(run) = content.schema.take()
+    {
+        let pending = Ref::from_schema_name("Pending");
+        content.schema = Some(AnyOfBuilder::new().item(run).item(pending).into());
     }
     let behind = "The view has not come to min_position yet. Retry-After says when to try again.";
     let problems = problems.into_iter().chain([("202", behind, waits)]);
@@ -109,6 +119,9 @@ const RECORDING: [&str; 3] = ["ImportKnownHosts", "RepairInstallation", "ScanHos
 
 /// Changes whose answer waits for no view.
 const TOLD_AT_ONCE: [&str; 3] = ["ConnectGithubApp", "ForgetPerson", "SetProjectRules"];
+
+/// What asks for an index run, and answers with it.
+const ASKING_FOR_RUNS: [&str; 3] = ["RequestIndex", "ResetIndex", "RetryIndex"];
 
 /// What begins long work that is not recorded.
 const BEGUN: [&str; 3] = ["FetchRepository", "RebuildView", "VerifyViews"];

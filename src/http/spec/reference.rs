@@ -32,7 +32,9 @@ limits in [access.md](access.md).
   begins no second time while it goes on; repairing an app does again what is wished; what follows from a delivery is said
   once.
 - **Reading what you wrote**: `min_position` is the position of a change; a read waits for it up to two seconds, and answers
-  202 `view_behind` when it takes longer. A change whose view is not there yet answers 202 with `id` and `position`.
+  202 `view_behind` when it takes longer. A change that is on disk, and that its view does not show by then, answers 202 with
+  `id` and `position`. What a view has to decide, or to find, before anything can be done waits for the view as long, and
+  answers 503 `busy` when it takes longer: then nothing was done.
 - **The past**: `as_of` shows an issue as it was known at a position, by today's rules.
 - **Long work** answers 202 with an `operation` to watch under `/api/v1/operations`.
 - **Streams** (`text/event-stream`) go on where they were with `Last-Event-ID`; they end when the token does.

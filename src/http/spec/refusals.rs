@@ -139,6 +139,7 @@ impl Asked<'_> {
             | Code::MissingObject
             | Code::TooManyRefs
             | Code::OutsideRoots
+            | Code::FileSystemSilent
             | Code::IntegrationOtherKind
             | Code::IntegrationCredentialElsewhere => self.connects(),
             Code::UrlInvalid | Code::UrlNotAllowed | Code::CredentialInvalid | Code::SshKeyUnusable => {

@@ -175,25 +175,15 @@ impl Batch<'_> {
         blocking(look).await.unwrap_or_else(|_| all())
     }
 
-    /// Reads with a place to do so.
-    async fn read<R: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> Result<R, DiffTrouble> + Send + 'static,
-    ) -> Result<R, DiffTrouble> {
-        let _place = self.app.jobs.diffs.places.to_read().await?;
-        blocking(work).await
-    }
-
     /// Finds out what each question lacks, and answers those that have no answer.
     async fn look_for(&mut self, stage: Stage) {
-        let (place, bounds) = (self.place.clone(), self.app.jobs.diffs.bounds);
+        let bounds = self.app.jobs.diffs.bounds;
         let keys: Vec<Key> = self.open.iter().map(|question| question.key.clone()).collect();
-        let looked = self.read(move || {
-            let mut objects = place.objects()?;
+        let looked = self.place.read(self.app, move |objects| {
             let look = |key: &Key| match stage {
-                Stage::Commits => lacking_commits(&mut objects, key),
-                Stage::Trees => lacking_trees(&mut objects, key),
-                Stage::Files => lacking_files(&mut objects, key, &bounds),
+                Stage::Commits => lacking_commits(objects, key),
+                Stage::Trees => lacking_trees(objects, key),
+                Stage::Files => lacking_files(objects, key, &bounds),
             };
             Ok(keys.iter().map(look).collect::<Vec<_>>())
         });
@@ -264,12 +254,8 @@ impl Batch<'_> {
     async fn conclude(mut self) {
         let diffs = &self.app.jobs.diffs;
         for question in std::mem::take(&mut self.open) {
-            let (place, bounds, asked) = (self.place.clone(), diffs.bounds, question.key.2.clone());
-            let is_too_much = question.is_too_much;
-            let changes = self.read(move || {
-                let mut objects = place.objects()?;
-                changes(&mut objects, &asked, &bounds, is_too_much)
-            });
+            let (bounds, asked, is_too_much) = (diffs.bounds, question.key.2.clone(), question.is_too_much);
+            let changes = self.place.read(self.app, move |objects| changes(objects, &asked, &bounds, is_too_much));
             let answer = changes.await.map(Arc::new);
             if let Ok(changes) = &answer {
                 diffs.results().put(question.key.clone(), changes.clone());
@@ -330,7 +316,7 @@ fn changes(
 }
 
 /// Runs work of git on a thread that may be busy for a while.
-pub(super) async fn blocking<R: Send + 'static>(
+pub(in crate::jobs) async fn blocking<R: Send + 'static>(
     work: impl FnOnce() -> Result<R, DiffTrouble> + Send + 'static,
 ) -> Result<R, DiffTrouble> {
     tokio::task::spawn_blocking(work).await.map_err(|error| {

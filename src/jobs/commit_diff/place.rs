@@ -7,19 +7,27 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
+use keytrail_domain::{
+    id::RepositoryId,
+    index_run::{FailureCode, batch::CommitSha},
+};
 use keytrail_projections::repository_list::Repository;
 
-use super::{DiffTrouble, FETCH_TAKES, batch::blocking};
+use super::{DiffTrouble, FETCH_TAKES, batch::blocking, places::Asking};
 use crate::{
     app::App,
     git::{
-        GitError, Mirror,
+        GitError, Mirror, Steps,
         diff::DiffObjects,
         object_cache::ObjectCache,
-        transport::{self, FetchLimits, FetchSource, ObjectsRequest},
+        transport::{self, FetchLimits, FetchProgress, FetchSource, LocalRepository, ObjectsRequest},
     },
-    jobs::{Source, source_of},
+    jobs::{
+        Source,
+        left_behind::{self, Turn},
+        mounts::Mounts,
+        source_of,
+    },
 };
 
 /// Bytes of objects that are fetched at once.
@@ -30,6 +38,7 @@ const MEMORY_BYTES: u64 = 512 * 1024 * 1024;
 /// Where the repository is, and what of it is on this machine.
 pub(super) struct Place {
     pub(super) source: Source,
+    repository: RepositoryId,
     mirror: PathBuf,
     cache: PathBuf,
     pub(super) graph: PathBuf,
@@ -41,15 +50,46 @@ impl Place {
         let id = repository.id;
         Ok(Self {
             source,
+            repository: id,
             mirror: app.caches.mirror(id),
             cache: app.caches.objects_of(id),
             graph: app.caches.graph(id),
         })
     }
 
-    pub(super) fn objects(&self) -> Result<DiffObjects, GitError> {
+    /// Looks at what is on this machine, with a place to do so. A file system that hangs is waited for as long as it gets on.
+    pub(super) async fn read<R: Send + 'static>(
+        self: &Arc<Self>,
+        app: &App,
+        work: impl FnOnce(&mut DiffObjects) -> Result<R, DiffTrouble> + Send + 'static,
+    ) -> Result<R, DiffTrouble> {
+        let place = self.clone();
+        let read = move |steps: &Arc<Steps>| work(&mut place.objects(steps)?);
+        match &self.source {
+            Source::InPlace(local) => {
+                let (_place, turn) = self.ask(app, local).await?;
+                turn.read(read).await
+            }
+            // The copy is the server's own.
+            Source::Copied(_) | Source::Remote(_) | Source::Held(_) => {
+                let _place = app.jobs.diffs.places.to_read().await?;
+                blocking(move || read(&Arc::default())).await
+            }
+        }
+    }
+
+    /// A place to ask the file system of this repository, and a turn to read it; at once an error while that hangs.
+    async fn ask(&self, app: &App, local: &LocalRepository) -> Result<(Asking, Turn), DiffTrouble> {
+        let (jobs, path) = (&app.jobs, local.path());
+        let silence = jobs.git.limits.silence;
+        jobs.left_behind.admit(path, self.repository, silence)?;
+        let place = jobs.diffs.places.to_ask(&Mounts::read().of(path)).await?;
+        Ok((place, jobs.left_behind.turn(path, self.repository, silence).await?))
+    }
+
+    fn objects(&self, steps: &Arc<Steps>) -> Result<DiffObjects, GitError> {
         if let Source::InPlace(connection) = &self.source {
-            return Ok(DiffObjects::of(&[&connection.open()?]));
+            return Ok(DiffObjects::of(&[&connection.open_telling(steps)?]));
         }
         let cache = ObjectCache::open_or_make(&self.cache)?.open()?;
         if !self.mirror.is_dir() {
@@ -67,18 +107,26 @@ impl Place {
         wanted: &BTreeSet<CommitSha>,
         generations: Option<u8>,
     ) -> Result<(), Unfetched> {
-        let (source, server) = match &self.source {
-            Source::InPlace(connection) | Source::Copied(connection) => (FetchSource::Local(connection), String::new()),
+        let source = match &self.source {
+            Source::InPlace(local) | Source::Copied(local) => FetchSource::Local(local),
             Source::Held(text) => {
                 let (code, text) = (Some(FailureCode::InstallationHeld), text.clone());
                 return Err(DiffTrouble::Unreadable { code, text, is_transient: true }.into());
             }
-            Source::Remote(remote) => (FetchSource::Remote(remote), remote.url.origin().to_string()),
+            Source::Remote(remote) => FetchSource::Remote(remote),
         };
         let settings = &app.jobs.git;
         let quota_bytes = QUOTA_BYTES.min(self.room(app).await?);
-        let _place = app.jobs.diffs.places.to_ask(&server).await?;
         let silence = settings.limits.silence.min(FETCH_TAKES / 2);
+        let (_place, mut turn, silence) = match source {
+            FetchSource::Local(local) => {
+                let (place, turn) = self.ask(app, local).await?;
+                (place, Some(turn), left_behind::patience(silence))
+            }
+            FetchSource::Remote(remote) => (app.jobs.diffs.places.to_ask(&remote.url.origin()).await?, None, silence),
+        };
+        // It goes before the turn does, which looks whether anybody reads still.
+        let progress = turn.as_ref().map_or_else(FetchProgress::default, |turn| FetchProgress::telling(turn.steps()));
         let memory_bytes = settings.limits.memory_bytes.min(MEMORY_BYTES);
         let limits = FetchLimits { silence, quota_bytes, memory_bytes, ..settings.limits };
         let (program, cancel) = (settings.program.as_ref(), &AtomicBool::new(false));
@@ -87,8 +135,13 @@ impl Place {
         let doing = || "opening the cache of files".to_owned();
         let cache = opening.map_err(|error| GitError::Transient { doing: doing(), source: error.into() })??;
         let cache = cache.repository();
-        let request = ObjectsRequest { cache, source, wanted, generations, program, limits, cancel };
-        let fetched = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request)).await;
+        let progress = &progress;
+        let request = ObjectsRequest { cache, source, wanted, generations, program, limits, progress, cancel };
+        let fetching = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request));
+        let fetched = match &mut turn {
+            Some(turn) => turn.heed(|| progress.count(), fetching).await?,
+            None => fetching.await,
+        };
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
         let doing = "fetching what a commit changed within a minute".to_owned();
         let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;

@@ -1,6 +1,6 @@
-//! Places for what diffs make this node do: to read on this machine, and to ask servers. Taken by batches. Whoever waits
-//! for a server takes none of the places to read, and of those to ask only as many as its server may have: servers that
-//! say nothing keep nobody else waiting. No wait is without an end.
+//! Places for what diffs make this node do: to read its own copies, and to ask servers and file systems of other people.
+//! Taken by batches. Whoever waits for one of these takes none of the places to read, and of those to ask only as many as
+//! that one may have: what says nothing keeps nobody else waiting. No wait is without an end.
 
 use std::{
     collections::HashMap,
@@ -12,9 +12,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::DiffTrouble;
 
-/// How many batches are read at once.
+/// How many batches are read at once from copies.
 const READING: usize = 2;
-/// How many servers are asked at once.
+/// How many servers and file systems are asked at once.
 const ASKING: usize = 8;
 /// How many of these may be asked of one server.
 const OF_ONE_SERVER: usize = 2;
@@ -29,7 +29,7 @@ pub(super) struct Places {
     servers: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
-/// A place to ask a server.
+/// A place to ask a server or a file system.
 pub(super) struct Asking {
     _of_server: OwnedSemaphorePermit,
     _of_all: OwnedSemaphorePermit,
@@ -45,12 +45,12 @@ impl Places {
         Self { waits, reading: places(READING), asking: places(ASKING), servers: Mutex::default() }
     }
 
-    /// A place to read; [`DiffTrouble::Busy`] when there is none for long.
+    /// A place to read a copy; [`DiffTrouble::Busy`] when there is none for long.
     pub(super) async fn to_read(&self) -> Result<OwnedSemaphorePermit, DiffTrouble> {
         self.one_of(&self.reading).await
     }
 
-    /// A place to ask this server, by its scheme, name and port; empty for this machine.
+    /// A place to ask this server, by its scheme, name and port, or this file system, by where it is mounted.
     pub(super) async fn to_ask(&self, server: &str) -> Result<Asking, DiffTrouble> {
         let of_server = {
             let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,7 +13,7 @@ use std::{
 
 use keytrail_domain::index_run::{FailureCode, batch::CommitSha};
 
-use super::{Failure, blocking, silence};
+use super::{Failure, blocking};
 use crate::{
     git::{
         self, GitError, Graph, Mirror, OpenedRepository, Ref, RefList, Steps,
@@ -21,7 +21,7 @@ use crate::{
         transport::{self, FetchError, FetchProgress, FetchRequest, FetchSource, Fetched, WantedRef},
     },
     jobs::{
-        GitSettings, JobError,
+        GitSettings, JobError, left_behind,
         repository_source::{RepositorySource, Source},
     },
 };
@@ -147,7 +147,7 @@ impl Look {
         let program = settings.program.as_ref();
         let mut limits = settings.limits;
         if matches!(source, FetchSource::Local(_)) {
-            limits.silence = silence::patience(limits.silence);
+            limits.silence = left_behind::patience(limits.silence);
         }
         let wanted = &wanted_refs[..];
         let request = FetchRequest { mirror: &mirror, source, wanted, program, limits, beside, progress, cancel };

@@ -51,7 +51,7 @@ pub(super) struct Remembered {
 pub(super) enum Polled {
     /// The refs are what the log knows.
     Nothing,
-    /// Something is new, and a run was asked for, or is under way.
+    /// Something is new, and a run was asked for.
     Moved,
     /// A run is under way.
     Busy,
@@ -186,8 +186,8 @@ pub(super) async fn poll(
             remembered.asked = Some((digest, committed.last));
             Ok(if again || outgrowth != Outgrowth::None { Polled::Again } else { Polled::Moved })
         }
-        // A run is under way, and may have begun before this; the next poll sees what it left.
-        Err(DispatchError::Claimed(_)) => Ok(Polled::Moved),
+        // It may have begun before this; the next poll sees what it left.
+        Err(DispatchError::Claimed(_)) => Ok(Polled::Busy),
         Err(error) => Err(error.into()),
     }
 }

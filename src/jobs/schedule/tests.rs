@@ -1,13 +1,18 @@
 //! What the schedule reads, and what a fault of one look costs the others.
 
+use std::collections::BTreeMap;
+
 use keytrail_domain::{
     display_text::DisplayText,
     git_remote::GitRemote,
-    index_run::FailureCode,
+    github::{App as GithubApp, GithubConnection, GithubHost, KeyFingerprint, Login},
+    index_run::{Cause, Command as RunCommand, FailureCode, IndexRun},
+    installation::{Account, Command as AppCommand, Installation, Key, Report, Seen, Selection, There},
     integration::{Command as IntegrationCommand, IntegrationName},
     ref_selection::RefSelection,
     remote_url::RemoteUrl,
     repository::{Command, Repository},
+    secret_ref::SecretRef,
     service::Reading,
 };
 use keytrail_test_support::web_server::{Ending, Scripted};
@@ -153,6 +158,92 @@ async fn a_look_that_panics_puts_off_its_own_repository_and_no_other() {
     assert!(!timer(&ids[0]).busy && timer(&ids[0]).due > due[&ids[0]], "it is looked at again, later");
     assert_eq!(timer(&ids[1]).due, due[&ids[1]]);
     assert!(schedule.at.is_empty() && schedule.list.folders.len() == 1);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wanted_a_look_during_a_run_that_fails_gets_it_after_the_run_once() {
+    let (folder, app) = still().await;
+    let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
+    let repository = repositories(&app, id, 1, false).await[0];
+    let run = ids::new_id();
+    let tell_run = async |command| {
+        let context = Context::server("case", 0);
+        app.dispatch::<IndexRun>(run, command, context, Vec::new()).await.expect("it is so");
+        settle(&app).await;
+    };
+    tell_run(RunCommand::Request { repository, cause: Cause::Discovered }).await;
+    tell_run(RunCommand::Start { number: app.log.feed().head().position }).await;
+    let mut schedule = Schedule::of(&app);
+    schedule.list.keep_up(&app).await.expect("the views");
+    let shortest = app.jobs.git.shortest_poll;
+    let looked = async |schedule: &mut Schedule| {
+        schedule.begin();
+        let ended = schedule.looks.join_next_with_id().await.expect("a look");
+        schedule.end(ended);
+        schedule.list.repositories[&repository].timer.due.saturating_duration_since(Instant::now())
+    };
+    schedule.want(repository);
+    assert!(looked(&mut schedule).await > shortest / 2, "the run is under way");
+    tell_run(RunCommand::Fail {
+        code: FailureCode::InstallationHeld,
+        text: DisplayText::clean("it was suspended a moment ago"),
+    })
+    .await;
+    schedule.list.keep_up(&app).await.expect("the views");
+    let watched = &schedule.list.repositories[&repository];
+    assert!(watched.timer.due <= Instant::now() && !watched.wanted, "the run says nothing of how it is now");
+    // There is nothing at that path: the look fails, and so would all that follow at once.
+    assert!(looked(&mut schedule).await > shortest / 2);
+    assert!(!schedule.list.repositories[&repository].owed);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_while_an_app_was_away_is_looked_at_though_nobody_saw_it_away() {
+    let (_folder, app) = still().await;
+    let began_at = app.log.feed().head().position;
+    let octo = Login::parse("octo").expect("a name");
+    let id =
+        integration(&app, Connection::GithubApp(GithubConnection::of(GithubHost::cloud(), octo.clone()).into())).await;
+    let repository = repositories(&app, id, 1, false).await[0];
+    let run = ids::new_id();
+    let (code, text) = (FailureCode::InstallationHeld, DisplayText::clean("it was suspended"));
+    for command in [
+        RunCommand::Request { repository, cause: Cause::Discovered },
+        RunCommand::Start { number: app.log.feed().head().position },
+        RunCommand::Fail { code, text },
+    ] {
+        app.dispatch::<IndexRun>(run, command, Context::server("case", 0), Vec::new()).await.expect("it is so");
+    }
+    let known = GithubApp {
+        id: 17,
+        slug: DisplayText::clean("keytrail-octo"),
+        name: DisplayText::clean("Keytrail Octo"),
+        html_url: DisplayText::clean("https://github.com/apps/keytrail-octo"),
+        owner: Some(octo.clone()),
+        owner_id: None,
+        permissions: BTreeMap::new(),
+        events: Vec::new(),
+    };
+    let key = Key { secret: SecretRef(ids::new_id()), fingerprint: KeyFingerprint::new("a key".to_owned()) };
+    let there = There::Installed(Seen {
+        installation: 1,
+        account: Account { host: "github.com".to_owned(), id: 4, login: octo },
+        selection: Selection::All,
+        permissions: BTreeMap::new(),
+        suspended: None,
+    });
+    for command in [
+        AppCommand::Adopt { host: "github.com".to_owned(), app: known.clone(), key, webhook_secret: None },
+        AppCommand::Report(Report::Read { app: known, there }),
+    ] {
+        app.dispatch::<Installation>(id.0, command, Context::server("case", 0), Vec::new()).await.expect("it is so");
+    }
+    settle(&app).await;
+    let to_look_at = async |since| WatchList::beginning_at(since).keep_up(&app).await.expect("the views");
+    assert_eq!(to_look_at(began_at).await, [repository]);
+    assert_eq!(to_look_at(app.log.feed().head().position).await, [], "at a start each has its turn");
     app.stop().await;
 }
 

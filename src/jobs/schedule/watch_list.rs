@@ -19,6 +19,7 @@ use keytrail_projections::{
     integration_list::{self, Integration, IntegrationState},
     repository_list::{self, Brief, RepositoryState},
 };
+use tokio::time::Instant;
 
 use super::{installation::Installation, poll::Remembered, timer::Timer};
 use crate::{
@@ -40,6 +41,16 @@ pub(super) struct Watched {
     pub(super) remembered: Remembered,
     /// Somebody wants it to be looked at now.
     pub(super) wanted: bool,
+    /// Somebody wanted that, and a run was under way.
+    pub(super) owed: bool,
+}
+
+impl Watched {
+    /// Whether the run that was under way when somebody wanted a look failed: perhaps of what was over by then, such as a
+    /// suspension.
+    pub(super) fn owes_a_look(&self) -> bool {
+        self.owed && self.state == RepositoryState::Failed
+    }
 }
 
 /// Repositories and tracked folders of integrations that are active.
@@ -145,6 +156,10 @@ impl WatchList {
                     Entry::Vacant(place) => {
                         let seed = row.id.0.as_bytes()[15];
                         place.insert(Installation { left_at, ..Installation::new(row.status, seed) });
+                        // It may have been away, and back, before this was read for the first time.
+                        if now_active && row.position > self.began_at {
+                            readable.push((row.id, true));
+                        }
                     }
                     Entry::Occupied(mut known) => {
                         let was_active = known.get().status == Status::Active;
@@ -236,8 +251,13 @@ impl WatchList {
             timer: Timer::new(shortest, id.0.as_bytes()[14]),
             remembered: Remembered::default(),
             wanted: false,
+            owed: false,
         };
-        self.repositories.entry(id).or_insert_with(new).state = state;
+        let watched = self.repositories.entry(id).or_insert_with(new);
+        watched.state = state;
+        if watched.owes_a_look() {
+            watched.timer.due = Instant::now();
+        }
     }
 
     fn count(&mut self, rows: usize) {

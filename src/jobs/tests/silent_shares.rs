@@ -1,5 +1,7 @@
 //! A file system that hangs: however often a run is tried, what hangs is what the first try left behind.
 
+use keytrail_domain::index_run::batch::CommitSha;
+use keytrail_projections::repository_list;
 use keytrail_test_support::hanging::{Hanging, Hangs};
 
 use super::*;
@@ -92,5 +94,76 @@ async fn a_run_that_is_cancelled_while_it_hangs_leaves_nothing_more_behind_when_
     made.come_back().expect("it is put back");
     stage.until("it completes", || async { stage.state(last).await == IndexRun::Completed }).await;
     assert!(hang(&stage, &made).is_empty());
+    stage.app.stop().await;
+}
+
+fn is_silent<T>(told: &Result<T, DiffTrouble>) -> bool {
+    matches!(told, Err(DiffTrouble::Unreadable { code: Some(FailureCode::FileSystemSilent), is_transient: true, .. }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_look_at_commits_of_a_repository_that_hangs_one_look_is_left_behind() {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    let mut made = Hanging::make(&root.join("share"), "NAS", Hangs::Configuration).expect("git and a lease work");
+    made.come_back().expect("it is put back");
+    let (_, id) = add(&stage.app, "nas", &made.repository, Reading::InPlace).await;
+    stage
+        .until("it is indexed", || async {
+            let done = "SELECT 1 FROM events WHERE event_type = 'index_run.completed'";
+            stage.rows(done).await.len() == 2 && stage.rows("SELECT 1 FROM jobs").await.is_empty()
+        })
+        .await;
+    let listed = stage.app.read(repository_list::by_id(id)).await.expect("the list").pop();
+    let row = listed.expect("it is in it").repository;
+    let tip = made.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a commit");
+    let commit: CommitSha = tip.parse().expect("a name");
+    let looked = || look_up(&stage.app, &row, commit);
+    let changed = |part| commit_changes(&stage.app, &row, Asked { commit, parent: None, part });
+
+    made.go_away().expect("a lease works");
+    for round in ["when it falls silent", "while it hangs"] {
+        let (one, two, files, lines) = tokio::join!(looked(), looked(), changed(Part::Files), changed(Part::Lines));
+        assert!(is_silent(&one) && is_silent(&two), "{round}: {one:?} {two:?}");
+        assert!(is_silent(&files) && is_silent(&lines), "{round}: {files:?} {lines:?}");
+        assert_eq!(hang(&stage, &made), [id], "{round}");
+    }
+    stage.until("nobody is at work for who was told", || async { stage.app.jobs.diffs.try_alone(id).is_some() }).await;
+
+    made.come_back().expect("it is put back");
+    stage.until("nothing hangs", || async { hang(&stage, &made).is_empty() }).await;
+    assert!(looked().await.expect("it answers").text.is_some());
+    assert_eq!(changed(Part::Files).await.expect("it answers").files.commit, commit);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_try_to_add_a_path_that_hangs_one_look_is_left_behind_and_no_run_is_doubted() {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    let mut made = Hanging::make(&root.join("share"), "NAS", Hangs::Configuration).expect("git and a lease work");
+    let path = made.repository.path.clone();
+    let place = Mounts::read().of(&path);
+    let left = || stage.app.jobs.paths_to_add.at(&place).len();
+    // As written, and with a slash more.
+    let open = async |end: &str| {
+        let path = Path::new(&format!("{}{end}", path.display())).to_owned();
+        let local = held_to_roots(&stage.app, path.clone()).await.expect("no root hangs");
+        read_path(&stage.app, &path, move |steps| local.open_telling(steps).map(|_| ())).await
+    };
+    for round in ["when it falls silent", "while it hangs"] {
+        let (one, two) = tokio::join!(open(""), open("/"));
+        for told in [one, two] {
+            assert!(matches!(&told, Err(PathTrouble::Silent(why)) if why.contains(&*place)), "{round}: {told:?}");
+        }
+        assert_eq!(left(), 1, "{round}");
+        assert!(read_path(&stage.app, &root, |_| ()).await.is_ok(), "{round}: another path may be well");
+        assert!(hang(&stage, &made).is_empty(), "{round}");
+    }
+    made.come_back().expect("it is put back");
+    stage.until("nothing hangs", || async { left() == 0 }).await;
+    assert!(open("").await.expect("it answers").is_ok());
     stage.app.stop().await;
 }

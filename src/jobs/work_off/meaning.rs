@@ -101,6 +101,7 @@ impl<'a> Meaning<'a> {
             Says::Of(heard) => return self.of_installation(taken, &github, &registered, heard, fresh).await,
             Says::HookDeleted => {
                 self.say(taken, Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent }).await?;
+                self.app.jobs.webhook_secrets.set_proven(id, false);
                 self.ask(Kind::ReconcileInstallation, id, None);
                 return done("GitHub deleted the hook; it is asked how things are");
             }
@@ -184,6 +185,8 @@ impl<'a> Meaning<'a> {
             && registered.account.is_none()
             && !seen.account.login.is(&github.organisation)
         {
+            // Unless it is the same by another name, which GitHub knows.
+            self.ask(Kind::ReconcileInstallation, id, None);
             return ignored("it is of another organisation than the one that is connected");
         }
         if let Heard::PermissionsAccepted { installation, .. }

@@ -1,5 +1,5 @@
 //! A repository on a file system that hangs, as a share whose server is away, without one: somebody holds a lease
-//! (fcntl(2), `F_SETLEASE`) on one of its objects, so that whoever opens it waits in the kernel until he lets go, or for 45
+//! (fcntl(2), `F_SETLEASE`) on one of its files, so that whoever opens it waits in the kernel until he lets go, or for 45
 //! seconds. Called by tests; what waits goes on when the value ends.
 
 use std::{
@@ -23,17 +23,19 @@ sys.stdin.read()
 pub struct Hanging {
     /// The repository, in which everything looks well.
     pub repository: Repository,
-    object: PathBuf,
+    file: PathBuf,
     holder: Option<Child>,
 }
 
-/// Which of its two commits cannot be read.
+/// What of it cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hangs {
-    /// The one that the branch leads to: whoever lists refs hangs.
+    /// Of its two commits the one that the branch leads to: whoever lists refs hangs.
     Tip,
     /// The one before it: whoever reads the history hangs.
     Parent,
+    /// Its configuration: whoever opens it hangs.
+    Configuration,
 }
 
 impl Hanging {
@@ -45,21 +47,35 @@ impl Hanging {
         let repository = Repository::init(&folder.join("shop.git"), &["--bare"])?;
         let parent = repository.commit("refs/heads/main", &format!("{key}-1 one"), &[])?;
         let tip = repository.commit("refs/heads/main", &format!("{key}-2 two"), &[&parent])?;
-        let name = if hangs == Hangs::Tip { tip } else { parent };
-        let object = repository.path.join("objects").join(&name[..2]).join(&name[2..]);
-        let mut made = Self { repository, object, holder: None };
+        let object = |name: &str| repository.path.join("objects").join(&name[..2]).join(&name[2..]);
+        let file = match hangs {
+            Hangs::Tip => object(&tip),
+            Hangs::Parent => object(&parent),
+            Hangs::Configuration => repository.path.join("config"),
+        };
+        let mut made = Self { repository, file, holder: None };
         made.go_away()?;
         Ok(made)
     }
 
-    /// From now on whoever reads the object hangs.
+    /// From now on whoever reads that hangs.
     ///
     /// # Errors
     /// When python3 cannot be run, or the file system of temporary files knows no leases.
     pub fn go_away(&mut self) -> io::Result<()> {
+        // No lease is given while somebody has the file open, who may be a server that looks at it now and then.
+        for _ in 0..50 {
+            if self.hold()? {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("no lease was given"))
+    }
+
+    fn hold(&mut self) -> io::Result<bool> {
         let mut holder = Command::new("python3")
             .args(["-c", HOLDER])
-            .arg(&self.object)
+            .arg(&self.file)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -67,11 +83,11 @@ impl Hanging {
             let mut line = String::new();
             out.read_line(&mut line).ok().map(|_| line)
         });
-        self.holder = Some(holder);
-        match said.as_deref() {
-            Some("held\n") => Ok(()),
-            _ => Err(io::Error::other("no lease was given")),
+        if said.as_deref() == Some("held\n") {
+            self.holder = Some(holder);
+            return Ok(true);
         }
+        holder.wait().map(|_| false)
     }
 
     /// It answers again, and whoever waits goes on.

@@ -4,6 +4,7 @@
 mod awkward;
 mod grown;
 mod random;
+mod with_files;
 
 use std::{
     io::{self, BufWriter, Write},

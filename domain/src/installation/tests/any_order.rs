@@ -48,6 +48,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         (1..4_u128, 17..19_u64).prop_map(|(number, app)| Command::RotateKey { key: key(number), app }),
         (2..5_u128).prop_map(|number| Command::RotateWebhookSecret { secret: secret(number), until: None }),
         Just(Command::RetireWebhookSecret),
+        Just(Command::WishWebhook),
+        (2..5_u128).prop_map(|number| Command::TellWebhook { address: text("https://k/x"), secret: secret(number) }),
         Just(Command::DoubtWebhooks { cause: WebhookDoubt::Tls }),
         Just(Command::CompareProperties { differing: vec![renamed_hook()] }),
         any::<bool>().prop_map(|stuck| Command::Diagnose(Diagnosis::of(Cause::NotInstalled, stuck))),

@@ -55,6 +55,7 @@ impl AppAnswer {
             name: DisplayText::clean(&self.name),
             html_url: DisplayText::clean(&self.html_url),
             owner: self.owner.as_ref().and_then(AccountAnswer::name),
+            owner_id: self.owner.as_ref().map(|owner| owner.id),
             permissions: permissions(&self.permissions),
             events,
         }
@@ -105,6 +106,11 @@ pub(super) struct InstallationAnswer {
 }
 
 impl InstallationAnswer {
+    /// The account that it is in.
+    pub(super) fn account_id(&self) -> Option<u64> {
+        self.account.as_ref().map(|account| account.id)
+    }
+
     /// In our words; `None` when it is in no account.
     pub(super) fn seen(self, host: &GithubHost) -> Option<Seen> {
         let account = self.account?;
@@ -132,8 +138,12 @@ pub(super) struct RequestAnswer {
 }
 
 impl RequestAnswer {
-    pub(super) fn is_of(&self, organisation: &Login) -> bool {
-        self.account.as_ref().and_then(AccountAnswer::name).is_some_and(|name| name.is(organisation))
+    /// Whether it is for the organisation with this name, or rather with this id where that is known.
+    pub(super) fn is_of(&self, organisation: &Login, known: Option<u64>) -> bool {
+        self.account.as_ref().is_some_and(|account| match known {
+            Some(known) => account.id == known,
+            None => account.name().is_some_and(|name| name.is(organisation)),
+        })
     }
 
     pub(super) fn by(&self) -> Option<Login> {

@@ -28,6 +28,18 @@ const BEFORE: i64 = 60;
 /// After now. GitHub takes up to 600; the rest is for clocks that are ahead.
 const AFTER: i64 = 540;
 
+/// Pages of a hundred installations that are looked at.
+const MOST_PAGES: usize = 100;
+
+/// What is known of an app in its organisation: names change, ids do not.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known {
+    /// Its installation, while there is one.
+    pub installation: Option<u64>,
+    /// The organisation, once it was installed there.
+    pub account: Option<u64>,
+}
+
 /// The time now, from whoever has the clock.
 pub(super) type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -99,34 +111,71 @@ impl AppAccess {
         Ok(self.github.read::<AppAnswer>(&answer)?.app())
     }
 
-    /// All that can be told of the app in this organisation, read at one time. `known` is its installation as far as it was
-    /// known: one whose organisation is called something else now is found by it.
-    pub async fn report(&self, organisation: &Login, known: Option<u64>) -> Result<Report, GithubError> {
+    /// All that can be told of the app in this organisation, read at one time.
+    pub async fn report(&self, organisation: &Login, known: Known) -> Result<Report, GithubError> {
         let app = match self.app().await {
             Ok(app) => app,
             Err(GithubError { trouble: GithubTrouble::AppDeleted, .. }) => return Ok(Report::AppDeleted),
             Err(GithubError { trouble: GithubTrouble::KeyRejected, .. }) => return Ok(Report::KeyRejected),
             Err(error) => return Err(error),
         };
-        let mut answer = self.ask(Method::GET, &format!("/orgs/{organisation}/installation"), None).await;
-        if let (Err(GithubError { trouble: GithubTrouble::NotFound, .. }), Some(known)) = (&answer, known) {
-            answer = self.ask(Method::GET, &format!("/app/installations/{known}"), None).await;
-        }
-        let there = match answer {
-            Ok(answer) => {
-                let installation = self.github.read::<InstallationAnswer>(&answer)?;
+        let there = match self.found(organisation, known).await? {
+            Some(installation) => {
                 let ours = installation.app_id == app.id;
                 let seen = installation.seen(&self.host).filter(|_| ours);
                 There::Installed(seen.ok_or_else(|| self.github.trouble(GithubTrouble::NotGithub))?)
             }
-            Err(GithubError { trouble: GithubTrouble::NotFound, .. }) => self.requested(organisation).await?,
-            Err(error) => return Err(error),
+            None => self.requested(organisation, known).await?,
         };
         Ok(Report::Read { app, there })
     }
 
+    /// Its installation: by the name of the organisation, by the id that the installation had, and by the id of the
+    /// organisation, which may be called something else by now, with the app installed there anew.
+    async fn found(&self, organisation: &Login, known: Known) -> Result<Option<InstallationAnswer>, GithubError> {
+        let by_name = format!("/orgs/{organisation}/installation");
+        let by_id = known.installation.map(|id| format!("/app/installations/{id}"));
+        for path in std::iter::once(by_name).chain(by_id) {
+            match self.ask(Method::GET, &path, None).await {
+                Ok(answer) => {
+                    let installation: InstallationAnswer = self.github.read(&answer)?;
+                    let other = installation.account_id().zip(known.account).is_some_and(|(is, was)| is != was);
+                    // Another organisation may have the name by now.
+                    if !other {
+                        return Ok(Some(installation));
+                    }
+                }
+                Err(GithubError { trouble: GithubTrouble::NotFound, .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match known.account {
+            Some(account) => self.found_in(account).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Its installation in the account with this id, among all of them: an app of ours has one, others may have many.
+    async fn found_in(&self, account: u64) -> Result<Option<InstallationAnswer>, GithubError> {
+        let mut page = "/app/installations?per_page=100".to_owned();
+        for _ in 0..MOST_PAGES {
+            let token = self.token()?;
+            let answer = self.github.ask_for_page(&page, As::Bearer(&token), None).await?;
+            let answer = self.github.checked(answer, (self.now)())?;
+            let all: Vec<InstallationAnswer> = self.github.read(&answer)?;
+            if let Some(found) = all.into_iter().find(|one| one.account_id() == Some(account)) {
+                return Ok(Some(found));
+            }
+            match answer.next() {
+                Some(next) => page = next.to_owned(),
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
     /// Whether a member asked for it. There may be many pages: apps of ours are in one organisation, so there are not.
-    async fn requested(&self, organisation: &Login) -> Result<There, GithubError> {
+    async fn requested(&self, organisation: &Login, known: Known) -> Result<There, GithubError> {
         let answer = match self.ask(Method::GET, "/app/installation-requests?per_page=100", None).await {
             Ok(answer) => answer,
             // Old servers know no such list.
@@ -134,7 +183,7 @@ impl AppAccess {
             Err(error) => return Err(error),
         };
         let requests: Vec<RequestAnswer> = self.github.read(&answer)?;
-        let request = requests.iter().find(|request| request.is_of(organisation));
+        let request = requests.iter().find(|request| request.is_of(organisation, known.account));
         Ok(request.map_or(There::NotInstalled, |request| There::ApprovalRequested { by: request.by() }))
     }
 

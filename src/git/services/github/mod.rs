@@ -21,7 +21,7 @@ pub mod webhook;
 
 pub use self::{
     answers::{Conversion, HookConfig, ListedDelivery, ListedRepository, RepositoryPage, SentDelivery, SentRequest},
-    app::{AppAccess, convert_code},
+    app::{AppAccess, Known, convert_code},
     budgets::{Budgets, Left},
     delivery_ends::DeliveryEnd,
     filter::{BadFilter, FilterTrouble, RepositoryFilter},

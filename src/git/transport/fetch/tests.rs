@@ -2,6 +2,7 @@
 //! mirror is what it was.
 
 mod first_and_next;
+mod from_a_folder;
 mod hostile;
 mod listed;
 mod shallow;

@@ -3,14 +3,17 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use git2::{ObjectType, Oid};
+use git2::Oid;
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::pack_sink::{PackSink, Shared};
+use super::{
+    new_objects::{NewObjects, unreadable},
+    pack_sink::{PackSink, Shared},
+};
 use crate::git::{
     GitError, Mirror,
     transport::{
-        FetchError, LocalRepository,
+        LocalRepository,
         fetch::{FetchRequest, Fetched},
     },
 };
@@ -19,12 +22,11 @@ pub(super) async fn fetch(
     source: &LocalRepository,
     request: &FetchRequest<'_>,
     missing: &BTreeSet<CommitSha>,
-    kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
 ) -> Result<Fetched, GitError> {
     let (source, mirror) = (source.clone(), request.mirror.clone());
-    let (missing, kept, shared) = (missing.clone(), kept.clone(), shared.clone());
-    let work = move || copy(&source.git_folder(shared.steps())?.join("objects"), &mirror, &missing, &kept, &shared);
+    let (missing, shared) = (missing.clone(), shared.clone());
+    let work = move || copy(&source.git_folder(shared.steps())?.join("objects"), &mirror, &missing, &shared);
     tokio::task::spawn_blocking(work).await.map_err(|error| GitError::transient("copying the objects", error))?
 }
 
@@ -32,15 +34,9 @@ fn copy(
     source: &Path,
     mirror: &Mirror,
     missing: &BTreeSet<CommitSha>,
-    kept: &BTreeSet<CommitSha>,
     shared: &Arc<Shared>,
 ) -> Result<Fetched, GitError> {
-    let reading = |error: git2::Error| {
-        shared.check_stop().err().unwrap_or_else(|| match error.code() {
-            git2::ErrorCode::NotFound => FetchError::RefsMoved.into(),
-            _ => GitError::transient("reading the source", error),
-        })
-    };
+    let reading = |error| unreadable(shared, error);
     // A repository of objects only: no configuration is read, no hook or attribute exists.
     let repository = git2::Repository::from_odb(odb(source)?).map_err(reading)?;
     let mut pack = repository.packbuilder().map_err(reading)?;
@@ -50,37 +46,12 @@ fn copy(
         told.check_stop().is_ok()
     };
     pack.set_progress_callback(gets_on).map_err(reading)?;
-    let mut walk = repository.revwalk().map_err(reading)?;
-    for sha in missing {
-        shared.check_stop()?;
-        shared.steps().step();
-        let mut id = oid(*sha);
-        // Tags lead to commits, or to single files and folders, which a walk does not reach.
-        loop {
-            let object = repository.find_object(id, None).map_err(reading)?;
-            match object.kind() {
-                Some(ObjectType::Commit) => walk.push(id).map_err(reading)?,
-                Some(ObjectType::Tag) => {
-                    pack.insert_object(id, None).map_err(reading)?;
-                    let Some(tag) = object.as_tag() else { break };
-                    id = tag.target_id();
-                    continue;
-                }
-                Some(ObjectType::Tree) => pack.insert_tree(id).map_err(reading)?,
-                _ => pack.insert_object(id, None).map_err(reading)?,
-            }
-            break;
-        }
+    let here = odb(&mirror.path().join("objects"))?;
+    NewObjects::new(&repository, &here, shared).put_into(&mut pack, missing.iter().map(|sha| oid(*sha)))?;
+    if pack.object_count() == 0 {
+        // Whatever is wanted came with something else before.
+        return Ok(Fetched::default());
     }
-    for sha in kept {
-        shared.check_stop()?;
-        shared.steps().step();
-        // What a force push removed may be gone from the source, and is no boundary there.
-        if repository.find_commit(oid(*sha)).is_ok() {
-            walk.hide(oid(*sha)).map_err(reading)?;
-        }
-    }
-    pack.insert_walk(&mut walk).map_err(reading)?;
     let mut sink = PackSink::new(mirror, shared)?;
     let mut failed = None;
     let written = pack.foreach(|bytes| {

@@ -99,29 +99,13 @@ impl Drop for Incoming {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use super::*;
-    use crate::git::transport::{
-        FetchLimits, FetchProgress, LocalRepository,
-        fetch::{FetchRequest, FetchSource},
-    };
 
     #[test]
     fn nothing_becomes_the_mirrors_once_nobody_wants_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let mirror = Mirror::open_or_make(&folder.path().join("mirror.git")).expect("a mirror");
-        let source = LocalRepository::InPlace(folder.path().join("source.git"));
-        let shared = Shared::new(&FetchRequest {
-            mirror: &mirror,
-            source: FetchSource::Local(&source),
-            wanted: &[],
-            program: None,
-            limits: FetchLimits::default(),
-            beside: 0,
-            progress: &FetchProgress::default(),
-            cancel: &AtomicBool::new(false),
-        });
+        let shared = Shared::alone(&mirror);
         let brought = || {
             let incoming = Incoming::make(&mirror).expect("a place");
             for name in ["pack-1.pack", "pack-1.idx"] {

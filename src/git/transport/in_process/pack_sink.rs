@@ -104,6 +104,25 @@ impl Shared {
     }
 }
 
+#[cfg(test)]
+impl Shared {
+    /// Of a fetch into this mirror that nobody waits for.
+    pub(super) fn alone(mirror: &Mirror) -> Self {
+        use crate::git::transport::{LocalRepository, fetch::FetchSource};
+
+        Self::new(&FetchRequest {
+            mirror,
+            source: FetchSource::Local(&LocalRepository::InPlace(PathBuf::new())),
+            wanted: &[],
+            program: None,
+            limits: FetchLimits::default(),
+            beside: 0,
+            progress: &FetchProgress::default(),
+            cancel: &AtomicBool::new(false),
+        })
+    }
+}
+
 /// A pack that is being written.
 pub(super) struct PackSink<'a> {
     gauge: PackGauge,

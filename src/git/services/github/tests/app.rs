@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use keytrail_domain::installation::{Report, There};
 use keytrail_test_support::fake_github::{AppKeyPair, Credential, Silence};
 
-use super::{AppAccess, Github, Installed, NOW, acme, place, refused};
+use super::{AppAccess, Github, Installed, Known, NOW, acme, place, refused};
 
 fn there(report: Report) -> There {
     match report {
@@ -42,30 +42,30 @@ async fn an_answer_that_trickles_in_is_waited_for_no_longer_than_it_may_take() {
 async fn a_report_says_what_became_of_an_installation() {
     let github = Installed::start().await;
     let access = github.access().await;
-    let There::Installed(seen) = there(access.report(&acme(), None).await.expect("a report")) else {
+    let There::Installed(seen) = there(access.report(&acme(), Known::default()).await.expect("a report")) else {
         panic!("installed")
     };
     assert_eq!((seen.installation, seen.suspended.is_some()), (github.installation, false));
     github.fake.suspend_by(github.installation, "boss");
-    let There::Installed(seen) = there(access.report(&acme(), None).await.expect("a report")) else {
+    let There::Installed(seen) = there(access.report(&acme(), Known::default()).await.expect("a report")) else {
         panic!("installed")
     };
     let by = seen.suspended.and_then(|halt| halt.by).expect("somebody");
     assert_eq!(by.as_str(), "boss");
     github.fake.uninstall(github.installation);
-    assert_eq!(there(access.report(&acme(), None).await.expect("a report")), There::NotInstalled);
+    assert_eq!(there(access.report(&acme(), Known::default()).await.expect("a report")), There::NotInstalled);
     github.fake.request_approval(github.app.id, "acme", "member");
-    let asked = there(access.report(&acme(), None).await.expect("a report"));
+    let asked = there(access.report(&acme(), Known::default()).await.expect("a report"));
     assert!(matches!(asked, There::ApprovalRequested { by: Some(by) } if by.as_str() == "member"));
     github.fake.delete_app(github.app.id);
-    assert_eq!(access.report(&acme(), None).await.expect("a report"), Report::AppDeleted);
+    assert_eq!(access.report(&acme(), Known::default()).await.expect("a report"), Report::AppDeleted);
 }
 
 #[tokio::test]
 async fn a_key_that_was_deleted_or_is_another_apps_is_rejected() {
     let github = Installed::start().await;
     let stranger = github.access_by(&AppKeyPair::new().pkcs1).await;
-    assert_eq!(stranger.report(&acme(), None).await.expect("a report"), Report::KeyRejected);
+    assert_eq!(stranger.report(&acme(), Known::default()).await.expect("a report"), Report::KeyRejected);
     let access = github.access().await;
     github.fake.add_key(github.app.id);
     github.fake.delete_key(github.app.id, &github.app.key.fingerprint);

@@ -13,7 +13,7 @@ use keytrail_domain::{
 };
 use keytrail_test_support::fake_github::{FakeGithub, RegisteredApp, Selection};
 
-use super::{AppAccess, AppKey, Github, GithubError, Place};
+use super::{AppAccess, AppKey, Github, GithubError, Known, Place};
 use crate::git::remote::{AddressMode, AddressPolicy, Limits, Trust};
 
 /// 2026-11-21T06:00:00Z
