@@ -5,6 +5,7 @@ mod holder;
 mod kept;
 mod properties;
 mod reachable;
+mod repair;
 mod repositories;
 mod shown;
 mod told;
@@ -32,6 +33,7 @@ pub(super) use self::{
     asking::{asked, in_time},
     holder::named,
     reachable::answers,
+    repair::repair_installation,
     repositories::{confirm_gone, confirm_repositories, filter, preview_filter},
     shown::{Shown, ShownRemainder},
     told::{People, told as told_of},
@@ -41,12 +43,13 @@ use self::{
     asking::{bad_key, or_by_jobs, proved},
     holder::{name, naming_the_holder},
     kept::{kept_key, taken_over},
+    repair::mend,
 };
 use super::{
     Api,
     auth::{Admin, Viewer},
-    changed::{Telling, tell_one, tell_pending},
-    conditions::{IfMatch, unknown},
+    changed::{Telling, tell_one},
+    conditions::IfMatch,
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
     input::Input,
@@ -58,7 +61,6 @@ use crate::{
     jobs,
     secrets::{Secret, Vault, app_secrets},
     store::Statement,
-    views::ViewError,
 };
 
 /// How often a change is tried that others overtake.
@@ -279,54 +281,6 @@ pub(super) async fn rotate_pem_key(
     api.changed(committed, Telling::changed(), installation_status::by_id(id), |row| Shown::at(&api.app, row)).await
 }
 
-/// Asks GitHub now how the app is and what it sees, drives what we wish, has deliveries sent here with a secret that is
-/// known here, and writes the verdict down. Of one that was removed with its secrets kept it asks what is left. GitHub is
-/// given eight seconds; what is not done by then goes on behind the answer.
-#[utoipa::path(tag = "installations", operation_id = "RepairInstallation", security(("bearer" = ["admin"])),
-    responses((status = 200, description = "As it is now, as far as that is known.", body = Shown)))]
-#[post("/api/v1/integrations/{id}/installation/repair")]
-pub(super) async fn repair_installation(
-    admin: Admin,
-    api: Data<Api>,
-    id: Path<Uuid>,
-) -> Result<HttpResponse, ApiError> {
-    let id = IntegrationId(*id);
-    let is_left = match jobs::installation_of(&api.app, id).await? {
-        Aggregate::Removed { kept, .. } => kept.is_some(),
-        // It is to be taken away still.
-        Aggregate::Registered(_) => {
-            let integration = api.app.load::<Integration>(StreamId::new("integration", id.0)).await?.0;
-            matches!(integration, Integration::Removed { .. })
-        }
-        Aggregate::Absent | Aggregate::Registering(_) => false,
-    };
-    let github = if is_left { None } else { Some(connection(&api, id).await?) };
-    if !is_left {
-        // Also where this server ends before GitHub is told.
-        wish_webhook(&api, admin.context(None, None), id).await?;
-    }
-    let work = async {
-        if let Some(github) = &github {
-            mend(&api, id, github).await;
-        }
-        // What stands in the way is part of the answer.
-        if let Err(error) = jobs::ask_after(&api.app, id).await {
-            tracing::debug!(?error, integration = %id, "an app could not be reconciled now");
-        }
-    };
-    or_by_jobs(&api, id, work).await;
-    let head = api.app.log.feed().head().position;
-    match api.app.read_at_least(head, installation_status::by_id(id)).await {
-        Ok(rows) => {
-            let row = rows.into_iter().next().ok_or_else(|| unknown(Code::InstallationUnknown))?;
-            Ok(tell_one(&shown(&api, row).await))
-        }
-        // What was asked of GitHub is done.
-        Err(ViewError::Behind { .. }) => Ok(tell_pending(id.0, head)),
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// As it is, with the name of the integration that is in the way, if one is.
 pub(super) async fn shown(api: &Api, row: InstallationRow) -> Shown {
     let holder = match row.state.holder() {
@@ -334,20 +288,6 @@ pub(super) async fn shown(api: &Api, row: InstallationRow) -> Shown {
         None => None,
     };
     Shown::with(&api.app, row, holder.as_deref())
-}
-
-/// Of an app that is there; where none is yet nothing has to be told.
-async fn wish_webhook(api: &Api, context: Context, id: IntegrationId) -> Result<(), ApiError> {
-    match api.app.dispatch::<Aggregate>(id.0, Command::WishWebhook, context, Vec::new()).await {
-        Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-async fn mend(api: &Api, id: IntegrationId, github: &GithubConnection) {
-    if let Err(error) = jobs::mend_webhook(&api.app, id, github).await {
-        tracing::debug!(%error, integration = %id, "the webhook of an app could not be mended now");
-    }
 }
 
 pub(super) const fn stream(id: IntegrationId) -> StreamId {

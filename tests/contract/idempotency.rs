@@ -63,9 +63,10 @@ async fn a_request_without_events_is_remembered_too(db: Arc<Db>) {
     nothing.events.clear();
     nothing.idempotency = request("k", 1);
     let first = append(&log, nothing.clone()).await;
-    assert_eq!((first.first, first.last, first.sequence), (1, 1, 1));
+    assert_eq!((first.first, first.last, first.sequence, first.appended), (1, 1, 1, false));
     append(&log, plain(stream, 1)).await;
-    assert_eq!(append(&log, nothing).await, Committed { replayed: true, ..first });
+    // Whether there was anything is not remembered.
+    assert_eq!(append(&log, nothing).await, Committed { appended: true, replayed: true, ..first });
     assert_eq!(log.stored_head().await.expect("a head").position, 2);
 }
 
