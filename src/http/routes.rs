@@ -4,10 +4,10 @@ use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{
-    commit_links, commits, connecting, deliveries, doctor, event_stream, events, explain, health, host_keys,
-    index_again, index_runs, installations, integrations, issue_summary, issues, metrics, one_commit, operation_stream,
-    operations, people, project_rules, projects, pull_requests, repositories, run_stream, search, ssh_keys, streams,
-    tokens, unrouted::unrouted, views, webhooks,
+    commit_links, commits, connecting, connection_test, deliveries, doctor, event_stream, events, explain, health,
+    host_keys, index_again, index_runs, installations, integrations, issue_summary, issues, metrics, one_commit,
+    operation_stream, operations, people, project_rules, projects, pull_requests, repositories, run_stream, search,
+    ssh_keys, streams, tokens, unrouted::unrouted, views, webhooks,
 };
 
 /// Registers and describes them.

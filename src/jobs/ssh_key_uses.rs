@@ -54,7 +54,8 @@ pub async fn offers_of(db: &Db, repository: RepositoryId) -> Result<Offers, Stor
 pub async fn last_uses(db: &Db, first: SshKeyId, last: SshKeyId) -> Result<HashMap<SshKeyId, Timestamp>, StoreError> {
     let sql = "SELECT ssh_key, MAX(accepted_at) FROM ssh_key_uses \
                WHERE ssh_key >= $1 AND ssh_key <= $2 AND accepted_at IS NOT NULL GROUP BY ssh_key";
-    let rows = db.read_as(Area::Log, sql, &row![first, last], |cells| Ok((SshKeyId(cells.id()?), cells.time()?)));
+    let range = row![first, last];
+    let rows = db.read_as(Area::Log, sql, &range, |cells| Ok((SshKeyId(cells.id()?), cells.time()?)));
     Ok(rows.await?.into_iter().collect())
 }
 

@@ -12,7 +12,7 @@ use keytrail::{
 
 use crate::engines::{by_hand, number, on_empty_postgres, on_empty_sqlite};
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "log_0001_events",
     "log_0002_truth",
     "log_0003_poll_shards",

@@ -88,7 +88,7 @@ pub(super) enum Running {
     Nothing,
     Daemon(GitDaemon),
     Web(Box<WebServer>),
-    Ssh(Box<Sshd>),
+    Ssh { _server: Box<Sshd> },
 }
 
 /// A remote that may be on this machine.
@@ -137,7 +137,7 @@ impl Stage {
                 let url = format!("ssh://{}@127.0.0.1:{}{path}", sshd.user(), sshd.port);
                 let ssh = access(&sshd, folder.path().join("ssh"), &[1, 2]);
                 let remote = Remote { ssh: Some(Arc::new(ssh)), ..remote(&url) };
-                (Place::Remote(Box::new(remote)), Running::Ssh(sshd.into()))
+                (Place::Remote(Box::new(remote)), Running::Ssh { _server: sshd.into() })
             }
         };
         let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
@@ -219,7 +219,7 @@ impl Stage {
     pub(super) fn web(&self) -> &WebServer {
         match &self.running {
             Running::Web(web) => web,
-            Running::Nothing | Running::Daemon(_) | Running::Ssh(_) => panic!("this stage has no web server"),
+            Running::Nothing | Running::Daemon(_) | Running::Ssh { .. } => panic!("this stage has no web server"),
         }
     }
 
