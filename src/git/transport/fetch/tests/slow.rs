@@ -98,7 +98,7 @@ async fn a_pack_that_stops_or_trickles_in_the_middle_is_too_slow_however_long_si
         let (address, url) = match &stage.running {
             Running::Web(web) => (web.address(), web.url("made.git")),
             Running::Daemon(daemon) => (daemon.address(), daemon.url("made.git")),
-            Running::Nothing | Running::Ssh(_) => panic!("nothing serves that a relay could stand before"),
+            Running::Nothing | Running::Ssh { .. } => panic!("nothing serves that a relay could stand before"),
         };
         for (way, fault) in
             WAYS.into_iter().flat_map(|way| [Fault::Stalls, Fault::Trickles].map(|one| (way, one(GOOD))))

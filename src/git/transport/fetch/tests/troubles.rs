@@ -39,7 +39,7 @@ fn upstream(stage: &Stage) -> (std::net::SocketAddr, String) {
     match &stage.running {
         Running::Web(web) => (web.address(), web.url("made.git")),
         Running::Daemon(daemon) => (daemon.address(), daemon.url("made.git")),
-        Running::Nothing | Running::Ssh(_) => panic!("nothing serves that a relay could stand before"),
+        Running::Nothing | Running::Ssh { .. } => panic!("nothing serves that a relay could stand before"),
     }
 }
 
