@@ -84,10 +84,11 @@ pub async fn migrate(db: &Db, now: Timestamp) -> Result<Vec<&'static str>, Migra
     for area in areas(db) {
         let table = "CREATE TABLE IF NOT EXISTS schema_migrations (name TEXT PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
         let table = if matches!(db, Db::Sqlite(_)) { table.replace("BIGINT", "INTEGER") } else { table.to_owned() };
-        match db.write(area, vec![Statement::new(table, vec![])]).await {
-            // Two nodes that start together may both try to make it.
-            Ok(_) | Err(StoreError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
+        if let Err(error) = db.write(area, vec![Statement::new(table, vec![])]).await {
+            // Of nodes that start together one makes it. PostgreSQL refuses the others in more than one way.
+            if !is_begun(db, area).await? {
+                return Err(error.into());
+            }
         }
         for migration in check(db, &applied(db, area).await?, area)? {
             if run(db, migration, now).await? {
@@ -121,14 +122,19 @@ fn checksum(sql: &str) -> String {
     lower_hex(&Sha256::digest(sql.as_bytes()))
 }
 
-async fn applied(db: &Db, area: Area) -> Result<BTreeMap<String, String>, StoreError> {
+/// Whether what says which migrations ran is there.
+async fn is_begun(db: &Db, area: Area) -> Result<bool, StoreError> {
     let exists = match db {
         Db::Sqlite(_) => "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_migrations'",
         Db::Postgres(_) => {
             "SELECT 1 FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = 'schema_migrations'"
         }
     };
-    if db.read(area, exists, &[]).await?.is_empty() {
+    Ok(!db.read(area, exists, &[]).await?.is_empty())
+}
+
+async fn applied(db: &Db, area: Area) -> Result<BTreeMap<String, String>, StoreError> {
+    if !is_begun(db, area).await? {
         return Ok(BTreeMap::new());
     }
     let rows = db.read(area, "SELECT name, checksum FROM schema_migrations ORDER BY name", &[]).await?;

@@ -1,4 +1,4 @@
-//! Refusals that mean the same of every operation stand once in the description, and operations refer to them. Called when
+//! Answers that mean the same of many operations stand once in the description, and operations refer to them. Called when
 //! everything is said of each operation; an answer that says something of its own stays where it is.
 
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
@@ -6,13 +6,17 @@ use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
 use super::operations;
 
 /// The statuses whose answers are shared, and what they are called.
-const SHARED: [(&str, &str); 11] = [
+const SHARED: [(&str, &str); 15] = [
+    ("202", "NotShownYet"),
+    ("400", "NotReadable"),
     ("401", "NotKnown"),
     ("403", "NotAllowed"),
+    ("404", "NotThere"),
     ("408", "BodyTooSlow"),
     ("412", "ChangedSince"),
     ("413", "BodyTooLarge"),
     ("415", "BodyNotJson"),
+    ("422", "NotPossible"),
     ("428", "ConditionMissing"),
     ("429", "TooManyRequests"),
     ("500", "ServerMistake"),

@@ -84,7 +84,7 @@ async fn what_the_policy_denies_is_not_even_connected_to() {
     }
     let closed = Remote { addresses: Arc::default(), ..remote(&server.url("a")) };
     assert_eq!(refusal(&closed).await, FailureCode::UrlNotAllowed);
-    assert_eq!(refusal(&remote("git@host:a")).await, FailureCode::UrlNotAllowed);
+    assert_eq!(refusal(&remote("git@host:a")).await, FailureCode::SshNoKey);
     assert_eq!(server.asked(), Vec::<String>::new());
 }
 
