@@ -131,7 +131,8 @@ async fn what_cannot_be_is_refused_with_the_next_step() {
     for (address, code) in [
         ("ext::sh -c geheim", "url_invalid"),
         ("http://10.0.0.1/geheim", "address_denied"),
-        ("git@git.example:geheim", "url_not_allowed"),
+        ("git://git.example/geheim", "url_not_allowed"),
+        ("ssh://-oProxyCommand=geheim/shop", "url_invalid"),
     ] {
         let said = refused(&home, &add(&[address]), 4).await;
         assert!(said.contains(code), "{said}");
