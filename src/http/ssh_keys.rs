@@ -238,11 +238,11 @@ pub(super) async fn retire_ssh_key(
     let seen = if_match.required()?;
     let id = SshKeyId(*id);
     for _ in 0..TRIES {
+        let head = api.app.log.feed().head().position;
         let mut companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
         let (state, version) = api.app.load::<Aggregate>(StreamId::new("ssh_key", id.0)).await?;
         let would_end = matches!(state, Aggregate::Active { .. }) && seen.is_none_or(|seen| seen == version);
         if would_end && query.confirmed != Some(true) {
-            let head = api.app.log.feed().head().position;
             if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id) {
                 return Err(refusal);
             }
@@ -252,7 +252,7 @@ pub(super) async fn retire_ssh_key(
         let context = admin.context(None, seen);
         match api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await {
             Ok(committed) => return tell(&api, id, committed, Uses::of(&api, id, None).await.ok()).await,
-            Err(DispatchError::Store(StoreError::Fenced)) => {}
+            Err(DispatchError::Store(StoreError::Fenced)) => api.knows_more(head).await,
             Err(error) => return Err(error.into()),
         }
     }
