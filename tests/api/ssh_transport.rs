@@ -86,7 +86,7 @@ pub(crate) async fn is_indexed(server: &Server, integration: &str) {
     soon("it is indexed", || async { repository_of(server, integration).await["state"] == "indexed" }).await;
 }
 
-pub(crate) async fn fetch(server: &Server, integration: &str) {
+async fn fetch(server: &Server, integration: &str) {
     let one = id(&repository_of(server, integration).await);
     server.post(&format!("/api/v1/repositories/{one}/fetch"), json!({})).await.with(StatusCode::ACCEPTED);
 }

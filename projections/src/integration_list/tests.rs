@@ -1,6 +1,7 @@
 //! What happens to an integration, as the list shows it.
 
 use keytrail_domain::{
+    id::SshKeyId,
     integration::{Event, MirrorsAfter},
     service::Connection,
 };
