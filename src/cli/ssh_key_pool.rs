@@ -160,13 +160,16 @@ impl Pool {
             }
             Self::Retire { key, consent, json } => {
                 let at = chosen::SSH_KEY.at(client, &key).await?;
-                if !consent.is_given_already() {
-                    let (loses, line) = would_retire(client, &at).await?;
-                    if (loses || consent.is_dry_run()) && !consent.given(&[line], json)? {
+                // Only what somebody was told of is meant: who chooses the key meanwhile is in the way.
+                let mut confirmed = consent.is_given_already();
+                if !confirmed {
+                    let Loss { is_any, lines, is_used } = would_retire(client, &at).await?;
+                    if (is_any || consent.is_dry_run()) && !consent.given(&lines, json)? {
                         return Ok(());
                     }
+                    confirmed = is_used;
                 }
-                let retired: Value = client.delete_for(&at).await?;
+                let retired: Value = client.delete_for(&format!("{at}?confirmed={confirmed}")).await?;
                 if json {
                     return output::json(&retired);
                 }
@@ -207,14 +210,28 @@ async fn shown(client: &Client, key: Value, json: bool) -> Result<(), CliError> 
     Ok(())
 }
 
-/// Whether anything is lost, and what, as the server has it now.
-async fn would_retire(client: &Client, at: &str) -> Result<(bool, String), CliError> {
+/// What would be lost.
+struct Loss {
+    is_any: bool,
+    lines: Vec<String>,
+    /// Whether integrations have it.
+    is_used: bool,
+}
+
+/// As the server has it now.
+async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     let key: Value = client.get(at, &[]).await?;
     let text = |member: &str| key[member].as_str().unwrap_or_default();
     let which = format!("the SSH key {} ({}, {})", text("name"), text("algorithm"), text("fingerprint_sha256"));
     if text("state") == "retired" {
-        return Ok((false, format!("{which} is retired already; nothing would change")));
+        let lines = vec![format!("{which} is retired already; nothing would change")];
+        return Ok(Loss { is_any: false, lines, is_used: false });
     }
     let lost = "the server forgets its private half, and reads nothing with it any more";
-    Ok((true, format!("this retires {which} for good; {lost}")))
+    let mut lines = vec![format!("this retires {which} for good; {lost}")];
+    let users = told::users(&key);
+    lines.extend(users.as_ref().map(|users| {
+        format!("it is chosen for {users}: what is there is not read until a person chooses another key, or none")
+    }));
+    Ok(Loss { is_any: true, lines, is_used: users.is_some() })
 }

@@ -132,6 +132,7 @@ pub(super) fn kept(key: &Value, public: &Value) {
     field("created at", &format!("{} ({} days ago{old})", output::cell(&key["created_at"]), key["age_days"]));
     let used = if key["never_used"] == true { "never".to_owned() } else { output::cell(&key["last_used_at"]) };
     field("used at", &used);
+    field("chosen for", users(key).as_deref().unwrap_or("no integration"));
     output::print("");
     output::print(text("halves"));
     if key["state"] == "retired" {
@@ -153,6 +154,16 @@ pub(super) fn kept(key: &Value, public: &Value) {
         let text = |member: &str| host[member].as_str().unwrap_or_default();
         output::print(&format!("  {}{takes}: {}", text("title"), text("hint")));
     }
+}
+
+/// The integrations for which a key that the server keeps was chosen, if there are any.
+pub(super) fn users(key: &Value) -> Option<String> {
+    let count = key["used_by"].as_u64().filter(|count| *count > 0)?;
+    let named = key["integrations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut told: Vec<_> = named.iter().filter_map(|one| one["name"].as_str()).map(str::to_owned).collect();
+    let others = count.saturating_sub(told.len() as u64);
+    told.extend((others > 0).then(|| format!("{others} more")));
+    Some(told.join(", "))
 }
 
 /// What to do there.

@@ -104,6 +104,7 @@ codes! {
     SshKeyNameTaken = 409 "ssh_key_name_taken": "Another SSH key has this name.",
     SshKeyExists = 409 "ssh_key_exists": "The SSH key was added before.",
     SshKeyRetired = 409 "ssh_key_retired": "The SSH key was retired.",
+    SshKeyInUse = 409 "ssh_key_in_use": "The SSH key is chosen for integrations.",
     HostKeyAlarmed = 409 "host_key_alarmed": "The SSH server shows another key, and nobody decided yet.",
     HostKeyDiffers = 409 "host_key_differs": "Another key of this kind is trusted for the SSH server.",
     HostKeyNoChange = 409 "host_key_no_change": "The SSH server shows no other key than those that are trusted.",

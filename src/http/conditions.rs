@@ -100,6 +100,12 @@ impl Api {
         self.read_at(self.app.log.feed().head().position, read).await
     }
 
+    /// Waits a moment until this node knows of more than what stood at `head`: somebody else went on from there.
+    pub(super) async fn knows_more(&self, head: Position) {
+        // Who does not hear of it in time tries as things are known.
+        let _ = timeout(PATIENCE, self.app.log.feed().wait_beyond(head)).await;
+    }
+
     /// Waits until these views stand at `min_position` or beyond, if one is asked for; without any view, until this node
     /// knows of it. For answers that are made of several reads.
     pub(super) async fn stands_at(&self, min_position: Option<Position>, views: &[&dyn View]) -> Result<(), ApiError> {

@@ -1,5 +1,6 @@
 //! Integrations: added, read, changed, removed.
 
+mod adding;
 mod indexing;
 mod shown;
 
@@ -40,8 +41,8 @@ use super::{
 };
 use crate::{
     app::{Context, DispatchError},
-    ids, jobs,
-    store::Statement,
+    jobs,
+    store::{Statement, StoreError},
 };
 
 /// How often a change is prepared again after somebody else was faster.
@@ -165,18 +166,7 @@ pub(super) async fn add_integration(
     let context = admin.context(key.of(&api, &admin, "AddIntegration", &body.bytes), None);
     let committed = match api.remembered(&context).await? {
         Some(committed) => committed,
-        None => {
-            let name = name(&body.value.name)?;
-            // The secrets belong to it, so it has its id before it is there.
-            let id = ids::new_id();
-            let asked = Asked { caller: &admin, integration: id, before: None };
-            let Checked { connection, companions } = place::checked(&api, asked, &body.value.connection).await?;
-            let command = Command::Add { name: name.clone(), connection: connection.clone() };
-            match api.app.dispatch::<Aggregate>(id, command, context, companions).await {
-                Ok(committed) => committed,
-                Err(error) => return Err(naming_the_holder(&api, Some(&name), Some(&connection), error).await),
-            }
-        }
+        None => adding::added(&api, &admin, &body.value, context).await?,
     };
     let read = integration_list::by_id(IntegrationId(committed.stream.id));
     api.changed(committed, Telling::created("/api/v1/integrations"), read, Shown::of).await
@@ -275,6 +265,8 @@ pub(super) async fn change_connection(
                 api.changed(committed, Telling::changed(), read, Shown::of).await
             }
             Err(DispatchError::Stale { .. }) if seen.is_none() => continue,
+            // The key of SSH was retired at the same moment: it is looked up once more, and refused.
+            Err(DispatchError::Store(StoreError::Fenced)) => continue,
             Err(error) => Err(naming_the_holder(&api, None, Some(&connection), error).await),
         };
     }

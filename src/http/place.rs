@@ -10,6 +10,7 @@ mod shown;
 mod trust;
 
 use keytrail_domain::{
+    claim::{ClaimChange, ClaimScope},
     id::SshKeyId,
     recorded::StreamId,
     remote_url::RemoteUrl,
@@ -28,6 +29,7 @@ use super::{
     error::{ApiError, Code},
 };
 use crate::{
+    log::as_long_as,
     secrets::{HttpLogin, Owner, Secret, Vault},
     store::Statement,
 };
@@ -127,10 +129,14 @@ pub(super) fn reachable(api: &Api, url: &Secret<String>) -> Result<RemoteUrl, Ap
     remote::reachable(&api.app.jobs.git.addresses, url)
 }
 
-/// Whether a key can be chosen.
-pub(super) async fn in_pool(api: &Api, key: SshKeyId) -> Result<(), ApiError> {
-    let detail = match api.app.load::<SshKey>(StreamId::new("ssh_key", key.0)).await?.0 {
-        SshKey::Active { .. } => return Ok(()),
+/// Whether a key can be chosen. The statement takes the choice back where the key is retired at the same moment.
+pub(super) async fn in_pool(api: &Api, key: SshKeyId) -> Result<Statement, ApiError> {
+    let stream = StreamId::new("ssh_key", key.0);
+    let detail = match api.app.load::<SshKey>(stream).await?.0 {
+        SshKey::Active { sha256, .. } => {
+            let held = ClaimChange::take(ClaimScope::SshKey, sha256);
+            return Ok(as_long_as::is_held(held.claim(), stream));
+        }
         SshKey::Absent => "There is no such SSH key in the pool. `keytrail ssh-key list` names those that there are.",
         SshKey::Retired => "The SSH key was retired, and is offered to nobody. Choose another one.",
     };
@@ -169,7 +175,7 @@ pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Resul
             let connection = remote.checked(&api.app.jobs.git.addresses)?.sealed(before, seal);
             let chosen = connection.ssh_key().filter(|key| before.and_then(Connection::ssh_key) != Some(*key));
             if let Some(key) = chosen {
-                in_pool(api, key).await?;
+                companions.push(in_pool(api, key).await?);
             }
             connection
         }

@@ -4,8 +4,7 @@
 mod facts;
 mod intake;
 mod shown;
-
-use std::collections::HashMap;
+mod uses;
 
 use actix_web::{
     HttpResponse, delete, get, post, put,
@@ -14,9 +13,9 @@ use actix_web::{
 use keytrail_domain::{
     claim::{Claim, ClaimScope},
     id::SshKeyId,
+    recorded::StreamId,
     secret_ref::SecretRef,
     ssh_key::{Command, PublicKey, SshKey as Aggregate, SshKeyName},
-    timestamp::Timestamp,
 };
 use keytrail_projections::ssh_key_list::{self, KeyState};
 use serde::Deserialize;
@@ -26,11 +25,12 @@ use uuid::Uuid;
 use self::{
     intake::{KeyToAdd, KeyToGenerate, Taken},
     shown::{PublicForms, Shown},
+    uses::Uses,
 };
 use super::{
     Api,
     auth::{Admin, Viewer},
-    changed::{Telling, tell_one},
+    changed::{Telling, tell_one, tell_pending},
     conditions::IfMatch,
     cursor::{List, Page, limit},
     error::{ApiError, Code},
@@ -41,14 +41,14 @@ use super::{
 };
 use crate::{
     app::{Context, DispatchError},
-    ids, jobs,
+    ids,
+    log::{Committed, as_long_as},
     secrets::{Secret, Vault, ssh_private_keys},
-    store::Statement,
+    store::{Statement, StoreError},
 };
 
-/// When each key was last taken by a host.
-type LastUses = HashMap<SshKeyId, Timestamp>;
-
+/// How often it is looked at anew who uses a key, after somebody else was faster.
+const TRIES: u32 = 5;
 const DAY: i64 = 24 * 3600 * 1_000_000;
 /// A hundred years.
 const MOST_DAYS: u32 = 36_500;
@@ -80,6 +80,15 @@ pub(super) struct NewName {
     name: String,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RetireQuery {
+    /// That it is meant, also where the key is chosen for integrations: their repositories are not read until a person chooses
+    /// another key, or none.
+    confirmed: Option<bool>,
+}
+
 /// Keys in the order in which they came, retired ones too; without their private halves.
 #[utoipa::path(tag = "ssh-keys", operation_id = "ListSshKeys", security(("bearer" = ["viewer"])),
     params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
@@ -100,7 +109,7 @@ pub(super) async fn list_ssh_keys(
     let before = query.older_than_days.map(|days| now.plus_micros(-i64::from(days).saturating_mul(DAY)));
     let rows = api.read(query.min_position, ssh_key_list::page(query.state, before, after, limit + 1)).await?;
     let ids = || rows.iter().map(|row| row.id);
-    let uses = last_uses(&api, ids().min().zip(ids().max())).await?;
+    let uses = Uses::between(&api, ids().min().zip(ids().max()), query.min_position).await?;
     let show = |row| Shown::at(&api.app, row, &uses);
     api.cursors.page(rows, limit, &list, now, |row| row.added_position, show)?.answer()
 }
@@ -117,7 +126,7 @@ pub(super) async fn get_ssh_key(
 ) -> Result<HttpResponse, ApiError> {
     let id = SshKeyId(*id);
     let row = api.one(query.min_position, || ssh_key_list::by_id(id), Code::SshKeyUnknown).await?;
-    let uses = last_uses(&api, Some((id, id))).await?;
+    let uses = Uses::of(&api, id, query.min_position).await?;
     Ok(tell_one(&Shown::at(&api.app, row, &uses)))
 }
 
@@ -153,7 +162,7 @@ pub(super) async fn add_ssh_key(
     let context = admin.context(key.of(&api, &admin, "AddSshKey", &body.bytes), None);
     if let Some(committed) = api.remembered(&context).await? {
         let id = SshKeyId(committed.stream.id);
-        let uses = last_uses(&api, Some((id, id))).await?;
+        let uses = Uses::of(&api, id, None).await?;
         let show = |row| Shown::at(&api.app, row, &uses);
         return api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await;
     }
@@ -179,7 +188,7 @@ pub(super) async fn generate_ssh_key(
     let context = admin.context(key.of(&api, &admin, "GenerateSshKey", &body.bytes), None);
     if let Some(committed) = api.remembered(&context).await? {
         let id = SshKeyId(committed.stream.id);
-        let uses = last_uses(&api, Some((id, id))).await?;
+        let uses = Uses::of(&api, id, None).await?;
         let show = |row| Shown::at(&api.app, row, &uses);
         return api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await;
     }
@@ -206,18 +215,17 @@ pub(super) async fn rename_ssh_key(
     let (id, name) = (SshKeyId(*id), name(&body.value.name)?);
     let command = Command::Rename { name: name.clone() };
     match api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await {
-        Ok(committed) => {
-            let uses = last_uses(&api, Some((id, id))).await?;
-            let show = |row| Shown::at(&api.app, row, &uses);
-            api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await
-        }
+        Ok(committed) => tell(&api, id, committed, Uses::of(&api, id, None).await.ok()).await,
         Err(error) => Err(naming_the_holder(&api, &name, None, error).await),
     }
 }
 
 /// Takes a key away for good: its private half is forgotten. What may be seen of it stays in the list.
+///
+/// A key that is chosen for integrations is retired only when that is confirmed; the refusal names them. No other key is
+/// offered in its place: their repositories say `ssh_no_key` until a person chooses.
 #[utoipa::path(tag = "ssh-keys", operation_id = "RetireSshKey", security(("bearer" = ["admin"])),
-    params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
+    params(RetireQuery, ("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
     responses((status = 200, description = "It is retired.", body = Shown)))]
 #[delete("/api/v1/ssh-keys/{id}")]
 pub(super) async fn retire_ssh_key(
@@ -225,20 +233,37 @@ pub(super) async fn retire_ssh_key(
     api: Data<Api>,
     id: Path<Uuid>,
     if_match: IfMatch,
+    query: Query<RetireQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let context = admin.context(None, if_match.required()?);
+    let seen = if_match.required()?;
     let id = SshKeyId(*id);
-    let companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
-    let committed = api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await?;
-    let uses = last_uses(&api, Some((id, id))).await?;
-    let show = |row| Shown::at(&api.app, row, &uses);
-    api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await
+    for _ in 0..TRIES {
+        let head = api.app.log.feed().head().position;
+        let mut companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
+        let (state, version) = api.app.load::<Aggregate>(StreamId::new("ssh_key", id.0)).await?;
+        let would_end = matches!(state, Aggregate::Active { .. }) && seen.is_none_or(|seen| seen == version);
+        if would_end && query.confirmed != Some(true) {
+            if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id) {
+                return Err(refusal);
+            }
+            // It may be chosen at this very moment.
+            companions.push(as_long_as::nothing_came_after("integration", head));
+        }
+        let context = admin.context(None, seen);
+        match api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await {
+            Ok(committed) => return tell(&api, id, committed, Uses::of(&api, id, None).await.ok()).await,
+            Err(DispatchError::Store(StoreError::Fenced)) => api.knows_more(head).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(DispatchError::Busy.into())
 }
 
-/// Of the keys from the first id to the last.
-async fn last_uses(api: &Api, ids: Option<(SshKeyId, SshKeyId)>) -> Result<LastUses, ApiError> {
-    let Some((first, last)) = ids else { return Ok(LastUses::new()) };
-    Ok(jobs::last_ssh_key_uses(&api.app.db, first, last).await?)
+/// The answer to a change of a key. It is made: where it cannot be told what the key is used for, only that is said.
+async fn tell(api: &Api, id: SshKeyId, committed: Committed, uses: Option<Uses>) -> Result<HttpResponse, ApiError> {
+    let Some(uses) = uses else { return Ok(tell_pending(id.0, committed.last)) };
+    let show = |row| Shown::at(&api.app, row, &uses);
+    api.changed(committed, Telling::changed(), ssh_key_list::by_id(id), show).await
 }
 
 const CREATED: Telling = Telling::created("/api/v1/ssh-keys");
@@ -262,8 +287,8 @@ async fn kept(
     match api.app.dispatch::<Aggregate>(id.0, command, context, companions).await {
         Ok(committed) => {
             let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
-            // Nobody can have taken it yet.
-            let uses = LastUses::new();
+            // Nobody can have taken or chosen it yet.
+            let uses = Uses::default();
             api.changed(committed, CREATED, read, |row| Shown::at(&api.app, row, &uses)).await
         }
         Err(error) => Err(naming_the_holder(api, name, Some(public), error).await),

@@ -119,8 +119,8 @@ async fn in_pool(app: &App, key: SshKeyId) -> Result<SshKeyId, JobError> {
     match state {
         Pooled::Active { .. } => Ok(key),
         Pooled::Absent | Pooled::Retired => {
-            let text = "the SSH key that was chosen for this repository was retired, and no other is offered in its \
-                        place; choose another key for the connection";
+            let text = "the key that was chosen was retired: choose another, or none, by changing the connection; no common \
+                        key is offered in its place";
             Err(JobError::Failed(FailureCode::SshNoKey, text.to_owned()))
         }
     }

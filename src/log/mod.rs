@@ -5,6 +5,7 @@
 
 mod append;
 mod appender;
+pub mod as_long_as;
 mod feed;
 mod holder;
 pub mod leaf;

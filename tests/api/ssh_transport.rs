@@ -18,13 +18,13 @@ use crate::{
 const TEST: &str = "/api/v1/connections/test";
 
 /// A server of SSH, the bare repository `served/shop.git`, and the working tree that it was cloned from.
-struct Served {
-    sshd: Sshd,
+pub(crate) struct Served {
+    pub(crate) sshd: Sshd,
     folder: std::path::PathBuf,
 }
 
 impl Served {
-    fn new(server: &Server, lines: &[&str]) -> Self {
+    pub(crate) fn new(server: &Server, lines: &[&str]) -> Self {
         let folder = server.elsewhere.clone();
         std::fs::create_dir_all(folder.join("served")).expect("a folder");
         repository::with_commits(&folder.join("work"), &["SHOP-1 begins", "SHOP-2 goes on"]);
@@ -34,13 +34,13 @@ impl Served {
         Self { sshd: sshd.expect("install the Debian package openssh-server"), folder }
     }
 
-    fn url(&self, name: &str) -> String {
+    pub(crate) fn url(&self, name: &str) -> String {
         let path = self.folder.join("served").join(name);
         format!("ssh://{}@127.0.0.1:{}{}", self.sshd.user(), self.sshd.port, path.display())
     }
 
     /// Lets these keys in, to fetch and nothing else.
-    fn lets_in(&self, keys: &[&Value]) {
+    pub(crate) fn lets_in(&self, keys: &[&Value]) {
         let line = |key: &&Value| {
             let public = key["public_key"].as_str().expect("a public half");
             format!("restrict,command=\"git-shell -c \\\"$SSH_ORIGINAL_COMMAND\\\"\" {public}")
@@ -48,32 +48,32 @@ impl Served {
         self.sshd.authorize(&keys.iter().map(line).collect::<Vec<_>>()).expect("a file");
     }
 
-    fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.sshd.log().matches("Connection from").count()
     }
 
-    fn commit(&self, message: &str) {
+    pub(crate) fn commit(&self, message: &str) {
         let (work, bare) = (self.folder.join("work"), self.folder.join("served/shop.git"));
         repository::commit(&work, message);
         git(&work, &["push", "-q", bare.to_str().expect("UTF-8"), "main"]);
     }
 }
 
-async fn key(server: &Server, name: &str) -> Value {
+pub(crate) async fn key(server: &Server, name: &str) -> Value {
     server.post("/api/v1/ssh-keys/generate", json!({ "name": name })).await.with(StatusCode::CREATED).body
 }
 
-async fn trust(server: &Server, sshd: &Sshd) {
+pub(crate) async fn trust(server: &Server, sshd: &Sshd) {
     let known_hosts = sshd.known_hosts().expect("it has keys");
     server.post("/api/v1/host-keys/import", json!({ "known_hosts": known_hosts })).await.with(StatusCode::OK);
 }
 
-fn id(thing: &Value) -> String {
+pub(crate) fn id(thing: &Value) -> String {
     thing["id"].as_str().expect("an id").to_owned()
 }
 
 /// The repository of an integration, as one is told.
-async fn repository_of(server: &Server, integration: &str) -> Value {
+pub(crate) async fn repository_of(server: &Server, integration: &str) -> Value {
     let list = format!("/api/v1/integrations/{integration}/repositories");
     let row = server.get(&list).await.with(StatusCode::OK).items().first().cloned().unwrap_or_default();
     match row["id"].as_str() {
@@ -82,7 +82,7 @@ async fn repository_of(server: &Server, integration: &str) -> Value {
     }
 }
 
-async fn is_indexed(server: &Server, integration: &str) {
+pub(crate) async fn is_indexed(server: &Server, integration: &str) {
     soon("it is indexed", || async { repository_of(server, integration).await["state"] == "indexed" }).await;
 }
 
@@ -92,7 +92,7 @@ async fn fetch(server: &Server, integration: &str) {
 }
 
 /// Looks until the reason why it fails is this.
-async fn is_in_trouble(server: &Server, integration: &str, code: &str) {
+pub(crate) async fn is_in_trouble(server: &Server, integration: &str, code: &str) {
     soon(&format!("it says {code}"), || async {
         let row = repository_of(server, integration).await;
         if row["trouble"]["code"] == code {
@@ -106,7 +106,7 @@ async fn is_in_trouble(server: &Server, integration: &str, code: &str) {
     .await;
 }
 
-async fn change(server: &Server, integration: &str, connection: Value) -> Answer {
+pub(crate) async fn change(server: &Server, integration: &str, connection: Value) -> Answer {
     let path = format!("/api/v1/integrations/{integration}/connection");
     answer(server.local(Method::PUT, &path).header("If-Match", "*").json(&json!({ "connection": connection }))).await
 }
@@ -197,7 +197,8 @@ async fn a_key_that_was_chosen_is_the_only_one_that_is_offered(server: Server) {
     is_indexed(&server, &integration).await;
     // Without it there is no falling back to another.
     let path = format!("/api/v1/ssh-keys/{}", id(&common));
-    answer(server.local(Method::DELETE, &path).header("If-Match", "*")).await.with(StatusCode::OK);
+    let retire = server.local(Method::DELETE, &format!("{path}?confirmed=true"));
+    answer(retire.header("If-Match", "*")).await.with(StatusCode::OK);
     served.lets_in(&[&chosen]);
     is_in_trouble(&server, &integration, "ssh_no_key").await;
     let unusable = json!({ "kind": "git", "url": url, "ssh_key": common["id"] });

@@ -66,9 +66,21 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
     let repository = lines(&done(home.run(["repository", "list", "--json"]).await)).remove(0);
     let shown = lines(&done(home.run(["repository", "show", &id(&repository), "--json"]).await)).remove(0);
     assert_eq!((&shown["ssh"]["accepted"], &shown["ssh"]["offered"][0]), (&deploy["id"], &deploy["id"]));
+    // Its key is not taken away from under it unasked.
+    let said = failed(home.run(["ssh-key", "retire", "deploy"]).await, 2);
+    assert!(said.contains("it is chosen for shop") && said.contains("--yes"), "{said}");
+    let printed = done(home.run(["ssh-key", "show", "deploy"]).await);
+    assert!(printed.contains("chosen for   shop\n"), "{printed}");
     let moved = ["integration", "move", "shop", &url, "--common-ssh-keys", "--yes", "--json"];
     let moved = lines(&done(home.run(moved).await)).remove(0);
     assert_eq!(moved["connection"]["ssh_key"], Value::Null);
+    let printed = done(home.run(["ssh-key", "show", "deploy"]).await);
+    assert!(printed.contains("chosen for   no integration\n"), "{printed}");
+    let again = ["integration", "move", "shop", &url, "--ssh-key", "deploy", "--yes", "--json"];
+    done(home.run(again).await);
+    done(home.run(["ssh-key", "retire", "deploy", "--yes"]).await);
+    let printed = done(home.run(["ssh-key", "show", &id(&deploy)]).await);
+    assert!(printed.contains("chosen for   shop\n"), "{printed}");
     let local = ["integration", "add", text(home.folder()), "--name", "local", "--ssh-key", "deploy"];
     failed(home.run(local).await, 2);
 }

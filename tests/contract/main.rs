@@ -4,6 +4,7 @@
 mod engines;
 
 mod append_only;
+mod as_long_as;
 mod boot;
 mod claims;
 mod companions;

@@ -6,7 +6,9 @@ mod tests;
 
 use keytrail_domain::{fact::Fact, id::IntegrationId, integration::Event, recorded::Recorded, timestamp::Timestamp};
 
-pub use self::reads::{Integration, IntegrationState, at_location, by_id, by_name, by_place, changed, page};
+pub use self::reads::{
+    Integration, IntegrationState, at_location, by_id, by_name, by_place, by_ssh_key, changed, page, ssh_key_uses,
+};
 use crate::{
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
@@ -16,7 +18,8 @@ use crate::{
 #[derive(Debug)]
 pub struct IntegrationList;
 
-// No index over the place: it may be longer than an index entry, and integrations are few.
+// No index over the place: it may be longer than an index entry, and integrations are few. The key of SSH stands alone, too,
+// so that those that chose it are counted at once.
 const INTEGRATIONS: Table = Table {
     name: "integration_list",
     columns: &[
@@ -33,6 +36,7 @@ const INTEGRATIONS: Table = Table {
         ("added_position", Kind::Int),
         ("version", Kind::Int),
         ("position", Kind::Int),
+        ("ssh_key", Kind::MaybeBytes),
     ],
     key: 1,
     history: History::None,
@@ -45,7 +49,7 @@ impl View for IntegrationList {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn tables(&self) -> &'static [Table] {

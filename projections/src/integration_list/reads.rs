@@ -1,7 +1,7 @@
 //! What can be asked of the list of integrations.
 
 use keytrail_domain::{
-    id::IntegrationId,
+    id::{IntegrationId, SshKeyId},
     recorded::{Position, Sequence},
     remote_url::RemoteUrl,
     service::Connection,
@@ -64,7 +64,7 @@ impl Stored for Integration {
     const TABLE: &'static Table = &INTEGRATIONS;
 
     fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
-        Ok(Self {
+        let found = Self {
             id: IntegrationId(cells.id()?),
             name: cells.text()?.to_owned(),
             folded_name: cells.text()?.to_owned(),
@@ -78,7 +78,10 @@ impl Stored for Integration {
             added_position: cells.int()?,
             version: cells.int()?,
             position: cells.int()?,
-        })
+        };
+        // The connection has it.
+        cells.maybe_id()?;
+        Ok(found)
     }
 
     fn row(&self) -> Row {
@@ -96,6 +99,7 @@ impl Stored for Integration {
             self.added_position,
             self.version,
             self.position,
+            self.connection.ssh_key(),
         ]
     }
 }
@@ -104,7 +108,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT integration, name, folded_name, kind, location, place, connection, state, since, added_at, ",
-            "added_position, version, position FROM integration_list@ ",
+            "added_position, version, position, ssh_key FROM integration_list@ ",
             $rest
         )
     };
@@ -143,6 +147,22 @@ pub fn at_location(text: &str) -> Read<Integration> {
         select!("WHERE place IN ($1, $2, $3) AND state <> 'removed' ORDER BY added_position"),
         row![format!("path:{text}"), format!("folder:{text}"), git],
     )
+}
+
+/// The live integrations that chose this key of SSH, in the order in which they were added.
+pub fn by_ssh_key(key: SshKeyId, limit: u32) -> Read<Integration> {
+    read(select!("WHERE ssh_key = $1 AND state <> 'removed' ORDER BY added_position LIMIT $2"), row![key, limit])
+}
+
+/// How many live integrations chose each key of SSH from `first` to `last`. A key that none chose has no row.
+pub fn ssh_key_uses(first: SshKeyId, last: SshKeyId) -> Read<(SshKeyId, u64)> {
+    Read {
+        view: &IntegrationList,
+        sql: "SELECT ssh_key, COUNT(*) FROM integration_list@ \
+              WHERE ssh_key BETWEEN $1 AND $2 AND state <> 'removed' GROUP BY ssh_key",
+        args: row![first, last],
+        row: |cells| Ok((SshKeyId(cells.id()?), cells.count()?)),
+    }
 }
 
 /// Integrations in the order in which they were added, from after `after` (an `added_position`) on; with `state` or

@@ -1,6 +1,7 @@
 //! What happens to an integration, as the list shows it.
 
 use keytrail_domain::{
+    id::SshKeyId,
     integration::{Event, MirrorsAfter},
     service::Connection,
 };
@@ -95,6 +96,7 @@ fn reads_fit_their_table() {
         by_place(&path),
         at_location("/srv"),
         at_location("https://git.example/shop.git"),
+        by_ssh_key(SshKeyId(id(6, 1)), 10),
         changed(7, 10),
         page(None, None, None, 10),
         page(Some(IntegrationState::Paused), Some("path"), Some(7), 10),
@@ -102,4 +104,5 @@ fn reads_fit_their_table() {
         check_read(&read);
         check_columns(&read, &INTEGRATIONS, "");
     }
+    check_read(&ssh_key_uses(SshKeyId(id(6, 1)), SshKeyId(id(6, 9))));
 }

@@ -163,6 +163,7 @@ impl Asked<'_> {
             Code::SshKeyTaken | Code::SshKeyExists => self.is(&["AddSshKey", "GenerateSshKey"]),
             Code::SshKeyNameTaken => self.is(&["AddSshKey", "GenerateSshKey", "RenameSshKey"]),
             Code::SshKeyRetired => self.tag == "ssh-keys" && !self.is_read,
+            Code::SshKeyInUse => self.is(&["RetireSshKey"]),
             Code::SshKeyHostNeedsRsa => self.is(&["GenerateSshKey"]),
             Code::SshKeyEmpty
             | Code::SshKeyTwice

@@ -6,7 +6,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{DAY, LastUses};
+use super::{
+    DAY,
+    uses::{KeyUse, Uses},
+};
 use crate::{
     app::App,
     http::{changed::Versioned, words},
@@ -65,6 +68,11 @@ pub(in crate::http) struct Shown {
     last_used_at: Option<Timestamp>,
     /// Whether no git host ever took it.
     never_used: bool,
+    /// For how many integrations it was chosen. Those that were removed do not count.
+    used_by: u64,
+    /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    integrations: Vec<KeyUse>,
     /// When it was taken away.
     #[schema(value_type = Option<String>, format = DateTime)]
     retired_at: Option<Timestamp>,
@@ -75,9 +83,9 @@ pub(in crate::http) struct Shown {
 }
 
 impl Shown {
-    /// With when hosts last took keys.
-    pub(super) fn at(app: &App, row: Row, uses: &LastUses) -> Self {
-        let last_used_at = uses.get(&row.id).copied();
+    /// With what it is used for.
+    pub(super) fn at(app: &App, row: Row, uses: &Uses) -> Self {
+        let last_used_at = uses.last_at(row.id);
         let now = app.clock.now();
         let age = now.0.saturating_sub(row.added_at.0).max(0);
         let public = row.public;
@@ -102,6 +110,8 @@ impl Shown {
             is_old: row.state == KeyState::Active && age > app.config.ssh_keys.old_micros(),
             last_used_at,
             never_used: last_used_at.is_none(),
+            used_by: uses.count(row.id),
+            integrations: uses.named().to_vec(),
             retired_at: row.retired_at,
             version: row.version,
             position: row.position,
