@@ -14,7 +14,9 @@ mod incoming;
 mod new_objects;
 mod pack_gauge;
 mod pack_sink;
+mod pack_writer;
 mod question;
+mod source_objects;
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! Which objects a mirror lacks of a repository on this machine, put into a pack: from what is wanted down to what the mirror
+//! Which objects a mirror lacks of a repository on this machine, as a list: from what is wanted down to what the mirror
 //! has. Called by the fetch from a folder, on a thread that may be busy for a while.
 //!
 //! libgit2 would be given the tips that the mirror keeps, look at each of them before the first object, and tell nobody how
@@ -6,60 +6,59 @@
 
 use std::collections::HashSet;
 
-use git2::{ObjectType, Odb, OdbLookupFlags, Oid, PackBuilder, Repository};
+use git2::{Odb, OdbLookupFlags, Oid};
+use gix::objs::Kind;
+use keytrail_domain::index_run::batch::CommitSha;
+use memchr::memchr;
 
-use super::pack_sink::Shared;
-use crate::git::{GitError, transport::FetchError};
+use super::{pack_gauge::PER_OBJECT, pack_sink::Shared, source_objects::SourceObjects};
+use crate::git::{GitError, commit_object, refs::tagged, transport::room};
 
 /// A way down through a repository.
-pub(super) struct NewObjects<'a> {
-    source: &'a Repository,
+pub(super) struct NewObjects<'a, 'b> {
+    source: &'a mut SourceObjects<'b>,
     /// What an object leads to is in it as well, as whoever fills it sees to.
     mirror: &'a Odb<'a>,
     shared: &'a Shared,
-    seen: HashSet<Oid>,
+    seen: HashSet<CommitSha>,
 }
 
-impl<'a> NewObjects<'a> {
-    pub(super) fn new(source: &'a Repository, mirror: &'a Odb<'a>, shared: &'a Shared) -> Self {
+impl<'a, 'b> NewObjects<'a, 'b> {
+    pub(super) fn new(source: &'a mut SourceObjects<'b>, mirror: &'a Odb<'a>, shared: &'a Shared) -> Self {
         Self { source, mirror, shared, seen: HashSet::new() }
     }
 
-    /// Puts these into the pack, with all that is behind them: history, folders and files, and what tags lead to.
+    /// Puts the names of these into the list, with all that is behind them: history, folders and files, and what tags
+    /// lead to. What is malformed is put there too, with what can be read of it.
     pub(super) fn put_into(
         &mut self,
-        pack: &mut PackBuilder<'_>,
-        wanted: impl IntoIterator<Item = Oid>,
+        list: &mut Vec<CommitSha>,
+        wanted: impl IntoIterator<Item = CommitSha>,
     ) -> Result<(), GitError> {
-        let (source, shared) = (self.source, self.shared);
-        let reading = |error| unreadable(shared, error);
-        let mut open = Vec::new();
+        let (mut open, mut parents, mut files) = (Vec::new(), Vec::new(), Vec::new());
         for tip in wanted {
             open.push(tip);
             while let Some(id) = open.pop() {
                 if !self.is_new(id)? {
                     continue;
                 }
-                let object = source.find_object(id, None).map_err(reading)?;
-                pack.insert_object(id, None).map_err(reading)?;
-                shared.steps().step();
-                if let Some(commit) = object.as_commit() {
-                    open.extend(commit.parent_ids());
-                    open.push(commit.tree_id());
-                } else if let Some(tag) = object.as_tag() {
-                    open.push(tag.target_id());
-                }
-                for entry in object.as_tree().into_iter().flat_map(|tree| tree.iter()) {
-                    let id = entry.id();
-                    match entry.kind() {
-                        Some(ObjectType::Tree) => open.push(id),
-                        // The files of one name are likely to be alike.
-                        Some(ObjectType::Blob) if self.is_new(id)? => {
-                            pack.insert_object(id, entry.name().ok()).map_err(reading)?;
-                            shared.steps().step();
+                let (kind, bytes) = self.source.read(id)?;
+                match kind {
+                    Kind::Commit => {
+                        if commit_object::parse(bytes, &mut parents).is_ok() {
+                            open.append(&mut parents);
                         }
-                        // A submodule's commit is in another repository.
-                        _ => {}
+                        open.extend(tree_of(bytes));
+                    }
+                    Kind::Tag => open.extend(tagged(bytes)),
+                    Kind::Tree => entries(bytes, &mut open, &mut files),
+                    Kind::Blob => {}
+                }
+                self.put(list, id)?;
+                for file in files.drain(..) {
+                    if self.is_new(file)? {
+                        self.source.check(file)?;
+                        self.put(list, file)?;
                     }
                 }
             }
@@ -67,26 +66,53 @@ impl<'a> NewObjects<'a> {
         Ok(())
     }
 
+    fn put(&self, list: &mut Vec<CommitSha>, id: CommitSha) -> Result<(), GitError> {
+        list.push(id);
+        self.shared.steps().step();
+        // As many are refused when they come.
+        let memory = self.shared.limits.memory_bytes;
+        if list.len() as u64 * PER_OBJECT > memory { Err(room::over_memory(memory).into()) } else { Ok(()) }
+    }
+
     /// Whether it is seen for the first time, and not in the mirror.
-    fn is_new(&mut self, id: Oid) -> Result<bool, GitError> {
+    fn is_new(&mut self, id: CommitSha) -> Result<bool, GitError> {
         self.shared.check_stop()?;
+        // Twenty bytes are a name.
+        let name = Oid::from_bytes(&id.0).unwrap_or(Oid::ZERO_SHA1);
         // Nobody else fills the mirror meanwhile: what is not found needs no second look.
-        Ok(self.seen.insert(id) && !self.mirror.exists_ext(id, OdbLookupFlags::NO_REFRESH))
+        Ok(self.seen.insert(id) && !self.mirror.exists_ext(name, OdbLookupFlags::NO_REFRESH))
     }
 }
 
-/// What libgit2 says of the source.
-pub(super) fn unreadable(shared: &Shared, error: git2::Error) -> GitError {
-    shared.check_stop().err().unwrap_or_else(|| match error.code() {
-        git2::ErrorCode::NotFound => FetchError::RefsMoved.into(),
-        _ => GitError::transient("reading the source", error),
-    })
+/// What a commit's first line names.
+fn tree_of(commit: &[u8]) -> Option<CommitSha> {
+    let hex = commit.strip_prefix(b"tree ")?.get(..40)?;
+    std::str::from_utf8(hex).ok()?.parse().ok()
+}
+
+/// What a folder names, until its end or something that is no entry. A submodule's commit is in another repository.
+fn entries(mut tree: &[u8], folders: &mut Vec<CommitSha>, files: &mut Vec<CommitSha>) {
+    while let Some((mode, id, rest)) = first_entry(tree) {
+        match mode & 0o170_000 {
+            0o040_000 => folders.push(id),
+            0o160_000 => {}
+            _ => files.push(id),
+        }
+        tree = rest;
+    }
+}
+
+/// Mode and name of the first object that a folder names, and what follows it.
+fn first_entry(tree: &[u8]) -> Option<(u32, CommitSha, &[u8])> {
+    let space = memchr(b' ', tree)?;
+    let mode = tree[..space].iter().fold(0_u32, |mode, digit| mode << 3 | u32::from(digit & 7));
+    let end = space + memchr(0, &tree[space..])?;
+    let (id, rest) = tree[end + 1..].split_first_chunk::<20>()?;
+    Some((mode, CommitSha(*id), rest))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use keytrail_test_support::repositories::{Shape, generate};
 
     use super::*;
@@ -99,15 +125,12 @@ mod tests {
         let made = generate(&folder.path().join("made.git"), &shape).expect("git fast-import works");
         let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
         let shared = Shared::alone(&mirror);
-        let objects = |path: &Path| {
-            let odb = Odb::new().expect("libgit2");
-            odb.add_disk_alternate(path.join("objects").to_str().expect("UTF-8")).expect("objects");
-            odb
-        };
-        let (here, source) = (objects(mirror.path()), Repository::from_odb(objects(&made.path)).expect("objects"));
+        let here = Odb::new().expect("libgit2");
+        here.add_disk_alternate(mirror.path().join("objects").to_str().expect("UTF-8")).expect("objects");
+        let mut source = SourceObjects::open(made.path.join("objects"), &shared).expect("objects");
         let tip = |name: &str| {
             let sha = made.git_line(&["rev-parse", name]).expect("a commit");
-            Oid::from_str(&sha).expect("a name")
+            sha.parse::<CommitSha>().expect("a name")
         };
         // An old commit is walked from, and then somebody stops it.
         let tips = [tip("refs/heads/main~100"), tip("refs/heads/main")].into_iter().enumerate().map(|(number, tip)| {
@@ -116,10 +139,10 @@ mod tests {
             }
             tip
         });
-        let mut pack = source.packbuilder().expect("libgit2");
-        let stopped = NewObjects::new(&source, &here, &shared).put_into(&mut pack, tips);
+        let mut list = Vec::new();
+        let stopped = NewObjects::new(&mut source, &here, &shared).put_into(&mut list, tips);
         assert!(matches!(stopped, Err(GitError::Cancelled)), "{stopped:?}");
-        let (put, steps) = (pack.object_count() as u64, shared.steps().count());
+        let (put, steps) = (list.len() as u64, shared.steps().count());
         assert!((1..300).contains(&put) && steps == put, "{put} objects in {steps} steps");
     }
 }

@@ -17,7 +17,7 @@ use crate::git::{
 };
 
 /// Bytes that libgit2 keeps of each object until the index is written: two structures, two lists, a table of names.
-const PER_OBJECT: u64 = 224;
+pub(super) const PER_OBJECT: u64 = 224;
 /// Objects of the largest size that are held at a time: base, difference, result, and one in between.
 const HELD: u64 = 4;
 /// A bound for objects that is lower than this is none to work with.

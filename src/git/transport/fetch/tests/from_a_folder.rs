@@ -71,6 +71,17 @@ async fn what_a_force_push_removed_from_the_folder_is_no_boundary_and_comes_no_m
 }
 
 #[tokio::test]
+async fn commits_that_git_would_not_make_come_as_they_are() {
+    let shape = Shape { commits: 60, files_per_commit: 1, awkward: true, ..Shape::default() };
+    let stage = Stage::new(Server::Folder, &shape);
+    brings_what_git_finds(&stage, "odd commits").await;
+    // History goes on behind one that names nobody who committed it.
+    let child = commit(&stage.source, "child", ["a", "b"], &["refs/heads/literal-7"]);
+    brings_what_git_finds(&stage, "a child of an odd commit").await;
+    assert!(stage.has(&child));
+}
+
+#[tokio::test]
 async fn tags_of_tags_folders_and_files_come_later_as_well() {
     let stage = Stage::new(Server::Folder, &Shape { commits: 60, files_per_commit: 1, ..Shape::default() });
     let git = |arguments: &[&str]| stage.source.git_line(arguments).expect("git works");

@@ -151,3 +151,69 @@ async fn a_large_file_takes_disk_and_no_memory() {
         assert!(stage.has(blob), "{way:?}");
     }
 }
+
+/// A folder with this file below a branch, and commits with small files; the memory is of 96 MB.
+fn folder_with(file: impl FnOnce(&Stage) -> String) -> Stage {
+    let shape = Shape { commits: 120, files_per_commit: 2, ..Shape::default() };
+    let mut stage = Stage::new(Server::Folder, &shape);
+    let file = file(&stage);
+    let git = |arguments: &[&str], input: &str| {
+        let said = stage.source.git_with_input(arguments, input.as_bytes()).expect("git works");
+        String::from_utf8_lossy(&said).trim().to_owned()
+    };
+    let tree = git(&["mktree"], &format!("100644 blob {file}\tfile\n"));
+    let commit = git(&["commit-tree", &tree, "-m", "a file"], "");
+    git(&["update-ref", "refs/heads/large", &commit], "");
+    stage.limits.memory_bytes = 96 * MEGABYTE;
+    stage
+}
+
+/// The name of a file of so many megabytes.
+fn written(stage: &Stage, megabytes: u64) -> String {
+    let file = vec![0; (megabytes * MEGABYTE) as usize];
+    let name = stage.source.git_with_input(&["hash-object", "-w", "--stdin"], &file).expect("an object");
+    String::from_utf8_lossy(&name).trim().to_owned()
+}
+
+/// It is copied by this process once it may take more memory, and before that nothing of it is there.
+async fn takes_more_memory(mut stage: Stage, what: &str) {
+    let error = stage.fetch(Way::InProcess).await.expect_err("it should be refused");
+    assert_eq!(error.failure_code(), Some(FailureCode::PackNeedsMemory), "{what}: {error}");
+    assert_eq!((stage.packs(), stage.torn()), (0, Vec::new()), "{what}");
+    assert!(!stage.mirror.incoming().exists(), "{what}");
+    stage.limits.memory_bytes = 512 * MEGABYTE;
+    stage.fetch(Way::InProcess).await.unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    assert_eq!(stage.in_the_mirror(), stage.on_the_server(), "{what}");
+}
+
+#[tokio::test]
+async fn a_large_file_of_a_folder_comes_beside_files_that_are_alike() {
+    // More than what takes part in a difference may have, less than what may be read.
+    let stage = folder_with(|stage| written(stage, 40));
+    stage.source.git(&["repack", "-a", "-d", "-q"]).expect("git works");
+    stage.fetch(Way::InProcess).await.expect("it fits");
+    assert_eq!(stage.in_the_mirror(), stage.on_the_server());
+    let large = stage.source.git_line(&["rev-parse", "refs/heads/large:file"]).expect("a file");
+    assert!(stage.has(&large));
+}
+
+#[tokio::test]
+async fn a_file_of_a_folder_that_does_not_fit_into_memory_is_refused_before_it_is_read() {
+    takes_more_memory(folder_with(|stage| written(stage, 64)), "a file of its own").await;
+    let packed = folder_with(|stage| written(stage, 64));
+    packed.source.git(&["repack", "-a", "-d", "-q"]).expect("git works");
+    takes_more_memory(packed, "a file in a pack").await;
+}
+
+#[tokio::test]
+async fn a_small_file_of_a_folder_that_is_made_of_a_huge_one_is_refused() {
+    let stage = folder_with(|stage| {
+        let base = vec![0; 64 * MEGABYTE as usize];
+        let mut pack = PackMaker::default();
+        let at = pack.object(PackedKind::Blob, &base);
+        pack.delta(at, &Delta::new(base.len() as u64, 10).copy(10));
+        stage.source.git_with_input(&["index-pack", "--stdin"], &pack.finish()).expect("a pack");
+        name_of("blob", &base[..10])
+    });
+    takes_more_memory(stage, "a difference").await;
+}
