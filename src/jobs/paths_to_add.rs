@@ -30,8 +30,8 @@ pub enum PathTrouble {
         .0.display()
     )]
     SilentRoot(PathBuf),
-    /// Somebody else looks at the same path.
-    #[error("somebody else looks at the same path; try again in a moment")]
+    /// Somebody else looks at the same path, or many at its file system.
+    #[error("somebody else looks at the same path, or many at its file system; try again in a moment")]
     Busy,
     /// The server stops, or failed.
     #[error("the server stopped looking before it was done; try again")]
