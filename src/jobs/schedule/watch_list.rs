@@ -47,7 +47,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// Whether the run that was under way when somebody wanted a look failed: perhaps of what was over by then, such as a
-    /// suspension.
+    /// suspension. One that was cancelled owes nothing: before the first index a look only asks for that run again.
     pub(super) fn owes_a_look(&self) -> bool {
         self.owed && self.state == RepositoryState::Failed
     }
