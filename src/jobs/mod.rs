@@ -49,6 +49,7 @@ mod ssh_key_uses;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod way;
 mod webhook_secrets;
 mod work_off;
 

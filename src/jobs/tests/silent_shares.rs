@@ -197,6 +197,36 @@ async fn of_many_repositories_of_a_share_that_falls_silent_a_few_are_left_behind
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn paths_that_hang_where_a_link_leads_hold_up_none_beside_the_link() {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    std::os::unix::fs::symlink("/proc/sys", root.join("share")).expect("a link");
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let mut tried = tokio::task::JoinSet::new();
+    for number in 0..MOST_HANGING {
+        let (app, path, held) = (stage.app.clone(), root.join("share").join(number.to_string()), held.clone());
+        tried.spawn(async move {
+            let hangs = move |_: &Arc<Steps>| held.lock().expect("nobody panics").recv().is_ok();
+            read_path(&app, &path, hangs).await
+        });
+    }
+    for told in tried.join_all().await {
+        assert!(matches!(&told, Err(PathTrouble::Silent(_))), "{told:?}");
+    }
+    let place = Mounts::read().of(Path::new("/proc/sys"));
+    let left = || stage.app.jobs.paths_to_add.at(&place).len();
+    assert_eq!(left(), MOST_HANGING);
+    assert!(read_path(&stage.app, &root.join("beside"), |_| ()).await.is_ok());
+    let told = read_path(&stage.app, &root.join("share/one more"), |_| ()).await;
+    assert!(matches!(&told, Err(PathTrouble::Silent(why)) if why.contains(&*place)), "{told:?}");
+    drop(release);
+    stage.until("nothing hangs", || async { left() == 0 }).await;
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn however_many_try_to_add_a_path_that_hangs_one_look_is_left_behind_and_no_run_is_doubted() {
     let stage = Stage::set().await;
     let folder = tempfile::tempdir().expect("a folder");
