@@ -3,7 +3,11 @@
 //! wants to add a path; it ends no thread, because nobody can.
 //!
 //! What hangs holds the [`Steps`] of its work. As long as it does, no further work on that repository is begun; others at the
-//! same file system have to show soon that they get on, and none is begun where many hang.
+//! same file system have to show soon that they get on, and none is begun where many hang. Of persons only so many read one
+//! file system at once, so that no more hang when it falls silent.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::HashMap,
@@ -14,7 +18,8 @@ use std::{
 
 use keytrail_domain::id::RepositoryId;
 use tokio::{
-    sync::{Mutex as AsyncMutex, OwnedMutexGuard},
+    runtime::Handle,
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
     time::Instant,
 };
 
@@ -32,8 +37,8 @@ const MOST_FOR_A_PERSON: Duration = Duration::from_secs(30);
 const DOUBT: Duration = Duration::from_secs(5);
 /// How often it is looked whether work gets on.
 const LOOK: Duration = Duration::from_millis(250);
-/// Repositories of one file system that may hang. Each has a thread or a few.
-const MOST_HANGING: usize = 8;
+/// Repositories of one file system that may hang, and that are read there for persons at once. Each has a thread or a few.
+pub(super) const MOST_HANGING: usize = 8;
 
 /// How long a file system may be silent that is read because of a setting like this.
 pub(super) fn patience(silence: Duration) -> Duration {
@@ -41,10 +46,14 @@ pub(super) fn patience(silence: Duration) -> Duration {
 }
 
 /// What was left behind on this node, and who reads for a person.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct LeftBehind {
+    /// Its threads read, and not those of who asks: the database is read with these.
+    runtime: Handle,
     hanging: Mutex<HashMap<Arc<str>, Vec<Hanging>>>,
     turns: Mutex<HashMap<RepositoryId, Arc<AsyncMutex<()>>>>,
+    /// By place: room for who reads there. What hangs keeps its own.
+    rooms: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
 /// Work that nobody waits for any more.
@@ -58,6 +67,11 @@ struct Hanging {
 }
 
 impl LeftBehind {
+    /// Nothing yet. Whoever has a turn reads on this runtime.
+    pub(super) fn new() -> Self {
+        Self { runtime: Handle::current(), hanging: Mutex::default(), turns: Mutex::default(), rooms: Mutex::default() }
+    }
+
     /// Notes work on this repository that nobody waits for any more, for this reason if for one.
     pub(super) fn note(&self, share: &Share, repository: RepositoryId, steps: &Arc<Steps>, why: Option<&GitError>) {
         let silent_for = match why {
@@ -126,10 +140,39 @@ impl LeftBehind {
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
             turns.entry(repository).or_default().clone()
         };
+        let queue = async {
+            let alone = turn.lock_owned().await;
+            // Who had the turn before may hang now.
+            self.admit_at(place.clone(), repository, patience)?;
+            Ok::<_, DiffTrouble>((alone, self.room(&place, repository, patience).await?))
+        };
         // Longer than who has it may hang.
-        let alone = tokio::time::timeout(patience + DOUBT, turn.lock_owned()).await.map_err(|_| DiffTrouble::Busy)?;
+        let (alone, room) = tokio::time::timeout(patience + DOUBT, queue).await.map_err(|_| DiffTrouble::Busy)??;
         let share = self.admit_at(place, repository, patience)?;
-        Ok(Turn { left: self.clone(), share, repository, steps: Arc::default(), why: None, _alone: alone })
+        let steps = Arc::new(Steps::holding(room));
+        Ok(Turn { left: self.clone(), share, repository, steps, why: None, _alone: alone })
+    }
+
+    /// Room to read at this place; an error as soon as many hang there.
+    async fn room(
+        &self,
+        place: &Arc<str>,
+        repository: RepositoryId,
+        patience: Duration,
+    ) -> Result<OwnedSemaphorePermit, DiffTrouble> {
+        let rooms = {
+            let mut rooms = self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+            rooms.retain(|_, room| Arc::strong_count(room) > 1);
+            rooms.entry(place.clone()).or_insert_with(|| Arc::new(Semaphore::new(MOST_HANGING))).clone()
+        };
+        let mut room = std::pin::pin!(rooms.acquire_owned());
+        loop {
+            tokio::select! {
+                taken = &mut room => return taken.map_err(|_| DiffTrouble::Stopped),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            self.admit_at(place.clone(), repository, patience)?;
+        }
     }
 }
 
@@ -185,7 +228,7 @@ pub(super) struct Turn {
     left: Arc<LeftBehind>,
     share: Share,
     repository: RepositoryId,
-    /// Held by what reads.
+    /// Held by what reads; they hold its room.
     steps: Arc<Steps>,
     /// Why nobody waits any more.
     why: Option<GitError>,
@@ -198,6 +241,7 @@ impl Turn {
         mut self,
         work: impl FnOnce(&Arc<Steps>) -> Result<R, DiffTrouble> + Send + 'static,
     ) -> Result<R, DiffTrouble> {
+        let runtime = self.left.runtime.clone();
         let reading = async move {
             let (told, counted) = (self.steps.clone(), self.steps.clone());
             let read = self.heed(|| counted.count(), blocking(move || work(&told))).await;
@@ -205,7 +249,7 @@ impl Turn {
             read?
         };
         // A person may go away meanwhile, and what goes on for them is no file system that hangs.
-        tokio::spawn(reading).await.unwrap_or(Err(DiffTrouble::Stopped))
+        runtime.spawn(reading).await.unwrap_or(Err(DiffTrouble::Stopped))
     }
 
     /// What reads tells these, and holds them.
@@ -232,150 +276,6 @@ impl Drop for Turn {
         // Before the next one has a turn: whoever holds them still is a thread that nobody waits for.
         if Arc::strong_count(&self.steps) > 1 {
             self.left.note(&self.share, self.repository, &self.steps, self.why.as_ref());
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use keytrail_domain::index_run::FailureCode;
-    use uuid::Uuid;
-
-    use super::*;
-
-    const MOMENT: Duration = Duration::from_secs(1);
-    const LONG: Duration = Duration::from_secs(600);
-
-    fn id(number: u128) -> RepositoryId {
-        RepositoryId(Uuid::from_u128(number))
-    }
-
-    /// Work on this repository that hangs until the value is dropped.
-    fn hang(left: &LeftBehind, place: &str, repository: RepositoryId) -> Arc<Steps> {
-        let held = Arc::new(Steps::default());
-        let share = Share { place: place.into(), patience: LONG, is_doubted: false };
-        left.note(&share, repository, &held, None);
-        held
-    }
-
-    fn is_silent(told: &Result<(), DiffTrouble>) -> bool {
-        let code = Some(FailureCode::FileSystemSilent);
-        matches!(told, Err(DiffTrouble::Unreadable { code: found, is_transient: true, .. }) if *found == code)
-    }
-
-    #[test]
-    fn a_repository_that_hangs_is_not_tried_until_it_does_not_and_others_are_doubted() {
-        let left = LeftBehind::default();
-        let admit = |place: &str, number| left.admit_at(place.into(), id(number), LONG);
-        assert!(admit("/nas", 1).is_ok_and(|share| share.patience(0) == LONG));
-        let held = hang(&left, "/nas", id(1));
-        for _ in 0..3 {
-            let error = admit("/nas", 1).expect_err("it hangs still");
-            assert!(matches!(&error, GitError::FileSystemSilent { place, .. } if place == "/nas"), "{error}");
-            assert!(error.is_transient());
-        }
-        let other = admit("/nas", 2).expect("another may be well");
-        assert_eq!((other.patience(0), other.patience(1)), (DOUBT, LONG), "once it gets on, it has its time");
-        assert!(admit("/", 2).is_ok_and(|share| !share.is_doubted));
-        drop(held);
-        assert!(admit("/nas", 1).is_ok_and(|share| !share.is_doubted));
-        assert!(left.hanging.lock().expect("nobody panics").is_empty());
-    }
-
-    #[test]
-    fn no_more_than_a_few_hang_at_one_file_system() {
-        let left = LeftBehind::default();
-        let mut held: Vec<_> = (1..=MOST_HANGING as u128).map(|number| hang(&left, "/nas", id(number))).collect();
-        assert!(left.admit_at("/nas".into(), id(100), LONG).is_err());
-        assert!(left.admit_at("/".into(), id(100), LONG).is_ok());
-        held.pop();
-        assert!(left.admit_at("/nas".into(), id(100), LONG).is_ok());
-    }
-
-    #[test]
-    fn nobody_is_given_up_sooner_than_a_disk_wakes_up() {
-        assert_eq!((patience(Duration::from_secs(1)), patience(LONG)), (LEAST, LONG));
-    }
-
-    #[tokio::test]
-    async fn of_all_who_come_while_a_repository_hangs_one_hangs_and_the_others_are_told() {
-        let (left, path) = (Arc::new(LeftBehind::default()), Path::new("/proc/no such repository"));
-        let place = Mounts::read().of(path);
-        let (release, held) = mpsc::channel::<()>();
-        let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
-        let held = Arc::new(Mutex::new(held));
-        let read = |patience| {
-            let (left, begun, held) = (left.clone(), begun.clone(), held.clone());
-            async move {
-                let turn = left.turn_within(patience, path, id(1)).await?;
-                let hangs = move |_: &Arc<Steps>| {
-                    // Whoever waits here may be gone.
-                    let _ = begun.send(());
-                    let _ = held.lock().expect("nobody panics").recv();
-                    Ok(())
-                };
-                turn.read(hangs).await
-            }
-        };
-        let told = tokio::join!(read(MOMENT), read(MOMENT), read(MOMENT));
-        for told in [&told.0, &told.1, &told.2, &read(MOMENT).await] {
-            assert!(is_silent(told), "{told:?}");
-        }
-        assert!(begins.recv().await.is_some() && begins.is_empty(), "one began");
-        assert_eq!(left.at(&place).into_iter().map(|(repository, _)| repository).collect::<Vec<_>>(), [id(1)]);
-        assert!(left.turn(path, id(2), LONG).await.is_ok(), "another repository may be well");
-        drop(release);
-        while !left.at(&place).is_empty() {
-            std::thread::yield_now();
-        }
-        assert!(read(LONG).await.is_ok(), "it answers again");
-        assert!(left.at(&place).is_empty());
-    }
-
-    /// Reads until it is let go on, for somebody who goes away at once.
-    async fn goes_away(left: &Arc<LeftBehind>, patience: Duration, path: &Path) -> mpsc::Sender<()> {
-        let (release, held) = mpsc::channel::<()>();
-        let (begun, begins) = tokio::sync::oneshot::channel();
-        let turn = left.turn_within(patience, path, id(1)).await.expect("nobody reads");
-        let reading = turn.read(move |_: &Arc<Steps>| {
-            let _ = begun.send(());
-            let _ = held.recv();
-            Ok(())
-        });
-        tokio::select! {
-            done = reading => panic!("it was not let go on: {done:?}"),
-            begun = begins => begun.expect("it began"),
-        }
-        release
-    }
-
-    #[tokio::test]
-    async fn what_goes_on_for_somebody_who_went_away_is_left_behind_when_it_hangs_and_not_before() {
-        let (left, path) = (Arc::new(LeftBehind::default()), Path::new("/proc/no such repository"));
-        let release = goes_away(&left, LONG, path).await;
-        assert!(left.at(&Mounts::read().of(path)).is_empty());
-        drop(release);
-        assert!(left.turn(path, id(1), LONG).await.is_ok(), "it got on");
-
-        let release = goes_away(&left, MOMENT, path).await;
-        let next = left.turn_within(MOMENT, path, id(1)).await;
-        assert!(is_silent(&next.map(|_| ())));
-        drop(release);
-    }
-
-    #[tokio::test]
-    async fn what_was_read_leaves_nothing_behind() {
-        let (left, path) = (Arc::new(LeftBehind::default()), Path::new("/proc/no such repository"));
-        for number in 0..3 {
-            let turn = left.turn(path, id(1), LONG).await.expect("nobody hangs");
-            let read = turn.read(move |steps: &Arc<Steps>| {
-                steps.step();
-                Ok(number)
-            });
-            assert_eq!(read.await, Ok(number));
-            assert!(left.hanging.lock().expect("nobody panics").is_empty());
         }
     }
 }

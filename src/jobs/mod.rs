@@ -49,6 +49,7 @@ mod ssh_key_uses;
 #[cfg(test)]
 mod tests;
 mod upkeep;
+mod way;
 mod webhook_secrets;
 mod work_off;
 
@@ -255,10 +256,10 @@ impl Jobs {
             connection_tests: Turns::new(TESTS_AT_ONCE, GRAPH_WAITS),
             doubted: DoubtedMirrors::default(),
             folder_scans: FolderScans::default(),
-            left_behind: Arc::default(),
+            left_behind: Arc::new(LeftBehind::new()),
             approved_roots: ApprovedRoots::default(),
             common_keys: CommonKeys::default(),
-            paths_to_add: Arc::default(),
+            paths_to_add: Arc::new(LeftBehind::new()),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),
             looks: Looks::default(),

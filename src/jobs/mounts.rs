@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Where file systems are mounted.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Mounts(Vec<PathBuf>);
 
 impl Mounts {
@@ -19,7 +19,7 @@ impl Mounts {
     }
 
     /// From the lines of proc(5): the fifth word is the place, with blanks and the like as `\040`.
-    fn parse(lines: &[u8]) -> Self {
+    pub(super) fn parse(lines: &[u8]) -> Self {
         let place = |line: &[u8]| {
             Some(PathBuf::from(std::ffi::OsString::from_vec(plain(line.split(|byte| *byte == b' ').nth(4)?))))
         };

@@ -11,7 +11,7 @@ use std::{
 use keytrail_domain::id::{IntegrationId, RepositoryId};
 use uuid::Uuid;
 
-use super::{DiffTrouble, approved_roots::SilentRoot};
+use super::{DiffTrouble, approved_roots::SilentRoot, mounts::Mounts, way::Way};
 use crate::{
     app::App,
     git::{Steps, transport::LocalRepository},
@@ -30,8 +30,8 @@ pub enum PathTrouble {
         .0.display()
     )]
     SilentRoot(PathBuf),
-    /// Somebody else looks at the same path.
-    #[error("somebody else looks at the same path; try again in a moment")]
+    /// Somebody else looks at the same path, or many at its file system.
+    #[error("somebody else looks at the same path, or many at its file system; try again in a moment")]
     Busy,
     /// The server stops, or failed.
     #[error("the server stopped looking before it was done; try again")]
@@ -70,7 +70,18 @@ pub async fn read_path<R: Send + 'static>(
     // No integration has it yet.
     let of_none = RepositoryId::of(IntegrationId(Uuid::nil()), &path.to_string_lossy());
     let silence = app.jobs.git.limits.silence;
-    let turn = app.jobs.paths_to_add.turn(&path, of_none, silence).await?;
+    let left = &app.jobs.paths_to_add;
+    // Where a link leads to a share that hangs, others beside the link are well.
+    let mut way = Way::of(&path);
+    while let Some(next) = way.next_part() {
+        let turn = left.turn(&next, of_none, silence).await?;
+        let goes_on = move |steps: &Arc<Steps>| {
+            way.go_on(&Mounts::read(), steps);
+            Ok(way)
+        };
+        way = turn.read(goes_on).await?;
+    }
+    let turn = left.turn(&way.leads_to(), of_none, silence).await?;
     Ok(turn.read(move |steps| Ok(work(steps))).await?)
 }
 

@@ -78,7 +78,18 @@ async fn real_path(api: &Api, path: &Path, local: bool) -> Result<PathBuf, ApiEr
         Ok(Ok(real)) => return Ok(real),
         Ok(Err(Missing { error, below })) => (not_there(&error), below),
         // Whether it leads elsewhere is not known: it counts as it is written.
-        Err(trouble) => (ApiError::from(trouble), is_plain(path).then(|| path.to_owned())),
+        Err(trouble) => {
+            let trouble = match trouble {
+                // Nor is it told to where: it may be outside the roots.
+                PathTrouble::Silent(_) if !local => PathTrouble::Silent(format!(
+                    "the file system that {} leads to does not answer; look at its disk, or at the server of the share \
+                     and the way to it",
+                    path.display()
+                )),
+                trouble => trouble,
+            };
+            (ApiError::from(trouble), is_plain(path).then(|| path.to_owned()))
+        }
     };
     let may_be_told = match at {
         _ if local => true,

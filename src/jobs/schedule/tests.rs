@@ -22,7 +22,7 @@ use super::{
     slots::{OF_ONE_PLACE, QUIET},
     *,
 };
-use crate::{app::Context, boot, clock::Clock, config::Config, ids};
+use crate::{app::Context, boot, clock::Clock, config::Config, ids, jobs::mounts::Mounts};
 
 /// A server whose workers, policies and own schedule stand still.
 async fn still() -> (TempDir, Arc<App>) {
@@ -137,6 +137,25 @@ async fn the_list_follows_integrations_as_they_pause_and_go_on_and_says_which_re
     }
     reconnected.sort_by_key(|id| id.0);
     assert_eq!(reconnected, seen);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_is_mounted_or_taken_away_while_the_server_runs_is_seen_though_nothing_else_changed() {
+    let (folder, app) = still().await;
+    let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
+    settle(&app).await;
+    let mut list = WatchList::beginning_at(0);
+    list.keep_up(&app).await.expect("the views");
+    let (before, path) = (list.places[&id].clone(), folder.path().to_str().expect("UTF-8"));
+    assert_eq!(before, Mounts::read().of(folder.path()));
+    assert_ne!(&*before, path);
+    let mounted = format!("21 1 8:1 / / rw - ext4 /dev/sda1 rw\n40 21 0:50 / {path} rw - nfs nas:/git rw\n");
+    list.follow_mounts(Mounts::parse(mounted.as_bytes()));
+    assert_eq!(&*list.places[&id], path);
+    let read = list.rows_read;
+    list.keep_up(&app).await.expect("the views");
+    assert_eq!((&list.places[&id], list.rows_read), (&before, read), "it is not mounted any more");
     app.stop().await;
 }
 

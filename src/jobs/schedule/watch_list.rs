@@ -47,7 +47,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// Whether the run that was under way when somebody wanted a look failed: perhaps of what was over by then, such as a
-    /// suspension.
+    /// suspension. One that was cancelled owes nothing: before the first index a look only asks for that run again.
     pub(super) fn owes_a_look(&self) -> bool {
         self.owed && self.state == RepositoryState::Failed
     }
@@ -61,6 +61,8 @@ pub(super) struct WatchList {
     /// Where each integration looks: a server, by scheme, name and port, or a file system of this machine.
     pub(super) places: HashMap<IntegrationId, Arc<str>>,
     active: HashMap<IntegrationId, Connection>,
+    /// By which the places on this machine were told.
+    mounts: Mounts,
     /// The head of the log when the list was begun: what changed before that changed for nobody here.
     began_at: Position,
     /// Where both views stood when they were read last.
@@ -87,6 +89,7 @@ impl WatchList {
             installations: HashMap::new(),
             places: HashMap::new(),
             active: HashMap::new(),
+            mounts: Mounts::default(),
             began_at,
             stood_at: 0,
             integrations_to: 0,
@@ -99,6 +102,7 @@ impl WatchList {
     /// Reads what changed since the last time: nothing, when nothing did. The repositories of integrations that connect
     /// in another way now, or go on after a pause: what was seen of them before says nothing.
     pub(super) async fn keep_up(&mut self, app: &App) -> Result<Vec<RepositoryId>, JobError> {
+        self.follow_mounts(Mounts::read());
         let stands_at = stand_at(&app.views);
         if stands_at <= self.stood_at {
             return Ok(Vec::new());
@@ -199,12 +203,7 @@ impl WatchList {
             let folder = || (connection.clone(), Timer::new(shortest, id.0.as_bytes()[15]));
             self.folders.entry(id).or_insert_with(folder).0 = connection.clone();
         }
-        let place = match &connection {
-            Connection::Git(remote) => remote.url.origin().into(),
-            Connection::GithubApp(github) => github.host.web.as_str().into(),
-            Connection::Path { path, .. } | Connection::Folder { path, .. } => Mounts::read().of(Path::new(path)),
-        };
-        self.places.insert(id, place);
+        self.places.insert(id, place_of(&connection, &self.mounts));
         match self.active.insert(id, connection.clone()) {
             Some(before) if before == connection => {}
             Some(_) => self.reconnect(id, reconnected),
@@ -218,6 +217,15 @@ impl WatchList {
             }
         }
         Ok(())
+    }
+
+    /// A share that was mounted, or taken away, makes other places of the same paths.
+    pub(super) fn follow_mounts(&mut self, mounts: Mounts) {
+        if mounts != self.mounts {
+            self.mounts = mounts;
+            let places = self.active.iter().map(|(id, connection)| (*id, place_of(connection, &self.mounts)));
+            self.places.extend(places);
+        }
     }
 
     fn reconnect(&self, integration: IntegrationId, reconnected: &mut Vec<RepositoryId>) {
@@ -263,6 +271,14 @@ impl WatchList {
     fn count(&mut self, rows: usize) {
         self.rows_read += rows as u64;
         metrics::counter!("keytrail_schedule_rows_read_total").absolute(self.rows_read);
+    }
+}
+
+fn place_of(connection: &Connection, mounts: &Mounts) -> Arc<str> {
+    match connection {
+        Connection::Git(remote) => remote.url.origin().into(),
+        Connection::GithubApp(github) => github.host.web.as_str().into(),
+        Connection::Path { path, .. } | Connection::Folder { path, .. } => mounts.of(Path::new(path)),
     }
 }
 

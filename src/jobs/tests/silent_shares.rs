@@ -5,7 +5,10 @@ use keytrail_projections::repository_list;
 use keytrail_test_support::hanging::{Hanging, Hangs};
 
 use super::*;
-use crate::jobs::mounts::Mounts;
+use crate::{
+    git::Steps,
+    jobs::{left_behind::MOST_HANGING, mounts::Mounts},
+};
 
 /// The repositories that hang.
 fn hang(stage: &Stage, made: &Hanging) -> Vec<RepositoryId> {
@@ -135,6 +138,91 @@ async fn however_many_look_at_commits_of_a_repository_that_hangs_one_look_is_lef
     stage.until("nothing hangs", || async { hang(&stage, &made).is_empty() }).await;
     assert!(looked().await.expect("it answers").text.is_some());
     assert_eq!(changed(Part::Files).await.expect("it answers").files.commit, commit);
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_repositories_of_a_share_that_falls_silent_a_few_are_left_behind_and_other_places_are_read() {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    let mut shares = Vec::new();
+    let mut added = Vec::new();
+    for number in 0..MOST_HANGING + 2 {
+        let folder = root.join(number.to_string());
+        let mut made = Hanging::make(&folder, "NAS", Hangs::Configuration).expect("git and a lease work");
+        made.come_back().expect("it is put back");
+        let (_, id) = add(&stage.app, &format!("nas{number}"), &made.repository, Reading::InPlace).await;
+        let tip = made.repository.git_line(&["rev-parse", "refs/heads/main"]).expect("a commit");
+        added.push((id, tip.parse::<CommitSha>().expect("a name")));
+        shares.push(made);
+    }
+    stage
+        .until("they are indexed", || async {
+            let done = "SELECT 1 FROM events WHERE event_type = 'index_run.completed'";
+            let all = stage.rows(done).await.len() == 1 + added.len();
+            all && stage.rows("SELECT 1 FROM jobs").await.is_empty()
+        })
+        .await;
+    let mut wanted = Vec::new();
+    for (id, commit) in added {
+        let listed = stage.app.read(repository_list::by_id(id)).await.expect("the list").pop();
+        wanted.push((listed.expect("it is in it").repository, commit));
+    }
+    let look_at_all = async || {
+        let mut looks = tokio::task::JoinSet::new();
+        for (row, commit) in &wanted {
+            let (app, row, commit) = (stage.app.clone(), row.clone(), *commit);
+            looks.spawn(async move { look_up(&app, &row, commit).await });
+        }
+        looks.join_all().await
+    };
+
+    shares.iter_mut().for_each(|made| made.go_away().expect("a lease works"));
+    let beside = async {
+        let left = &stage.app.jobs.left_behind;
+        let turn = left.turn(Path::new("/proc/no such repository"), stage.id, Duration::from_secs(1)).await?;
+        turn.read(|_: &Arc<Steps>| Ok(7)).await
+    };
+    let (told, beside) = tokio::join!(look_at_all(), beside);
+    assert_eq!(beside, Ok(7));
+    assert!(told.iter().all(is_silent), "{told:?}");
+    assert_eq!(hang(&stage, &shares[0]).len(), MOST_HANGING);
+
+    shares.iter_mut().for_each(|made| made.come_back().expect("it is put back"));
+    stage.until("nothing hangs", || async { hang(&stage, &shares[0]).is_empty() }).await;
+    let told = look_at_all().await;
+    assert!(told.iter().all(|told| matches!(told, Ok(found) if found.text.is_some())), "{told:?}");
+    stage.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn paths_that_hang_where_a_link_leads_hold_up_none_beside_the_link() {
+    let stage = Stage::set().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().canonicalize().expect("it is there");
+    std::os::unix::fs::symlink("/proc/sys", root.join("share")).expect("a link");
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let mut tried = tokio::task::JoinSet::new();
+    for number in 0..MOST_HANGING {
+        let (app, path, held) = (stage.app.clone(), root.join("share").join(number.to_string()), held.clone());
+        tried.spawn(async move {
+            let hangs = move |_: &Arc<Steps>| held.lock().expect("nobody panics").recv().is_ok();
+            read_path(&app, &path, hangs).await
+        });
+    }
+    for told in tried.join_all().await {
+        assert!(matches!(&told, Err(PathTrouble::Silent(_))), "{told:?}");
+    }
+    let place = Mounts::read().of(Path::new("/proc/sys"));
+    let left = || stage.app.jobs.paths_to_add.at(&place).len();
+    assert_eq!(left(), MOST_HANGING);
+    assert!(read_path(&stage.app, &root.join("beside"), |_| ()).await.is_ok());
+    let told = read_path(&stage.app, &root.join("share/one more"), |_| ()).await;
+    assert!(matches!(&told, Err(PathTrouble::Silent(why)) if why.contains(&*place)), "{told:?}");
+    drop(release);
+    stage.until("nothing hangs", || async { left() == 0 }).await;
     stage.app.stop().await;
 }
 
