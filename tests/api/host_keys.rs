@@ -69,7 +69,7 @@ async fn a_server_is_looked_at_compared_and_trusted_with_all_its_keys(server: Se
     assert_eq!((keys.len(), server.get(KEYS).await.items().len()), (3, 0));
     let all = fingerprints(&scanned.body["keys"]);
     let other = format!("SHA256:{}", "A".repeat(43));
-    for wrong in [vec![], all[..2].to_vec(), [&all[..2], &[other]].concat()] {
+    for wrong in [vec![], vec![other.clone()], [&all[..2], &[other]].concat()] {
         let refused = trust(&server, &sshd, &wrong).await.refused(409, "host_key_other_fingerprints");
         assert_eq!(refused.body["fingerprints"].as_array().map(Vec::len), Some(3), "{}", refused.text);
     }
@@ -85,6 +85,20 @@ async fn a_server_is_looked_at_compared_and_trusted_with_all_its_keys(server: Se
     assert_eq!(again.text_of("verdict"), "trusted");
     assert!(again.body["keys"].as_array().expect("keys").iter().all(|key| key["trusted"] == true), "{}", again.text);
     assert_eq!(events_of(&server, &sshd).await, ["host_key.trusted"]);
+}
+
+async fn only_the_keys_that_are_named_are_trusted(server: Server) {
+    let sshd = sshd();
+    let all = fingerprints(&scan(&server, &sshd).await.with(StatusCode::OK).body["keys"]);
+    let added = trust(&server, &sshd, &all[1..2]).await.with(StatusCode::CREATED);
+    assert_eq!(fingerprints(&added.body["trusted"]), all[1..2], "{}", added.text);
+    let again = scan(&server, &sshd).await.with(StatusCode::OK);
+    let trusted: Vec<_> =
+        again.body["keys"].as_array().expect("keys").iter().map(|key| key["trusted"] == true).collect();
+    assert_eq!((again.text_of("verdict"), trusted), ("trusted".into(), vec![false, true, false]));
+    // The others are named later, each beside none or beside all.
+    let added = trust(&server, &sshd, &all).await.with(StatusCode::CREATED);
+    assert_eq!(fingerprints(&added.body["trusted"]).len(), 3, "{}", added.text);
 }
 
 async fn a_changed_key_is_an_alarm_until_a_person_accepts_it(server: Server) {
@@ -308,6 +322,7 @@ async fn only_administrators_look_and_trust(server: Server) {
 on_both_engines!(
     reaching_this_machine;
     a_server_is_looked_at_compared_and_trusted_with_all_its_keys,
+    only_the_keys_that_are_named_are_trusted,
     a_changed_key_is_an_alarm_until_a_person_accepts_it,
     a_refused_key_is_not_trusted_and_raises_no_alarm_again,
     a_forgotten_server_is_met_anew,
