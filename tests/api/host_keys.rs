@@ -150,12 +150,25 @@ async fn a_refused_key_is_not_trusted_and_raises_no_alarm_again(server: Server) 
         (vec![refused.clone()], "trusted".into())
     );
     assert_eq!(scan(&server, &sshd).await.text_of("verdict"), "refused");
-    trust(&server, &sshd, std::slice::from_ref(&refused)).await.refused(409, "host_key_differs");
+    trust(&server, &sshd, std::slice::from_ref(&refused)).await.refused(409, "host_key_refused");
     // A third key is another alarm.
     sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
     assert_eq!(scan(&server, &sshd).await.text_of("verdict"), "changed");
     let happened = events_of(&server, &sshd).await;
     assert_eq!(happened, ["host_key.trusted", "host_key.changed", "host_key.change_refused", "host_key.changed"]);
+}
+
+async fn a_refused_key_is_trusted_by_no_file(server: Server) {
+    let mut sshd = sshd();
+    let at = trusted(&server, &sshd).await;
+    sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
+    scan(&server, &sshd).await.with(StatusCode::OK);
+    server.post(&format!("{at}/refuse"), json!({})).await.with(StatusCode::OK);
+    let body = json!({ "known_hosts": sshd.known_hosts().expect("its keys") });
+    let imported = server.post(&format!("{KEYS}/import"), body).await.with(StatusCode::OK);
+    let told = &imported.body["servers"][0];
+    assert_eq!((&told["trusted"], &told["code"]), (&json!(false), &json!("host_key_refused")), "{}", imported.text);
+    assert_eq!(events_of(&server, &sshd).await.last(), Some(&"host_key.change_refused"));
 }
 
 async fn a_forgotten_server_is_met_anew(server: Server) {
@@ -325,6 +338,7 @@ on_both_engines!(
     only_the_keys_that_are_named_are_trusted,
     a_changed_key_is_an_alarm_until_a_person_accepts_it,
     a_refused_key_is_not_trusted_and_raises_no_alarm_again,
+    a_refused_key_is_trusted_by_no_file,
     a_forgotten_server_is_met_anew,
     trusting_again_with_the_same_idempotency_key_is_done_once,
     a_known_hosts_file_is_trusted_line_by_line_and_the_rest_is_said,

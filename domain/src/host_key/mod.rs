@@ -97,6 +97,9 @@ impl HostKeys {
             return Err(Error::Alarmed);
         }
         let keys = once_each(keys);
+        if keys.iter().any(|key| self.refused.contains(key)) {
+            return Err(Error::Refused);
+        }
         // Two of a kind are one that is being replaced by another, where one of them is the known one.
         let fits = |key: &HostPublicKey| {
             let mut same = self.trusted.iter().filter(|trusted| trusted.algorithm == key.algorithm).peekable();

@@ -142,7 +142,13 @@ fn a_refused_change_leaves_what_is_trusted_and_that_key_raises_no_alarm_again() 
     assert_eq!(after(&decided).trusted(), right);
     given::<HostKeys>(&decided).when(offer(&wrong)).then_nothing();
     given::<HostKeys>(&decided).when(offer(&[key(ED25519, 3)])).then(&[changed(&right, &[key(ED25519, 3)])]);
-    given::<HostKeys>(&decided).when(trust(&wrong)).then_refused("host_key_differs");
+    given::<HostKeys>(&decided).when(trust(&wrong)).then_refused("host_key_refused");
+    // Nor beside one that is right, nor as a kind of its own.
+    given::<HostKeys>(&decided).when(trust(&[right[0].clone(), wrong[0].clone()])).then_refused("host_key_refused");
+    let of_new_kind = [trusted(&right), changed(&right, &[key(RSA, 1)]), refused(&[key(RSA, 1)])];
+    given::<HostKeys>(&of_new_kind).when(trust(&[key(RSA, 1)])).then_refused("host_key_refused");
+    let [one, two, three] = of_new_kind;
+    given::<HostKeys>(&[one, two, three, revoked(&right)]).when(trust(&[key(RSA, 1)])).then(&[trusted(&[key(RSA, 1)])]);
 }
 
 #[test]
@@ -233,6 +239,7 @@ fn refusals_differ() {
         Error::Unknown,
         Error::Alarmed,
         Error::Differs,
+        Error::Refused,
         Error::NoChange,
         Error::OtherFingerprints,
         Error::TooMany,
