@@ -186,6 +186,7 @@ codes! {
     SshHostNotSsh = 422 "ssh_host_not_ssh": "What answers there shows no host key.",
     KnownHostsEmpty = 422 "known_hosts_empty": "There is no line in the known_hosts file.",
     KnownHostsTooLarge = 422 "known_hosts_too_large": "The known_hosts file is too large.",
+    KnownHostsTooMany = 422 "known_hosts_too_many": "The known_hosts file has too many servers.",
     AuthorAmbiguous = 422 "author_ambiguous": "The part of a name fits too many persons.",
     StreamNotShown = 422 "stream_not_shown": "This stream is not shown event by event.",
     IdempotencyKeyReused = 422 "idempotency_key_reused": "The idempotency key was used for another request.",

@@ -253,11 +253,34 @@ async fn a_known_hosts_file_is_trusted_line_by_line_and_the_rest_is_said(server:
     assert_eq!((&refused["trusted"], &refused["code"]), (&json!(false), &json!("host_key_differs")), "{}", moved.text);
 }
 
+/// A line that vouches for so many servers.
+fn of_many(servers: usize) -> String {
+    let names: Vec<_> = (0..servers).map(|n| format!("host{n:04}.example.com")).collect();
+    format!("{} {}", names.join(","), KNOWN.split_once(' ').expect("a line").1)
+}
+
+async fn a_hashed_name_is_found_among_all_servers_that_are_known_and_not_forgotten(server: Server) {
+    // More than a page of them.
+    for part in [of_many(500), of_many(500).replace("host", "more")] {
+        server.post(&format!("{KEYS}/import"), json!({ "known_hosts": part })).await.with(StatusCode::OK);
+    }
+    let last = "more0499.example.com";
+    let body = json!({ "known_hosts": hashed(&KNOWN.replace("git.example.com", last)) });
+    let import = async || server.post(&format!("{KEYS}/import"), body.clone()).await.with(StatusCode::OK);
+    let found = import().await;
+    assert_eq!(found.body["servers"][0]["host"], last, "{}", found.text);
+    let at = format!("{KEYS}/{}", HostKeyId::of(last, 22));
+    answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
+    let forgotten = import().await;
+    assert_eq!(forgotten.body["not_taken"][0]["code"], "hashed_unknown", "{}", forgotten.text);
+}
+
 async fn what_is_no_known_hosts_file_is_refused(server: Server) {
     let import = async |text: String| server.post(&format!("{KEYS}/import"), json!({ "known_hosts": text })).await;
     import(String::new()).await.refused(422, "known_hosts_empty");
     import("# nothing\n\n".to_owned()).await.refused(422, "known_hosts_empty");
     import(KNOWN.repeat(1_000)).await.refused(422, "known_hosts_too_large");
+    import(of_many(501)).await.refused(422, "known_hosts_too_many");
     let body = json!({ "known_hosts": KNOWN, "hosts": ["-oProxyCommand=x"] });
     server.post(&format!("{KEYS}/import"), body).await.refused(422, "ssh_host_invalid");
     assert_eq!(server.get(KEYS).await.items().len(), 0);
@@ -342,6 +365,7 @@ on_both_engines!(
     a_forgotten_server_is_met_anew,
     trusting_again_with_the_same_idempotency_key_is_done_once,
     a_known_hosts_file_is_trusted_line_by_line_and_the_rest_is_said,
+    a_hashed_name_is_found_among_all_servers_that_are_known_and_not_forgotten,
     what_is_no_known_hosts_file_is_refused,
     what_cannot_be_looked_at_is_said_with_a_code,
     who_accepts_and_says_nothing_is_not_waited_for,

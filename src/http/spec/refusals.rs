@@ -154,7 +154,9 @@ impl Asked<'_> {
                 self.looks_at_hosts()
             }
             Code::SshHostInvalid => self.looks_at_hosts() || self.is(&["ImportKnownHosts"]),
-            Code::KnownHostsEmpty | Code::KnownHostsTooLarge => self.is(&["ImportKnownHosts"]),
+            Code::KnownHostsEmpty | Code::KnownHostsTooLarge | Code::KnownHostsTooMany => {
+                self.is(&["ImportKnownHosts"])
+            }
             Code::ProjectInvalid | Code::ProjectRulesContradict | Code::ProjectRulesTooMany => {
                 self.is(&["SetProjectRules"])
             }
