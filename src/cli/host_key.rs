@@ -165,7 +165,11 @@ impl Trust {
         self.compared(&fingerprints(&scanned["keys"]))?;
         let keys = self.named(&scanned["keys"]);
         let head = format!("this trusts the SSH server {} by these keys; {EACH}:", output::cell(&scanned["name"]));
-        if !self.consent.given(&[vec![head], told::lines(&keys)].concat(), self.json)? {
+        let mut lines = [vec![head], told::lines(&keys)].concat();
+        if scanned["verdict"] == "changed" {
+            lines.push(told::changed(&self.server));
+        }
+        if !self.consent.given(&lines, self.json)? {
             return Ok(());
         }
         let body = json!({ "host": scanned["host"], "port": scanned["port"], "fingerprints": fingerprints(&keys) });

@@ -74,6 +74,15 @@ pub(super) fn imported(imported: &Value, as_json: bool) -> Result<(), CliError> 
     Ok(())
 }
 
+/// What a look alone has done already, and what comes before anything is trusted.
+pub(super) fn changed(server: &str) -> String {
+    let server = output::quoted(server);
+    format!(
+        "it shows another key than a trusted one, which is recorded; before anything else is trusted, decide with \
+         `keytrail host-key accept {server}` or `keytrail host-key refuse {server}`"
+    )
+}
+
 /// A line for each key.
 pub(super) fn lines(keys: &Value) -> Vec<String> {
     let all = keys.as_array().into_iter().flatten();

@@ -58,6 +58,10 @@ async fn a_server_is_scanned_trusted_changed_and_forgotten() {
 
     sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
     assert!(done(home.run(["host-key", "scan", &at]).await).contains("changed"));
+    let would = done(home.run(["host-key", "trust", &at, "--dry-run"]).await);
+    for wanted in ["which is recorded", "host-key accept", "host-key refuse", "nothing was done"] {
+        assert!(would.contains(wanted), "{wanted}: {would}");
+    }
     let listed = done(home.run(["host-key", "list", "--changed"]).await);
     assert!(listed.contains(&sshd.port.to_string()) && listed.contains("changed"), "{listed}");
     assert_eq!(value(&metrics(&server).await, "keytrail_ssh_servers_changed"), 1.0);
