@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{CliError, output};
+use super::{
+    CliError,
+    form::{PENDING, is_pending},
+    output,
+};
 
 /// All of them, one a line.
 pub(super) fn list(all: &[Value]) {
@@ -23,8 +27,8 @@ pub(super) fn server(server: &Value, as_json: bool) -> Result<(), CliError> {
         return output::json(server);
     }
     field("id", text(server, "id"));
-    // What was recorded, and is not shown yet, has no more than its id.
-    if server["name"].is_null() {
+    if is_pending(server) {
+        output::print(PENDING);
         return Ok(());
     }
     field("server", text(server, "name"));
