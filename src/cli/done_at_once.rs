@@ -30,6 +30,7 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("ssh-key add", "`ssh-key retire` takes it back"),
     ("ssh-key generate", "`ssh-key retire` takes it back"),
     ("ssh-key rename", "it can be called as before"),
+    ("host-key scan", "nothing is trusted by it; that a known server shows another key is recorded once"),
     ("host-key import", "`host-key forget` takes it back"),
     ("host-key refuse", "what is trusted stays"),
     ("token issue", "`token revoke` takes it back"),
@@ -59,7 +60,6 @@ const CHANGE_NOTHING: &[&str] = &[
     "commit diff",
     "run log",
     "project rules",
-    "host-key scan",
 ];
 
 /// Commands that are of files with keys.

@@ -22,6 +22,7 @@ use crate::{
 };
 
 const PATH: &str = "/api/v1/host-keys";
+const EACH: &str = "compare each with what its owner says, by another way";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum HostKey {
@@ -90,7 +91,7 @@ pub(super) enum HostKey {
 pub(super) struct Trust {
     /// Its host, host:port or [host]:port
     server: String,
-    /// A SHA-256 fingerprint that the owner of the server told you; with --yes one is needed
+    /// A SHA-256 fingerprint that the owner of the server told you, of each key to be trusted; --yes needs it
     #[arg(long, value_name = "FINGERPRINT")]
     fingerprint: Vec<String>,
     #[command(flatten)]
@@ -161,14 +162,17 @@ impl HostKey {
 impl Trust {
     async fn trust(self, client: &Client) -> Result<(), CliError> {
         let scanned = scan(client, &self.server).await?;
-        let shown = fingerprints(&scanned["keys"]);
-        self.compared(&shown)?;
-        let lines = told::lines(&scanned["keys"]);
-        let head = format!("this trusts the SSH server {} by these keys:", output::cell(&scanned["name"]));
-        if !self.consent.given(&[vec![head], lines].concat(), self.json)? {
+        self.compared(&fingerprints(&scanned["keys"]))?;
+        let keys = self.named(&scanned["keys"]);
+        let head = format!("this trusts the SSH server {} by these keys; {EACH}:", output::cell(&scanned["name"]));
+        let mut lines = [vec![head], told::lines(&keys)].concat();
+        if scanned["verdict"] == "changed" {
+            lines.push(told::changed(&self.server));
+        }
+        if !self.consent.given(&lines, self.json)? {
             return Ok(());
         }
-        let body = json!({ "host": scanned["host"], "port": scanned["port"], "fingerprints": shown });
+        let body = json!({ "host": scanned["host"], "port": scanned["port"], "fingerprints": fingerprints(&keys) });
         let trusted: Value = client.post(PATH, &body).await?;
         told::server(&trusted, self.json)
     }
@@ -179,7 +183,8 @@ impl Trust {
         let offered = fingerprints(&known["offered"]);
         if !offered.is_empty() {
             self.compared(&offered)?;
-            let head = format!("this trusts the SSH server {} by these keys:", output::cell(&known["name"]));
+            self.names_all(&offered)?;
+            let head = format!("this trusts the SSH server {} by these keys; {EACH}:", output::cell(&known["name"]));
             let (new, old) = (told::lines(&known["offered"]), told::lines(&known["trusted"]));
             let lines = [vec![head], new, vec!["until now it was known by these:".to_owned()], old].concat();
             if !self.consent.given(&lines, self.json)? {
@@ -194,8 +199,8 @@ impl Trust {
     /// Each fingerprint that was told is among those that are shown.
     fn compared(&self, shown: &[String]) -> Result<(), CliError> {
         if self.consent.is_given_already() && self.fingerprint.is_empty() {
-            let detail = "say with --fingerprint which key the owner of the server told you; without --yes you are shown the \
-                          keys, and asked";
+            let detail = "say with --fingerprint each key that the owner of the server told you; without --yes you are shown \
+                          the keys, and asked";
             return Err(CliError::Input(detail.to_owned()));
         }
         match self.fingerprint.iter().find(|one| !shown.contains(one)) {
@@ -208,6 +213,30 @@ impl Trust {
             }
             None => Ok(()),
         }
+    }
+
+    /// A change is decided as a whole: whoever names keys names each of it.
+    fn names_all(&self, offered: &[String]) -> Result<(), CliError> {
+        let left_out = offered.iter().find(|one| !self.fingerprint.contains(one));
+        match left_out.filter(|_| !self.fingerprint.is_empty()) {
+            Some(other) => {
+                let detail = format!(
+                    "the server shows {other}, too, which no --fingerprint names; nothing is accepted. Name each, or refuse the \
+                     change"
+                );
+                Err(CliError::Input(detail))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Those of the keys that were named; all, to be compared by whoever is asked, where none was. That a server shows a key
+    /// beside a right one does not prove that it has it.
+    fn named(&self, keys: &Value) -> Value {
+        let is_named = |key: &&Value| {
+            self.fingerprint.is_empty() || self.fingerprint.iter().any(|one| key["fingerprint_sha256"] == one.as_str())
+        };
+        keys.as_array().into_iter().flatten().filter(is_named).cloned().collect()
     }
 }
 

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::{CliError, output};
+use super::{
+    CliError,
+    form::{PENDING, is_pending},
+    output,
+};
 
 /// All of them, one a line.
 pub(super) fn list(all: &[Value]) {
@@ -23,8 +27,8 @@ pub(super) fn server(server: &Value, as_json: bool) -> Result<(), CliError> {
         return output::json(server);
     }
     field("id", text(server, "id"));
-    // What was recorded, and is not shown yet, has no more than its id.
-    if server["name"].is_null() {
+    if is_pending(server) {
+        output::print(PENDING);
         return Ok(());
     }
     field("server", text(server, "name"));
@@ -72,6 +76,15 @@ pub(super) fn imported(imported: &Value, as_json: bool) -> Result<(), CliError> 
         output::print(&format!("line {}, {}: {}", line["line"], text(line, "name"), text(line, "detail")));
     }
     Ok(())
+}
+
+/// What a look alone has done already, and what comes before anything is trusted.
+pub(super) fn changed(server: &str) -> String {
+    let server = output::quoted(server);
+    format!(
+        "it shows another key than a trusted one, which is recorded; before anything else is trusted, decide with \
+         `keytrail host-key accept {server}` or `keytrail host-key refuse {server}`"
+    )
 }
 
 /// A line for each key.

@@ -36,7 +36,7 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         Finding::ok(ID, sentence)
     } else {
         let sentence = format!("{sentence}; showing another key, and nothing is read from them: {}", changed.len());
-        let remedy = "ask the owner of each whether its key was changed, compare the fingerprints, and accept or refuse it: \
+        let remedy = "ask the owner of each whether its key was changed, compare each fingerprint, and accept or refuse it: \
                       `keytrail host-key show`, `accept`, `refuse`";
         Finding::fail(ID, sentence, remedy).of(changed)
     }];

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use self::{
     import::{Imported, KnownHosts},
-    look::{Looked, Server},
+    look::Server,
     shown::{Scanned, Shown},
 };
 use super::{
@@ -63,7 +63,7 @@ pub(super) struct KeysToTrust {
     #[serde(default)]
     #[schema(minimum = 1)]
     port: Option<u16>,
-    /// The SHA-256 fingerprints of all keys that a look at it showed, once they were compared.
+    /// The SHA-256 fingerprints of the keys to be trusted, once each was compared. A key that is not named is not trusted.
     #[schema(max_items = 16)]
     fingerprints: Vec<String>,
 }
@@ -125,8 +125,8 @@ pub(super) async fn scan_host_keys(
     Ok(HttpResponse::Ok().json(Scanned::of(&looked, &known)))
 }
 
-/// Trusts an SSH server by the keys that it shows. It is looked at once more: where it shows others than those that the
-/// person saw, nothing is trusted.
+/// Trusts an SSH server by the keys that are named, and by no other. It is looked at once more: where it does not show each
+/// of them, nothing is trusted.
 #[utoipa::path(tag = "host-keys", operation_id = "TrustHostKeys", security(("bearer" = ["admin"])),
     params(("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
     request_body = KeysToTrust,
@@ -146,10 +146,10 @@ pub(super) async fn trust_host_keys(
             let looked = look::at(&api, &Server { host, port }).await?;
             // A server that is known by another key is an alarm, and no first meeting.
             look::report(&api, &looked, admin.context(None, None)).await?;
-            looked.are(&fingerprints)?;
-            let Looked { server, keys, .. } = &looked;
-            let how = if looked.all_published() { How::Published } else { How::Person };
-            let command = Command::Trust { host: server.host.clone(), port: server.port, keys: keys.clone(), how };
+            let keys = looked.named(&fingerprints)?;
+            let how = if looked.all_published(&keys) { How::Published } else { How::Person };
+            let server = looked.server;
+            let command = Command::Trust { host: server.host.clone(), port: server.port, keys, how };
             api.app.dispatch::<Aggregate>(server.id().0, command, context, Vec::new()).await?
         }
     };

@@ -32,7 +32,9 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     /// `@revoked`, or a key that another line revokes.
-    #[error("the file says that this key is revoked; it is not trusted")]
+    #[error(
+        "the file says that this key is revoked; it is not taken from this file, and whether it is trusted stays as it was"
+    )]
     Revoked,
     /// `@cert-authority`.
     #[error("certificates of hosts are not used; give the keys of the server themselves")]

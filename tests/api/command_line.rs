@@ -161,10 +161,17 @@ async fn what_is_recorded_and_not_shown_yet_is_said_to_be_recorded() {
     let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
     let body = json!({ "id": id, "position": 7 });
     let pending = answered("202 Accepted", "Retry-After: 1\r\n", &body);
-    let script = ["/issues/", "/integrations/"].map(|part| (part, vec![pending.clone()])).into();
+    let keys = json!([{ "algorithm": "ssh-ed25519", "fingerprint_sha256": "SHA256:1" }]);
+    let shown = fine(&json!({ "host": "git.example.com", "port": 22, "keys": keys, "offered": keys }));
+    let mut script: Vec<_> =
+        ["/host-keys/scan", "GET /api/v1/host-keys"].map(|part| (part, vec![shown.clone()])).into();
+    script.extend(["/issues/", "/integrations/", "/host-keys"].map(|part| (part, vec![pending.clone()])));
     let playing = play(&home, script).await;
     let sha = "1".repeat(40);
-    let commands: [&[&str]; 4] = [
+    let commands: [&[&str]; 7] = [
+        &["host-key", "trust", "git.example.com", "--yes", "--fingerprint", "SHA256:1"],
+        &["host-key", "accept", "git.example.com", "--yes", "--fingerprint", "SHA256:1"],
+        &["host-key", "refuse", "git.example.com"],
         &["issue", "restore", "SHOP-1", &sha, "--repository", id, "--yes"],
         &["issue", "unlink", "SHOP-1", &sha, "--repository", id, "--yes"],
         &["issue", "link", "SHOP-1", &sha, "--repository", id],

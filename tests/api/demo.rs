@@ -111,6 +111,7 @@ async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
         "person.forgotten",
         "ssh_key.generated",
         "ssh_key.retired",
+        "host_key.trusted",
         "index_batch.commits_superseded",
         "index_batch.commits_restored",
     ] {
@@ -141,6 +142,12 @@ async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
     let asked = reqwest::Client::builder().no_proxy().build().expect("a client");
     let answer = asked.get(format!("{url}/api/v1/tokens")).bearer_auth(&token).send().await.expect("an answer");
     assert!(answer.status() == 200 && !answer.text().await.expect("a text").contains(&token));
+
+    let answer = asked.get(format!("{url}/api/v1/host-keys")).bearer_auth(&token).send().await.expect("an answer");
+    let known: serde_json::Value = answer.json().await.expect("a list");
+    let of = |member: &str| known["items"][0][member].as_str().map(str::to_owned);
+    assert_eq!(known["items"].as_array().map(Vec::len), Some(1), "{known}");
+    assert_eq!((of("host"), of("trusted_how")), (Some("git.erp.invalid".into()), Some("known_hosts".into())));
 
     let folder = Path::new(&data).parent().expect("a folder").to_owned();
     assert!(folder.exists() && folder.starts_with(home.folder()));

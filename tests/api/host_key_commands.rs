@@ -46,12 +46,22 @@ async fn a_server_is_scanned_trusted_changed_and_forgotten() {
     let said = failed(home.run(["host-key", "trust", &at, "--yes", "--fingerprint", &other]).await, 2);
     assert!(said.contains("is not among"), "{said}");
     assert_eq!(done(home.run(["host-key", "list", "--json"]).await), "");
+    // What is named is trusted, and nothing that is shown beside it.
+    let would = done(home.run(["host-key", "trust", &at, "--dry-run", "--fingerprint", &fingerprint(0)]).await);
+    assert!(would.contains(&fingerprint(0)) && !would.contains(&fingerprint(1)), "{would}");
     let printed = done(home.run(["host-key", "trust", &at, "--yes", "--fingerprint", &fingerprint(0)]).await);
-    assert!(printed.contains("trusted, by person"), "{printed}");
+    assert!(printed.contains("trusted, by person") && !printed.contains(&fingerprint(1)), "{printed}");
+    let all = [0, 1, 2].map(|n| format!("--fingerprint={}", fingerprint(n)));
+    let printed = done(home.run(["host-key", "trust", &at, "--yes", &all[0], &all[1], &all[2]]).await);
+    assert!((0..3).all(|n| printed.contains(&fingerprint(n))), "{printed}");
     assert_eq!(value(&metrics(&server).await, "keytrail_ssh_servers"), 1.0);
 
     sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
     assert!(done(home.run(["host-key", "scan", &at]).await).contains("changed"));
+    let would = done(home.run(["host-key", "trust", &at, "--dry-run"]).await);
+    for wanted in ["which is recorded", "host-key accept", "host-key refuse", "nothing was done"] {
+        assert!(would.contains(wanted), "{wanted}: {would}");
+    }
     let listed = done(home.run(["host-key", "list", "--changed"]).await);
     assert!(listed.contains(&sshd.port.to_string()) && listed.contains("changed"), "{listed}");
     assert_eq!(value(&metrics(&server).await, "keytrail_ssh_servers_changed"), 1.0);

@@ -69,7 +69,7 @@ async fn a_server_is_looked_at_compared_and_trusted_with_all_its_keys(server: Se
     assert_eq!((keys.len(), server.get(KEYS).await.items().len()), (3, 0));
     let all = fingerprints(&scanned.body["keys"]);
     let other = format!("SHA256:{}", "A".repeat(43));
-    for wrong in [vec![], all[..2].to_vec(), [&all[..2], &[other]].concat()] {
+    for wrong in [vec![], vec![other.clone()], [&all[..2], &[other]].concat()] {
         let refused = trust(&server, &sshd, &wrong).await.refused(409, "host_key_other_fingerprints");
         assert_eq!(refused.body["fingerprints"].as_array().map(Vec::len), Some(3), "{}", refused.text);
     }
@@ -85,6 +85,20 @@ async fn a_server_is_looked_at_compared_and_trusted_with_all_its_keys(server: Se
     assert_eq!(again.text_of("verdict"), "trusted");
     assert!(again.body["keys"].as_array().expect("keys").iter().all(|key| key["trusted"] == true), "{}", again.text);
     assert_eq!(events_of(&server, &sshd).await, ["host_key.trusted"]);
+}
+
+async fn only_the_keys_that_are_named_are_trusted(server: Server) {
+    let sshd = sshd();
+    let all = fingerprints(&scan(&server, &sshd).await.with(StatusCode::OK).body["keys"]);
+    let added = trust(&server, &sshd, &all[1..2]).await.with(StatusCode::CREATED);
+    assert_eq!(fingerprints(&added.body["trusted"]), all[1..2], "{}", added.text);
+    let again = scan(&server, &sshd).await.with(StatusCode::OK);
+    let trusted: Vec<_> =
+        again.body["keys"].as_array().expect("keys").iter().map(|key| key["trusted"] == true).collect();
+    assert_eq!((again.text_of("verdict"), trusted), ("trusted".into(), vec![false, true, false]));
+    // The others are named later, each beside none or beside all.
+    let added = trust(&server, &sshd, &all).await.with(StatusCode::CREATED);
+    assert_eq!(fingerprints(&added.body["trusted"]).len(), 3, "{}", added.text);
 }
 
 async fn a_changed_key_is_an_alarm_until_a_person_accepts_it(server: Server) {
@@ -136,12 +150,25 @@ async fn a_refused_key_is_not_trusted_and_raises_no_alarm_again(server: Server) 
         (vec![refused.clone()], "trusted".into())
     );
     assert_eq!(scan(&server, &sshd).await.text_of("verdict"), "refused");
-    trust(&server, &sshd, std::slice::from_ref(&refused)).await.refused(409, "host_key_differs");
+    trust(&server, &sshd, std::slice::from_ref(&refused)).await.refused(409, "host_key_refused");
     // A third key is another alarm.
     sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
     assert_eq!(scan(&server, &sshd).await.text_of("verdict"), "changed");
     let happened = events_of(&server, &sshd).await;
     assert_eq!(happened, ["host_key.trusted", "host_key.changed", "host_key.change_refused", "host_key.changed"]);
+}
+
+async fn a_refused_key_is_trusted_by_no_file(server: Server) {
+    let mut sshd = sshd();
+    let at = trusted(&server, &sshd).await;
+    sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
+    scan(&server, &sshd).await.with(StatusCode::OK);
+    server.post(&format!("{at}/refuse"), json!({})).await.with(StatusCode::OK);
+    let body = json!({ "known_hosts": sshd.known_hosts().expect("its keys") });
+    let imported = server.post(&format!("{KEYS}/import"), body).await.with(StatusCode::OK);
+    let told = &imported.body["servers"][0];
+    assert_eq!((&told["trusted"], &told["code"]), (&json!(false), &json!("host_key_refused")), "{}", imported.text);
+    assert_eq!(events_of(&server, &sshd).await.last(), Some(&"host_key.change_refused"));
 }
 
 async fn a_forgotten_server_is_met_anew(server: Server) {
@@ -226,11 +253,34 @@ async fn a_known_hosts_file_is_trusted_line_by_line_and_the_rest_is_said(server:
     assert_eq!((&refused["trusted"], &refused["code"]), (&json!(false), &json!("host_key_differs")), "{}", moved.text);
 }
 
+/// A line that vouches for so many servers.
+fn of_many(servers: usize) -> String {
+    let names: Vec<_> = (0..servers).map(|n| format!("host{n:04}.example.com")).collect();
+    format!("{} {}", names.join(","), KNOWN.split_once(' ').expect("a line").1)
+}
+
+async fn a_hashed_name_is_found_among_all_servers_that_are_known_and_not_forgotten(server: Server) {
+    // More than a page of them.
+    for part in [of_many(500), of_many(500).replace("host", "more")] {
+        server.post(&format!("{KEYS}/import"), json!({ "known_hosts": part })).await.with(StatusCode::OK);
+    }
+    let last = "more0499.example.com";
+    let body = json!({ "known_hosts": hashed(&KNOWN.replace("git.example.com", last)) });
+    let import = async || server.post(&format!("{KEYS}/import"), body.clone()).await.with(StatusCode::OK);
+    let found = import().await;
+    assert_eq!(found.body["servers"][0]["host"], last, "{}", found.text);
+    let at = format!("{KEYS}/{}", HostKeyId::of(last, 22));
+    answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
+    let forgotten = import().await;
+    assert_eq!(forgotten.body["not_taken"][0]["code"], "hashed_unknown", "{}", forgotten.text);
+}
+
 async fn what_is_no_known_hosts_file_is_refused(server: Server) {
     let import = async |text: String| server.post(&format!("{KEYS}/import"), json!({ "known_hosts": text })).await;
     import(String::new()).await.refused(422, "known_hosts_empty");
     import("# nothing\n\n".to_owned()).await.refused(422, "known_hosts_empty");
     import(KNOWN.repeat(1_000)).await.refused(422, "known_hosts_too_large");
+    import(of_many(501)).await.refused(422, "known_hosts_too_many");
     let body = json!({ "known_hosts": KNOWN, "hosts": ["-oProxyCommand=x"] });
     server.post(&format!("{KEYS}/import"), body).await.refused(422, "ssh_host_invalid");
     assert_eq!(server.get(KEYS).await.items().len(), 0);
@@ -308,11 +358,14 @@ async fn only_administrators_look_and_trust(server: Server) {
 on_both_engines!(
     reaching_this_machine;
     a_server_is_looked_at_compared_and_trusted_with_all_its_keys,
+    only_the_keys_that_are_named_are_trusted,
     a_changed_key_is_an_alarm_until_a_person_accepts_it,
     a_refused_key_is_not_trusted_and_raises_no_alarm_again,
+    a_refused_key_is_trusted_by_no_file,
     a_forgotten_server_is_met_anew,
     trusting_again_with_the_same_idempotency_key_is_done_once,
     a_known_hosts_file_is_trusted_line_by_line_and_the_rest_is_said,
+    a_hashed_name_is_found_among_all_servers_that_are_known_and_not_forgotten,
     what_is_no_known_hosts_file_is_refused,
     what_cannot_be_looked_at_is_said_with_a_code,
     who_accepts_and_says_nothing_is_not_waited_for,

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     access::operations,
     commit_links::name,
+    host_keys::KNOWN,
     indexing::indexed,
     repository,
     server::{Answer, Server, answer, on_both_engines},
@@ -107,6 +108,18 @@ async fn what_a_view_has_to_decide_is_not_taken_on_while_it_is_behind(server: Se
     assert_eq!(statuses, [200, 200, 200, 404, 404, 404, 404, 404, 404]);
 }
 
+async fn a_hashed_name_is_not_decided_by_a_list_that_is_behind(server: Server) {
+    let import = async || server.post("/api/v1/host-keys/import", json!({ "known_hosts": KNOWN })).await;
+    hold_back(&server, &["host_key_list"]).await;
+    let head = goes_on(&server).await;
+    assert_eq!(import().await.refused(503, "busy").text_of("view"), "host_key_list");
+    assert_eq!(server.app.log.stored_head().await.expect("a head").position, head, "nothing was done");
+    let_go(&server, &["host_key_list"]).await;
+    let view = || async { server.app.views.wait_for("host_key_list", head).await.is_ok() };
+    crate::server::soon("it has caught up", view).await;
+    import().await.with(StatusCode::OK);
+}
+
 async fn what_is_on_disk_is_told_with_its_position_while_the_view_is_behind(server: Server) {
     let path = server.root.join("shop");
     repository::with_commits(&path, &["SHOP-1 begins"]);
@@ -162,6 +175,7 @@ async fn goes_on_unseen(server: &Server) {
 
 on_both_engines!(
     what_a_view_has_to_decide_is_not_taken_on_while_it_is_behind,
+    a_hashed_name_is_not_decided_by_a_list_that_is_behind,
     what_is_on_disk_is_told_with_its_position_while_the_view_is_behind,
     no_change_is_answered_as_a_view_that_has_to_be_waited_for,
 );

@@ -322,7 +322,7 @@ fn host_key_events() -> Vec<host_key::Event> {
     vec![
         Seen { at: at(), keys: one() },
         Trusted { at: at(), keys: one(), how: host_key::How::KnownHosts },
-        Changed { at: at(), expected: one(), offered: other() },
+        Changed { at: at(), expected: one(), offered: other(), proved: true },
         ChangeAccepted { at: at(), keys: other(), replaced: one() },
         ChangeRefused { at: at(), keys: other() },
         Revoked { at: at(), keys: one() },

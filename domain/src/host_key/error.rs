@@ -17,6 +17,11 @@ pub enum Error {
          or forget the server and trust it anew"
     )]
     Differs,
+    /// What was decided stays decided.
+    #[error(
+        "a key that was refused is among these; if it is right after all, forget the server first, and trust it anew"
+    )]
+    Refused,
     /// Nothing is in question.
     #[error("this server shows no other key than those that are trusted; there is no change to decide")]
     NoChange,
@@ -34,6 +39,7 @@ impl Refusal for Error {
             Self::Unknown => "host_key_unknown",
             Self::Alarmed => "host_key_alarmed",
             Self::Differs => "host_key_differs",
+            Self::Refused => "host_key_refused",
             Self::NoChange => "host_key_no_change",
             Self::OtherFingerprints => "host_key_other_fingerprints",
             Self::TooMany => "host_key_too_many",

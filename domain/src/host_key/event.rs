@@ -33,6 +33,9 @@ pub enum Event {
         expected: Vec<HostPublicKey>,
         /// What it showed instead.
         offered: Vec<HostPublicKey>,
+        /// Whether it showed a trusted one beside them each time.
+        #[serde(default)]
+        proved: bool,
     },
     /// A person says that it has them by right.
     ChangeAccepted {

@@ -39,6 +39,8 @@ pub struct HostKeys {
     refused: Vec<HostPublicKey>,
     /// Whether somebody must decide.
     alarm: bool,
+    /// Whether a trusted one was shown beside what is in question, each time.
+    proved: bool,
 }
 
 impl HostKeys {
@@ -70,12 +72,16 @@ impl HostKeys {
     /// What is wrong with these keys. A key of a kind that is not trusted yet is none beside one that is: servers get new
     /// kinds. Nor is one that was refused, as that was decided.
     fn suspects(&self, keys: &[HostPublicKey]) -> Vec<HostPublicKey> {
-        let proved = keys.iter().any(|key| self.trusted.contains(key));
+        let proved = self.proves(keys);
         let suspect = |key: &&HostPublicKey| {
             let same_kind = self.trusted.iter().any(|trusted| trusted.algorithm == key.algorithm);
             !self.trusted.contains(key) && !self.refused.contains(key) && (same_kind || !proved)
         };
         keys.iter().filter(suspect).cloned().collect()
+    }
+
+    fn proves(&self, keys: &[HostPublicKey]) -> bool {
+        keys.iter().any(|key| self.trusted.contains(key))
     }
 
     fn report(&self, at: Endpoint, keys: Vec<HostPublicKey>) -> Vec<Event> {
@@ -86,10 +92,13 @@ impl HostKeys {
             return if news { vec![Event::Seen { at, keys }] } else { Vec::new() };
         }
         let offered = self.suspects(&keys);
-        if offered.iter().all(|key| self.offered.contains(key)) {
+        // Once without a trusted one, it stays so until somebody decides.
+        let proved = self.proves(&keys) && (!self.alarm || self.proved);
+        let says_more = offered.iter().any(|key| !self.offered.contains(key));
+        if offered.is_empty() || (!says_more && proved == self.proved) {
             return Vec::new();
         }
-        vec![Event::Changed { at, expected: self.trusted.clone(), offered }]
+        vec![Event::Changed { at, expected: self.trusted.clone(), offered, proved }]
     }
 
     fn trust(&self, at: Endpoint, keys: Vec<HostPublicKey>, how: How) -> Result<Vec<Event>, Error> {
@@ -97,6 +106,9 @@ impl HostKeys {
             return Err(Error::Alarmed);
         }
         let keys = once_each(keys);
+        if keys.iter().any(|key| self.refused.contains(key)) {
+            return Err(Error::Refused);
+        }
         // Two of a kind are one that is being replaced by another, where one of them is the known one.
         let fits = |key: &HostPublicKey| {
             let mut same = self.trusted.iter().filter(|trusted| trusted.algorithm == key.algorithm).peekable();
@@ -124,7 +136,9 @@ impl HostKeys {
         if !shown.iter().all(|one| fingerprints.contains(one)) || !fingerprints.iter().all(|one| shown.contains(one)) {
             return Err(Error::OtherFingerprints);
         }
-        let replaces = |old: &&HostPublicKey| self.offered.iter().any(|new| new.algorithm == old.algorithm);
+        // A server that shows nothing of what was trusted was rebuilt: who has its old disk passes by none of the old keys.
+        let replaces =
+            |old: &&HostPublicKey| !self.proved || self.offered.iter().any(|new| new.algorithm == old.algorithm);
         let replaced: Vec<_> = self.trusted.iter().filter(replaces).cloned().collect();
         if self.trusted.len() - replaced.len() + self.offered.len() > MOST_KEYS {
             return Err(Error::TooMany);
@@ -187,19 +201,20 @@ impl Aggregate for HostKeys {
                 self.refused.retain(|key| !keys.contains(key));
                 self.trusted = once_each(self.trusted.iter().chain(keys).cloned().collect());
             }
-            Event::Changed { offered, .. } => {
+            Event::Changed { offered, proved, .. } => {
                 self.alarm = true;
+                self.proved = *proved;
                 self.offered.clone_from(offered);
             }
             Event::ChangeAccepted { keys, replaced, .. } => {
-                self.alarm = false;
+                (self.alarm, self.proved) = (false, false);
                 self.offered.clear();
                 self.refused.retain(|key| !keys.contains(key));
                 let kept = self.trusted.iter().filter(|key| !replaced.contains(key));
                 self.trusted = once_each(kept.chain(keys).cloned().collect());
             }
             Event::ChangeRefused { keys, .. } => {
-                self.alarm = false;
+                (self.alarm, self.proved) = (false, false);
                 self.offered.clear();
                 let all = once_each(keys.iter().chain(&self.refused).cloned().collect());
                 self.refused = all.into_iter().take(MOST_KEYS).collect();

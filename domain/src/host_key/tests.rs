@@ -46,7 +46,12 @@ fn trusted(keys: &[HostPublicKey]) -> Event {
 }
 
 fn changed(expected: &[HostPublicKey], offered: &[HostPublicKey]) -> Event {
-    Event::Changed { at: at(), expected: expected.to_vec(), offered: offered.to_vec() }
+    Event::Changed { at: at(), expected: expected.to_vec(), offered: offered.to_vec(), proved: false }
+}
+
+/// As [`changed`], with a trusted key shown beside.
+fn changed_beside(expected: &[HostPublicKey], offered: &[HostPublicKey]) -> Event {
+    Event::Changed { at: at(), expected: expected.to_vec(), offered: offered.to_vec(), proved: true }
 }
 
 fn accepted(keys: &[HostPublicKey], replaced: &[HostPublicKey]) -> Event {
@@ -98,7 +103,7 @@ fn another_key_of_a_trusted_kind_is_an_alarm_even_beside_one_that_is_right() {
     let known = [trusted(&right)];
     let wrong = [key(RSA, 2)];
     given::<HostKeys>(&known).when(offer(&wrong)).then(&[changed(&right, &wrong)]);
-    given::<HostKeys>(&known).when(offer(&[key(ED25519, 1), key(RSA, 2)])).then(&[changed(&right, &wrong)]);
+    given::<HostKeys>(&known).when(offer(&[key(ED25519, 1), key(RSA, 2)])).then(&[changed_beside(&right, &wrong)]);
     let alarmed = [known[0].clone(), changed(&right, &wrong)];
     assert!(after(&alarmed).is_alarmed());
     given::<HostKeys>(&alarmed).when(offer(&wrong)).then_nothing();
@@ -114,13 +119,33 @@ fn a_server_that_shows_nothing_of_what_is_trusted_is_an_alarm_whatever_kind_it_s
     let other = [key(RSA, 1)];
     given::<HostKeys>(&[trusted(&right)]).when(offer(&other)).then(&[changed(&right, &other)]);
     let alarmed = [trusted(&right), changed(&right, &other)];
-    given::<HostKeys>(&alarmed).when(accept(&other)).then(&[accepted(&other, &[])]);
+    let event = accepted(&other, &right);
+    given::<HostKeys>(&alarmed).when(accept(&other)).then(std::slice::from_ref(&event));
+    let [one, two] = alarmed;
+    let state = after(&[one, two, event]);
+    assert_eq!(state.trusted(), other);
+    // Who has the old disk is somebody else now.
+    assert_eq!(state.suspects(&right), right);
+}
+
+#[test]
+fn a_change_that_was_once_shown_without_a_trusted_key_replaces_all_of_them() {
+    let right = [key(ED25519, 1), key(RSA, 1)];
+    let new = [key(RSA, 2)];
+    let beside = [key(ED25519, 1), key(RSA, 2)];
+    let alarmed = [trusted(&right), changed_beside(&right, &new)];
+    given::<HostKeys>(&alarmed).when(offer(&beside)).then_nothing();
+    given::<HostKeys>(&alarmed).when(offer(&new)).then(&[changed(&right, &new)]);
+    let [one, two] = alarmed;
+    let alone = [one, two, changed(&right, &new)];
+    given::<HostKeys>(&alone).when(offer(&beside)).then_nothing();
+    given::<HostKeys>(&alone).when(accept(&new)).then(&[accepted(&new, &right)]);
 }
 
 #[test]
 fn an_accepted_change_replaces_the_key_of_its_kind_and_no_other() {
     let right = [key(ED25519, 1), key(RSA, 1)];
-    let alarmed = [trusted(&right), changed(&right, &[key(RSA, 2)])];
+    let alarmed = [trusted(&right), changed_beside(&right, &[key(RSA, 2)])];
     let event = accepted(&[key(RSA, 2)], &[key(RSA, 1)]);
     given::<HostKeys>(&alarmed).when(accept(&[key(RSA, 2)])).then(std::slice::from_ref(&event));
     for other in [accept(&[key(RSA, 3)]), accept(&[]), accept(&[key(RSA, 2), key(RSA, 3)])] {
@@ -142,7 +167,13 @@ fn a_refused_change_leaves_what_is_trusted_and_that_key_raises_no_alarm_again() 
     assert_eq!(after(&decided).trusted(), right);
     given::<HostKeys>(&decided).when(offer(&wrong)).then_nothing();
     given::<HostKeys>(&decided).when(offer(&[key(ED25519, 3)])).then(&[changed(&right, &[key(ED25519, 3)])]);
-    given::<HostKeys>(&decided).when(trust(&wrong)).then_refused("host_key_differs");
+    given::<HostKeys>(&decided).when(trust(&wrong)).then_refused("host_key_refused");
+    // Nor beside one that is right, nor as a kind of its own.
+    given::<HostKeys>(&decided).when(trust(&[right[0].clone(), wrong[0].clone()])).then_refused("host_key_refused");
+    let of_new_kind = [trusted(&right), changed(&right, &[key(RSA, 1)]), refused(&[key(RSA, 1)])];
+    given::<HostKeys>(&of_new_kind).when(trust(&[key(RSA, 1)])).then_refused("host_key_refused");
+    let [one, two, three] = of_new_kind;
+    given::<HostKeys>(&[one, two, three, revoked(&right)]).when(trust(&[key(RSA, 1)])).then(&[trusted(&[key(RSA, 1)])]);
 }
 
 #[test]
@@ -233,6 +264,7 @@ fn refusals_differ() {
         Error::Unknown,
         Error::Alarmed,
         Error::Differs,
+        Error::Refused,
         Error::NoChange,
         Error::OtherFingerprints,
         Error::TooMany,

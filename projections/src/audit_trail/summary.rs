@@ -238,7 +238,7 @@ fn host_key(event: &host_key::Event) -> String {
     match event {
         Seen { at, keys } => format!("met the SSH server {at}, which shows {}", host_keys(keys)),
         Trusted { at, keys, how } => format!("trusted {} of the SSH server {at}, {}", host_keys(keys), how.title()),
-        Changed { at, expected, offered } => {
+        Changed { at, expected, offered, .. } => {
             let (shown, trusted) = (host_keys(offered), host_keys(expected));
             format!("stopped before the SSH server {at}, which showed {shown} instead of {trusted}")
         }

@@ -223,7 +223,7 @@ fn every_event_of_a_host_key_is_a_sentence_with_the_fingerprints() {
             format!("trusted {old} of the SSH server host1:22, by a known_hosts file"),
         ),
         (
-            Changed { at: at(), expected: one(), offered: other() },
+            Changed { at: at(), expected: one(), offered: other(), proved: false },
             format!("stopped before the SSH server host1:22, which showed {new} instead of {old}"),
         ),
         (

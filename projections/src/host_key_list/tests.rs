@@ -28,7 +28,12 @@ fn trusted() -> Event {
 }
 
 fn changed() -> Event {
-    Event::Changed { at: endpoint(1), expected: vec![host_key("ssh-rsa", 1)], offered: vec![host_key("ssh-rsa", 2)] }
+    Event::Changed {
+        at: endpoint(1),
+        expected: vec![host_key("ssh-rsa", 1)],
+        offered: vec![host_key("ssh-rsa", 2)],
+        proved: false,
+    }
 }
 
 #[test]

@@ -8,7 +8,10 @@ use keytrail_domain::{
     remote_url::Scheme,
     service::Connection,
 };
-use keytrail_projections::{host_key_list, integration_list};
+use keytrail_projections::{
+    host_key_list::{self, HostKeyState},
+    integration_list::{self, IntegrationState},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -23,8 +26,15 @@ use crate::{
     ssh_hosts::{self, Entry, MOST_BYTES},
 };
 
-/// Hosts that a person names, and of each kind that are known: so many are compared with hashed names.
-const MOST_HOSTS: u32 = 200;
+/// Hosts that a person names, to be compared with hashed names.
+const MOST_HOSTS: usize = 200;
+/// Servers of one file: each is recorded by itself.
+const MOST_SERVERS: usize = 500;
+/// Rows that are read at once.
+const PAGE: u32 = 500;
+/// Why a server was left out, where others were trusted before.
+const STOPPED: &str = "It could not be recorded, or it was not tried as one before it could not; those that are trusted stay so. \
+                       Import the file again in a moment.";
 
 /// A known_hosts file.
 #[derive(Deserialize, ToSchema)]
@@ -111,12 +121,53 @@ pub(super) async fn carry_out(
             }
         }
     }
+    if servers.len() > MOST_SERVERS {
+        let detail = format!(
+            "A file that is imported vouches for at most {MOST_SERVERS} servers, and this one does for {}. Nothing is trusted; \
+             give it in parts.",
+            servers.len()
+        );
+        return Err(ApiError::new(Code::KnownHostsTooMany, detail));
+    }
+    let mut stopped = None;
     for (server, keys) in servers {
-        let (told, position) = trust(api, server, keys, context()).await?;
+        let mut told = ImportedServer::of(&server, &keys);
+        if let Some(code) = stopped {
+            told.is_left_out(code, STOPPED.to_owned());
+        } else {
+            match trust(api, server, keys, context()).await {
+                Ok(position) => imported.position = imported.position.max(position),
+                Err(DispatchError::Refused { code, text }) => told.is_left_out(code, sentence(&text)),
+                // What was recorded of others stays, and an error of the whole would say otherwise.
+                Err(error) if imported.servers.iter().any(|before| before.trusted) => {
+                    let code = ApiError::from(error).code().as_str();
+                    told.is_left_out(code, STOPPED.to_owned());
+                    stopped = Some(code);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
         imported.servers.push(told);
-        imported.position = imported.position.max(position.unwrap_or_default());
     }
     Ok(imported)
+}
+
+impl ImportedServer {
+    fn of(server: &Endpoint, keys: &[HostPublicKey]) -> Self {
+        Self {
+            id: server.id().0,
+            host: server.host.to_string(),
+            port: server.port,
+            fingerprints: keys.iter().map(HostPublicKey::sha256).collect(),
+            trusted: true,
+            code: None,
+            detail: None,
+        }
+    }
+
+    fn is_left_out(&mut self, code: &'static str, detail: String) {
+        (self.trusted, self.code, self.detail) = (false, Some(code), Some(detail));
+    }
 }
 
 async fn trust(
@@ -124,31 +175,15 @@ async fn trust(
     server: Endpoint,
     keys: Vec<HostPublicKey>,
     context: Context,
-) -> Result<(ImportedServer, Option<Position>), ApiError> {
+) -> Result<Position, DispatchError> {
     let id = server.id().0;
-    let mut told = ImportedServer {
-        id,
-        host: server.host.to_string(),
-        port: server.port,
-        fingerprints: keys.iter().map(HostPublicKey::sha256).collect(),
-        trusted: true,
-        code: None,
-        detail: None,
-    };
     let command = Command::Trust { host: server.host, port: server.port, keys, how: How::KnownHosts };
-    match api.app.dispatch::<Aggregate>(id, command, context, Vec::new()).await {
-        Ok(committed) => Ok((told, Some(committed.last))),
-        Err(DispatchError::Refused { code, text }) => {
-            (told.trusted, told.code, told.detail) = (false, Some(code), Some(sentence(&text)));
-            Ok((told, None))
-        }
-        Err(error) => Err(error.into()),
-    }
+    Ok(api.app.dispatch::<Aggregate>(id, command, context, Vec::new()).await?.last)
 }
 
 /// The servers that a hashed name may be.
 async fn tried(api: &Api, named: &[String]) -> Result<Vec<Endpoint>, ApiError> {
-    if named.len() > MOST_HOSTS as usize {
+    if named.len() > MOST_HOSTS {
         return Err(ApiError::new(Code::SshHostInvalid, "At most 200 hosts are named."));
     }
     let mut tried = Vec::new();
@@ -159,12 +194,23 @@ async fn tried(api: &Api, named: &[String]) -> Result<Vec<Endpoint>, ApiError> {
         })?;
         tried.push(server);
     }
-    for row in api.app.read(host_key_list::page(None, None, MOST_HOSTS)).await? {
-        let host = Endpoint::host_of(&row.host);
-        tried.extend(host.map(|host| Endpoint { host, port: row.port }));
+    // It is decided by them: they are read as they are now, and whole.
+    let mut after = None;
+    loop {
+        let rows = api.read_now(host_key_list::page(None, after, PAGE)).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.met_position);
+        for row in rows.iter().filter(|row| row.state != HostKeyState::Forgotten) {
+            tried.extend(Endpoint::host_of(&row.host).map(|host| Endpoint { host, port: row.port }));
+        }
     }
-    for row in api.app.read(integration_list::page(None, None, None, MOST_HOSTS)).await? {
-        tried.extend(server_of(&row.connection));
+    let mut after = None;
+    loop {
+        let rows = api.read_now(integration_list::page(None, None, after, PAGE)).await?;
+        let Some(last) = rows.last() else { break };
+        after = Some(last.added_position);
+        let connected = rows.iter().filter(|row| row.state != IntegrationState::Removed);
+        tried.extend(connected.filter_map(|row| server_of(&row.connection)));
     }
     tried.sort();
     tried.dedup();

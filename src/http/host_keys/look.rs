@@ -87,22 +87,23 @@ pub(super) async fn report(api: &Api, looked: &Looked, context: Context) -> Resu
 }
 
 impl Looked {
-    /// Whether these are the fingerprints of all its keys, and of no other.
-    pub(super) fn are(&self, fingerprints: &[String]) -> Result<(), ApiError> {
+    /// The keys with these fingerprints, where it shows each of them. Others stay out: that it shows a key does not prove that
+    /// it has it, so one that is right vouches for no other.
+    pub(super) fn named(&self, fingerprints: &[String]) -> Result<Vec<HostPublicKey>, ApiError> {
         let shown: BTreeSet<_> = self.keys.iter().map(HostPublicKey::sha256).collect();
-        let seen: BTreeSet<_> = fingerprints.iter().map(|one| one.trim().to_owned()).collect();
-        if shown == seen {
-            return Ok(());
+        let named: BTreeSet<_> = fingerprints.iter().map(|one| one.trim().to_owned()).collect();
+        if !named.is_empty() && named.is_subset(&shown) {
+            return Ok(self.keys.iter().filter(|key| named.contains(&key.sha256())).cloned().collect());
         }
-        let detail = "The server shows other keys than those that you saw, or more of them; nothing is trusted. Look at it \
-                      again, and compare.";
+        let detail = "No fingerprint is named, or the server does not show each that is; nothing is trusted. Look at it again, \
+                      compare each key, and name those that are right.";
         let shown: Vec<_> = shown.into_iter().collect();
         Err(ApiError::new(Code::HostKeyOtherFingerprints, detail).with("fingerprints", shown))
     }
 
-    /// Whether each of its keys was published.
-    pub(super) fn all_published(&self) -> bool {
-        self.published.as_ref().is_some_and(|published| self.keys.iter().all(|key| published.has(key)))
+    /// Whether each of these was published.
+    pub(super) fn all_published(&self, keys: &[HostPublicKey]) -> bool {
+        self.published.as_ref().is_some_and(|published| keys.iter().all(|key| published.has(key)))
     }
 }
 

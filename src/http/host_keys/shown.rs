@@ -121,13 +121,13 @@ impl Key {
 const fn next(state: HostKeyState) -> &'static str {
     match state {
         HostKeyState::Seen => {
-            "Nobody vouches for these keys. Compare a fingerprint with what the owner of the server says, by another way than \
-             this one; then trust them."
+            "Nobody vouches for these keys. Compare each fingerprint with what the owner of the server says, by another way \
+             than this one; then trust those that are right."
         }
         HostKeyState::Trusted => "Nothing: a server that shows one of these keys is the one that is meant.",
         HostKeyState::Changed => {
-            "Nothing is read from it. Ask the owner of the server whether its key was changed, and compare the fingerprint. \
-             Accept the change if it was; refuse it if not, as somebody may stand between."
+            "Nothing is read from it. Ask the owner of the server whether its key was changed, and compare each \
+             fingerprint. Accept the change if it was; refuse it if not, as somebody may stand between."
         }
         HostKeyState::Forgotten => "Look at it and trust its keys, if it is to be used again.",
     }

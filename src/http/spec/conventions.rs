@@ -96,7 +96,7 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         is_secured: secured,
         has_key: key,
         changes: records,
-        is_versioned: records || VERSIONED.contains(&name),
+        is_versioned: (records && !OF_SEVERAL.contains(&name)) || VERSIONED.contains(&name),
         begins: condition || key || BEGUN.contains(&name),
     };
     headers::add(&facts, operation);
@@ -117,8 +117,12 @@ const VERSIONED: [&str; 8] = [
 /// What is recorded without a key: doing it twice is doing it once.
 const RECORDING: [&str; 3] = ["ImportKnownHosts", "RepairInstallation", "ScanHostKeys"];
 
+/// Changes whose answer is of no one thing that has a version.
+const OF_SEVERAL: [&str; 2] = ["ImportKnownHosts", "ScanHostKeys"];
+
 /// Changes whose answer waits for no view.
-const TOLD_AT_ONCE: [&str; 3] = ["ConnectGithubApp", "ForgetPerson", "SetProjectRules"];
+const TOLD_AT_ONCE: [&str; 5] =
+    ["ConnectGithubApp", "ForgetPerson", "ImportKnownHosts", "ScanHostKeys", "SetProjectRules"];
 
 /// What asks for an index run, and answers with it.
 const ASKING_FOR_RUNS: [&str; 3] = ["RequestIndex", "ResetIndex", "RetryIndex"];
@@ -176,6 +180,17 @@ mod tests {
     ];
     /// PUTs that make something new each time.
     const MAKING: &[&str] = &["RotatePemKey", "RotateWebhookSecret"];
+
+    #[test]
+    fn what_is_of_several_things_answers_at_once_and_has_no_version() {
+        let spec: Value = serde_json::from_str(&crate::http::spec::json()).expect("a description");
+        for path in ["/api/v1/host-keys/scan", "/api/v1/host-keys/import"] {
+            let responses = &spec["paths"][path]["post"]["responses"];
+            assert!(responses["200"]["headers"].is_object() && responses["202"].is_null(), "{path}: {responses}");
+            assert!(responses["200"]["headers"]["ETag"].is_null(), "{path}: {responses}");
+        }
+        assert!(!spec["paths"]["/api/v1/host-keys"]["post"]["responses"]["201"]["headers"]["ETag"].is_null());
+    }
 
     #[test]
     fn every_change_can_be_sent_again_by_one_rule() {

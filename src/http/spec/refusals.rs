@@ -147,14 +147,16 @@ impl Asked<'_> {
             }
             Code::AddressDenied => self.connects() || self.is(&["TestConnection"]) || self.looks_at_hosts(),
             Code::HostKeyUnknown => self.tag == "host-keys",
-            Code::HostKeyAlarmed | Code::HostKeyDiffers => self.is(&["TrustHostKeys"]),
+            Code::HostKeyAlarmed | Code::HostKeyDiffers | Code::HostKeyRefused => self.is(&["TrustHostKeys"]),
             Code::HostKeyNoChange => self.is(&["AcceptHostKeyChange", "RefuseHostKeyChange"]),
             Code::HostKeyOtherFingerprints | Code::HostKeyTooMany => self.is(&["TrustHostKeys", "AcceptHostKeyChange"]),
             Code::SshKeyscanMissing | Code::SshHostUnknown | Code::SshHostUnreachable | Code::SshHostNotSsh => {
                 self.looks_at_hosts()
             }
             Code::SshHostInvalid => self.looks_at_hosts() || self.is(&["ImportKnownHosts"]),
-            Code::KnownHostsEmpty | Code::KnownHostsTooLarge => self.is(&["ImportKnownHosts"]),
+            Code::KnownHostsEmpty | Code::KnownHostsTooLarge | Code::KnownHostsTooMany => {
+                self.is(&["ImportKnownHosts"])
+            }
             Code::ProjectInvalid | Code::ProjectRulesContradict | Code::ProjectRulesTooMany => {
                 self.is(&["SetProjectRules"])
             }
