@@ -154,10 +154,14 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
     })
 }
 
-/// The same is not said twice.
+/// The same is not said twice, nor in turns by all who meet it.
 fn diagnosed(known: Option<Diagnosis>, found: Diagnosis) -> Vec<Event> {
     let Diagnosis { cause, stuck, listing, holder } = found;
-    if known == Some(found) { Vec::new() } else { vec![Event::Diagnosed { cause, stuck, listing, holder }] }
+    if known.is_some_and(|known| known == found || known.is_met_again_as(found)) {
+        Vec::new()
+    } else {
+        vec![Event::Diagnosed { cause, stuck, listing, holder }]
+    }
 }
 
 /// A person is asked once; what they said holds for more to come.

@@ -225,6 +225,24 @@ fn a_verdict_says_who_found_it_and_who_has_what_is_wanted() {
 }
 
 #[test]
+fn the_same_trouble_is_said_once_by_all_who_meet_it() {
+    let by_app = |stuck| Diagnosis::of(Cause::Unreachable, stuck);
+    let by_listing = Diagnosis::by_listing(Cause::Unreachable);
+    let event = |Diagnosis { cause, stuck, listing, holder }| Event::Diagnosed { cause, stuck, listing, holder };
+    for stuck in [true, false] {
+        let known = then_also(installed(), event(by_app(stuck)));
+        given::<Installation>(&known).when(Command::Diagnose(by_listing)).then_nothing();
+        // For too long, or no more: who asks for the app says so.
+        given::<Installation>(&known).when(Command::Diagnose(by_app(!stuck))).then(&[event(by_app(!stuck))]);
+        let other = Diagnosis::by_listing(Cause::PermissionMissing);
+        given::<Installation>(&known).when(Command::Diagnose(other)).then(&[event(other)]);
+    }
+    let listed = then_also(installed(), event(by_listing));
+    given::<Installation>(&listed).when(Command::Diagnose(by_app(false))).then_nothing();
+    given::<Installation>(&listed).when(Command::Diagnose(by_app(true))).then(&[event(by_app(true))]);
+}
+
+#[test]
 fn removal_works_from_every_state_and_says_what_is_left() {
     let remove = |uninstalled| Command::Remove { uninstalled, keep: false, app: None };
     given::<Installation>(&[]).when(remove(false)).then_nothing();
