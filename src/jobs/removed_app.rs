@@ -63,7 +63,9 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
     // Whoever removes waits for it, and so does a job: the second finds nothing left to do.
     let _turn = app.jobs.goodbyes.turn(id).await;
     let mut goodbye = Goodbye::default();
-    let is_registered = match app_access::installation(app, id).await? {
+    let mut context = Context::server(PART, cause);
+    let (installation, version) = app.load::<Installation>(StreamId::new("installation", id.0)).await?;
+    let is_registered = match installation {
         Installation::Registered(registered) => {
             // While that cannot be read the app is not given up: the job tries again.
             let github = last_connection(app, id).await?;
@@ -75,7 +77,11 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
             }
             true
         }
-        Installation::Registering(_) => false,
+        Installation::Registering(_) => {
+            // An app that came to be in this moment is taken away by the next try, and not forgotten unasked.
+            context.if_match = Some(version);
+            false
+        }
         Installation::Absent | Installation::Removed { .. } => return Ok(()),
     };
     app.jobs.passes.forget(id);
@@ -85,7 +91,6 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
     }
     // What is kept is for asking after the app; of one that was never there nothing is asked.
     let forget = if keep && is_registered { Vec::new() } else { app_secrets::forget_with_integration(id) };
-    let context = Context::server(PART, cause);
     app.dispatch::<Installation>(id.0, Command::Remove { uninstalled, keep, app: seen }, context, forget).await?;
     Ok(())
 }
