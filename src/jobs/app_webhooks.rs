@@ -60,7 +60,7 @@ pub(super) async fn look_after(
         let is_over = registered.previous_taken_until.is_none_or(|until| until < app.clock.now());
         if let Some(previous) = registered.previous_webhook_secret.filter(|_| is_told && is_over) {
             let forget = vec![Vault::forget(previous)];
-            say_with(app, id, cause, Command::RetireWebhookSecret, forget).await?;
+            say_with(app, id, cause, Command::RetireWebhookSecret { secret: previous }, forget).await?;
         }
         seen = looked_up(&access).await;
     }
@@ -80,7 +80,8 @@ pub(super) async fn look_after(
         Webhooks::Unproven | Webhooks::Doubted { .. } => doubt(app, id, github, &access).await?,
     };
     if let Some(doubt) = doubt {
-        say(app, id, cause, Command::DoubtWebhooks { cause: doubt }).await?;
+        let known = Some(registered.webhooks);
+        say(app, id, cause, Command::DoubtWebhooks { cause: doubt, known }).await?;
         app.jobs.webhook_secrets.set_proven(id, false);
     }
     Ok(())

@@ -134,10 +134,26 @@ fn two_webhook_secrets_are_good_while_one_is_changed() {
     given::<Installation>(&both).when(rotate(4)).then_refused("webhook_secret_rotation_unfinished");
     let Installation::Registered(state) = folded(&both) else { panic!("it is registered") };
     assert_eq!(state.webhook_secrets().collect::<Vec<_>>(), [secret(3), secret(2)]);
-    given::<Installation>(&both)
-        .when(Command::RetireWebhookSecret)
-        .then(&[Event::WebhookSecretRetired { secret: secret(2) }]);
-    given::<Installation>(&installed()).when(Command::RetireWebhookSecret).then_nothing();
+    let retire = |number| Command::RetireWebhookSecret { secret: secret(number) };
+    given::<Installation>(&both).when(retire(2)).then(&[Event::WebhookSecretRetired { secret: secret(2) }]);
+    given::<Installation>(&installed()).when(retire(2)).then_nothing();
+    // It was retired and changed once more meanwhile.
+    let retired = then_also(both, Event::WebhookSecretRetired { secret: secret(2) });
+    let rotated = Event::WebhookSecretRotated { secret: secret(4), previous: Some(secret(3)), until: Some(at(9)) };
+    given::<Installation>(&then_also(retired, rotated)).when(retire(2)).then_nothing();
+}
+
+#[test]
+fn deliveries_are_not_doubted_by_who_looked_before_one_came() {
+    let doubt = |known| Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent, known };
+    let doubted = Event::WebhooksDoubted { cause: WebhookDoubt::NoneSent };
+    let unproven = Some(Webhooks::Unproven);
+    given::<Installation>(&installed()).when(doubt(unproven)).then(std::slice::from_ref(&doubted));
+    let proven = then_also(installed(), Event::WebhooksProven {});
+    given::<Installation>(&proven).when(doubt(unproven)).then_nothing();
+    for known in [Some(Webhooks::Proven), None] {
+        given::<Installation>(&proven).when(doubt(known)).then(std::slice::from_ref(&doubted));
+    }
 }
 
 #[test]
