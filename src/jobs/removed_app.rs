@@ -165,7 +165,7 @@ pub(super) async fn look_at_what_is_left(app: &App, id: IntegrationId, kept: &Ke
         return end(app, id, app.log.feed().head().position).await;
     }
     let Some(github) = last_connection(app, id).await? else { return Ok(()) };
-    let known = Known { installation: kept.installation, account: None };
+    let known = Known { installation: kept.installation, account: kept.account };
     let access = app_access::access_to_kept(app, id, &github, kept).await?;
     let report = access.report(&github.organisation, known).await.map_err(AskError::from)?;
     let (command, forget) = match report {

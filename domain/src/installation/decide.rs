@@ -143,6 +143,7 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
                 key: state.key.clone(),
                 webhook_secret: state.webhook_secret,
                 installation: state.installation(),
+                account: state.account.as_ref().map(|account| account.id),
             }),
         }],
         // Nothing is left of what is there.

@@ -290,6 +290,7 @@ fn what_is_left_of_an_app_whose_key_was_kept_is_followed_until_it_is_gone() {
         key: key(1),
         webhook_secret: Some(secret(2)),
         installation: Some(100),
+        account: Some(4),
     };
     let event = Event::Removed {
         app: Some(17),
