@@ -94,8 +94,12 @@ async fn looked_up(access: &AppAccess) -> Result<SeenHook, GithubError> {
     Ok(SeenHook { url: hook.url, content_type: hook.content_type, insecure })
 }
 
-/// Whether deliveries go to an address that this server had before. Otherwise somebody changed it at GitHub.
+/// Whether deliveries go to an address that this server had before. Otherwise somebody changed it at GitHub. Only the node
+/// that looks after the app says so: nodes that know two addresses would go on moving it from one to the other.
 fn is_moved(app: &App, id: IntegrationId, registered: &Registered, seen: &SeenHook) -> bool {
+    if app.jobs.installation_turns.of(id).is_none() {
+        return false;
+    }
     let Some(there) = seen.url.as_deref() else { return false };
     match &registered.webhook_told {
         Some(told) => *told == DisplayText::clean(there) && app.public_address.webhook(id).as_deref() != Some(there),
