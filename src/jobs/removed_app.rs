@@ -70,8 +70,8 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
             // While that cannot be read the app is not given up: the job tries again.
             let github = last_connection(app, id).await?;
             let (installed, told) = (&registered, &mut goodbye);
-            let work = move |access| take_away(app, id, access, installed, told);
             let reached = reached(app, id, github.as_ref(), installed);
+            let work = |access| async move { take_away(app, id, access, installed, told).await };
             if !ends_in_time(LONGEST_GOODBYE, reached, work).await? {
                 tracing::debug!(integration = %id, "GitHub takes too long to let an app go; what is left is listed");
             }
