@@ -60,7 +60,7 @@ pub(super) async fn look_after(
         let is_over = registered.previous_taken_until.is_none_or(|until| until < app.clock.now());
         if let Some(previous) = registered.previous_webhook_secret.filter(|_| is_told && is_over) {
             let forget = vec![Vault::forget(previous)];
-            say_with(app, id, cause, Command::RetireWebhookSecret, forget).await?;
+            say_with(app, id, cause, Command::RetireWebhookSecret { secret: previous }, forget).await?;
         }
         seen = looked_up(&access).await;
     }
@@ -80,7 +80,8 @@ pub(super) async fn look_after(
         Webhooks::Unproven | Webhooks::Doubted { .. } => doubt(app, id, github, &access).await?,
     };
     if let Some(doubt) = doubt {
-        say(app, id, cause, Command::DoubtWebhooks { cause: doubt }).await?;
+        let known = Some(registered.webhooks);
+        say(app, id, cause, Command::DoubtWebhooks { cause: doubt, known }).await?;
         app.jobs.webhook_secrets.set_proven(id, false);
     }
     Ok(())
@@ -93,8 +94,12 @@ async fn looked_up(access: &AppAccess) -> Result<SeenHook, GithubError> {
     Ok(SeenHook { url: hook.url, content_type: hook.content_type, insecure })
 }
 
-/// Whether deliveries go to an address that this server had before. Otherwise somebody changed it at GitHub.
+/// Whether deliveries go to an address that this server had before. Otherwise somebody changed it at GitHub. Only the node
+/// that looks after the app says so: nodes that know two addresses would go on moving it from one to the other.
 fn is_moved(app: &App, id: IntegrationId, registered: &Registered, seen: &SeenHook) -> bool {
+    if app.jobs.installation_turns.of(id).is_none() {
+        return false;
+    }
     let Some(there) = seen.url.as_deref() else { return false };
     match &registered.webhook_told {
         Some(told) => *told == DisplayText::clean(there) && app.public_address.webhook(id).as_deref() != Some(there),

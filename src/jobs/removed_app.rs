@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     app::{App, Context, DispatchError},
-    git::services::github::{GithubError, GithubTrouble, Known},
+    git::services::github::{AppAccess, GithubError, GithubTrouble, Known},
     secrets::app_secrets,
     store::Statement,
 };
@@ -63,20 +63,25 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
     // Whoever removes waits for it, and so does a job: the second finds nothing left to do.
     let _turn = app.jobs.goodbyes.turn(id).await;
     let mut goodbye = Goodbye::default();
-    let is_registered = match app_access::installation(app, id).await? {
+    let mut context = Context::server(PART, cause);
+    let (installation, version) = app.load::<Installation>(StreamId::new("installation", id.0)).await?;
+    let is_registered = match installation {
         Installation::Registered(registered) => {
             // While that cannot be read the app is not given up: the job tries again.
             let github = last_connection(app, id).await?;
-            let work = take_away(app, id, github.as_ref(), &registered, &mut goodbye);
-            match tokio::time::timeout(LONGEST_GOODBYE, work).await {
-                Ok(done) => done?,
-                Err(_) => {
-                    tracing::debug!(integration = %id, "GitHub takes too long to let an app go; what is left is listed");
-                }
+            let (installed, told) = (&registered, &mut goodbye);
+            let reached = reached(app, id, github.as_ref(), installed);
+            let work = |access| async move { take_away(app, id, access, installed, told).await };
+            if !ends_in_time(LONGEST_GOODBYE, reached, work).await? {
+                tracing::debug!(integration = %id, "GitHub takes too long to let an app go; what is left is listed");
             }
             true
         }
-        Installation::Registering(_) => false,
+        Installation::Registering(_) => {
+            // An app that came to be in this moment is taken away by the next try, and not forgotten unasked.
+            context.if_match = Some(version);
+            false
+        }
         Installation::Absent | Installation::Removed { .. } => return Ok(()),
     };
     app.jobs.passes.forget(id);
@@ -86,36 +91,52 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
     }
     // What is kept is for asking after the app; of one that was never there nothing is asked.
     let forget = if keep && is_registered { Vec::new() } else { app_secrets::forget_with_integration(id) };
-    let context = Context::server(PART, cause);
     app.dispatch::<Installation>(id.0, Command::Remove { uninstalled, keep, app: seen }, context, forget).await?;
     Ok(())
 }
 
-/// What was done by the time that is up stands. An error is one of the store's, which passes: what the key is needed for is
-/// not given up with it.
-async fn take_away(
+/// Whether GitHub was done with in time; what was done by then stands. The time begins when there is a way to ask: however
+/// long the store takes to open the key, it is not GitHub that does.
+async fn ends_in_time<A, W: Future<Output = ()>>(
+    longest: Duration,
+    reached: impl Future<Output = Result<A, AskError>>,
+    work: impl FnOnce(A) -> W,
+) -> Result<bool, AskError> {
+    let access = reached.await?;
+    Ok(tokio::time::timeout(longest, work(access)).await.is_ok())
+}
+
+/// A way to ask, if there is one. An error is one of the store's, which passes: what the key is needed for is not given up
+/// with it.
+async fn reached(
     app: &App,
     id: IntegrationId,
     github: Option<&GithubConnection>,
     registered: &Registered,
+) -> Result<Option<AppAccess>, AskError> {
+    let Some(github) = github else { return Ok(None) };
+    match app_access::access(app, id, github, registered).await {
+        Ok(access) => Ok(Some(access)),
+        Err(error @ AskError::Later(_)) => Err(error),
+        // A key that cannot be opened, or a GitHub that cannot be reached, keeps nobody from removing.
+        Err(_) => Ok(None),
+    }
+}
+
+async fn take_away(
+    app: &App,
+    id: IntegrationId,
+    access: Option<AppAccess>,
+    registered: &Registered,
     goodbye: &mut Goodbye,
-) -> Result<(), AskError> {
+) {
     let (installation, tokens) = (registered.installation(), &app.jobs.app_tokens);
     goodbye.uninstalled = installation.is_none();
-    let access = match github {
-        Some(github) => match app_access::access(app, id, github, registered).await {
-            Ok(access) => Some(access),
-            Err(error @ AskError::Later(_)) => return Err(error),
-            // A key that cannot be opened, or a GitHub that cannot be reached, keeps nobody from removing.
-            Err(_) => None,
-        },
-        None => None,
-    };
     let Some(access) = access else {
         if let Some(installation) = installation {
             tokens.forget(&registered.host, installation);
         }
-        return Ok(());
+        return;
     };
     if let Some(installation) = installation {
         // First, for it does not need the key, which may be good no more; and what stays installed is not ours to read.
@@ -135,7 +156,6 @@ async fn take_away(
         Err(GithubError { trouble: GithubTrouble::AppDeleted, .. }) => goodbye.deleted = true,
         Err(error) => tracing::debug!(%error, integration = %id, "an app that is taken away was not looked at again"),
     }
-    Ok(())
 }
 
 /// Asks GitHub, with the key that was kept, what is left of an app; nothing is kept of one that is gone.
@@ -145,7 +165,7 @@ pub(super) async fn look_at_what_is_left(app: &App, id: IntegrationId, kept: &Ke
         return end(app, id, app.log.feed().head().position).await;
     }
     let Some(github) = last_connection(app, id).await? else { return Ok(()) };
-    let known = Known { installation: kept.installation, account: None };
+    let known = Known { installation: kept.installation, account: kept.account };
     let access = app_access::access_to_kept(app, id, &github, kept).await?;
     let report = access.report(&github.organisation, known).await.map_err(AskError::from)?;
     let (command, forget) = match report {
@@ -193,4 +213,33 @@ async fn last_connection(app: &App, id: IntegrationId) -> Result<Option<GithubCo
             None
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future, time::Duration};
+
+    use super::{AskError, ends_in_time};
+
+    #[tokio::test]
+    async fn only_what_github_takes_counts() {
+        let longest = Duration::from_millis(5);
+        let opened_late = async || {
+            let stalled = tokio::time::timeout(10 * longest, future::pending::<()>()).await;
+            assert!(stalled.is_err(), "the store answers late");
+            Ok::<_, AskError>(())
+        };
+        let mut asked = false;
+        let asks = |()| {
+            asked = true;
+            future::ready(())
+        };
+        assert!(ends_in_time(longest, opened_late(), asks).await.is_ok_and(|ended| ended));
+        assert!(asked, "however late the key was open");
+        let silent = |()| future::pending();
+        assert!(ends_in_time(longest, opened_late(), silent).await.is_ok_and(|ended| !ended));
+        let stalled = future::ready(Err::<(), _>(AskError::Later("no answer".to_owned())));
+        let never = |()| future::ready(());
+        assert!(matches!(ends_in_time(longest, stalled, never).await, Err(AskError::Later(_))));
+    }
 }

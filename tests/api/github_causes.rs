@@ -1,5 +1,7 @@
 //! What stands in the way of an app has a word, a sentence and a next step of its own, and whoever is in the way is named.
 
+use keytrail::{jobs::ask_after_by_jobs, store::Area};
+use keytrail_domain::id::IntegrationId;
 use keytrail_test_support::fake_github::Denial;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -93,6 +95,47 @@ async fn what_keeps_the_app_from_being_asked_after_is_told(server: Server) {
         github.fake.fail_no_more();
         assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null), "{cause}");
     }
+    settled(&server, &[&github.fake]).await;
+}
+
+async fn who_asks_and_who_lists_say_the_same_trouble_once(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    settled(&server, &[&github.fake]).await;
+    let place = json!({ "kind": "github_app", "host": github.fake.url(), "organisation": "acme" });
+    let mut nowhere = place.clone();
+    nowhere["proxy"] = json!({ "url": "http://127.0.0.1:9" });
+    let leads = async |place: &Value| {
+        let at = format!("/api/v1/integrations/{id}/connection");
+        let request = server.local(Method::PUT, &at).header("If-Match", "*");
+        answer(request.json(&json!({ "connection": place }))).await.with(StatusCode::OK);
+    };
+    let said = async || {
+        let at = format!("/api/v1/events?stream={id}&type=installation.diagnosed&limit=500");
+        server.get(&at).await.with(StatusCode::OK).items().len()
+    };
+    leads(&nowhere).await;
+    server.pass_days(1);
+    let integration: IntegrationId = id.parse().expect("an id");
+    ask_after_by_jobs(&server.app, integration).await.expect("the store answers");
+    let mut first = None;
+    for round in 1..=4 {
+        let tried = format!(
+            "SELECT kind FROM jobs WHERE kind IN ('reconcile_installation', 'discover_repositories') \
+             AND state = 'waiting' AND attempts >= {round}"
+        );
+        soon("it was asked and listed in vain", || async {
+            server.app.db.read(Area::Log, &tried, &[]).await.expect("the jobs").len() == 2
+        })
+        .await;
+        assert_eq!(repaired(&server, &id).await, ("active".to_owned(), "unreachable".into()));
+        let now = said().await;
+        assert!(now > 0 && now == *first.get_or_insert(now), "round {round}: said {now} times, {first:?} before");
+        server.pass_seconds(600);
+    }
+    leads(&place).await;
+    github.fake.set_clock(server.app.clock.now().seconds());
+    assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null));
     settled(&server, &[&github.fake]).await;
 }
 
@@ -222,6 +265,7 @@ on_both_engines!(reaching_this_machine;
     what_keeps_repositories_from_being_listed_is_told_and_goes_away,
     what_kept_repositories_from_being_listed_is_told_only_while_they_are_listed,
     what_keeps_the_app_from_being_asked_after_is_told,
+    who_asks_and_who_lists_say_the_same_trouble_once,
     who_suspends_it_here_is_named,
     an_app_that_another_integration_has_is_refused_with_its_name,
     an_organisation_is_held_by_its_new_name_too,

@@ -136,6 +136,24 @@ async fn what_is_left_is_followed_with_the_key_that_was_kept(server: Server) {
     settled(&server, &[&github.fake]).await;
 }
 
+async fn what_is_left_is_found_in_an_organisation_that_was_renamed(server: Server) {
+    let github = Github::start(&server).await;
+    let id = removed_and_kept(&server, &github).await;
+    github.fake.set_silence(None);
+    let installed = async || {
+        let now = act(&server, &id, "repair").await.with(StatusCode::OK).body;
+        now["remainder"]["installed"].clone()
+    };
+    github.fake.uninstall(github.installation);
+    assert_eq!(installed().await, false);
+    // Neither the name nor the installation is what it was.
+    github.fake.rename_org("acme", "acme-two");
+    let again = github.fake.install(github.app.id, "acme-two", Selection::All);
+    assert_ne!(again, github.installation);
+    assert_eq!(installed().await, true);
+    settled(&server, &[&github.fake]).await;
+}
+
 async fn when_github_says_that_an_app_is_gone_its_kept_secrets_are_forgotten(server: Server) {
     let github = Github::start(&server).await;
     let id = removed_and_kept(&server, &github).await;
@@ -251,6 +269,7 @@ on_both_engines!(known reaching_this_machine;
     a_github_that_says_nothing_keeps_nobody_from_removing,
     a_token_that_github_does_not_take_back_keeps_no_app_installed,
     what_is_left_is_followed_with_the_key_that_was_kept,
+    what_is_left_is_found_in_an_organisation_that_was_renamed,
     when_github_says_that_an_app_is_gone_its_kept_secrets_are_forgotten,
     the_link_to_what_is_left_outlives_another_name,
     an_app_that_is_gone_when_its_integration_goes_leaves_nothing,

@@ -87,6 +87,7 @@ async fn another_address_of_this_server_is_told_by_itself(server: Server) {
     assert_eq!(fake.hook_url(app.id), before);
     let server = server.restarted().await;
     assert_ne!(here(&server, &id), before);
+    soon("this node looks after it", || async { shown(&server, &id).await["next_at"].is_string() }).await;
     // Whatever has the app asked after.
     act(&server, &id, "suspend").await.with(StatusCode::OK);
     soon("it is told", || async { fake.hook_url(app.id) == here(&server, &id) }).await;

@@ -3,7 +3,7 @@
 use crate::{
     display_text::DisplayText,
     github::App,
-    installation::{Diagnosis, Difference, Heard, Key, Report, StateDigest, WebhookDoubt},
+    installation::{Diagnosis, Difference, Heard, Key, Report, StateDigest, WebhookDoubt, Webhooks},
     secret_ref::SecretRef,
     timestamp::Timestamp,
 };
@@ -82,7 +82,10 @@ pub enum Command {
         until: Option<Timestamp>,
     },
     /// Take the old secret no more.
-    RetireWebhookSecret,
+    RetireWebhookSecret {
+        /// The one that is meant: where it is another by now, that one is still taken.
+        secret: SecretRef,
+    },
     /// Have GitHub told where deliveries go, and what they are signed with, until it was.
     WishWebhook,
     /// GitHub was told.
@@ -96,6 +99,8 @@ pub enum Command {
     DoubtWebhooks {
         /// Why.
         cause: WebhookDoubt,
+        /// What was known of them when that was looked up, where it took a while: what came in since tells more.
+        known: Option<Webhooks>,
     },
     /// What must not change was compared.
     CompareProperties {

@@ -26,7 +26,7 @@ pub(super) fn decide(state: &Installation, stamped: Stamped<Command>) -> Result<
             | Command::CompareProperties { .. }
             | Command::CountRepositories { .. }
             | Command::ReportRemainder { .. }
-            | Command::RetireWebhookSecret
+            | Command::RetireWebhookSecret { .. }
             | Command::TellWebhook { .. },
             Installation::Removed { .. },
         ) => Ok(Vec::new()),
@@ -108,10 +108,10 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
             let previous = state.webhook_secret;
             vec![Event::WebhookSecretRotated { secret, previous, until: previous.and(until) }]
         }
-        Command::RetireWebhookSecret => {
-            let previous = state.previous_webhook_secret;
-            previous.map(|secret| Event::WebhookSecretRetired { secret }).into_iter().collect()
+        Command::RetireWebhookSecret { secret } if state.previous_webhook_secret == Some(secret) => {
+            vec![Event::WebhookSecretRetired { secret }]
         }
+        Command::RetireWebhookSecret { .. } => Vec::new(),
         Command::WishWebhook if state.webhook_wished => Vec::new(),
         Command::WishWebhook => vec![Event::WebhookWished {}],
         // Of a secret that was changed meanwhile it is to be told still.
@@ -119,8 +119,9 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
             vec![Event::WebhookTold { address }]
         }
         Command::TellWebhook { .. } => Vec::new(),
-        Command::DoubtWebhooks { cause } if state.webhooks == (Webhooks::Doubted { cause }) => Vec::new(),
-        Command::DoubtWebhooks { cause } => vec![Event::WebhooksDoubted { cause }],
+        Command::DoubtWebhooks { known, .. } if known.is_some_and(|known| known != state.webhooks) => Vec::new(),
+        Command::DoubtWebhooks { cause, .. } if state.webhooks == (Webhooks::Doubted { cause }) => Vec::new(),
+        Command::DoubtWebhooks { cause, .. } => vec![Event::WebhooksDoubted { cause }],
         Command::CompareProperties { differing } if differing == state.differing => Vec::new(),
         Command::CompareProperties { differing } => vec![Event::PropertiesCompared { differing }],
         Command::Diagnose(found) => diagnosed(state.diagnosis, found),
@@ -142,6 +143,7 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
                 key: state.key.clone(),
                 webhook_secret: state.webhook_secret,
                 installation: state.installation(),
+                account: state.account.as_ref().map(|account| account.id),
             }),
         }],
         // Nothing is left of what is there.
@@ -154,10 +156,14 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
     })
 }
 
-/// The same is not said twice.
+/// The same is not said twice, nor in turns by all who meet it.
 fn diagnosed(known: Option<Diagnosis>, found: Diagnosis) -> Vec<Event> {
     let Diagnosis { cause, stuck, listing, holder } = found;
-    if known == Some(found) { Vec::new() } else { vec![Event::Diagnosed { cause, stuck, listing, holder }] }
+    if known.is_some_and(|known| known == found || known.is_met_again_as(found)) {
+        Vec::new()
+    } else {
+        vec![Event::Diagnosed { cause, stuck, listing, holder }]
+    }
 }
 
 /// A person is asked once; what they said holds for more to come.

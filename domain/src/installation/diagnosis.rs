@@ -40,4 +40,11 @@ impl Diagnosis {
     pub const fn is_of_listing(self) -> bool {
         self.listing || matches!(self.cause, Cause::FilterInvalid | Cause::AddressNotAllowed { .. })
     }
+
+    /// Whether another way of asking met the same trouble, and tells nothing new of it: only who asks for the app knows
+    /// that it has been there for too long.
+    pub(super) fn is_met_again_as(self, found: Self) -> bool {
+        let is_same = self.cause == found.cause && self.holder == found.holder;
+        is_same && self.listing != found.listing && (self.stuck || !found.stuck)
+    }
 }

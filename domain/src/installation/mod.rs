@@ -86,6 +86,9 @@ pub struct Kept {
     /// GitHub's id of its installation, while there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installation: Option<u64>,
+    /// GitHub's id of its organisation, once it was installed there: names change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<u64>,
 }
 
 /// A registration that was opened.

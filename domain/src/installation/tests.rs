@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::{
     Account, Cause, Command, Diagnosis, Difference, Error, Event, Heard, Installation, Kept, Key, Property, Registered,
-    Remainder, Report, Seen, Selection, Service, StateDigest, Status, Suspension, There, TooMany, WebhookDoubt, Wish,
-    app_claim,
+    Remainder, Report, Seen, Selection, Service, StateDigest, Status, Suspension, There, TooMany, WebhookDoubt,
+    Webhooks, Wish, app_claim,
 };
 use crate::{
     aggregate::Aggregate as _,

@@ -100,7 +100,7 @@ impl<'a> Meaning<'a> {
         match read.says {
             Says::Of(heard) => return self.of_installation(taken, &github, &registered, heard, fresh).await,
             Says::HookDeleted => {
-                self.say(taken, Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent }).await?;
+                self.say(taken, Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent, known: None }).await?;
                 self.app.jobs.webhook_secrets.set_proven(id, false);
                 self.ask(Kind::ReconcileInstallation, id, None);
                 return done("GitHub deleted the hook; it is asked how things are");

@@ -134,10 +134,26 @@ fn two_webhook_secrets_are_good_while_one_is_changed() {
     given::<Installation>(&both).when(rotate(4)).then_refused("webhook_secret_rotation_unfinished");
     let Installation::Registered(state) = folded(&both) else { panic!("it is registered") };
     assert_eq!(state.webhook_secrets().collect::<Vec<_>>(), [secret(3), secret(2)]);
-    given::<Installation>(&both)
-        .when(Command::RetireWebhookSecret)
-        .then(&[Event::WebhookSecretRetired { secret: secret(2) }]);
-    given::<Installation>(&installed()).when(Command::RetireWebhookSecret).then_nothing();
+    let retire = |number| Command::RetireWebhookSecret { secret: secret(number) };
+    given::<Installation>(&both).when(retire(2)).then(&[Event::WebhookSecretRetired { secret: secret(2) }]);
+    given::<Installation>(&installed()).when(retire(2)).then_nothing();
+    // It was retired and changed once more meanwhile.
+    let retired = then_also(both, Event::WebhookSecretRetired { secret: secret(2) });
+    let rotated = Event::WebhookSecretRotated { secret: secret(4), previous: Some(secret(3)), until: Some(at(9)) };
+    given::<Installation>(&then_also(retired, rotated)).when(retire(2)).then_nothing();
+}
+
+#[test]
+fn deliveries_are_not_doubted_by_who_looked_before_one_came() {
+    let doubt = |known| Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent, known };
+    let doubted = Event::WebhooksDoubted { cause: WebhookDoubt::NoneSent };
+    let unproven = Some(Webhooks::Unproven);
+    given::<Installation>(&installed()).when(doubt(unproven)).then(std::slice::from_ref(&doubted));
+    let proven = then_also(installed(), Event::WebhooksProven {});
+    given::<Installation>(&proven).when(doubt(unproven)).then_nothing();
+    for known in [Some(Webhooks::Proven), None] {
+        given::<Installation>(&proven).when(doubt(known)).then(std::slice::from_ref(&doubted));
+    }
 }
 
 #[test]
@@ -225,6 +241,24 @@ fn a_verdict_says_who_found_it_and_who_has_what_is_wanted() {
 }
 
 #[test]
+fn the_same_trouble_is_said_once_by_all_who_meet_it() {
+    let by_app = |stuck| Diagnosis::of(Cause::Unreachable, stuck);
+    let by_listing = Diagnosis::by_listing(Cause::Unreachable);
+    let event = |Diagnosis { cause, stuck, listing, holder }| Event::Diagnosed { cause, stuck, listing, holder };
+    for stuck in [true, false] {
+        let known = then_also(installed(), event(by_app(stuck)));
+        given::<Installation>(&known).when(Command::Diagnose(by_listing)).then_nothing();
+        // For too long, or no more: who asks for the app says so.
+        given::<Installation>(&known).when(Command::Diagnose(by_app(!stuck))).then(&[event(by_app(!stuck))]);
+        let other = Diagnosis::by_listing(Cause::PermissionMissing);
+        given::<Installation>(&known).when(Command::Diagnose(other)).then(&[event(other)]);
+    }
+    let listed = then_also(installed(), event(by_listing));
+    given::<Installation>(&listed).when(Command::Diagnose(by_app(false))).then_nothing();
+    given::<Installation>(&listed).when(Command::Diagnose(by_app(true))).then(&[event(by_app(true))]);
+}
+
+#[test]
 fn removal_works_from_every_state_and_says_what_is_left() {
     let remove = |uninstalled| Command::Remove { uninstalled, keep: false, app: None };
     given::<Installation>(&[]).when(remove(false)).then_nothing();
@@ -256,6 +290,7 @@ fn what_is_left_of_an_app_whose_key_was_kept_is_followed_until_it_is_gone() {
         key: key(1),
         webhook_secret: Some(secret(2)),
         installation: Some(100),
+        account: Some(4),
     };
     let event = Event::Removed {
         app: Some(17),
