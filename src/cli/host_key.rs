@@ -38,6 +38,7 @@ pub(super) enum HostKey {
     /// One server with its keys
     Show {
         /// Its host, host:port or [host]:port; or its id
+        #[arg(id = "ssh_server", value_name = "SERVER")]
         server: String,
         /// Print JSON
         #[arg(long)]
@@ -46,6 +47,7 @@ pub(super) enum HostKey {
     /// Look at the keys that a server shows; nothing is trusted by it
     Scan {
         /// Its host, host:port or [host]:port
+        #[arg(id = "ssh_server", value_name = "SERVER")]
         server: String,
         /// Print JSON
         #[arg(long)]
@@ -70,6 +72,7 @@ pub(super) enum HostKey {
     /// Keep what is trusted: the other key raises no alarm again
     Refuse {
         /// Its host, host:port or [host]:port; or its id
+        #[arg(id = "ssh_server", value_name = "SERVER")]
         server: String,
         /// Print JSON
         #[arg(long)]
@@ -78,6 +81,7 @@ pub(super) enum HostKey {
     /// Trust nothing of a server any more
     Forget {
         /// Its host, host:port or [host]:port; or its id
+        #[arg(id = "ssh_server", value_name = "SERVER")]
         server: String,
         #[command(flatten)]
         consent: Consent,
@@ -90,6 +94,7 @@ pub(super) enum HostKey {
 #[derive(Debug, Args)]
 pub(super) struct Trust {
     /// Its host, host:port or [host]:port
+    #[arg(id = "ssh_server", value_name = "SERVER")]
     server: String,
     /// A SHA-256 fingerprint that the owner of the server told you, of each key to be trusted; --yes needs it
     #[arg(long, value_name = "FINGERPRINT")]

@@ -36,6 +36,18 @@ fn every_command_and_flag_says_what_it_is() {
     Cli::command().debug_assert();
 }
 
+/// clap would give the value to both, and says nothing of it.
+#[test]
+fn no_argument_of_a_command_is_called_like_one_of_all_commands() {
+    let all = Cli::command();
+    let of_all: Vec<_> = all.get_arguments().filter(|one| one.is_global_set()).map(Arg::get_id).collect();
+    assert!(!of_all.is_empty());
+    for (words, command) in leaves() {
+        let same: Vec<_> = command.get_arguments().map(Arg::get_id).filter(|id| of_all.contains(id)).collect();
+        assert!(same.is_empty(), "{words}: {same:?}");
+    }
+}
+
 /// How it could be typed: with a value for whatever has to be said.
 fn typed(words: &str, command: &Command) -> Cli {
     const VALUES: [&str; 3] = ["0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "1", "https://git.example/shop.git"];

@@ -207,12 +207,17 @@ async fn what_removes_says_what_would_go_and_goes_only_when_it_is_asked_for() {
     let made = lines(&done(home.run(["ssh-key", "generate", "deploy", "--json"]).await)).remove(0);
     let key = made["id"].as_str().expect("an id").to_owned();
 
+    let known = home.folder().join("known_hosts");
+    let host_key = made["public_key"].as_str().expect("a public half");
+    std::fs::write(&known, format!("git.example.com {host_key}\n")).expect("a file");
+    done(home.run(["host-key", "import", text(&known)]).await);
+
     let other = home.folder().join("other");
     repository::with_commits(&other, &["OTHER-1 begins"]);
     let sha = commit_links::name(&path, "HEAD");
     done(home.run(["issue", "link", "SHOP-3", &sha]).await);
     let before = events().await;
-    let commands: [(&[&str], &[&str]); 12] = [
+    let commands: [(&[&str], &[&str]); 13] = [
         (&["issue", "unlink", "SHOP-2", &sha], &["SHOP-2", &sha, "shop", "issue restore"]),
         (&["issue", "restore", "SHOP-3", &sha], &["SHOP-3", &sha, "shop", "issue link"]),
         (&["project", "allow", "pay"], &["only PAY counts", "2 issues of SHOP", "project disallow PAY"]),
@@ -225,6 +230,7 @@ async fn what_removes_says_what_would_go_and_goes_only_when_it_is_asked_for() {
         (&["token", "revoke", &token], &["laptop", "viewer", "active"]),
         (&["person", "forget", "Ada"], &["Ada", "2 commits"]),
         (&["ssh-key", "retire", &key], &["deploy", "ssh-ed25519", "private half"]),
+        (&["host-key", "forget", "git.example.com"], &["git.example.com", "trusted any more"]),
     ];
     // Whatever asks before it does something is walked over here.
     let mut asking: Vec<_> = commands.iter().map(|(command, _)| command[..2].join(" ")).collect();
@@ -238,6 +244,9 @@ async fn what_removes_says_what_would_go_and_goes_only_when_it_is_asked_for() {
     let said = failed(home.run(["installation", "confirm-gone", &integration, "--dry-run"]).await, 3);
     assert!(said.contains("has no app"), "{said}");
     asking.push("installation set-filter".to_owned());
+    // They look at a server first; the tests of host keys have one.
+    asking.push("host-key accept".to_owned());
+    asking.push("host-key trust".to_owned());
     let said = failed(home.run(["installation", "set-filter", &integration, "repositories", "--dry-run"]).await, 2);
     assert!(said.contains("through an app"), "{said}");
     asking.sort();
