@@ -7,7 +7,7 @@ use std::{
 };
 
 use keytrail_domain::{
-    host_key::{Command, Endpoint, HostKeyId, HostKeys},
+    host_key::{HostKeyId, HostKeys},
     id::{RepositoryId, SshKeyId},
     index_run::FailureCode,
     recorded::{Position, StreamId},
@@ -21,21 +21,19 @@ use keytrail_projections::{
 };
 
 use super::{
-    JobError,
+    JobError, changed_hosts,
     ssh_key_uses::{self, Offers, offers_of},
 };
 use crate::{
-    app::{App, Context},
+    app::App,
     git::{
         GitError,
         ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost},
     },
     secrets::{Vault, ssh_private_keys},
-    ssh_hosts::Scanner,
     ssh_keys::{self, SshKey},
 };
 
-const PART: &str = "ssh_access";
 /// Rows that are read at once.
 const PAGE: u32 = 500;
 
@@ -82,34 +80,8 @@ pub(super) async fn ended(
     trouble: Option<&GitError>,
 ) {
     ssh_key_uses::note(app, repository, ssh).await;
-    if trouble.and_then(GitError::failure_code) == Some(FailureCode::HostKeyChanged) {
-        report_changed(app, url).await;
-    }
-}
-
-/// A host showed another key than a trusted one: its keys are looked at, and the log says what they are, once. That is an
-/// alarm, and nothing is read from the host before a person decides.
-async fn report_changed(app: &App, url: &RemoteUrl) {
-    if host(app, url).await.is_ok_and(|known| known.is_alarmed) {
-        return;
-    }
-    let server = Endpoint { host: url.host().clone(), port: url.port() };
-    let settings = &app.jobs.git;
-    let scanned = match Scanner::find(&settings.ssh.folders) {
-        Ok(scanner) => scanner.scan(&server, &settings.addresses).await,
-        Err(error) => Err(error),
-    };
-    let keys = match scanned {
-        Ok(keys) => keys,
-        Err(error) => {
-            tracing::warn!(%server, %error, "a host shows another key than the trusted one, and which cannot be seen");
-            return;
-        }
-    };
-    let command = Command::ReportOffered { host: server.host.clone(), port: server.port, keys };
-    let context = Context::server(PART, 0);
-    if let Err(error) = app.dispatch::<HostKeys>(server.id().0, command, context, Vec::new()).await {
-        tracing::warn!(%server, ?error, "a host shows another key than the trusted one, and that cannot be recorded");
+    if let Some(GitError::Remote(error)) = trouble {
+        changed_hosts::report(app, url, &error.trouble).await;
     }
 }
 

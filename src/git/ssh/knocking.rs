@@ -19,7 +19,7 @@ use super::{
 };
 use crate::git::{
     GitError,
-    remote::{Reach, Remote, RemoteTrouble},
+    remote::{OtherHostKey, Reach, Remote, RemoteTrouble},
 };
 
 /// Addresses of one host that are tried.
@@ -43,6 +43,8 @@ pub(in crate::git) struct Door {
     address: SocketAddr,
     program: PathBuf,
     options: Vec<String>,
+    /// Fingerprints of the host's keys that are trusted.
+    trusted: Vec<String>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -94,7 +96,8 @@ impl<'a> Knocking<'a> {
         if !told.offered.contains(&key) {
             told.offered.push(key);
         }
-        Ok(Door { agent, key, address, program: self.program.to_owned(), options, _place: place })
+        let trusted = self.access.host.fingerprints();
+        Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, _place: place })
     }
 
     /// The host let this key in.
@@ -160,7 +163,7 @@ impl Door {
 
     /// Why an attempt of ours ended without a word of git's.
     pub(super) fn trouble(&self, lines: &str, code: Option<i32>) -> RemoteTrouble {
-        said::trouble(lines, self.has_signed(), code)
+        self.with_key_met(said::trouble(lines, self.has_signed(), code), lines)
     }
 
     /// Why git was not let in, if that is what ended it.
@@ -170,6 +173,16 @@ impl Door {
             let before = lines.split("fatal: Could not read from remote repository").next().unwrap_or_default();
             return said::refused_after_all(before);
         }
-        Some(login_trouble(lines).unwrap_or(RemoteTrouble::ConnectionLost))
+        Some(self.with_key_met(login_trouble(lines).unwrap_or(RemoteTrouble::ConnectionLost), lines))
+    }
+
+    /// With the key that the host showed instead of a trusted one, where `ssh` names it.
+    fn with_key_met(&self, trouble: RemoteTrouble, lines: &str) -> RemoteTrouble {
+        match (trouble, said::other_key(lines)) {
+            (RemoteTrouble::HostKeyChanged, Some((kind, sha256))) => {
+                RemoteTrouble::HostKeyDiffers(Box::new(OtherHostKey { kind, sha256, trusted: self.trusted.clone() }))
+            }
+            (trouble, _) => trouble,
+        }
     }
 }

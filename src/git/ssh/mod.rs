@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use keytrail_domain::id::SshKeyId;
+use keytrail_domain::{host_key::HostPublicKey, id::SshKeyId};
 
 pub use self::places::Places;
 pub(in crate::git) use self::{
@@ -61,6 +61,17 @@ pub struct TrustedHost {
     pub lines: Vec<String>,
     /// Whether it showed another key, and nobody said yet what to think of that.
     pub is_alarmed: bool,
+}
+
+impl TrustedHost {
+    /// The fingerprints of the keys that are trusted.
+    fn fingerprints(&self) -> Vec<String> {
+        let key = |line: &String| {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            HostPublicKey::read(words.next()?, words.next()?).ok()
+        };
+        self.lines.iter().filter_map(key).map(|key| key.sha256()).collect()
+    }
 }
 
 /// The name that every host has for `ssh`: each call knows one host only.

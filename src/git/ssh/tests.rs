@@ -315,7 +315,10 @@ async fn what_stands_in_the_way_is_told_by_its_trouble_and_needs_no_connection_w
     // Another key than the one that the host has.
     let other = format!("{} {}", super::HOST_ALIAS, key(9).public().openssh(""));
     let changed = TrustedHost { lines: vec![other], is_alarmed: false };
-    assert_eq!(trouble(&with(changed, ssh())).await, RemoteTrouble::HostKeyChanged);
+    let RemoteTrouble::HostKeyDiffers(met) = trouble(&with(changed, ssh())).await else { panic!("its key is another") };
+    assert_eq!((met.kind.as_str(), &met.trusted), ("ED25519", &vec![key(9).public().sha256()]));
+    let shown = known().fingerprints();
+    assert!(shown.contains(&met.sha256), "{met:?} {shown:?}");
     assert!(!stage.sshd.log()[logged..].contains("publickey"), "no key was offered to it");
 }
 
