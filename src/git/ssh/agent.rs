@@ -47,6 +47,7 @@ pub(super) struct Agent {
 struct Served {
     signer: Arc<dyn Signer>,
     user: String,
+    asked: AtomicBool,
     signatures: AtomicU64,
     refused: AtomicBool,
 }
@@ -62,7 +63,13 @@ impl Agent {
         let listener = UnixListener::bind(folder.join("agent")).inspect_err(|_| {
             let _ = fs::remove_dir(&folder);
         })?;
-        let served = Served { signer, user: user.to_owned(), signatures: AtomicU64::new(0), refused: false.into() };
+        let served = Served {
+            signer,
+            user: user.to_owned(),
+            asked: false.into(),
+            signatures: AtomicU64::new(0),
+            refused: false.into(),
+        };
         let (group, known) = watch::channel(None);
         let served = Arc::new(served);
         let task = tokio::spawn(listen(listener, served.clone(), known));
@@ -82,6 +89,11 @@ impl Agent {
     /// Where to tell which group of processes it answers. Until then it lets wait.
     pub(super) fn group(&self) -> watch::Sender<Option<Pid>> {
         self.group.clone()
+    }
+
+    /// Whether `ssh` asked for the key, which it does once the host has proved that it has a trusted one.
+    pub(super) fn was_asked(&self) -> bool {
+        self.served.asked.load(Ordering::Relaxed)
     }
 
     /// Whether a login was signed: the host showed a key that is trusted, and knows ours.
@@ -159,6 +171,7 @@ impl Served {
     }
 
     fn identities(&self) -> Vec<u8> {
+        self.asked.store(true, Ordering::Relaxed);
         let mut answer = vec![IDENTITIES_ANSWER];
         answer.extend_from_slice(&1_u32.to_be_bytes());
         put_string(&mut answer, self.signer.public_blob());

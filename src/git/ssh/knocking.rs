@@ -69,7 +69,8 @@ impl<'a> Knocking<'a> {
         let told = access.locked().clone();
         let mut keys = access.keys.clone();
         // Who was taken the last time, and where, comes first: a look costs one connection.
-        keys.sort_by_key(|key| Some(*key) != told.accepted);
+        let first = told.accepted.or(access.accepted_before);
+        keys.sort_by_key(|key| Some(*key) != first);
         addresses.sort_by_key(|address| Some(*address) != told.address);
         addresses.truncate(MOST_ADDRESSES);
         keys.truncate(MOST_KEYS);
@@ -92,22 +93,31 @@ impl<'a> Knocking<'a> {
         fs::write(&known_hosts, self.access.host.lines.join("\n") + "\n").map_err(beginning)?;
         let files = Files { socket: agent.socket(), public_half: &public_half, known_hosts: &known_hosts };
         let options = options(address, self.remote.limits.connect, &files).map_err(beginning)?;
-        let mut told = self.access.locked();
-        if !told.offered.contains(&key) {
-            told.offered.push(key);
-        }
         let trusted = self.access.host.fingerprints();
         Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, _place: place })
     }
 
-    /// The host let this key in.
+    /// The host let us in by this door.
     pub(in crate::git) fn taken(&self, door: &Door) {
+        self.offered(door);
         let mut told = self.access.locked();
-        (told.accepted, told.address) = (Some(door.key), Some(door.address));
+        told.address = Some(door.address);
+        // A host that asks for no key has taken none.
+        if door.has_signed() {
+            told.accepted = Some(door.key);
+        }
+    }
+
+    fn offered(&self, door: &Door) {
+        let mut told = self.access.locked();
+        if door.agent.was_asked() && !told.offered.contains(&door.key) {
+            told.offered.push(door.key);
+        }
     }
 
     /// What becomes of an attempt that failed like this: nothing when another one may do better.
     pub(in crate::git) fn failed(&mut self, door: Door, trouble: RemoteTrouble) -> Result<(), GitError> {
+        self.offered(&door);
         let key = door.key;
         drop(door);
         match trouble {

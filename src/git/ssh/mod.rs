@@ -91,15 +91,17 @@ pub struct SshAccess {
     pub host: TrustedHost,
     /// How many connections a host may have.
     pub places: Arc<Places>,
+    /// The key that the host took the last time.
+    accepted_before: Option<SshKeyId>,
     told: Mutex<Told>,
 }
 
 /// What came of offering keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Those that were offered, in their order.
+    /// Those that were offered, in their order: a connection came to where the host asks for one.
     pub offered: Vec<SshKeyId>,
-    /// The one that the host took.
+    /// The one that the host took: it was signed with, and that let us in.
     pub accepted: Option<SshKeyId>,
     /// The address that answered.
     address: Option<SocketAddr>,
@@ -115,8 +117,7 @@ impl SshAccess {
         host: TrustedHost,
         places: Arc<Places>,
     ) -> Self {
-        let told = Mutex::new(Told { accepted: accepted_before, ..Told::default() });
-        Self { program, folder, keys, keychain, host, places, told }
+        Self { program, folder, keys, keychain, host, places, accepted_before, told: Mutex::default() }
     }
 
     /// What came of it so far; nothing where no key was offered.

@@ -301,7 +301,7 @@ async fn what_stands_in_the_way_is_told_by_its_trouble_and_needs_no_connection_w
         let remote = stage.remote("shop.git", &[2]);
         let ring = Arc::new(Ring(HashMap::from([(id(2), 2)])));
         let places = Arc::new(Places::new(2));
-        let ssh = SshAccess::new(program, stage.sockets(), (vec![id(2)], None), ring, host, places);
+        let ssh = SshAccess::new(program, stage.sockets(), (vec![id(2)], Some(id(2))), ring, host, places);
         Remote { ssh: Some(Arc::new(ssh)), ..remote }
     };
     let known = || stage.remote("shop.git", &[2]).ssh.expect("it has keys").host.clone();
@@ -314,8 +314,9 @@ async fn what_stands_in_the_way_is_told_by_its_trouble_and_needs_no_connection_w
     let logged = stage.sshd.log().len();
     // Another key than the one that the host has.
     let other = format!("{} {}", super::HOST_ALIAS, key(9).public().openssh(""));
-    let changed = TrustedHost { lines: vec![other], is_alarmed: false };
-    let RemoteTrouble::HostKeyDiffers(met) = trouble(&with(changed, ssh())).await else { panic!("its key is another") };
+    let changed = with(TrustedHost { lines: vec![other], is_alarmed: false }, ssh());
+    let RemoteTrouble::HostKeyDiffers(met) = trouble(&changed).await else { panic!("its key is another") };
+    assert_eq!(changed.ssh.as_ref().and_then(|ssh| ssh.told()), None, "nor is one said to be offered or taken");
     assert_eq!((met.kind.as_str(), &met.trusted), ("ED25519", &vec![key(9).public().sha256()]));
     let shown = known().fingerprints();
     assert!(shown.contains(&met.sha256), "{met:?} {shown:?}");
