@@ -52,13 +52,13 @@ impl<'a> Knocking<'a> {
     /// Looks at what needs no connection: the program, the host's keys, ours, and the addresses.
     pub(in crate::git) async fn at(remote: &'a Remote) -> Result<Self, GitError> {
         let access = remote.ssh.as_deref().ok_or_else(|| remote.trouble(RemoteTrouble::SshNoKey))?;
-        let program = access.program.as_deref().ok_or_else(|| remote.trouble(RemoteTrouble::SshProgramMissing))?;
         if access.host.is_alarmed {
             return Err(remote.trouble(RemoteTrouble::HostKeyChanged));
         }
         if access.host.lines.is_empty() {
             return Err(remote.trouble(RemoteTrouble::HostKeyUnknown));
         }
+        let program = access.program.as_deref().ok_or_else(|| remote.trouble(RemoteTrouble::SshProgramMissing))?;
         if access.keys.is_empty() {
             return Err(remote.trouble(RemoteTrouble::SshNoKey));
         }
