@@ -191,6 +191,17 @@ async fn a_key_that_was_chosen_is_the_only_one_that_is_offered(server: Server) {
     first.with(StatusCode::OK);
     fetch(&server, &integration).await;
     is_indexed(&server, &integration).await;
+    // From another scheme nobody comes to SSH without a word of keys.
+    let elsewhere = json!({ "kind": "git", "url": "https://127.0.0.1:1/shop.git" });
+    let elsewhere = server.connect("elsewhere", elsewhere).await.with(StatusCode::CREATED).id();
+    let over_ssh = |more: Value| {
+        let mut connection = json!({ "kind": "git", "url": served.url("elsewhere.git") });
+        connection.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        connection
+    };
+    change(&server, &elsewhere, over_ssh(json!({}))).await.refused(422, "ssh_key_not_said");
+    let changed = change(&server, &elsewhere, over_ssh(json!({ "ssh_key": null }))).await.with(StatusCode::OK);
+    assert_eq!(changed.body["connection"]["ssh_key"], Value::Null);
     // Without it there is no falling back to another.
     let path = format!("/api/v1/ssh-keys/{}", id(&common));
     answer(server.local(Method::DELETE, &path).header("If-Match", "*")).await.with(StatusCode::OK);
