@@ -25,10 +25,10 @@ use super::{
     ssh_key_uses::{self, Offers, offers_of},
 };
 use crate::{
-    app::App,
+    app::{App, DispatchError, States},
     git::{
         GitError,
-        ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost},
+        ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost, Trusting},
     },
     secrets::{Vault, ssh_private_keys},
     ssh_keys::{self, SshKey},
@@ -58,16 +58,19 @@ pub(super) async fn access(
     };
     let before = accepted.filter(|key| keys.contains(key));
     let settings = &app.jobs.git.ssh;
-    let keychain = Arc::new(Sealed(app.vault.clone()));
-    let host = host(app, url).await?;
+    let keychain = Arc::new(Sealed { vault: app.vault.clone(), states: app.states(), host: id_of(url) });
+    let host = known(&app.states(), id_of(url)).await?;
     let (program, folder) = (settings.program.clone(), app.caches.ssh());
     Ok(Arc::new(SshAccess::new(program, folder, (keys, before), keychain, host, settings.places.clone())))
 }
 
+fn id_of(url: &RemoteUrl) -> HostKeyId {
+    HostKeyId::of(&url.host().to_string(), url.port())
+}
+
 /// What is known of the host's own keys.
-pub(super) async fn host(app: &App, url: &RemoteUrl) -> Result<TrustedHost, JobError> {
-    let id = HostKeyId::of(&url.host().to_string(), url.port());
-    let (known, _) = app.load::<HostKeys>(StreamId::new("host_key", id.0)).await?;
+async fn known(states: &States, host: HostKeyId) -> Result<TrustedHost, DispatchError> {
+    let (known, _) = states.load::<HostKeys>(StreamId::new("host_key", host.0)).await?;
     let lines = known.trusted().iter().map(|key| key.known_hosts_line(HOST_ALIAS)).collect();
     Ok(TrustedHost { lines, is_alarmed: known.is_alarmed() })
 }
@@ -132,15 +135,19 @@ async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
     Ok(keys)
 }
 
-/// Opens keys of the pool.
-struct Sealed(Arc<Vault>);
+/// Opens keys of the pool, and knows the host.
+struct Sealed {
+    vault: Arc<Vault>,
+    states: States,
+    host: HostKeyId,
+}
 
 impl Keychain for Sealed {
     fn open(&self, key: SshKeyId) -> Opening<'_> {
         Box::pin(async move {
             let doing = || format!("opening the SSH key {key}");
             let failed = |why: String| GitError::Transient { doing: doing(), source: why.into() };
-            let sealed = self.0.open_field(ssh_private_keys::owner(key), ssh_private_keys::PRIVATE_KEY).await;
+            let sealed = self.vault.open_field(ssh_private_keys::owner(key), ssh_private_keys::PRIVATE_KEY).await;
             let private = sealed.map_err(|error| failed(error.to_string()))?;
             let private = private.ok_or_else(|| failed("it was retired a moment ago".to_owned()))?;
             // Trying a large key out takes a while.
@@ -148,6 +155,15 @@ impl Keychain for Sealed {
             let read = read.map_err(|error| failed(error.to_string()))?;
             let signer = OpenKey(read.map_err(|problem| failed(problem.to_string()))?);
             Ok(Arc::new(signer) as Arc<dyn Signer>)
+        })
+    }
+
+    fn host(&self) -> Trusting<'_> {
+        Box::pin(async move {
+            known(&self.states, self.host).await.map(Some).map_err(|error| GitError::Transient {
+                doing: "reading the keys of the host".to_owned(),
+                source: error.to_string().into(),
+            })
         })
     }
 }

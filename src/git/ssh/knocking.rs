@@ -12,7 +12,7 @@ use rustix::process::Pid;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{
-    MOST_KEYS, SshAccess,
+    MOST_KEYS, SshAccess, TrustedHost,
     agent::Agent,
     options::{Files, in_shell, options, user},
     said::{self, login_trouble},
@@ -52,12 +52,7 @@ impl<'a> Knocking<'a> {
     /// Looks at what needs no connection: the program, the host's keys, ours, and the addresses.
     pub(in crate::git) async fn at(remote: &'a Remote) -> Result<Self, GitError> {
         let access = remote.ssh.as_deref().ok_or_else(|| remote.trouble(RemoteTrouble::SshNoKey))?;
-        if access.host.is_alarmed {
-            return Err(remote.trouble(RemoteTrouble::HostKeyChanged));
-        }
-        if access.host.lines.is_empty() {
-            return Err(remote.trouble(RemoteTrouble::HostKeyUnknown));
-        }
+        is_trusted(remote, &access.host)?;
         let program = access.program.as_deref().ok_or_else(|| remote.trouble(RemoteTrouble::SshProgramMissing))?;
         if access.keys.is_empty() {
             return Err(remote.trouble(RemoteTrouble::SshNoKey));
@@ -84,16 +79,18 @@ impl<'a> Knocking<'a> {
         let address = address.ok_or_else(|| self.remote.trouble(RemoteTrouble::Unreachable))?;
         let host = format!("{}:{}", self.remote.url.host(), self.remote.url.port());
         let place = self.access.places.take(&host).await.ok_or(GitError::Cancelled)?;
+        let host_now = self.access.keychain.host().await?.unwrap_or_else(|| self.access.host.clone());
+        is_trusted(self.remote, &host_now)?;
         let signer = self.access.keychain.open(key).await?;
         let beginning = |error: io::Error| GitError::transient("beginning a connection over SSH", error);
         let public = signer.public_line();
         let agent = Agent::start(&self.access.folder, signer, user(&self.remote.url)).map_err(beginning)?;
         let (public_half, known_hosts) = (agent.folder().join("key.pub"), agent.folder().join("known_hosts"));
         fs::write(&public_half, public + "\n").map_err(beginning)?;
-        fs::write(&known_hosts, self.access.host.lines.join("\n") + "\n").map_err(beginning)?;
+        fs::write(&known_hosts, host_now.lines.join("\n") + "\n").map_err(beginning)?;
         let files = Files { socket: agent.socket(), public_half: &public_half, known_hosts: &known_hosts };
         let options = options(address, self.remote.limits.connect, &files).map_err(beginning)?;
-        let trusted = self.access.host.fingerprints();
+        let trusted = host_now.fingerprints();
         Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, _place: place })
     }
 
@@ -142,6 +139,17 @@ impl<'a> Knocking<'a> {
         }
         Err(self.remote.trouble(trouble))
     }
+}
+
+/// Whether somebody said which keys of the host are the right ones, and it showed no others.
+fn is_trusted(remote: &Remote, host: &TrustedHost) -> Result<(), GitError> {
+    if host.is_alarmed {
+        return Err(remote.trouble(RemoteTrouble::HostKeyChanged));
+    }
+    if host.lines.is_empty() {
+        return Err(remote.trouble(RemoteTrouble::HostKeyUnknown));
+    }
+    Ok(())
 }
 
 impl Door {

@@ -48,10 +48,19 @@ pub trait Signer: Send + Sync {
 /// A key on its way out of where it is sealed.
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Signer>, GitError>> + Send + 'a>>;
 
+/// What is known of a host's keys, on its way.
+pub type Trusting<'a> = Pin<Box<dyn Future<Output = Result<Option<TrustedHost>, GitError>> + Send + 'a>>;
+
 /// Where private halves are sealed.
 pub trait Keychain: Send + Sync {
     /// Opens one, for one attempt.
     fn open(&self, key: SshKeyId) -> Opening<'_>;
+
+    /// Who the host is by now, asked before each connection: somebody may have decided something since the beginning.
+    /// Nothing where that does not change.
+    fn host(&self) -> Trusting<'_> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// What is known of a host's keys.

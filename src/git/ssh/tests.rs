@@ -323,6 +323,34 @@ async fn what_stands_in_the_way_is_told_by_its_trouble_and_needs_no_connection_w
     assert!(!stage.sshd.log()[logged..].contains("publickey"), "no key was offered to it");
 }
 
+/// Somebody decided something since the beginning.
+struct Decided(Ring);
+
+impl super::Keychain for Decided {
+    fn open(&self, id: SshKeyId) -> Opening<'_> {
+        self.0.open(id)
+    }
+
+    fn host(&self) -> super::Trusting<'_> {
+        Box::pin(async { Ok(Some(TrustedHost::default())) })
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_forgotten_meanwhile_is_not_come_to() {
+    let stage = Stage::new();
+    let remote = stage.remote("shop.git", &[2]);
+    let known = remote.ssh.as_ref().expect("it has keys").host.clone();
+    let ring = Arc::new(Decided(Ring(HashMap::from([(id(2), 2)]))));
+    let (ssh, places) = (Some(PathBuf::from("/usr/bin/ssh")), Arc::new(Places::new(2)));
+    let ssh = SshAccess::new(ssh, stage.sockets(), (vec![id(2)], None), ring, known, places);
+    let remote = Remote { ssh: Some(Arc::new(ssh)), ..remote };
+    let mut knocking = Knocking::at(&remote).await.expect("it was trusted at the beginning");
+    let Err(GitError::Remote(error)) = knocking.door().await else { panic!("there is a door") };
+    assert_eq!(error.trouble, RemoteTrouble::HostKeyUnknown);
+    assert!(!stage.sshd.log().contains("Connection from"), "nobody came");
+}
+
 #[tokio::test]
 async fn never_more_keys_than_the_bound_are_offered() {
     let stage = Stage::new();
