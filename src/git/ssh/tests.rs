@@ -142,6 +142,20 @@ async fn its_folder_is_ours_alone_and_goes_with_it() {
     assert!(!place.exists());
 }
 
+#[tokio::test]
+async fn where_the_path_is_too_long_for_a_socket_it_is_in_a_short_one_of_ours_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let agent = agent(&folder.path().join("a".repeat(100)));
+    let place = agent.folder().to_owned();
+    assert!(!place.starts_with(folder.path()), "{place:?}");
+    let mode = std::fs::metadata(&place).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "{place:?}");
+    let (done, said) = run(&agent, true, &["ssh-add", "-l"]).await;
+    assert!(done, "{said}");
+    drop(agent);
+    assert!(!place.exists());
+}
+
 #[test]
 fn rsa_signs_by_the_hash_that_is_asked_for_and_never_by_sha_1() {
     let folder = tempfile::tempdir().expect("a folder");
