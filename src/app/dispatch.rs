@@ -1,6 +1,9 @@
 //! The command bus: load, decide, append; again when somebody else was faster.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use keytrail_domain::{
     aggregate::{Aggregate, Refusal, StoredEvent},
@@ -15,8 +18,8 @@ use uuid::Uuid;
 use super::{App, Context};
 use crate::{
     ids,
-    log::{Append, AppendError, Committed, Lane, NewEvent},
-    store::{Statement, StoreError},
+    log::{Append, AppendError, Committed, Lane, NewEvent, streams::Streams},
+    store::{Db, Statement, StoreError},
 };
 
 /// How often a command is decided again after somebody else was faster.
@@ -168,7 +171,30 @@ impl App {
     where
         A: Aggregate + cqrs_es::Aggregate,
     {
-        let stored = self.streams.load::<A>(&stream.id.to_string()).await?;
+        self.states.load(stream).await
+    }
+
+    /// The same for who has no server at hand.
+    pub fn states(&self) -> States {
+        self.states.clone()
+    }
+}
+
+/// Reads the states of aggregates.
+#[derive(Clone)]
+pub struct States(Arc<Streams>);
+
+impl States {
+    pub(super) fn of(db: &Arc<Db>) -> Self {
+        Self(Arc::new(Streams::of(db)))
+    }
+
+    /// The state of an aggregate, and the sequence it stands at.
+    pub async fn load<A>(&self, stream: StreamId) -> Result<(A, Sequence), DispatchError>
+    where
+        A: Aggregate + cqrs_es::Aggregate,
+    {
+        let stored = self.0.load::<A>(&stream.id.to_string()).await?;
         let mut state = A::default();
         let mut sequence = 0;
         for event in stored {

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::{
     context::Context,
-    dispatch::DispatchError,
+    dispatch::{DispatchError, States},
     operation::{Operation, OperationProgress, OperationResult, OperationState},
     operation_id::{NoSuchOperation, OperationId},
     operations::OperationTrouble,
@@ -36,7 +36,7 @@ use crate::{
     config::Config,
     inbox::Inbox,
     jobs::{Caches, GitSettings, Jobs},
-    log::{Log, OnFatal, streams::Streams},
+    log::{Log, OnFatal},
     public_address::PublicAddress,
     secrets::{People, ServerSecrets, Tokens, Vault},
     store::{Db, FolderLock, StoreError},
@@ -114,7 +114,7 @@ pub struct App {
     pub asides: Turns,
     /// Questions that go through all repositories, for who waits.
     pub scans: Turns,
-    streams: Streams,
+    states: States,
     gates: Gates,
     verifications: Verifications,
     stop: CancellationToken,
@@ -131,7 +131,7 @@ impl App {
         let views = Views::start(db.clone(), log.feed().clone(), clock.clone(), &node, VIEWS, works, &stop);
         let jobs = Jobs::new(db.clone(), node.clone(), git);
         let inbox = Inbox::open(db.clone(), &node);
-        let streams = Streams::of(&db);
+        let states = States::of(&db);
         let (people, tokens) = (People::new(db.clone()), Tokens::new(db.clone()));
         let app = Arc::new(Self {
             db,
@@ -150,7 +150,7 @@ impl App {
             works,
             asides: Turns::new(ASIDES, SOON),
             scans: Turns::new(SCANS, SOON),
-            streams,
+            states,
             gates: Gates::default(),
             verifications: Verifications::default(),
             stop: stop.clone(),

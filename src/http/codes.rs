@@ -179,6 +179,7 @@ codes! {
     SshKeyRsaTooLong = 422 "ssh_key_rsa_too_long": "The RSA key is too long.",
     SshKeyHalvesDiffer = 422 "ssh_key_halves_differ": "The halves of the key do not belong together.",
     SshKeyUnusable = 422 "ssh_key_unusable": "The SSH key cannot be chosen.",
+    SshKeyNotSaid = 422 "ssh_key_not_said": "It is not said which SSH keys may be offered.",
     SshKeyHostNeedsRsa = 422 "ssh_key_host_needs_rsa": "The git host takes RSA only.",
     HostKeyTooMany = 422 "host_key_too_many": "An SSH server has no more than 16 keys.",
     SshHostInvalid = 422 "ssh_host_invalid": "This is no host and port.",

@@ -100,10 +100,10 @@ pub(super) async fn test_connection(
     let tested = jobs::test_connection(&api.app, &url, chosen).await.map_err(|error| match error {
         JobError::Later(text) | JobError::NotBefore(_, text) | JobError::Failed(_, text) => {
             tracing::warn!(text, "a connection could not be tried out");
-            ApiError::new(Code::Busy, "The connection could not be tried out now. Try again.")
+            ApiError::new(Code::Busy, "The connection could not be tried out now. Try again.").retry_after(1)
         }
         JobError::Panicked(_) | JobError::Left => {
-            ApiError::new(Code::Busy, "The server stopped trying it out before it was done. Try again.")
+            ApiError::new(Code::Busy, "The server stopped trying it out before it was done. Try again.").retry_after(1)
         }
     })?;
     Ok(HttpResponse::Ok().json(ConnectionTest::of(&url, tested)))
@@ -111,12 +111,13 @@ pub(super) async fn test_connection(
 
 impl ConnectionTest {
     fn of(url: &RemoteUrl, tested: Tested) -> Self {
-        let Tested { failed, offered, accepted, refs } = tested;
+        let Tested { failed, is_proved, offered, accepted, refs } = tested;
         let at = failed.as_ref().map(|(step, ..)| *step);
         let step = |step: TestStep| {
             let state = match at {
                 Some(at) if at == step => STATES[1],
                 Some(at) if at < step => STATES[2],
+                Some(_) if step == TestStep::HostKey && !is_proved => STATES[2],
                 Some(_) | None => STATES[0],
             };
             let why = failed.as_ref().filter(|(at, ..)| *at == step);

@@ -172,7 +172,9 @@ pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Resul
                 companions.push(row.into_statement());
                 secret
             };
-            let connection = remote.checked(&api.app.jobs.git.addresses)?.sealed(before, seal);
+            let checked = remote.checked(&api.app.jobs.git.addresses)?;
+            checked.says_its_keys(before)?;
+            let connection = checked.sealed(before, seal);
             let chosen = connection.ssh_key().filter(|key| before.and_then(Connection::ssh_key) != Some(*key));
             if let Some(key) = chosen {
                 companions.push(in_pool(api, key).await?);

@@ -61,6 +61,8 @@ impl TestStep {
 pub struct Tested {
     /// Where it ended, and why; nothing when all of it is well.
     pub failed: Option<(TestStep, FailureCode, String)>,
+    /// Whether the host proved who it is; without that its step is not done, even where it ended at a later one.
+    pub is_proved: bool,
     /// Keys that were offered, in their order.
     pub offered: Vec<SshKeyId>,
     /// The one that was taken.
@@ -71,7 +73,8 @@ pub struct Tested {
 
 /// Tries it out. `chosen` is the one key that may be offered over SSH; otherwise the common ones may.
 pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId>) -> Result<Tested, JobError> {
-    let mut tested = Tested { failed: None, offered: Vec::new(), accepted: None, refs: 0 };
+    let is_ssh = url.scheme() == Scheme::Ssh;
+    let mut tested = Tested { failed: None, is_proved: !is_ssh, offered: Vec::new(), accepted: None, refs: 0 };
     let settings = &app.jobs.git;
     let mut remote = Remote {
         url: url.clone(),
@@ -83,10 +86,10 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
         limits: Limits { silence: SILENCE, listing: LISTING, ..Limits::default() },
     };
     if let Err(error) = reached(&remote).await {
-        tested.failed = Some(told(&error, false));
+        tested.failed = Some(told(&error, is_ssh, &tested));
         return Ok(tested);
     }
-    if url.scheme() == Scheme::Ssh {
+    if is_ssh {
         match ssh_access::access(app, None, url, chosen).await {
             Ok(access) => remote.ssh = Some(access),
             Err(JobError::Failed(code, text)) => {
@@ -98,11 +101,13 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
     }
     let listed = list_remote_refs(&remote, &RefSelection::default(), git::MAX_REFS).await;
     if let Some(ssh) = remote.ssh.as_ref().and_then(|ssh| ssh.told()) {
+        // A key is asked for once the host has shown one that is trusted.
+        tested.is_proved = true;
         (tested.offered, tested.accepted) = (ssh.offered, ssh.accepted);
     }
     match listed {
         Ok(listed) => tested.refs = listed.refs.len() as u64,
-        Err(error) => tested.failed = Some(told(&error, tested.accepted.is_some())),
+        Err(error) => tested.failed = Some(told(&error, is_ssh, &tested)),
     }
     Ok(tested)
 }
@@ -123,7 +128,7 @@ async fn reached(remote: &Remote) -> Result<(), GitError> {
 }
 
 /// At which step it ended. What may be of several is of the first that nothing proves to be done.
-fn told(error: &GitError, is_in: bool) -> (TestStep, FailureCode, String) {
+fn told(error: &GitError, is_ssh: bool, tested: &Tested) -> (TestStep, FailureCode, String) {
     use FailureCode as Code;
     let code = error.failure_code().unwrap_or(Code::Internal);
     let step = match code {
@@ -135,7 +140,11 @@ fn told(error: &GitError, is_in: bool) -> (TestStep, FailureCode, String) {
         }
         Code::SshAuthFailed | Code::SshNoKey | Code::SshProgramMissing => TestStep::Authentication,
         Code::Unauthorized | Code::Forbidden => TestStep::Authentication,
-        Code::ConnectionLost | Code::RemoteSilent if !is_in => TestStep::HostKey,
+        Code::ConnectionLost | Code::RemoteSilent if is_ssh && tested.accepted.is_some() => TestStep::Repository,
+        Code::ConnectionLost | Code::RemoteSilent if is_ssh && tested.is_proved => TestStep::Authentication,
+        Code::ConnectionLost | Code::RemoteSilent => TestStep::HostKey,
+        // A key that cannot be opened, mostly.
+        Code::Internal if is_ssh && tested.accepted.is_none() => TestStep::Authentication,
         _ => TestStep::Repository,
     };
     (step, code, error.to_string())

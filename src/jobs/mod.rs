@@ -11,6 +11,7 @@ mod approved_roots;
 mod backlog;
 mod caches;
 mod cancel_indexing;
+mod changed_hosts;
 mod commit_diff;
 mod commit_lookup;
 mod connection_test;
@@ -98,6 +99,7 @@ pub use self::{
 };
 use self::{
     approved_roots::ApprovedRoots,
+    changed_hosts::HostScans,
     folder_scans::FolderScans,
     index_progress::IndexProgress,
     index_repository::{DoubtedMirrors, Outgrown},
@@ -224,6 +226,7 @@ pub struct Jobs {
     left_behind: Arc<LeftBehind>,
     approved_roots: ApprovedRoots,
     common_keys: CommonKeys,
+    host_scans: HostScans,
     paths_to_add: Arc<LeftBehind>,
     outgrown: Outgrown,
     wanted: Mutex<Vec<RepositoryId>>,
@@ -259,6 +262,7 @@ impl Jobs {
             left_behind: Arc::new(LeftBehind::new()),
             approved_roots: ApprovedRoots::default(),
             common_keys: CommonKeys::default(),
+            host_scans: HostScans::default(),
             paths_to_add: Arc::new(LeftBehind::new()),
             outgrown: Outgrown::default(),
             wanted: Mutex::default(),

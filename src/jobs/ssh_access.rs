@@ -7,7 +7,7 @@ use std::{
 };
 
 use keytrail_domain::{
-    host_key::{Command, Endpoint, HostKeyId, HostKeys},
+    host_key::{HostKeyId, HostKeys},
     id::{RepositoryId, SshKeyId},
     index_run::FailureCode,
     recorded::{Position, StreamId},
@@ -21,21 +21,19 @@ use keytrail_projections::{
 };
 
 use super::{
-    JobError,
+    JobError, changed_hosts,
     ssh_key_uses::{self, Offers, offers_of},
 };
 use crate::{
-    app::{App, Context},
+    app::{App, DispatchError, States},
     git::{
         GitError,
-        ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost},
+        ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost, Trusting},
     },
     secrets::{Vault, ssh_private_keys},
-    ssh_hosts::Scanner,
     ssh_keys::{self, SshKey},
 };
 
-const PART: &str = "ssh_access";
 /// Rows that are read at once.
 const PAGE: u32 = 500;
 
@@ -60,16 +58,19 @@ pub(super) async fn access(
     };
     let before = accepted.filter(|key| keys.contains(key));
     let settings = &app.jobs.git.ssh;
-    let keychain = Arc::new(Sealed(app.vault.clone()));
-    let host = host(app, url).await?;
+    let keychain = Arc::new(Sealed { vault: app.vault.clone(), states: app.states(), host: id_of(url) });
+    let host = known(&app.states(), id_of(url)).await?;
     let (program, folder) = (settings.program.clone(), app.caches.ssh());
     Ok(Arc::new(SshAccess::new(program, folder, (keys, before), keychain, host, settings.places.clone())))
 }
 
+fn id_of(url: &RemoteUrl) -> HostKeyId {
+    HostKeyId::of(&url.host().to_string(), url.port())
+}
+
 /// What is known of the host's own keys.
-pub(super) async fn host(app: &App, url: &RemoteUrl) -> Result<TrustedHost, JobError> {
-    let id = HostKeyId::of(&url.host().to_string(), url.port());
-    let (known, _) = app.load::<HostKeys>(StreamId::new("host_key", id.0)).await?;
+async fn known(states: &States, host: HostKeyId) -> Result<TrustedHost, DispatchError> {
+    let (known, _) = states.load::<HostKeys>(StreamId::new("host_key", host.0)).await?;
     let lines = known.trusted().iter().map(|key| key.known_hosts_line(HOST_ALIAS)).collect();
     Ok(TrustedHost { lines, is_alarmed: known.is_alarmed() })
 }
@@ -82,34 +83,8 @@ pub(super) async fn ended(
     trouble: Option<&GitError>,
 ) {
     ssh_key_uses::note(app, repository, ssh).await;
-    if trouble.and_then(GitError::failure_code) == Some(FailureCode::HostKeyChanged) {
-        report_changed(app, url).await;
-    }
-}
-
-/// A host showed another key than a trusted one: its keys are looked at, and the log says what they are, once. That is an
-/// alarm, and nothing is read from the host before a person decides.
-async fn report_changed(app: &App, url: &RemoteUrl) {
-    if host(app, url).await.is_ok_and(|known| known.is_alarmed) {
-        return;
-    }
-    let server = Endpoint { host: url.host().clone(), port: url.port() };
-    let settings = &app.jobs.git;
-    let scanned = match Scanner::find(&settings.ssh.folders) {
-        Ok(scanner) => scanner.scan(&server, &settings.addresses).await,
-        Err(error) => Err(error),
-    };
-    let keys = match scanned {
-        Ok(keys) => keys,
-        Err(error) => {
-            tracing::warn!(%server, %error, "a host shows another key than the trusted one, and which cannot be seen");
-            return;
-        }
-    };
-    let command = Command::ReportOffered { host: server.host.clone(), port: server.port, keys };
-    let context = Context::server(PART, 0);
-    if let Err(error) = app.dispatch::<HostKeys>(server.id().0, command, context, Vec::new()).await {
-        tracing::warn!(%server, ?error, "a host shows another key than the trusted one, and that cannot be recorded");
+    if let Some(GitError::Remote(error)) = trouble {
+        changed_hosts::report(app, url, &error.trouble).await;
     }
 }
 
@@ -160,15 +135,19 @@ async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
     Ok(keys)
 }
 
-/// Opens keys of the pool.
-struct Sealed(Arc<Vault>);
+/// Opens keys of the pool, and knows the host.
+struct Sealed {
+    vault: Arc<Vault>,
+    states: States,
+    host: HostKeyId,
+}
 
 impl Keychain for Sealed {
     fn open(&self, key: SshKeyId) -> Opening<'_> {
         Box::pin(async move {
             let doing = || format!("opening the SSH key {key}");
             let failed = |why: String| GitError::Transient { doing: doing(), source: why.into() };
-            let sealed = self.0.open_field(ssh_private_keys::owner(key), ssh_private_keys::PRIVATE_KEY).await;
+            let sealed = self.vault.open_field(ssh_private_keys::owner(key), ssh_private_keys::PRIVATE_KEY).await;
             let private = sealed.map_err(|error| failed(error.to_string()))?;
             let private = private.ok_or_else(|| failed("it was retired a moment ago".to_owned()))?;
             // Trying a large key out takes a while.
@@ -176,6 +155,15 @@ impl Keychain for Sealed {
             let read = read.map_err(|error| failed(error.to_string()))?;
             let signer = OpenKey(read.map_err(|problem| failed(problem.to_string()))?);
             Ok(Arc::new(signer) as Arc<dyn Signer>)
+        })
+    }
+
+    fn host(&self) -> Trusting<'_> {
+        Box::pin(async move {
+            known(&self.states, self.host).await.map(Some).map_err(|error| GitError::Transient {
+                doing: "reading the keys of the host".to_owned(),
+                source: error.to_string().into(),
+            })
         })
     }
 }

@@ -105,6 +105,7 @@ mod ssh_key_retirement;
 mod ssh_keys;
 mod ssh_transport;
 mod ssh_transport_commands;
+mod ssh_tried;
 mod support_archive;
 mod taken_over;
 mod terminal;

@@ -1,21 +1,17 @@
 //! Repositories over SSH, at a real OpenSSH server: connected, indexed, followed, by the keys that may be offered and no
 //! others; and what stands in the way, told by its code.
 
-use keytrail::{clock::Clock, jobs};
-use keytrail_domain::{git_remote::GitRemote, index_run::FailureCode, remote_url::RemoteUrl, service::Connection};
-use keytrail_projections::repository_list;
 use keytrail_test_support::sshd::{Config, HostKeyKind, Sshd};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
-    nodes::{connect, node_with},
     repository::{self, git},
     server::{Answer, Server, answer, on_both_engines, soon},
     transports::by_both_transports,
 };
 
-const TEST: &str = "/api/v1/connections/test";
+pub(crate) const TEST: &str = "/api/v1/connections/test";
 
 /// A server of SSH, the bare repository `served/shop.git`, and the working tree that it was cloned from.
 pub(crate) struct Served {
@@ -195,6 +191,17 @@ async fn a_key_that_was_chosen_is_the_only_one_that_is_offered(server: Server) {
     first.with(StatusCode::OK);
     fetch(&server, &integration).await;
     is_indexed(&server, &integration).await;
+    // From another scheme nobody comes to SSH without a word of keys.
+    let elsewhere = json!({ "kind": "git", "url": "https://127.0.0.1:1/shop.git" });
+    let elsewhere = server.connect("elsewhere", elsewhere).await.with(StatusCode::CREATED).id();
+    let over_ssh = |more: Value| {
+        let mut connection = json!({ "kind": "git", "url": served.url("elsewhere.git") });
+        connection.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        connection
+    };
+    change(&server, &elsewhere, over_ssh(json!({}))).await.refused(422, "ssh_key_not_said");
+    let changed = change(&server, &elsewhere, over_ssh(json!({ "ssh_key": null }))).await.with(StatusCode::OK);
+    assert_eq!(changed.body["connection"]["ssh_key"], Value::Null);
     // Without it there is no falling back to another.
     let path = format!("/api/v1/ssh-keys/{}", id(&common));
     let retire = server.local(Method::DELETE, &format!("{path}?confirmed=true"));
@@ -299,82 +306,3 @@ async fn what_cannot_be_meant_over_ssh_is_refused_and_keeps_nothing(server: Serv
 }
 
 on_both_engines!(what_cannot_be_meant_over_ssh_is_refused_and_keeps_nothing);
-
-/// The steps with their outcomes, and the code of the one that failed.
-fn steps(tested: &Answer) -> (Vec<String>, Value) {
-    let steps = tested.body["steps"].as_array().expect("steps");
-    let told = |step: &Value| {
-        format!("{} {}", step["step"].as_str().expect("a name"), step["state"].as_str().expect("a word"))
-    };
-    let code = steps.iter().map(|step| step["code"].clone()).find(|code| !code.is_null()).unwrap_or_default();
-    (steps.iter().map(told).collect(), code)
-}
-
-async fn a_connection_is_tried_out_step_by_step_and_nothing_is_kept(server: Server) {
-    let served = Served::new(&server, &[]);
-    let url = served.url("shop.git");
-    let tried = async |body: Value| server.post(TEST, body).await.with(StatusCode::OK);
-    let fails = async |body: Value, step: &str, wanted: &str| {
-        let (told, code) = steps(&tried(body).await);
-        assert_eq!(code, wanted, "{told:?}");
-        let at = told.iter().position(|line| *line == format!("{step} failed")).expect(step);
-        assert!(told[..at].iter().all(|line| line.ends_with(" ok")), "{told:?}");
-        assert!(told[at + 1..].iter().all(|line| line.ends_with(" not_reached")), "{told:?}");
-        assert_eq!(told.len(), 5);
-    };
-    let head = || server.app.log.feed().head().position;
-    let begun = head();
-    fails(json!({ "url": "ssh://git@no-such-host.invalid/shop" }), "resolve", "host_unknown").await;
-    let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port");
-    fails(json!({ "url": format!("ssh://git@{closed}/shop") }), "connect", "connection_refused").await;
-    assert_eq!(head(), begun, "nothing was recorded");
-    let (wrong, right) = (key(&server, "wrong").await, key(&server, "right").await);
-    served.lets_in(&[&right]);
-    fails(json!({ "url": url }), "host_key", "host_key_unknown").await;
-    trust(&server, &served.sshd).await;
-    let begun = head();
-    fails(json!({ "url": url, "ssh_key": wrong["id"] }), "authentication", "ssh_auth_failed").await;
-    fails(json!({ "url": served.url("absent.git") }), "repository", "remote_not_found").await;
-    let well = tried(json!({ "url": url })).await;
-    assert_eq!((&well.body["ok"], &well.body["accepted"], &well.body["refs"]), (&json!(true), &right["id"], &json!(1)));
-    assert_eq!(well.body["offered"], json!([wrong["id"], right["id"]]));
-    assert!(steps(&well).0.iter().all(|line| line.ends_with(" ok")), "{}", well.text);
-    assert_eq!(head(), begun, "nothing was recorded");
-    let used = server.get(&format!("/api/v1/ssh-keys/{}", id(&right))).await;
-    assert_eq!(used.body["never_used"], true, "nor written down");
-    let viewer = server.token("viewer").await;
-    let asked = server.request(Method::POST, TEST).bearer_auth(viewer).json(&json!({ "url": url }));
-    answer(asked).await.refused(403, "role_insufficient");
-}
-
-mod tried {
-    use super::a_connection_is_tried_out_step_by_step_and_nothing_is_kept;
-    use crate::server::on_both_engines;
-
-    on_both_engines!(reaching_this_machine; a_connection_is_tried_out_step_by_step_and_nothing_is_kept);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_the_program_it_is_said_what_cannot_be_done() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let app = node_with(folder.path(), None, Clock::System, |config| {
-        crate::server::reaching_this_machine(&mut config.git);
-        (config.git.shortest_poll_seconds, config.git.longest_poll_seconds) = (1, 1);
-        config.ssh.program = Some("/nowhere/ssh".into());
-    })
-    .await;
-    let url = RemoteUrl::parse("ssh://git@127.0.0.1:1/shop").expect("a URL").url;
-    connect(&app, "shop", Connection::git(GitRemote::at(url))).await;
-    soon("it is said", || async {
-        let rows = app.read(repository_list::page(None, None, None, 10)).await.unwrap_or_default();
-        rows.first().is_some_and(|row| {
-            let failure = row.repository.failure.as_ref();
-            failure.is_some_and(|(code, text)| *code == FailureCode::SshProgramMissing && text.contains("ssh.program"))
-        })
-    })
-    .await;
-    let rows = app.read(repository_list::page(None, None, None, 10)).await.expect("a list");
-    let offers = jobs::ssh_offers_of(&app.db, rows[0].repository.id).await.expect("a read");
-    assert!(offers.offered.is_empty() && offers.at.is_none(), "{offers:?}");
-    app.stop().await;
-}

@@ -63,6 +63,7 @@ fn every_kind_of_job_has_its_file() {
             "approved_roots",
             "backlog",
             "caches",
+            "changed_hosts",
             "mod",
             "missed_deliveries",
             "mounts",

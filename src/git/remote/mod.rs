@@ -26,7 +26,7 @@ pub use self::{
     advertisement::ListedRef,
     authority::{BadCertificates, Certificates},
     ls_refs::{Listed, list_remote_refs},
-    trouble::{RemoteError, RemoteTrouble},
+    trouble::{OtherHostKey, RemoteError, RemoteTrouble},
 };
 use super::{GitError, ssh::SshAccess};
 

@@ -17,6 +17,17 @@ pub struct RemoteError {
     pub trouble: RemoteTrouble,
 }
 
+/// A host key that is none of the trusted ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OtherHostKey {
+    /// Its kind, as `ssh` calls it.
+    pub kind: String,
+    /// Its fingerprint.
+    pub sha256: String,
+    /// The fingerprints of those that are trusted.
+    pub trusted: Vec<String>,
+}
+
 /// What is wrong with a remote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemoteTrouble {
@@ -44,6 +55,8 @@ pub enum RemoteTrouble {
     HostKeyUnknown,
     /// Over SSH: it shows another key than those that are trusted.
     HostKeyChanged,
+    /// The same, with the key that `ssh` itself met.
+    HostKeyDiffers(Box<OtherHostKey>),
     /// Over SSH: it takes none of the keys that may be offered.
     SshAuthFailed,
     /// Over SSH: there is no key to offer.
@@ -148,7 +161,7 @@ impl RemoteTrouble {
             Self::TlsPinMismatch => FailureCode::TlsPinMismatch,
             Self::TlsFailed | Self::BadAuthority => FailureCode::TlsFailed,
             Self::HostKeyUnknown => FailureCode::HostKeyUnknown,
-            Self::HostKeyChanged => FailureCode::HostKeyChanged,
+            Self::HostKeyChanged | Self::HostKeyDiffers(_) => FailureCode::HostKeyChanged,
             Self::SshAuthFailed => FailureCode::SshAuthFailed,
             Self::SshNoKey => FailureCode::SshNoKey,
             Self::SshAlgorithms => FailureCode::SshAlgorithms,
@@ -242,6 +255,14 @@ impl fmt::Display for RemoteError {
                 "{host} shows another host key than the trusted one: somebody may be in the way, or the server was set \
                  up anew; nothing is sent to it until a person compares the fingerprints and accepts or refuses the new \
                  key"
+            ),
+            RemoteTrouble::HostKeyDiffers(met) => write!(
+                f,
+                "{host} shows the {} host key {}, and trusted is {}: somebody may be in the way, or the server was set up \
+                 anew; nothing is sent to it until a person compares the fingerprints and accepts or refuses the new key",
+                met.kind,
+                met.sha256,
+                met.trusted.join(", ")
             ),
             RemoteTrouble::SshAuthFailed => write!(
                 f,

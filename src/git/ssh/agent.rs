@@ -33,6 +33,12 @@ const SIGN_REQUEST: u8 = 13;
 const SIGN_RESPONSE: u8 = 14;
 /// The longest message: a login has less than four of the largest keys.
 const LONGEST: usize = 32 * 1024;
+/// The name of the socket.
+const SOCKET: &str = "agent";
+/// The longest path of a socket in bytes (`sun_path` of unix(7), less the end).
+const LONGEST_SOCKET: usize = 107;
+/// The system's folder for temporary files, where nobody takes away or renames what is another's.
+const TEMPORARY: &str = "/tmp";
 /// Signatures of one attempt: a login has one, and few servers ask twice.
 const MOST_SIGNATURES: u64 = 8;
 
@@ -47,22 +53,34 @@ pub(super) struct Agent {
 struct Served {
     signer: Arc<dyn Signer>,
     user: String,
+    asked: AtomicBool,
     signatures: AtomicU64,
     refused: AtomicBool,
 }
 
 impl Agent {
-    /// Listens in a new folder below `beside`.
+    /// Listens in a new folder below `beside`; where that path is too long for a socket, below the
+    /// system's folder for temporary files.
     pub(super) fn start(beside: &Path, signer: Arc<dyn Signer>, user: &str) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(beside)?;
-        let folder = beside.join(format!("{}-{number}", std::process::id()));
+        let mut folder = beside.join(format!("{}-{number}", std::process::id()));
+        if folder.join(SOCKET).as_os_str().len() > LONGEST_SOCKET {
+            // One that is there already, whoever made it, is not taken: the next attempt has the next number.
+            folder = Path::new(TEMPORARY).join(format!("keytrail-ssh-{}-{number}", std::process::id()));
+        }
         fs::DirBuilder::new().mode(0o700).create(&folder)?;
-        let listener = UnixListener::bind(folder.join("agent")).inspect_err(|_| {
+        let listener = UnixListener::bind(folder.join(SOCKET)).inspect_err(|_| {
             let _ = fs::remove_dir(&folder);
         })?;
-        let served = Served { signer, user: user.to_owned(), signatures: AtomicU64::new(0), refused: false.into() };
+        let served = Served {
+            signer,
+            user: user.to_owned(),
+            asked: false.into(),
+            signatures: AtomicU64::new(0),
+            refused: false.into(),
+        };
         let (group, known) = watch::channel(None);
         let served = Arc::new(served);
         let task = tokio::spawn(listen(listener, served.clone(), known));
@@ -71,7 +89,7 @@ impl Agent {
 
     /// Where it listens.
     pub(super) fn socket(&self) -> PathBuf {
-        self.folder.join("agent")
+        self.folder.join(SOCKET)
     }
 
     /// Its folder, for what is public and goes with it.
@@ -82,6 +100,11 @@ impl Agent {
     /// Where to tell which group of processes it answers. Until then it lets wait.
     pub(super) fn group(&self) -> watch::Sender<Option<Pid>> {
         self.group.clone()
+    }
+
+    /// Whether `ssh` asked for the key, which it does once the host has proved that it has a trusted one.
+    pub(super) fn was_asked(&self) -> bool {
+        self.served.asked.load(Ordering::Relaxed)
     }
 
     /// Whether a login was signed: the host showed a key that is trusted, and knows ours.
@@ -159,6 +182,7 @@ impl Served {
     }
 
     fn identities(&self) -> Vec<u8> {
+        self.asked.store(true, Ordering::Relaxed);
         let mut answer = vec![IDENTITIES_ANSWER];
         answer.extend_from_slice(&1_u32.to_be_bytes());
         put_string(&mut answer, self.signer.public_blob());

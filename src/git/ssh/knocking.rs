@@ -12,14 +12,14 @@ use rustix::process::Pid;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{
-    MOST_KEYS, SshAccess,
+    MOST_KEYS, SshAccess, TrustedHost,
     agent::Agent,
     options::{Files, in_shell, options, user},
     said::{self, login_trouble},
 };
 use crate::git::{
     GitError,
-    remote::{Reach, Remote, RemoteTrouble},
+    remote::{OtherHostKey, Reach, Remote, RemoteTrouble},
 };
 
 /// Addresses of one host that are tried.
@@ -43,6 +43,8 @@ pub(in crate::git) struct Door {
     address: SocketAddr,
     program: PathBuf,
     options: Vec<String>,
+    /// Fingerprints of the host's keys that are trusted.
+    trusted: Vec<String>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -50,13 +52,8 @@ impl<'a> Knocking<'a> {
     /// Looks at what needs no connection: the program, the host's keys, ours, and the addresses.
     pub(in crate::git) async fn at(remote: &'a Remote) -> Result<Self, GitError> {
         let access = remote.ssh.as_deref().ok_or_else(|| remote.trouble(RemoteTrouble::SshNoKey))?;
+        is_trusted(remote, &access.host)?;
         let program = access.program.as_deref().ok_or_else(|| remote.trouble(RemoteTrouble::SshProgramMissing))?;
-        if access.host.is_alarmed {
-            return Err(remote.trouble(RemoteTrouble::HostKeyChanged));
-        }
-        if access.host.lines.is_empty() {
-            return Err(remote.trouble(RemoteTrouble::HostKeyUnknown));
-        }
         if access.keys.is_empty() {
             return Err(remote.trouble(RemoteTrouble::SshNoKey));
         }
@@ -67,7 +64,8 @@ impl<'a> Knocking<'a> {
         let told = access.locked().clone();
         let mut keys = access.keys.clone();
         // Who was taken the last time, and where, comes first: a look costs one connection.
-        keys.sort_by_key(|key| Some(*key) != told.accepted);
+        let first = told.accepted.or(access.accepted_before);
+        keys.sort_by_key(|key| Some(*key) != first);
         addresses.sort_by_key(|address| Some(*address) != told.address);
         addresses.truncate(MOST_ADDRESSES);
         keys.truncate(MOST_KEYS);
@@ -81,30 +79,42 @@ impl<'a> Knocking<'a> {
         let address = address.ok_or_else(|| self.remote.trouble(RemoteTrouble::Unreachable))?;
         let host = format!("{}:{}", self.remote.url.host(), self.remote.url.port());
         let place = self.access.places.take(&host).await.ok_or(GitError::Cancelled)?;
+        let host_now = self.access.keychain.host().await?.unwrap_or_else(|| self.access.host.clone());
+        is_trusted(self.remote, &host_now)?;
         let signer = self.access.keychain.open(key).await?;
         let beginning = |error: io::Error| GitError::transient("beginning a connection over SSH", error);
         let public = signer.public_line();
         let agent = Agent::start(&self.access.folder, signer, user(&self.remote.url)).map_err(beginning)?;
         let (public_half, known_hosts) = (agent.folder().join("key.pub"), agent.folder().join("known_hosts"));
         fs::write(&public_half, public + "\n").map_err(beginning)?;
-        fs::write(&known_hosts, self.access.host.lines.join("\n") + "\n").map_err(beginning)?;
+        fs::write(&known_hosts, host_now.lines.join("\n") + "\n").map_err(beginning)?;
         let files = Files { socket: agent.socket(), public_half: &public_half, known_hosts: &known_hosts };
         let options = options(address, self.remote.limits.connect, &files).map_err(beginning)?;
-        let mut told = self.access.locked();
-        if !told.offered.contains(&key) {
-            told.offered.push(key);
-        }
-        Ok(Door { agent, key, address, program: self.program.to_owned(), options, _place: place })
+        let trusted = host_now.fingerprints();
+        Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, _place: place })
     }
 
-    /// The host let this key in.
+    /// The host let us in by this door.
     pub(in crate::git) fn taken(&self, door: &Door) {
+        self.offered(door);
         let mut told = self.access.locked();
-        (told.accepted, told.address) = (Some(door.key), Some(door.address));
+        told.address = Some(door.address);
+        // A host that asks for no key has taken none.
+        if door.has_signed() {
+            told.accepted = Some(door.key);
+        }
+    }
+
+    fn offered(&self, door: &Door) {
+        let mut told = self.access.locked();
+        if door.agent.was_asked() && !told.offered.contains(&door.key) {
+            told.offered.push(door.key);
+        }
     }
 
     /// What becomes of an attempt that failed like this: nothing when another one may do better.
     pub(in crate::git) fn failed(&mut self, door: Door, trouble: RemoteTrouble) -> Result<(), GitError> {
+        self.offered(&door);
         let key = door.key;
         drop(door);
         match trouble {
@@ -129,6 +139,17 @@ impl<'a> Knocking<'a> {
         }
         Err(self.remote.trouble(trouble))
     }
+}
+
+/// Whether somebody said which keys of the host are the right ones, and it showed no others.
+fn is_trusted(remote: &Remote, host: &TrustedHost) -> Result<(), GitError> {
+    if host.is_alarmed {
+        return Err(remote.trouble(RemoteTrouble::HostKeyChanged));
+    }
+    if host.lines.is_empty() {
+        return Err(remote.trouble(RemoteTrouble::HostKeyUnknown));
+    }
+    Ok(())
 }
 
 impl Door {
@@ -160,7 +181,7 @@ impl Door {
 
     /// Why an attempt of ours ended without a word of git's.
     pub(super) fn trouble(&self, lines: &str, code: Option<i32>) -> RemoteTrouble {
-        said::trouble(lines, self.has_signed(), code)
+        self.with_key_met(said::trouble(lines, self.has_signed(), code), lines)
     }
 
     /// Why git was not let in, if that is what ended it.
@@ -170,6 +191,16 @@ impl Door {
             let before = lines.split("fatal: Could not read from remote repository").next().unwrap_or_default();
             return said::refused_after_all(before);
         }
-        Some(login_trouble(lines).unwrap_or(RemoteTrouble::ConnectionLost))
+        Some(self.with_key_met(login_trouble(lines).unwrap_or(RemoteTrouble::ConnectionLost), lines))
+    }
+
+    /// With the key that the host showed instead of a trusted one, where `ssh` names it.
+    fn with_key_met(&self, trouble: RemoteTrouble, lines: &str) -> RemoteTrouble {
+        match (trouble, said::other_key(lines)) {
+            (RemoteTrouble::HostKeyChanged, Some((kind, sha256))) => {
+                RemoteTrouble::HostKeyDiffers(Box::new(OtherHostKey { kind, sha256, trusted: self.trusted.clone() }))
+            }
+            (trouble, _) => trouble,
+        }
     }
 }

@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use keytrail_domain::id::SshKeyId;
+use keytrail_domain::{host_key::HostPublicKey, id::SshKeyId};
 
 pub use self::places::Places;
 pub(in crate::git) use self::{
@@ -48,10 +48,19 @@ pub trait Signer: Send + Sync {
 /// A key on its way out of where it is sealed.
 pub type Opening<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Signer>, GitError>> + Send + 'a>>;
 
+/// What is known of a host's keys, on its way.
+pub type Trusting<'a> = Pin<Box<dyn Future<Output = Result<Option<TrustedHost>, GitError>> + Send + 'a>>;
+
 /// Where private halves are sealed.
 pub trait Keychain: Send + Sync {
     /// Opens one, for one attempt.
     fn open(&self, key: SshKeyId) -> Opening<'_>;
+
+    /// Who the host is by now, asked before each connection: somebody may have decided something since the beginning.
+    /// Nothing where that does not change.
+    fn host(&self) -> Trusting<'_> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// What is known of a host's keys.
@@ -61,6 +70,17 @@ pub struct TrustedHost {
     pub lines: Vec<String>,
     /// Whether it showed another key, and nobody said yet what to think of that.
     pub is_alarmed: bool,
+}
+
+impl TrustedHost {
+    /// The fingerprints of the keys that are trusted.
+    fn fingerprints(&self) -> Vec<String> {
+        let key = |line: &String| {
+            let mut words = line.split_ascii_whitespace().skip(1);
+            HostPublicKey::read(words.next()?, words.next()?).ok()
+        };
+        self.lines.iter().filter_map(key).map(|key| key.sha256()).collect()
+    }
 }
 
 /// The name that every host has for `ssh`: each call knows one host only.
@@ -80,15 +100,17 @@ pub struct SshAccess {
     pub host: TrustedHost,
     /// How many connections a host may have.
     pub places: Arc<Places>,
+    /// The key that the host took the last time.
+    accepted_before: Option<SshKeyId>,
     told: Mutex<Told>,
 }
 
 /// What came of offering keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Those that were offered, in their order.
+    /// Those that were offered, in their order: a connection came to where the host asks for one.
     pub offered: Vec<SshKeyId>,
-    /// The one that the host took.
+    /// The one that the host took: it was signed with, and that let us in.
     pub accepted: Option<SshKeyId>,
     /// The address that answered.
     address: Option<SocketAddr>,
@@ -104,8 +126,7 @@ impl SshAccess {
         host: TrustedHost,
         places: Arc<Places>,
     ) -> Self {
-        let told = Mutex::new(Told { accepted: accepted_before, ..Told::default() });
-        Self { program, folder, keys, keychain, host, places, told }
+        Self { program, folder, keys, keychain, host, places, accepted_before, told: Mutex::default() }
     }
 
     /// What came of it so far; nothing where no key was offered.

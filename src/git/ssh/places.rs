@@ -24,14 +24,20 @@ impl Places {
 
     /// Waits for a place at `host`, which is given back when the permit goes. `None` only when the server ends.
     pub(super) async fn take(&self, host: &str) -> Option<OwnedSemaphorePermit> {
+        self.take_up_to(1, host).await
+    }
+
+    /// The same for who opens several connections at once; a host that may not have as many is left to them alone.
+    pub async fn take_up_to(&self, count: u32, host: &str) -> Option<OwnedSemaphorePermit> {
+        let count = count.min(u32::try_from(self.of_each).unwrap_or(u32::MAX));
         let place = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
             // Where nobody is or waits, nothing needs to be remembered.
             hosts.retain(|_, place| Arc::strong_count(place) > 1 || place.available_permits() < self.of_each);
             hosts.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(self.of_each))).clone()
         };
-        let place = place.acquire_owned().await.ok()?;
-        metrics::counter!("keytrail_ssh_connections_total").increment(1);
+        let place = place.acquire_many_owned(count).await.ok()?;
+        metrics::counter!("keytrail_ssh_connections_total").increment(count.into());
         Some(place)
     }
 
@@ -59,5 +65,9 @@ mod tests {
         drop(first);
         assert!(places.take("one:22").now_or_never().flatten().is_some(), "one has gone");
         assert_eq!(places.open_at("one:22"), 1, "and that one, too");
+        assert!(places.take_up_to(3, "one:22").now_or_never().is_none(), "all of them are not free");
+        drop(second);
+        let all = places.take_up_to(3, "one:22").now_or_never().flatten();
+        assert!(all.is_some() && places.open_at("one:22") == 2, "never more than there are");
     }
 }

@@ -43,6 +43,20 @@ pub(super) fn login_trouble(lines: &str) -> Option<RemoteTrouble> {
     SENTENCES.into_iter().find(|(text, _)| has(text)).map(|(_, trouble)| trouble)
 }
 
+/// The key of the host that `ssh` met instead of a trusted one, as its kind and its fingerprint. It says so before anything
+/// of the host's own is shown.
+pub(super) fn other_key(lines: &str) -> Option<(String, String)> {
+    const BEFORE: &str = "The fingerprint for the ";
+    const AFTER: &str = " key sent by the remote host is";
+    let (_, rest) = lines.split_once(BEFORE)?;
+    let (kind, rest) = rest.split_once(AFTER)?;
+    let sha256 = rest.split_ascii_whitespace().next()?.trim_end_matches('.');
+    let digest = sha256.strip_prefix("SHA256:")?;
+    let is_digest = digest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(&byte));
+    let is_kind = kind.len() <= 32 && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    (digest.len() == 43 && is_digest && is_kind).then(|| (kind.to_owned(), sha256.to_owned()))
+}
+
 /// Why an attempt ended without a word of git's. `code` is how the program ended, where it did by itself.
 pub(super) fn trouble(lines: &str, has_signed: bool, code: Option<i32>) -> RemoteTrouble {
     match (has_signed, code) {
@@ -87,6 +101,29 @@ mod tests {
             ("", RemoteTrouble::ConnectionLost),
         ] {
             assert_eq!(trouble(lines, false, Some(ITS_OWN)), expected, "{lines}");
+        }
+    }
+
+    #[test]
+    fn the_key_that_was_met_is_read_from_what_openssh_says() {
+        let digest = "Rn2tkC4v9Yw8CN/lJPMF3sh3wOtAYRVGhFtBO0c8egE";
+        let said = |kind: &str, sha256: &str| {
+            format!(
+                "x\r\nThe fingerprint for the {kind} key sent by the remote host is\r\n{sha256}.\r\nPlease contact\n"
+            )
+        };
+        let sha256 = format!("SHA256:{digest}");
+        assert_eq!(other_key(&said("ED25519", &sha256)), Some(("ED25519".to_owned(), sha256.clone())));
+        for lines in [
+            String::new(),
+            "Host key verification failed.\n".to_owned(),
+            said("ED25519", "SHA256:short"),
+            said("ED25519", &format!("MD5:{digest}")),
+            said("ED25519", &format!("SHA256:{}", digest.replace('/', "<"))),
+            said("a kind", &sha256),
+            said(&"K".repeat(33), &sha256),
+        ] {
+            assert_eq!(other_key(&lines), None, "{lines}");
         }
     }
 

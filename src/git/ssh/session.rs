@@ -58,7 +58,8 @@ impl Session {
                     return Ok(session);
                 }
                 Err((door, trouble)) => {
-                    if door.has_signed() && trouble != RemoteTrouble::SshAuthFailed {
+                    // Only the command at the other end says these after a login.
+                    if door.has_signed() && matches!(trouble, RemoteTrouble::NotFound | RemoteTrouble::NotGit) {
                         knocking.taken(&door);
                     }
                     knocking.failed(door, trouble)?;

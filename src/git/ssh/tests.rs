@@ -142,6 +142,20 @@ async fn its_folder_is_ours_alone_and_goes_with_it() {
     assert!(!place.exists());
 }
 
+#[tokio::test]
+async fn where_the_path_is_too_long_for_a_socket_it_is_in_a_short_one_of_ours_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let agent = agent(&folder.path().join("a".repeat(100)));
+    let place = agent.folder().to_owned();
+    assert!(!place.starts_with(folder.path()), "{place:?}");
+    let mode = std::fs::metadata(&place).expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "{place:?}");
+    let (done, said) = run(&agent, true, &["ssh-add", "-l"]).await;
+    assert!(done, "{said}");
+    drop(agent);
+    assert!(!place.exists());
+}
+
 #[test]
 fn rsa_signs_by_the_hash_that_is_asked_for_and_never_by_sha_1() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -301,7 +315,7 @@ async fn what_stands_in_the_way_is_told_by_its_trouble_and_needs_no_connection_w
         let remote = stage.remote("shop.git", &[2]);
         let ring = Arc::new(Ring(HashMap::from([(id(2), 2)])));
         let places = Arc::new(Places::new(2));
-        let ssh = SshAccess::new(program, stage.sockets(), (vec![id(2)], None), ring, host, places);
+        let ssh = SshAccess::new(program, stage.sockets(), (vec![id(2)], Some(id(2))), ring, host, places);
         Remote { ssh: Some(Arc::new(ssh)), ..remote }
     };
     let known = || stage.remote("shop.git", &[2]).ssh.expect("it has keys").host.clone();
@@ -314,9 +328,41 @@ async fn what_stands_in_the_way_is_told_by_its_trouble_and_needs_no_connection_w
     let logged = stage.sshd.log().len();
     // Another key than the one that the host has.
     let other = format!("{} {}", super::HOST_ALIAS, key(9).public().openssh(""));
-    let changed = TrustedHost { lines: vec![other], is_alarmed: false };
-    assert_eq!(trouble(&with(changed, ssh())).await, RemoteTrouble::HostKeyChanged);
+    let changed = with(TrustedHost { lines: vec![other], is_alarmed: false }, ssh());
+    let RemoteTrouble::HostKeyDiffers(met) = trouble(&changed).await else { panic!("its key is another") };
+    assert_eq!(changed.ssh.as_ref().and_then(|ssh| ssh.told()), None, "nor is one said to be offered or taken");
+    assert_eq!((met.kind.as_str(), &met.trusted), ("ED25519", &vec![key(9).public().sha256()]));
+    let shown = known().fingerprints();
+    assert!(shown.contains(&met.sha256), "{met:?} {shown:?}");
     assert!(!stage.sshd.log()[logged..].contains("publickey"), "no key was offered to it");
+}
+
+/// Somebody decided something since the beginning.
+struct Decided(Ring);
+
+impl super::Keychain for Decided {
+    fn open(&self, id: SshKeyId) -> Opening<'_> {
+        self.0.open(id)
+    }
+
+    fn host(&self) -> super::Trusting<'_> {
+        Box::pin(async { Ok(Some(TrustedHost::default())) })
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_is_forgotten_meanwhile_is_not_come_to() {
+    let stage = Stage::new();
+    let remote = stage.remote("shop.git", &[2]);
+    let known = remote.ssh.as_ref().expect("it has keys").host.clone();
+    let ring = Arc::new(Decided(Ring(HashMap::from([(id(2), 2)]))));
+    let (ssh, places) = (Some(PathBuf::from("/usr/bin/ssh")), Arc::new(Places::new(2)));
+    let ssh = SshAccess::new(ssh, stage.sockets(), (vec![id(2)], None), ring, known, places);
+    let remote = Remote { ssh: Some(Arc::new(ssh)), ..remote };
+    let mut knocking = Knocking::at(&remote).await.expect("it was trusted at the beginning");
+    let Err(GitError::Remote(error)) = knocking.door().await else { panic!("there is a door") };
+    assert_eq!(error.trouble, RemoteTrouble::HostKeyUnknown);
+    assert!(!stage.sshd.log().contains("Connection from"), "nobody came");
 }
 
 #[tokio::test]

@@ -150,6 +150,18 @@ impl Proxy {
 }
 
 impl Checked {
+    /// Who changes to SSH says which keys may be offered: what was chosen before is forgotten, and all common keys are
+    /// offered to nobody by accident.
+    pub(super) fn says_its_keys(&self, before: Option<&Connection>) -> Result<(), ApiError> {
+        let was_without = matches!(before, Some(Connection::Git(before)) if before.url.scheme() != Scheme::Ssh);
+        if !was_without || self.remote.url.scheme() != Scheme::Ssh || self.ssh_key.is_some() {
+            return Ok(());
+        }
+        let detail = "The connection comes to SSH from another scheme, and says nothing of keys. Name a key of the pool as \
+                      `ssh_key`, or give `null` to offer the common keys.";
+        Err(ApiError::new(Code::SshKeyNotSaid, detail))
+    }
+
     /// With the credentials that are new, sealed by `seal` under a field, and those that stay. A credential goes to the
     /// scheme, host and port that it was given for, and to no other.
     pub(super) fn sealed(

@@ -145,6 +145,7 @@ impl Asked<'_> {
             Code::UrlInvalid | Code::UrlNotAllowed | Code::CredentialInvalid | Code::SshKeyUnusable => {
                 self.connects() || self.is(&["TestConnection"])
             }
+            Code::SshKeyNotSaid => self.is(&["ChangeConnection"]),
             Code::AddressDenied => self.connects() || self.is(&["TestConnection"]) || self.looks_at_hosts(),
             Code::HostKeyUnknown => self.tag == "host-keys",
             Code::HostKeyAlarmed | Code::HostKeyDiffers | Code::HostKeyRefused => self.is(&["TrustHostKeys"]),

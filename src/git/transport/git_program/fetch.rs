@@ -73,7 +73,15 @@ pub(in crate::git::transport) async fn fetch(
             () = cancelled(request.cancel) => return Err(GitError::Cancelled),
         };
         let fetched = once(program, request, (missing, filter, behind), Some(&door)).await;
-        if door.has_signed() {
+        let is_in = match &fetched {
+            Ok(_) => true,
+            Err(GitError::Remote(error)) => !matches!(
+                error.trouble,
+                RemoteTrouble::SshAuthFailed | RemoteTrouble::ConnectionLost | RemoteTrouble::Silent
+            ),
+            Err(_) => false,
+        };
+        if door.has_signed() && is_in {
             knocking.taken(&door);
         }
         match fetched {
