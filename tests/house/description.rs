@@ -15,7 +15,7 @@ const DECLARED: &str = "openapi/breaking-changes.md";
 /// release its description becomes the only one.
 const BASELINES: [(&str, &str); 2] = [
     ("openapi/baselines/1.json", "c3fd8ff679deee8d57f075f789af9d59c71fdf608e19057ac67055e56621c1c4"),
-    ("openapi/baselines/2.json", "d9ee061196ca1b29f7c28af4adbeeb45c54ca3b75f698a8eff248802127d681e"),
+    ("openapi/baselines/2.json", "76c1047a3e6a811e41416c6c3d6dde1b626038904f9d812c9cfd34157eae937f"),
 ];
 
 fn parsed(text: &str) -> Value {

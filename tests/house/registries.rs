@@ -93,6 +93,7 @@ fn every_kind_of_job_has_its_file() {
             "ssh_key_uses",
             "tests",
             "upkeep",
+            "way",
             "webhook_secrets",
             "work_off",
         ]
