@@ -128,8 +128,8 @@ impl ApprovedRoots {
             move || {
                 // As long as the thread hangs, and not only as long as somebody waits.
                 let _turn = turn;
-                let known = resolve(&root).map_or(Known::Absent, Known::At);
-                *one.known.lock().unwrap_or_else(PoisonError::into_inner) = known;
+                let found = resolve(&root);
+                one.known.lock().unwrap_or_else(PoisonError::into_inner).learn(found);
             }
         });
         // Who does not answer in time is known as before.
@@ -137,6 +137,23 @@ impl ApprovedRoots {
             one.is_doubted.store(true, Ordering::Relaxed);
         }
         one.known()
+    }
+}
+
+impl Known {
+    /// Where it was stays known while it cannot be found: what lies there is held to it still. A disk that fails says nothing
+    /// of where it is.
+    fn learn(&mut self, found: io::Result<PathBuf>) {
+        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+        match (found, &self) {
+            (Ok(path), _) => *self = Self::At(path),
+            (Err(error), Self::Nothing | Self::Absent)
+                if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) =>
+            {
+                *self = Self::Absent;
+            }
+            (Err(_), _) => {}
+        }
     }
 }
 
@@ -203,6 +220,20 @@ mod tests {
                 LocalRepository::BelowRoots { roots, .. } => format!("{roots:?}"),
             })
         }
+    }
+
+    #[test]
+    fn a_root_that_cannot_be_found_is_held_to_be_where_it_was() {
+        let learned = |mut known: Known, kind: io::ErrorKind| {
+            known.learn(Err(kind.into()));
+            known
+        };
+        let there = Known::At("/nas/git".into());
+        for kind in [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::TimedOut] {
+            assert_eq!(learned(there.clone(), kind), there);
+        }
+        assert_eq!(learned(Known::Nothing, io::ErrorKind::NotFound), Known::Absent);
+        assert_eq!(learned(Known::Nothing, io::ErrorKind::TimedOut), Known::Nothing, "a disk that fails tells nothing");
     }
 
     #[tokio::test(flavor = "multi_thread")]

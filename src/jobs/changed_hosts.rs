@@ -7,6 +7,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use keytrail_domain::{
@@ -29,6 +30,8 @@ const PAUSE: i64 = 600 * 1_000_000;
 const MOST_HOSTS: usize = 1_024;
 /// Connections that a scan has at once: one for each kind of key.
 const CONNECTIONS: u32 = 3;
+/// Who waits for places of a host stands before all who come later.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
 
 /// The scans of this node: one of each host at a time, and when the last one was answered.
 #[derive(Debug, Default)]
@@ -122,7 +125,11 @@ fn unexplained(server: &Endpoint, met: &OtherHostKey, why: &str) {
 async fn scanned(app: &App, server: &Endpoint) -> Result<Vec<HostPublicKey>, String> {
     let settings = &app.jobs.git;
     let scanner = Scanner::find(&settings.ssh.folders).map_err(|error| error.to_string())?;
-    let places = settings.ssh.places.take_up_to(CONNECTIONS, &server.to_string()).await;
+    let name = server.to_string();
+    let taking = settings.ssh.places.take_up_to(CONNECTIONS, &name);
+    let places = tokio::time::timeout(LONGEST_WAIT, taking).await;
+    let places =
+        places.map_err(|_| "all connections that it may have are in use; the next look scans it".to_owned())?;
     let _places = places.ok_or_else(|| "the server stops".to_owned())?;
     scanner.scan(server, &settings.addresses).await.map_err(|error| error.to_string())
 }

@@ -39,6 +39,8 @@ const SOCKET: &str = "agent";
 const LONGEST_SOCKET: usize = 107;
 /// The system's folder for temporary files, where nobody takes away or renames what is another's.
 const TEMPORARY: &str = "/tmp";
+/// Names that are tried for a folder that others may have made.
+const MOST_NAMES: u32 = 1_000;
 /// Signatures of one attempt: a login has one, and few servers ask twice.
 const MOST_SIGNATURES: u64 = 8;
 
@@ -63,14 +65,23 @@ impl Agent {
     /// system's folder for temporary files.
     pub(super) fn start(beside: &Path, signer: Arc<dyn Signer>, user: &str) -> io::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         fs::DirBuilder::new().recursive(true).mode(0o700).create(beside)?;
-        let mut folder = beside.join(format!("{}-{number}", std::process::id()));
-        if folder.join(SOCKET).as_os_str().len() > LONGEST_SOCKET {
-            // One that is there already, whoever made it, is not taken: the next attempt has the next number.
-            folder = Path::new(TEMPORARY).join(format!("keytrail-ssh-{}-{number}", std::process::id()));
-        }
-        fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        let mut tries = 0..MOST_NAMES;
+        let folder = loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let mut folder = beside.join(format!("{}-{number}", std::process::id()));
+            if folder.join(SOCKET).as_os_str().len() > LONGEST_SOCKET {
+                folder = Path::new(TEMPORARY).join(format!("keytrail-ssh-{}-{number}", std::process::id()));
+            }
+            match fs::DirBuilder::new().mode(0o700).create(&folder) {
+                // One that is there already, whoever made it, is not taken.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && tries.next().is_some() => {}
+                made => {
+                    made?;
+                    break folder;
+                }
+            }
+        };
         let listener = UnixListener::bind(folder.join(SOCKET)).inspect_err(|_| {
             let _ = fs::remove_dir(&folder);
         })?;
@@ -122,7 +133,8 @@ impl Agent {
 impl Drop for Agent {
     fn drop(&mut self) {
         self.task.abort();
-        // Left behind, it holds a public half and a socket that nobody listens at; the next start clears it away.
+        // Left behind, it holds a public half and a socket that nobody listens at; the next start clears away what is in the
+        // server's own folder.
         let _ = fs::remove_dir_all(&self.folder);
     }
 }

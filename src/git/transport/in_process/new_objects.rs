@@ -12,7 +12,14 @@ use keytrail_domain::index_run::batch::CommitSha;
 use memchr::memchr;
 
 use super::{pack_gauge::PER_OBJECT, pack_sink::Shared, source_objects::SourceObjects};
-use crate::git::{GitError, commit_object, refs::tagged, transport::room};
+use crate::git::{
+    GitError, commit_object,
+    refs::tagged,
+    transport::{FetchError, room},
+};
+
+/// Bytes of a name that waits to be looked at; a list that grows is there twice.
+const PER_NAME: u64 = 40;
 
 /// A way down through a repository.
 pub(super) struct NewObjects<'a, 'b> {
@@ -42,7 +49,7 @@ impl<'a, 'b> NewObjects<'a, 'b> {
                 if !self.is_new(id)? {
                     continue;
                 }
-                let (kind, bytes) = self.source.read(id)?;
+                let (kind, bytes) = self.source.read(id).map_err(|error| behind(error, id == tip))?;
                 match kind {
                     Kind::Commit => {
                         if commit_object::parse(bytes, &mut parents).is_ok() {
@@ -55,6 +62,8 @@ impl<'a, 'b> NewObjects<'a, 'b> {
                     Kind::Blob => {}
                 }
                 self.put(list, id)?;
+                // Folders may name far more than there is.
+                self.fits(list.len() as u64 * PER_OBJECT + open.len() as u64 * PER_NAME)?;
                 for file in files.drain(..) {
                     if self.is_new(file)? {
                         self.source.check(file)?;
@@ -70,8 +79,12 @@ impl<'a, 'b> NewObjects<'a, 'b> {
         list.push(id);
         self.shared.steps().step();
         // As many are refused when they come.
+        self.fits(list.len() as u64 * PER_OBJECT)
+    }
+
+    fn fits(&self, bytes: u64) -> Result<(), GitError> {
         let memory = self.shared.limits.memory_bytes;
-        if list.len() as u64 * PER_OBJECT > memory { Err(room::over_memory(memory).into()) } else { Ok(()) }
+        if bytes > memory { Err(room::over_memory(memory).into()) } else { Ok(()) }
     }
 
     /// Whether it is seen for the first time, and not in the mirror.
@@ -81,6 +94,14 @@ impl<'a, 'b> NewObjects<'a, 'b> {
         let name = Oid::from_bytes(&id.0).unwrap_or(Oid::ZERO_SHA1);
         // Nobody else fills the mirror meanwhile: what is not found needs no second look.
         Ok(self.seen.insert(id) && !self.mirror.exists_ext(name, OdbLookupFlags::NO_REFRESH))
+    }
+}
+
+/// What is not there behind a tip that is has not moved: the repository lacks it.
+fn behind(error: GitError, is_tip: bool) -> GitError {
+    match error {
+        GitError::Fetch(FetchError::RefsMoved) if !is_tip => FetchError::Incomplete.into(),
+        error => error,
     }
 }
 
@@ -144,5 +165,50 @@ mod tests {
         assert!(matches!(stopped, Err(GitError::Cancelled)), "{stopped:?}");
         let (put, steps) = (list.len() as u64, shared.steps().count());
         assert!((1..300).contains(&put) && steps == put, "{put} objects in {steps} steps");
+    }
+
+    #[test]
+    fn folders_that_name_far_more_than_there_is_are_bounded() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = git2::Repository::init_bare(folder.path().join("made.git")).expect("a repository");
+        let objects = made.odb().expect("objects");
+        let mut below = objects.write(git2::ObjectType::Blob, b"a file").expect("it is written");
+        // Each names the one below it ten thousand times.
+        for _ in 0..4 {
+            let entry = [b"40000 a\0", below.as_bytes()].concat();
+            below = objects.write(git2::ObjectType::Tree, &entry.repeat(10_000)).expect("it is written");
+        }
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        let here = Odb::new().expect("libgit2");
+        let tip = CommitSha(below.as_bytes().try_into().expect("twenty bytes"));
+        let put = |memory_bytes| {
+            let mut shared = Shared::alone(&mirror);
+            shared.limits.memory_bytes = memory_bytes;
+            let mut source = SourceObjects::open(made.path().join("objects"), &shared).expect("objects");
+            let mut list = Vec::new();
+            NewObjects::new(&mut source, &here, &shared).put_into(&mut list, [tip]).map(|()| list.len())
+        };
+        let refused = put(1_000_000).expect_err("the names alone take more");
+        assert!(matches!(refused, GitError::Fetch(FetchError::PackNeedsMemory { .. })), "{refused:?}");
+        assert_eq!(put(10_000_000).expect("they fit"), 5);
+    }
+
+    #[test]
+    fn what_lacks_behind_a_tip_is_no_branch_that_moved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = git2::Repository::init_bare(folder.path().join("made.git")).expect("a repository");
+        let entry = [b"40000 a\0", &[7_u8; 20][..]].concat();
+        let tree = made.odb().expect("objects").write(git2::ObjectType::Tree, &entry).expect("it is written");
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        let (here, shared) = (Odb::new().expect("libgit2"), Shared::alone(&mirror));
+        let mut source = SourceObjects::open(made.path().join("objects"), &shared).expect("objects");
+        let mut put = |sha: &[u8]| {
+            let tip = CommitSha(sha.try_into().expect("twenty bytes"));
+            NewObjects::new(&mut source, &here, &shared).put_into(&mut Vec::new(), [tip])
+        };
+        let lacking = put(tree.as_bytes());
+        assert!(matches!(lacking, Err(GitError::Fetch(FetchError::Incomplete))), "{lacking:?}");
+        let moved = put(&[9; 20]);
+        assert!(matches!(moved, Err(GitError::Fetch(FetchError::RefsMoved))), "{moved:?}");
     }
 }

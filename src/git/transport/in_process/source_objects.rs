@@ -57,7 +57,7 @@ impl<'a> SourceObjects<'a> {
         let (kind, bytes) = (object.kind, object.data);
         let name = compute_hash(gix::hash::Kind::Sha1, kind, bytes).map_err(|error| unreadable(shared, error))?;
         if name != id {
-            return Err(GitError::transient("reading the source", format!("the object {sha} is damaged")));
+            return Err(FetchError::Incomplete.into());
         }
         Ok((kind, bytes))
     }
@@ -65,7 +65,7 @@ impl<'a> SourceObjects<'a> {
     /// That the object is there and may be read, as far as that can be told without reading it.
     pub(super) fn check(&self, sha: CommitSha) -> Result<(), GitError> {
         let found = self.objects.try_header(&gix::ObjectId::from(sha.0));
-        let found = found.map_err(|error| unreadable(self.shared, error))?.ok_or(FetchError::RefsMoved)?;
+        let found = found.map_err(|error| unreadable(self.shared, error))?.ok_or(FetchError::Incomplete)?;
         if found.size > self.most { Err(too_much(self.shared)) } else { Ok(()) }
     }
 }
