@@ -120,7 +120,7 @@ async fn look(server: &Server, repository: &str) {
     let asked = server.post(&format!("/api/v1/repositories/{repository}/fetch"), json!({})).await;
     let asked = asked.with(StatusCode::ACCEPTED);
     let href = asked.body["operation"]["href"].as_str().expect("an operation").to_owned();
-    soon("it was looked at", || async { server.get(&href).await.body["has_ended"] == true }).await;
+    soon("it was looked at", || async { !server.get(&href).await.body["ended_at"].is_null() }).await;
 }
 
 /// Waits until it is read again.

@@ -221,8 +221,9 @@ impl Sshd {
 
     fn write_configuration(&self, more: &[String]) -> io::Result<()> {
         let folder = self.folder.path().display();
+        // What a person's shell begins with may wait, or leave something behind when it is killed: here is none.
         let mut text = format!(
-            "Port {}\nListenAddress 127.0.0.1\nAuthorizedKeysFile {folder}/authorized_keys\nPidFile none\n\
+            "SetEnv HOME={folder}\nPort {}\nListenAddress 127.0.0.1\nAuthorizedKeysFile {folder}/authorized_keys\nPidFile none\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
              PubkeyAuthentication yes\nPermitRootLogin prohibit-password\nUseDNS no\nPrintMotd no\n\
              AllowTcpForwarding no\nX11Forwarding no\nLogLevel VERBOSE\nMaxStartups 200\n",
