@@ -61,7 +61,7 @@ pub(super) struct KeysToTrust {
     host: String,
     /// Where it listens; 22 when nothing is said.
     #[serde(default)]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65535)]
     port: Option<u16>,
     /// The SHA-256 fingerprints of the keys to be trusted, once each was compared. A key that is not named is not trusted.
     #[schema(max_items = 16)]

@@ -30,7 +30,7 @@ pub(in crate::http) struct Server {
     pub(super) host: String,
     /// Where it listens; 22 when nothing is said.
     #[serde(default)]
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 65535)]
     pub(super) port: Option<u16>,
 }
 
