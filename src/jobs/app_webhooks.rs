@@ -68,8 +68,8 @@ pub(super) async fn look_after(
         (Some(address), Ok(seen)) => seen.url.as_ref() != Some(address),
         _ => false,
     };
-    // The next time tells more, where it is only not told now.
-    if !seen.as_ref().is_err_and(GithubError::passes) {
+    // The next time tells more, where it is only not told now: a clock that went wrong, or a key refused, says nothing of it.
+    if seen.as_ref().map_or_else(GithubError::withholds, |_| true) {
         let webhook = address.as_deref().map(|url| (url, seen.as_ref().ok()));
         say(app, id, cause, Command::CompareProperties { differing: differing(&registered, webhook) }).await?;
     }

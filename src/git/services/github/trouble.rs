@@ -117,6 +117,14 @@ impl GithubError {
                 | GithubTrouble::TokenRejected
         )
     }
+
+    /// Whether it took us for whom we are, and does not tell or do what was asked for.
+    pub const fn withholds(&self) -> bool {
+        matches!(
+            self.trouble,
+            GithubTrouble::NotFound | GithubTrouble::MissingPermission { .. } | GithubTrouble::Refused { .. }
+        )
+    }
 }
 
 impl fmt::Display for GithubError {
