@@ -4,7 +4,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{
@@ -89,6 +89,9 @@ pub(super) enum Installation {
         of: Of,
         #[command(flatten)]
         route: Box<Route>,
+        /// Trust the public authorities again, and neither a certificate of your own nor a single key
+        #[arg(long, conflicts_with_all = ["ca", "pin"])]
+        public_ca: bool,
         /// Through no proxy any more
         #[arg(long, conflicts_with = "proxy")]
         no_proxy: bool,
@@ -223,17 +226,26 @@ impl Installation {
             }
             Self::SetFilter { of, filter, all: _, route, consent } => {
                 let at = at(client, &of.integration).await?;
-                let connection = filtered(client, &at, filter.as_deref(), &route).await?;
+                let seen: Value = client.get(&at, &[]).await?;
+                let connection = connection(&seen, filter.as_deref(), &route, false)?;
                 let would = would(client, &at, &of.integration, filter, consent).await?;
                 if !consent.given(&[would], form.json)? {
                     return Ok(());
                 }
-                return form.show(&client.put::<Value>(&format!("{at}/connection"), &connection).await?);
+                return form.show(&change(client, &at, &seen, &connection).await?);
             }
-            Self::SetRoute { of, route, no_proxy } => {
+            Self::SetRoute { of, route, public_ca, no_proxy } => {
                 let at = at(client, &of.integration).await?;
-                let connection = routed(client, &at, &route, no_proxy).await?;
-                return form.show(&client.put::<Value>(&format!("{at}/connection"), &connection).await?);
+                if !route.is_given() && !public_ca && !no_proxy {
+                    let detail = "say what is to change: --ca, --pin, --public-ca, --proxy or --no-proxy";
+                    return Err(CliError::Input(detail.to_owned()));
+                }
+                let seen: Value = client.get(&at, &[]).await?;
+                let mut connection = connection(&seen, seen["connection"]["filter"].as_str(), &route, public_ca)?;
+                if no_proxy {
+                    connection.remove("proxy");
+                }
+                return form.show(&change(client, &at, &seen, &connection).await?);
             }
             Self::ConfirmRepositories { of } => {
                 client.post(&format!("{}/confirm", of.path(client).await?), &json!({})).await?
@@ -284,39 +296,30 @@ async fn would(
     ))
 }
 
-/// The connection of an integration as it is, but for the way to it.
-async fn routed(client: &Client, at: &str, route: &Route, no_proxy: bool) -> Result<Value, CliError> {
-    if !route.is_given() && !no_proxy {
-        let detail = "say what is to change: --ca, --pin, --proxy or --no-proxy";
-        return Err(CliError::Input(detail.to_owned()));
-    }
-    let shown: Value = client.get(at, &[]).await?;
-    let mut body = filtered(client, at, shown["connection"]["filter"].as_str(), route).await?;
-    if let Some(connection) = body["connection"].as_object_mut().filter(|_| no_proxy) {
-        connection.remove("proxy");
-    }
-    Ok(body)
-}
-
-/// The connection of an integration as it is, but for its filter.
-async fn filtered(client: &Client, at: &str, filter: Option<&str>, route: &Route) -> Result<Value, CliError> {
-    let shown: Value = client.get(at, &[]).await?;
-    let was = &shown["connection"];
+/// The connection of an integration as it was seen, but for its filter and the way to it.
+fn connection(
+    seen: &Value,
+    filter: Option<&str>,
+    route: &Route,
+    public_ca: bool,
+) -> Result<Map<String, Value>, CliError> {
+    let was = &seen["connection"];
     if was["kind"] != "github_app" {
         let detail = "only integrations that are connected to a GitHub through an app are changed so";
         return Err(CliError::Input(detail.to_owned()));
     }
-    let mut connection = serde_json::Map::new();
+    let mut connection = Map::new();
     for member in ["kind", "host", "organisation", "refs"] {
         connection.insert(member.to_owned(), was[member].clone());
     }
     if let Some(filter) = filter {
         connection.insert("filter".to_owned(), filter.into());
     }
-    match was["trust"]["kind"].as_str() {
+    match was["trust"]["kind"].as_str().filter(|_| !public_ca) {
         // Of an authority the server shows fingerprints only.
         Some("authority") if !route.trusts() => {
-            let detail = "its host is trusted by a certificate of your own authority: give that again with --ca FILE";
+            let detail = "its host is trusted by a certificate of your own authority: give that again with --ca FILE, or \
+                          leave it with `keytrail installation set-route --public-ca`";
             return Err(CliError::Input(detail.to_owned()));
         }
         Some("pinned") => {
@@ -329,5 +332,11 @@ async fn filtered(client: &Client, at: &str, filter: Option<&str>, route: &Route
         connection.insert("proxy".to_owned(), json!({ "url": url }));
     }
     route.add_to(&mut connection)?;
-    Ok(json!({ "connection": connection }))
+    Ok(connection)
+}
+
+/// Changes it, unless somebody else did since it was seen: all of it is sent, and theirs would be undone.
+async fn change(client: &Client, at: &str, seen: &Value, connection: &Map<String, Value>) -> Result<Value, CliError> {
+    let version = seen["version"].as_i64().unwrap_or_default();
+    client.put_at(&format!("{at}/connection"), version, &json!({ "connection": connection })).await
 }

@@ -10,6 +10,7 @@ use std::{
 use keytrail_test_support::{
     fake_github::FakeGithub,
     server::{Home, Options, Server},
+    web_server::Scripted,
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader},
@@ -19,6 +20,7 @@ use tokio::{
 use crate::{
     browser::Browser,
     command_line::{done, failed},
+    elsewhere::Elsewhere,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -182,10 +184,36 @@ async fn the_way_to_a_github_is_changed_and_the_filter_stays() {
     let (proxy, trust) = connection().await;
     assert!(proxy.as_str().is_some_and(|proxy| proxy.starts_with("http://127.0.0.1:9")), "{proxy}");
     assert_eq!(trust, before.1);
+    let pin = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    done(server.home().run(set.iter().chain(&["--pin", pin])).await);
+    assert_eq!(connection().await, (proxy, "pinned".into()));
     done(server.home().run(set.iter().chain(&["--no-proxy"])).await);
+    assert_eq!(connection().await, (before.0.clone(), "pinned".into()));
+    failed(server.home().run(set.iter().chain(&["--public-ca", "--pin", pin])).await, 2);
+    done(server.home().run(set.iter().chain(&["--public-ca"])).await);
     assert_eq!(connection().await, before);
     failed(server.home().run(set).await, 2);
     server.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_and_the_filter_are_changed_only_as_they_were_seen() {
+    let id = "01890a5d-ac96-774b-bcce-b302099a8057";
+    let connection = serde_json::json!({
+        "kind": "github_app", "host": "https://github.com", "organisation": "acme", "refs": {},
+        "trust": { "kind": "web_pki" },
+    });
+    let seen = serde_json::json!({ "id": id, "name": "shop", "version": 7, "connection": connection });
+    let server = Scripted::answering("200 OK", "application/json", seen.to_string().as_bytes());
+    let url = format!("http://{}", server.address());
+    let away = Elsewhere::new();
+    for change in [&["set-route", id, "--proxy", "http://127.0.0.1:9"][..], &["set-filter", id, "--all", "--yes"]] {
+        done(away.run(&[&["installation"][..], change, &["--server", &url]].concat(), Some("kt_seen")).await);
+    }
+    let asked = server.asked();
+    let changes: Vec<_> = asked.iter().filter(|head| head.starts_with("PUT ")).collect();
+    assert_eq!(changes.len(), 2, "{asked:?}");
+    assert!(changes.iter().all(|head| head.to_lowercase().contains("if-match: \"7\"")), "{changes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
