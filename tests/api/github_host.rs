@@ -1,7 +1,7 @@
 //! A host is asked whether it is the GitHub that it is taken for, before a link is given and before a way back is used up.
 
 use keytrail_test_support::{
-    fake_github::{Credential, FakeGithub, Silence},
+    fake_github::{Credential, FakeGithub, Selection, Silence},
     web_server::Scripted,
 };
 use reqwest::StatusCode;
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     browser::Browser,
-    github_app::remove,
+    github_app::{act, adopt, becomes, remove, settled},
     github_connect::Scene,
     server::{Server, on_both_engines},
 };
@@ -97,6 +97,41 @@ async fn an_organisation_that_github_does_not_know_is_refused_before_a_link_is_g
     scene.end().await;
 }
 
+async fn an_organisation_that_was_renamed_is_held_by_its_id_and_by_its_new_name(server: Server) {
+    let fake = FakeGithub::start().await;
+    fake.set_clock(server.app.clock.now().seconds());
+    for (organisation, is_installed) in [("acme", true), ("apex", false)] {
+        let (new, name) = (format!("{organisation}-two"), format!("Keytrail {organisation}"));
+        let app = fake.register_app(organisation, &name);
+        let of = |organisation: &str| json!({ "kind": "github_app", "host": fake.url(), "organisation": organisation });
+        let first = server.connect(organisation, of(organisation)).await.with(StatusCode::CREATED).id();
+        if is_installed {
+            fake.install(app.id, organisation, Selection::All);
+        }
+        adopt(&server, &first, app.id, &app.key.pkcs1).await.with(StatusCode::OK);
+        becomes(&server, &first, if is_installed { "active" } else { "installing" }).await;
+        settled(&server, &[&fake]).await;
+        // The name says nothing yet: there is no organisation that is called so.
+        let second = server.connect(&new, of(&new)).await.with(StatusCode::CREATED).id();
+        fake.rename_org(organisation, &new);
+        let refused = act(&server, &second, "connect").await.refused(409, "organisation_taken");
+        assert_eq!(refused.body["integration"], first, "{}", refused.text);
+        assert!(refused.text.contains(&format!("“{organisation}”")), "{}", refused.text);
+        let shown = server.get(&format!("/api/v1/integrations/{second}/installation")).await.with(StatusCode::OK);
+        assert_eq!((&shown.body["status"], &shown.body["version"]), (&json!("registering"), &json!(0)));
+        remove(&server, &second).await.with(StatusCode::OK);
+        // Once GitHub was asked the name is enough.
+        act(&server, &first, "repair").await.with(StatusCode::OK);
+        let refused = server.connect("third", of(&new)).await.refused(409, "connection_taken");
+        assert_eq!(refused.body["integration"], first, "{}", refused.text);
+        remove(&server, &first).await.with(StatusCode::OK);
+        becomes(&server, &first, "removed").await;
+        let third = server.connect(&format!("{new} again"), of(&new)).await.with(StatusCode::CREATED).id();
+        act(&server, &third, "connect").await.with(StatusCode::OK);
+        settled(&server, &[&fake]).await;
+    }
+}
+
 async fn a_way_back_is_not_used_up_while_github_cannot_be_asked(server: Server) {
     let scene = Scene::set(&server).await;
     let browser = Browser::new();
@@ -117,5 +152,6 @@ on_both_engines!(known reaching_this_machine;
     a_github_of_another_edition_is_refused_and_named,
     one_that_tells_nothing_to_strangers_is_a_github_all_the_same,
     an_organisation_that_github_does_not_know_is_refused_before_a_link_is_given,
+    an_organisation_that_was_renamed_is_held_by_its_id_and_by_its_new_name,
     a_way_back_is_not_used_up_while_github_cannot_be_asked,
 );

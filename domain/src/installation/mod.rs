@@ -221,8 +221,17 @@ pub fn app_claim(host: &str, app: u64) -> Claim {
     ClaimChange::take(ClaimScope::GithubApp, app_key(host, app)).claim().clone()
 }
 
+/// What the one integration holds whose app is, or was, installed in this organisation, by host and id.
+pub fn account_claim(host: &str, account: u64) -> Claim {
+    ClaimChange::take(ClaimScope::GithubAccount, account_key(host, account)).claim().clone()
+}
+
 fn app_key(host: &str, app: u64) -> String {
     format!("{host}/app:{app}")
+}
+
+fn account_key(host: &str, account: u64) -> String {
+    format!("{host}/account:{account}")
 }
 
 impl Installation {
@@ -286,7 +295,6 @@ impl Aggregate for Installation {
 
     fn claims(event: &Event) -> Vec<ClaimChange> {
         use ClaimScope::{GithubAccount, GithubApp};
-        let account_key = |host: &str, account: u64| format!("{host}/account:{account}");
         match event {
             Event::AppRegistered { host, app, .. } | Event::Adopted { host, app, .. } => {
                 vec![ClaimChange::take(GithubApp, app_key(host, app.id))]

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Account, Cause, Command, Diagnosis, Difference, Error, Event, Heard, Installation, Kept, Key, Property, Registered,
     Remainder, Report, Seen, Selection, Service, StateDigest, Status, Suspension, There, TooMany, WebhookDoubt,
-    Webhooks, Wish, app_claim,
+    Webhooks, Wish, account_claim, app_claim,
 };
 use crate::{
     aggregate::Aggregate as _,

@@ -1,9 +1,14 @@
 //! Which integration has the app or the organisation that another one wants: whoever is refused is told. Called by the
 //! routes of apps and of places.
 
-use keytrail_domain::id::IntegrationId;
-use keytrail_projections::integration_list;
+use keytrail_domain::{
+    github::App,
+    id::IntegrationId,
+    installation::{Installation, Status},
+};
+use keytrail_projections::{installation_status, integration_list};
 
+use super::connection;
 use crate::{
     app::DispatchError,
     http::{
@@ -12,8 +17,14 @@ use crate::{
     },
 };
 
+/// What an app can be that was never installed.
+const NEVER_INSTALLED: [Status; 4] =
+    [Status::Installing, Status::ApprovalRequested, Status::Stuck, Status::KeyRejected];
+/// Rows that are read at a time.
+const PAGE: u32 = 500;
+
 /// What it is called, with its id where that is not known.
-pub(in crate::http) async fn named(api: &Api, id: IntegrationId) -> String {
+async fn named(api: &Api, id: IntegrationId) -> String {
     match name(api, id).await {
         Some(name) => format!("The integration “{name}”"),
         None => format!("The integration {id}"),
@@ -40,4 +51,46 @@ pub(super) async fn naming_the_holder(api: &Api, error: DispatchError) -> ApiErr
     };
     let detail = format!("{} {has}. Use that integration, or remove it first.", named(api, holder).await);
     ApiError::new(refused.code(), detail).with("integration", holder.to_string())
+}
+
+/// A refusal of an organisation that another integration has by another name.
+pub(in crate::http) async fn held(api: &Api, code: Code, holder: IntegrationId) -> ApiError {
+    let detail = format!(
+        "{} has an app in this organisation, which was called something else when it was connected. Use that integration, or \
+         remove it first.",
+        named(api, holder).await
+    );
+    ApiError::new(code, detail).with("integration", holder.to_string())
+}
+
+/// Which integration other than `but` has an app that its own organisation owns and that nobody installed yet, where
+/// `is_owner` says that the owner is the one that is wanted. An organisation is claimed once an app is installed in it.
+pub(in crate::http) async fn awaiting(
+    api: &Api,
+    but: IntegrationId,
+    host: &str,
+    is_owner: impl Fn(&App) -> bool,
+) -> Result<Option<IntegrationId>, ApiError> {
+    for status in NEVER_INSTALLED {
+        let mut after = None;
+        loop {
+            let rows = api.read_now(installation_status::page(Some(status), after, PAGE)).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.opened_position);
+            for row in &rows {
+                let Installation::Registered(registered) = &row.state else { continue };
+                let waits = registered.account.is_none() && registered.host == host && row.id != but;
+                if !waits || !is_owner(&registered.app) {
+                    continue;
+                }
+                // One that was taken over may be somebody else's, and is installed elsewhere.
+                let Ok(github) = connection(api, row.id).await else { continue };
+                let was = registered.registered_as.as_deref().unwrap_or(&registered.app);
+                if was.owner.as_ref().is_some_and(|owner| owner.is(&github.organisation)) {
+                    return Ok(Some(row.id));
+                }
+            }
+        }
+    }
+    Ok(None)
 }

@@ -1,14 +1,18 @@
-//! Whether the GitHub of an integration can be asked, is what it was taken for, and has the organisation. Called by the route
-//! that gives a link, before anything is begun there; it writes nothing.
+//! Whether the GitHub of an integration can be asked, is what it was taken for, and has the organisation, which no other
+//! integration has. Called by the route that gives a link, before anything is begun there; it writes nothing.
 
 use keytrail_domain::{
     github::{Edition, GithubConnection},
     id::IntegrationId,
+    installation::account_claim,
 };
 
-use super::asking::{asked, in_time, late, refused};
+use super::{
+    asking::{asked, in_time, late, refused},
+    holder::{awaiting, held},
+};
 use crate::{
-    git::services::github::{Github, may_have_organisation, recognise},
+    git::services::github::{Github, Organisation, look_up_organisation, recognise},
     http::{
         Api,
         error::{ApiError, Code},
@@ -17,7 +21,7 @@ use crate::{
 };
 
 /// Refused, unless the GitHub that an integration is connected to answers, is what it was taken for, and may have the
-/// organisation.
+/// organisation, in which no other integration has an app.
 pub(in crate::http) async fn answers(api: &Api, id: IntegrationId, github: &GithubConnection) -> Result<(), ApiError> {
     in_time(asks(api, id, github)).await.unwrap_or_else(|| Err(late(github)))
 }
@@ -30,9 +34,11 @@ async fn asks(api: &Api, id: IntegrationId, github: &GithubConnection) -> Result
     if github.host.edition == Edition::DataResidency {
         return Ok(());
     }
-    let known = may_have_organisation(&connected, &github.organisation, api.app.clock.now()).await.map_err(refused)?;
-    if known {
-        return Ok(());
+    let told = look_up_organisation(&connected, &github.organisation, api.app.clock.now()).await.map_err(refused)?;
+    match told {
+        Organisation::Known(account) => return is_free(api, id, github, account).await,
+        Organisation::Untold => return Ok(()),
+        Organisation::Nowhere => {}
     }
     let detail = format!(
         "{} knows no organisation “{}”, or shows it to nobody who is not signed in. Check the name: it is the last part of \
@@ -42,4 +48,19 @@ async fn asks(api: &Api, id: IntegrationId, github: &GithubConnection) -> Result
         github.organisation,
     );
     Err(ApiError::new(Code::OrganisationUnknown, detail))
+}
+
+/// Refused while the app of another integration is in the organisation with this id, or waits to be: it was called something
+/// else when that one was connected.
+async fn is_free(api: &Api, id: IntegrationId, github: &GithubConnection, account: u64) -> Result<(), ApiError> {
+    let host = github.host.name();
+    let there = api.app.log.holder(&account_claim(host, account)).await?.map(IntegrationId);
+    let holder = match there {
+        Some(there) => Some(there).filter(|there| *there != id),
+        None => awaiting(api, id, host, |app| app.owner_id == Some(account)).await?,
+    };
+    match holder {
+        Some(holder) => Err(held(api, Code::OrganisationTaken, holder).await),
+        None => Ok(()),
+    }
 }

@@ -26,7 +26,7 @@ use crate::{
     http::{
         Api,
         error::{ApiError, Code, sentence},
-        installations::{filter, named},
+        installations::{awaiting, filter, held},
     },
     jobs,
     secrets::HttpLogin,
@@ -162,8 +162,9 @@ async fn stays_with_its_app(api: &Api, integration: IntegrationId, github: &Gith
     Err(ApiError::new(Code::OrganisationOther, detail))
 }
 
-/// Refused while the app of another integration is in this organisation, which was called something else when that one was
-/// connected: the claim of the place knows names only. What is not known yet the status of the app says later.
+/// Refused while the app of another integration is in this organisation, or waits to be, which was called something else when
+/// that one was connected: the claim of the place knows names only. What is not known yet who asks for a link is told, and
+/// the status of the app says later.
 pub(super) async fn is_free(
     api: &Api,
     integration: Uuid,
@@ -178,11 +179,16 @@ pub(super) async fn is_free(
         stays_with_its_app(api, IntegrationId(integration), github).await?;
     }
     let rows = api.read_now(in_organisation(github.host.name(), &github.organisation)).await?;
-    let Some(holder) = rows.into_iter().find(|row| row.id.0 != integration) else { return Ok(()) };
-    let name = named(api, holder.id).await;
-    let detail = format!(
-        "{name} has an app in this organisation, which was called something else when it was connected. Use that \
-         integration, or remove it first."
-    );
-    Err(ApiError::new(Code::ConnectionTaken, detail).with("integration", holder.id.to_string()))
+    let there = rows.into_iter().map(|row| row.id).find(|id| id.0 != integration);
+    let holder = match there {
+        Some(there) => Some(there),
+        None => {
+            let is_owner = |app: &github::App| app.owner.as_ref().is_some_and(|owner| owner.is(&github.organisation));
+            awaiting(api, IntegrationId(integration), github.host.name(), is_owner).await?
+        }
+    };
+    match holder {
+        Some(holder) => Err(held(api, Code::ConnectionTaken, holder).await),
+        None => Ok(()),
+    }
 }

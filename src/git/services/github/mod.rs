@@ -26,7 +26,7 @@ pub use self::{
     delivery_ends::DeliveryEnd,
     filter::{BadFilter, FilterTrouble, RepositoryFilter},
     key::{AppKey, BadKey},
-    organisation::may_have_organisation,
+    organisation::{Organisation, look_up_organisation},
     pulls::{Page, SeenAccount, SeenPull, SeenReview},
     recognised::recognise,
     rest::{Budget, Github, Place},

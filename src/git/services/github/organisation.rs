@@ -3,16 +3,36 @@
 
 use keytrail_domain::{github::Login, timestamp::Timestamp};
 use reqwest::Method;
+use serde::Deserialize;
 
 use super::{Github, GithubError, GithubTrouble, rest::As};
 
-/// `false` where GitHub says that there is no such organisation; an account of a person is none. One that tells strangers
-/// nothing, or wants to be asked less often, may have it.
-pub async fn may_have_organisation(github: &Github, organisation: &Login, now: Timestamp) -> Result<bool, GithubError> {
-    let answer = github.ask(Method::GET, &format!("/orgs/{organisation}"), As::Nobody, None).await?;
+/// What a GitHub tells strangers of an organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Organisation {
+    /// It has this id.
+    Known(u64),
+    /// There is none of this name; an account of a person is none.
+    Nowhere,
+    /// Nothing: one that tells strangers nothing, or wants to be asked less often, may have it.
+    Untold,
+}
+
+#[derive(Deserialize)]
+struct OrganisationAnswer {
+    id: u64,
+}
+
+/// What is told of the organisation of this name.
+pub async fn look_up_organisation(github: &Github, name: &Login, now: Timestamp) -> Result<Organisation, GithubError> {
+    let answer = github.ask(Method::GET, &format!("/orgs/{name}"), As::Nobody, None).await?;
     match github.checked(answer, now) {
-        Err(GithubError { trouble: GithubTrouble::NotFound, .. }) => Ok(false),
+        Ok(answer) => {
+            let read = github.read::<OrganisationAnswer>(&answer);
+            Ok(read.map_or(Organisation::Untold, |organisation| Organisation::Known(organisation.id)))
+        }
+        Err(GithubError { trouble: GithubTrouble::NotFound, .. }) => Ok(Organisation::Nowhere),
         Err(error @ GithubError { trouble: GithubTrouble::Service { .. }, .. }) => Err(error),
-        Ok(_) | Err(_) => Ok(true),
+        Err(_) => Ok(Organisation::Untold),
     }
 }
