@@ -1,9 +1,11 @@
 //! What must not change of an app, and what is mended when it did; the secret of its deliveries.
 
+use keytrail_test_support::fake_github::Denial;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
+    github_app::settled,
     github_connect::Scene,
     github_troubles::sealed,
     server::{Answer, Server, answer, on_both_engines},
@@ -104,6 +106,32 @@ async fn each_of_the_six_properties_says_what_it_should_be_what_it_is_and_what_m
     scene.end().await;
 }
 
+async fn a_webhook_that_may_not_be_read_differs_and_one_that_could_not_be_asked_for_is_as_it_was(server: Server) {
+    let scene = Scene::set(&server).await;
+    scene.connected().await;
+    scene.post("/repair").await.with(StatusCode::OK);
+    settled(&server, &[&scene.fake]).await;
+    assert_eq!(property(&scene, "webhook").await["state"], "kept");
+    scene.fake.forget_requests();
+    scene.fake.fail_after("/app/hook/config", 0, 503);
+    scene.post("/suspend").await.with(StatusCode::OK);
+    settled(&server, &[&scene.fake]).await;
+    let asked = scene.fake.requests();
+    assert!(asked.iter().any(|one| one.path.ends_with("/app/hook/config")), "{asked:?}");
+    assert_eq!(property(&scene, "webhook").await["state"], "kept");
+    scene.fake.fail_no_more();
+    scene.fake.deny_at("/app/hook/config", Denial::Permission);
+    scene.post("/resume").await.with(StatusCode::OK);
+    settled(&server, &[&scene.fake]).await;
+    let found = property(&scene, "webhook").await;
+    assert_eq!((&found["state"], &found["actual"]), (&json!("differs"), &json!("GitHub does not let it be read")));
+    scene.fake.fail_no_more();
+    scene.post("/repair").await.with(StatusCode::OK);
+    assert_eq!(property(&scene, "webhook").await["state"], "kept");
+    settled(&server, &[&scene.fake]).await;
+    scene.end().await;
+}
+
 async fn rotate(scene: &Scene) -> Answer {
     let at = format!("/api/v1/integrations/{}/installation/webhook-secret", scene.id);
     answer(scene.server.local(Method::PUT, &at)).await
@@ -168,6 +196,7 @@ async fn an_app_that_is_taken_over_gets_its_deliveries_sent_here(server: Server)
 
 on_both_engines!(known reaching_this_machine;
     each_of_the_six_properties_says_what_it_should_be_what_it_is_and_what_mends_it,
+    a_webhook_that_may_not_be_read_differs_and_one_that_could_not_be_asked_for_is_as_it_was,
     what_was_changed_at_github_is_named_and_mended_as_far_as_it_goes,
     another_webhook_secret_is_told_to_github_and_both_are_good_for_a_while,
     an_app_that_is_taken_over_gets_its_deliveries_sent_here,

@@ -39,6 +39,9 @@ const EXPECTED: [(&str, &str); 22] = [
     ("head equals base", "github_refused"),
 ];
 
+/// Said to an app that it knows, of something that is not there or not for it.
+const WITHHELD: [&str; 3] = ["github_not_found", "permission_missing", "github_refused"];
+
 /// What a server with this row in it makes of a request.
 async fn said(row: &Value, status: u64) -> GithubError {
     let mut answer = format!("HTTP/1.1 {status} Refused\r\nContent-Type: application/json\r\nConnection: close\r\n");
@@ -74,6 +77,8 @@ async fn every_refusal_that_was_seen_has_its_own_code() {
         let status = row["status"].as_u64().expect("a status");
         let error = said(row, status).await;
         assert_eq!(error.trouble.code(), *expected, "{op}: {when}");
+        // A key that is refused, a clock that is wrong, and what passes say nothing of what was asked for.
+        assert_eq!(error.withholds(), WITHHELD.contains(expected), "{op}: {when}");
         let text = error.to_string();
         assert!(text.contains("127.0.0.1") || *expected == "app_key_unreadable", "it names the host: {text}");
         assert!(!text.contains("secret"), "{text}");
