@@ -5,7 +5,7 @@ use keytrail_domain::{
     display_text::DisplayText,
     github::{Edition, GithubConnection},
     id::IntegrationId,
-    installation::{Command, Heard, Installation, Registered, SeenHook, WebhookDoubt, Webhooks, differing},
+    installation::{Command, Heard, Installation, Property, Registered, SeenHook, WebhookDoubt, Webhooks, differing},
     recorded::{Position, StreamId},
     secret_ref::SecretRef,
 };
@@ -68,13 +68,14 @@ pub(super) async fn look_after(
         (Some(address), Ok(seen)) => seen.url.as_ref() != Some(address),
         _ => false,
     };
-    // The next time tells more, where it is only not told now: a clock that went wrong, or a key refused, says nothing of it.
-    if seen.as_ref().map_or_else(GithubError::withholds, |_| true) {
-        let webhook = address.as_deref().map(|url| (url, seen.as_ref().ok()));
-        say(app, id, cause, Command::CompareProperties { differing: differing(&registered, webhook) }).await?;
-    }
+    let webhook = address.as_deref().map(|url| (url, seen.as_ref().ok()));
+    let differing = differing(&registered, webhook);
+    let elsewhere = differing.iter().find(|one| one.property == Property::Webhook).filter(|_| go_elsewhere);
     let doubt = match registered.webhooks {
-        Webhooks::Proven if go_elsewhere => Some(WebhookDoubt::NoneSent),
+        // Where it was known, and some came in since, somebody passes them on.
+        Webhooks::Proven if elsewhere.is_some_and(|one| !registered.differing.contains(one)) => {
+            Some(WebhookDoubt::NoneSent)
+        }
         Webhooks::Proven if were_missed => last_end(&access).await,
         Webhooks::Proven => None,
         Webhooks::Unproven | Webhooks::Doubted { .. } => doubt(app, id, github, &access).await?,
@@ -83,6 +84,11 @@ pub(super) async fn look_after(
         let known = Some(registered.webhooks);
         say(app, id, cause, Command::DoubtWebhooks { cause: doubt, known }).await?;
         app.jobs.webhook_secrets.set_proven(id, false);
+    }
+    // After the doubt, which asks whether this is news. The next time tells more, where it is only not told now: a clock that
+    // went wrong, or a key refused, says nothing of it.
+    if seen.as_ref().map_or_else(GithubError::withholds, |_| true) {
+        say(app, id, cause, Command::CompareProperties { differing }).await?;
     }
     Ok(())
 }

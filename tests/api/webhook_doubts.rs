@@ -4,13 +4,14 @@ use std::{net::TcpListener, time::Duration};
 
 use keytrail_test_support::{
     fake_github::{FakeGithub, Selection, Sending},
-    web_server::{NamedFront, WebServer},
+    web_server::{NamedFront, Scripted, WebServer},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    browser::Browser,
     github_app::{Github, act, active, adopt, becomes, settled, shown},
     server::{Server, on_both_engines, soon},
     webhooks::{deliver, worked_off},
@@ -142,6 +143,44 @@ async fn one_that_comes_again_shows_that_they_come_in(server: Server) {
     settled(&server, &[&github.fake]).await;
 }
 
+async fn deliveries_that_are_passed_on_from_elsewhere_are_doubted_once(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    settled(&server, &[&github.fake]).await;
+    let sent = async |number: u128| {
+        let secret = github.fake.hook_secret(github.app.id).expect("it was set");
+        let (delivery, body) = (Uuid::from_u128(number), br#"{"zen":"Design for failure."}"#);
+        deliver(&server, &id, "ping", delivery, &secret, body).await.with(StatusCode::ACCEPTED);
+        soon("it is proven", || async { shown(&server, &id).await["webhooks"] == "proven" }).await;
+        worked_off(&server, &id).await;
+        delivery
+    };
+    // Who goes there to install it has GitHub asked, and nothing mended.
+    let looked_at = async || {
+        Browser::new().open(&format!("http://{}/github/apps/{id}/install", server.address)).await;
+        settled(&server, &[&github.fake]).await;
+        shown(&server, &id).await
+    };
+    let first = sent(1).await;
+    let other = Scripted::answering("202 Accepted", "text/plain", b"passed on");
+    github.fake.set_hook(github.app.id, Some(&other.url("hook")));
+    assert_eq!(looked_at().await["webhooks"], "none_sent");
+    // What came before is worked off once more, and shows nothing.
+    let replay = format!("/api/v1/integrations/{id}/deliveries/{first}/replay");
+    server.post(&replay, json!({})).await.with(StatusCode::OK);
+    worked_off(&server, &id).await;
+    settled(&server, &[&github.fake]).await;
+    assert_eq!(shown(&server, &id).await["webhooks"], "none_sent");
+    // Somebody passes one on. That GitHub sends them elsewhere is known, and still told.
+    sent(2).await;
+    let told = looked_at().await;
+    assert_eq!(told["webhooks"], "proven", "{told}");
+    assert_eq!(told["differing"][0]["property"], "webhook", "{told}");
+    // Another place is news.
+    github.fake.set_hook(github.app.id, Some(&other.url("another")));
+    assert_eq!(looked_at().await["webhooks"], "none_sent");
+}
+
 async fn a_github_of_the_internet_is_not_expected_to_reach_a_private_address(server: Server) {
     let fake = FakeGithub::start_cloud().await;
     fake.set_clock(server.app.clock.now().seconds());
@@ -168,5 +207,6 @@ on_both_engines!(known reaching_this_machine;
     how_the_last_delivery_ended_says_what_to_look_at,
     deliveries_that_came_and_then_do_not_are_doubted_until_one_comes_again,
     one_that_comes_again_shows_that_they_come_in,
+    deliveries_that_are_passed_on_from_elsewhere_are_doubted_once,
     a_github_of_the_internet_is_not_expected_to_reach_a_private_address,
 );

@@ -310,7 +310,9 @@ fn reported(state: &Registered, report: Report) -> Vec<Event> {
 
 fn heard(state: &Registered, heard: Heard) -> Result<Vec<Event>, Error> {
     let mut story = Story { now: state.clone(), events: Vec::new() };
-    if state.webhooks != Webhooks::Proven {
+    // What a delivery says is worked off later, when it may be doubted again that any come in; what has just come in is heard
+    // as anything.
+    if state.webhooks == Webhooks::Unproven || state.webhooks != Webhooks::Proven && heard == Heard::Anything {
         story.say(Event::WebhooksProven {});
     }
     let current = state.installation();

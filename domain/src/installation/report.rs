@@ -67,7 +67,7 @@ pub struct Suspension {
 /// What a delivery said. It may be late, doubled, or of an installation that is no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    /// Something, with a good signature.
+    /// Something that has just come in, with a good signature.
     Anything,
     /// It was installed.
     Installed(Seen),

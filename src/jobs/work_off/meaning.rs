@@ -105,7 +105,8 @@ impl<'a> Meaning<'a> {
                 self.ask(Kind::ReconcileInstallation, id, None);
                 return done("GitHub deleted the hook; it is asked how things are");
             }
-            _ if fresh && registered.webhooks != Webhooks::Proven => {
+            // One that came in before a doubt, or is worked off once more, shows nothing of now. Who takes one in lifts it.
+            _ if fresh && registered.webhooks == Webhooks::Unproven => {
                 self.say(taken, Command::Hear(Heard::Anything)).await?;
             }
             _ => {}

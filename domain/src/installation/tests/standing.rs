@@ -157,6 +157,17 @@ fn deliveries_are_not_doubted_by_who_looked_before_one_came() {
 }
 
 #[test]
+fn only_what_has_just_come_in_shows_that_deliveries_come_in_again() {
+    let doubted = then_also(installed(), Event::WebhooksDoubted { cause: WebhookDoubt::NoneSent });
+    let heard = Command::Hear(Heard::Resumed { installation: 100 });
+    given::<Installation>(&doubted).when(heard).then_nothing();
+    given::<Installation>(&doubted).when(Command::Hear(Heard::Anything)).then(&[Event::WebhooksProven {}]);
+    // The first one may be anything.
+    let first = Command::Hear(Heard::Resumed { installation: 100 });
+    given::<Installation>(&installed()).when(first).then(&[Event::WebhooksProven {}]);
+}
+
+#[test]
 fn what_github_is_to_be_told_of_deliveries_is_wished_until_it_was_told() {
     let address = text("https://keytrail.example.com/webhooks/github/7");
     let tell = |number| Command::TellWebhook { address: address.clone(), secret: secret(number) };
