@@ -210,6 +210,7 @@ async fn one_organisation_is_connected_once_and_the_second_asks_nobody(server: S
         let connection = json!({ "kind": "github_app", "host": host, "organisation": organisation });
         let refused = server.connect("again", connection).await.refused(409, "connection_taken");
         assert!(refused.text.contains(&id), "it says who has it: {}", refused.text);
+        assert!(refused.text.contains("“acme” has an app") && !refused.text.contains("called"), "{}", refused.text);
     }
     // Suspended it is still taken.
     act(&server, &id, "suspend").await.with(StatusCode::OK);

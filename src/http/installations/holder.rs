@@ -2,7 +2,7 @@
 //! routes of apps and of places.
 
 use keytrail_domain::{
-    github::App,
+    github::{App, Login},
     id::IntegrationId,
     installation::{Installation, Status},
 };
@@ -53,13 +53,14 @@ pub(super) async fn naming_the_holder(api: &Api, error: DispatchError) -> ApiErr
     ApiError::new(refused.code(), detail).with("integration", holder.to_string())
 }
 
-/// A refusal of an organisation that another integration has by another name.
-pub(in crate::http) async fn held(api: &Api, code: Code, holder: IntegrationId) -> ApiError {
-    let detail = format!(
-        "{} has an app in this organisation, which was called something else when it was connected. Use that integration, or \
-         remove it first.",
-        named(api, holder).await
-    );
+/// A refusal of an organisation that another integration has, perhaps by another name.
+pub(in crate::http) async fn held(api: &Api, code: Code, holder: IntegrationId, wanted: &Login) -> ApiError {
+    let renamed = match connection(api, holder).await {
+        Ok(there) if !there.organisation.is(wanted) => ", which was called something else when it was connected",
+        _ => "",
+    };
+    let name = named(api, holder).await;
+    let detail = format!("{name} has an app in this organisation{renamed}. Use that integration, or remove it first.");
     ApiError::new(code, detail).with("integration", holder.to_string())
 }
 

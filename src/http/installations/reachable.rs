@@ -60,7 +60,7 @@ async fn is_free(api: &Api, id: IntegrationId, github: &GithubConnection, accoun
         None => awaiting(api, id, host, |app| app.owner_id == Some(account)).await?,
     };
     match holder {
-        Some(holder) => Err(held(api, Code::OrganisationTaken, holder).await),
+        Some(holder) => Err(held(api, Code::OrganisationTaken, holder, &github.organisation).await),
         None => Ok(()),
     }
 }

@@ -188,7 +188,7 @@ pub(super) async fn is_free(
         }
     };
     match holder {
-        Some(holder) => Err(held(api, Code::ConnectionTaken, holder).await),
+        Some(holder) => Err(held(api, Code::ConnectionTaken, holder, &github.organisation).await),
         None => Ok(()),
     }
 }
