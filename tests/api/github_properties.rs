@@ -165,7 +165,8 @@ async fn another_webhook_secret_is_told_to_github_and_both_are_good_for_a_while(
     rotate(&scene).await.with(StatusCode::OK);
     let second = scene.fake.hook_secret(app);
     assert!(first != second && second.as_ref().is_some_and(|secret| secret.len() == 64));
-    rotate(&scene).await.refused(409, "webhook_secret_rotation_unfinished");
+    let refused = rotate(&scene).await.refused(409, "webhook_secret_rotation_unfinished");
+    assert!(refused.text.contains("for an hour"), "{}", refused.text);
     assert_eq!(scene.fake.hook_secret(app), second);
     // GitHub is told again as long as both are good, and the old one goes after an hour.
     scene.server.pass_days(1);

@@ -40,7 +40,10 @@ pub enum Error {
     #[error("this installation is in another organisation than the one that is connected")]
     OtherAccount,
     /// Two secrets are good already.
-    #[error("the last change of the webhook secret is not finished; GitHub still has to take the new one")]
+    #[error(
+        "the last change of the webhook secret is not finished: the secret before it is taken for an hour, and until GitHub \
+         took the new one; change it then"
+    )]
     RotationUnfinished,
     /// Nobody was asked.
     #[error("nobody is asked to confirm anything of this integration; its repositories start by themselves")]
