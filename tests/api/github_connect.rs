@@ -204,7 +204,8 @@ async fn a_way_back_that_was_not_opened_here_changes_nothing(server: Server) {
         assert_eq!(scene.shown().await["status"], "registering", "{url}");
     }
     // A code that GitHub does not know uses the way back up, and leaves nothing.
-    browser.open(&back(&state, "0123456789")).await.belongs_to_us(502).says("github_not_found");
+    let lost = browser.open(&back(&state, "0123456789")).await.belongs_to_us(502).says("github_not_found");
+    assert!(lost.html.contains("does not know the code"), "{}", lost.html);
     browser.open(&back(&state, "0123456789")).await.belongs_to_us(409).says("registration_state_used");
     assert_eq!(scene.shown().await["app"], Value::Null);
     // Too late.

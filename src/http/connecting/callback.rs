@@ -209,7 +209,11 @@ fn wrong(error: Error, id: Option<IntegrationId>) -> Stop {
 fn lost(error: &GithubError, github: &GithubConnection) -> Stop {
     use crate::http::error::sentence;
     let at = format!("{}/organizations/{}/settings/apps", github.host.web, github.organisation);
-    let mut page = Page::wrong(error.trouble.code(), "GitHub did not give the app", sentence(&error.to_string()));
+    let why = match error.trouble {
+        GithubTrouble::NotFound => format!("{} does not know the code that you came back with.", error.host),
+        _ => sentence(&error.to_string()),
+    };
+    let mut page = Page::wrong(error.trouble.code(), "GitHub did not give the app", why);
     page.texts.push(
         "The code is good once and for an hour. If the app stands among the apps of the organisation now, make a private \
          key in its settings and take it over, or delete it there and ask for a new link."
