@@ -17,6 +17,8 @@ async fn who_repairs_is_answered_while_github_says_nothing_and_it_is_repaired_be
     github.fake.set_silence(Some(Silence::Waits));
     let now = act(&server, &id, "repair").await.with(StatusCode::OK).body;
     assert_eq!((&now["status"], &now["app"]["name"]), (&json!("active"), &json!("Keytrail acme")), "{now}");
+    // What is told is what was known before.
+    assert!(now["next_step"].as_str().is_some_and(|next| next.contains("goes on asking")), "{now}");
     github.fake.set_silence(None);
     settled(&server, &[&github.fake]).await;
     assert_eq!(shown(&server, &id).await["app"]["name"], "Another name");

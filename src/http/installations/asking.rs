@@ -25,15 +25,17 @@ pub(in crate::http) async fn in_time<T>(work: impl Future<Output = T>) -> Option
     tokio::time::timeout(PATIENCE, work).await.ok()
 }
 
-/// Does what a person waits for. What is not done in time jobs do: they ask after the app, and what it sees.
-pub(super) async fn or_by_jobs(api: &Api, id: IntegrationId, work: impl Future<Output = ()>) {
+/// Does what a person waits for; whether that was done in time. What is not jobs do: they ask after the app, and what it
+/// sees.
+pub(super) async fn or_by_jobs(api: &Api, id: IntegrationId, work: impl Future<Output = ()>) -> bool {
     if in_time(work).await.is_some() {
-        return;
+        return true;
     }
     tracing::debug!(integration = %id, "GitHub takes long to say how an app is; jobs go on");
     if let Err(error) = jobs::ask_after_by_jobs(&api.app, id).await {
         tracing::warn!(%error, integration = %id, "no job goes on with what a person waited for; the schedule does later");
     }
+    false
 }
 
 /// The app, when GitHub takes the key for it.

@@ -63,12 +63,13 @@ pub(in crate::http) async fn repair_installation(
             tracing::debug!(?error, integration = %id, "an app could not be reconciled now");
         }
     };
-    or_by_jobs(&api, id, work).await;
+    let is_done = or_by_jobs(&api, id, work).await;
     let head = api.app.log.feed().head().position;
     match api.app.read_at_least(head, installation_status::by_id(id)).await {
         Ok(rows) => {
             let row = rows.into_iter().next().ok_or_else(|| unknown(Code::InstallationUnknown))?;
-            Ok(tell_one(&shown(&api, row).await))
+            let now = shown(&api, row).await;
+            Ok(tell_one(&if is_done { now } else { now.asked_still() }))
         }
         // What was asked of GitHub is done.
         Err(ViewError::Behind { .. }) => Ok(tell_pending(id.0, head)),

@@ -228,6 +228,13 @@ impl Shown {
         Self { next_at, budget, properties, page_url, ..Self::of(row, holder) }
     }
 
+    /// As it was before GitHub was asked, which says nothing yet.
+    pub(super) fn asked_still(self) -> Self {
+        let next_step =
+            "GitHub did not answer within eight seconds. The server goes on asking, and shows here what it says.";
+        Self { next_step, next_at: None, ..self }
+    }
+
     fn of(row: InstallationRow, holder: Option<&str>) -> Self {
         let told = told(&row.state, &People { wished_by: row.wished_by.as_deref(), holder });
         let holder = row.state.holder().map(|id| ShownHolder { integration: id.0, name: holder.map(str::to_owned) });
