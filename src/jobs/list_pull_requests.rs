@@ -10,7 +10,7 @@ use std::{collections::HashSet, sync::atomic::Ordering, time::Duration};
 
 use keytrail_domain::{
     id::{IntegrationId, RepositoryId},
-    installation::{Installation, Webhooks},
+    installation::Installation,
     integration::Integration,
     pull_request::{Command, How, PullRequest, named_by},
     recorded::{Position, StreamId},
@@ -141,7 +141,7 @@ pub(super) async fn list_pull_requests(app: &App, job: &TakenJob, running: &Runn
 /// Whether deliveries tell what happens.
 async fn is_told(app: &App, id: IntegrationId) -> Result<bool, JobError> {
     let installation = app_access::installation(app, id).await?;
-    Ok(matches!(installation, Installation::Registered(registered) if registered.webhooks == Webhooks::Proven))
+    Ok(matches!(installation, Installation::Registered(registered) if registered.is_told_by_deliveries()))
 }
 
 /// Until when a pass that failed waits, in microseconds; nothing when it is tried again at once.

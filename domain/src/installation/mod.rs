@@ -266,6 +266,13 @@ impl Registered {
         !self.is_suspended() && matches!(&self.service, Service::Installed { permissions, .. } if lacks(permissions))
     }
 
+    /// Whether deliveries say all that happens: they come in, and GitHub sends them here. Somebody who passes them on from
+    /// elsewhere may stop that any time.
+    pub fn is_told_by_deliveries(&self) -> bool {
+        let goes_elsewhere = self.differing.iter().any(|one| one.property == Property::Webhook);
+        self.webhooks == Webhooks::Proven && !goes_elsewhere
+    }
+
     /// Where an owner of the organisation settles what the installation may do, while there is one.
     pub fn installation_url(&self) -> Option<String> {
         let login = &self.account.as_ref()?.login;

@@ -2,6 +2,7 @@
 
 mod any_order;
 mod coming_to_be;
+mod deliveries;
 mod standing;
 
 use std::collections::BTreeMap;

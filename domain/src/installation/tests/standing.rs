@@ -144,68 +144,6 @@ fn two_webhook_secrets_are_good_while_one_is_changed() {
 }
 
 #[test]
-fn deliveries_are_not_doubted_by_who_looked_before_one_came() {
-    let doubt = |known| Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent, known };
-    let doubted = Event::WebhooksDoubted { cause: WebhookDoubt::NoneSent };
-    let unproven = Some(Webhooks::Unproven);
-    given::<Installation>(&installed()).when(doubt(unproven)).then(std::slice::from_ref(&doubted));
-    let proven = then_also(installed(), Event::WebhooksProven {});
-    given::<Installation>(&proven).when(doubt(unproven)).then_nothing();
-    for known in [Some(Webhooks::Proven), None] {
-        given::<Installation>(&proven).when(doubt(known)).then(std::slice::from_ref(&doubted));
-    }
-}
-
-#[test]
-fn only_what_has_just_come_in_shows_that_deliveries_come_in_again() {
-    let doubted = then_also(installed(), Event::WebhooksDoubted { cause: WebhookDoubt::NoneSent });
-    let heard = Command::Hear(Heard::Resumed { installation: 100 });
-    given::<Installation>(&doubted).when(heard).then_nothing();
-    given::<Installation>(&doubted).when(Command::Hear(Heard::Anything)).then(&[Event::WebhooksProven {}]);
-    // The first one may be anything.
-    let first = Command::Hear(Heard::Resumed { installation: 100 });
-    given::<Installation>(&installed()).when(first).then(&[Event::WebhooksProven {}]);
-}
-
-#[test]
-fn what_github_is_to_be_told_of_deliveries_is_wished_until_it_was_told() {
-    let address = text("https://keytrail.example.com/webhooks/github/7");
-    let tell = |number| Command::TellWebhook { address: address.clone(), secret: secret(number) };
-    let told = Event::WebhookTold { address: address.clone() };
-    given::<Installation>(&installed()).when(tell(2)).then_nothing();
-    given::<Installation>(&installed()).when(Command::WishWebhook).then(&[Event::WebhookWished {}]);
-    let wished = then_also(installed(), Event::WebhookWished {});
-    given::<Installation>(&wished).when(Command::WishWebhook).then_nothing();
-    given::<Installation>(&wished).when(tell(2)).then(std::slice::from_ref(&told));
-    given::<Installation>(&then_also(wished.clone(), told.clone())).when(tell(2)).then_nothing();
-    // Of the secret that is good now.
-    let rotated = Event::WebhookSecretRotated { secret: secret(3), previous: Some(secret(2)), until: None };
-    let both = then_also(installed(), rotated);
-    given::<Installation>(&both).when(tell(2)).then_nothing();
-    given::<Installation>(&both).when(tell(3)).then(std::slice::from_ref(&told));
-    let Installation::Registered(state) = folded(&then_also(both, told)) else { panic!("it is registered") };
-    assert_eq!((state.webhook_wished, &state.webhook_told), (false, &Some(address.clone())));
-    // Where deliveries of an app went that was taken over is somebody else's address.
-    let adopted =
-        Event::Adopted { host: "github.com".to_owned(), app: app(), key: key(1), webhook_secret: Some(secret(2)) };
-    given::<Installation>(&[adopted]).when(tell(2)).then(&[Event::WebhookTold { address: address.clone() }]);
-    given::<Installation>(&removed()).when(tell(2)).then_nothing();
-    // GitHub made a secret with the app, or made none.
-    let wishes = |history: &[Event]| match folded(history) {
-        Installation::Registered(state) => state.webhook_wished,
-        _ => panic!("it is registered"),
-    };
-    let unsigned = Event::AppRegistered {
-        host: "github.com".to_owned(),
-        app: app(),
-        key: key(1),
-        webhook_secret: None,
-        client_secret: None,
-    };
-    assert!(!wishes(&registered()) && wishes(&[unsigned]));
-}
-
-#[test]
 fn an_app_that_github_forgot_and_knows_again_is_not_lost() {
     given::<Installation>(&installed()).when(Command::Report(Report::AppDeleted)).then(&[Event::AppDeleted {}]);
     let deleted = then_also(installed(), Event::AppDeleted {});
