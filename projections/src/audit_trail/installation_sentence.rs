@@ -50,7 +50,7 @@ pub(super) fn sentence(event: &Event) -> String {
         Event::SelectionChanged { selection } => {
             format!("learned that the installation is for {} now", repositories(*selection))
         }
-        Event::WebhooksProven {} => "took in a first delivery of GitHub's".to_owned(),
+        Event::WebhooksProven {} => "saw that deliveries of GitHub's come in".to_owned(),
         Event::WebhooksDoubted { cause } => format!("has no deliveries of GitHub's: {}", doubt(*cause)),
         Event::PropertiesCompared { differing } if differing.is_empty() => {
             "found everything at GitHub as it was set up".to_owned()
