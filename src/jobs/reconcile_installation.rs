@@ -2,9 +2,11 @@
 //! says outweighs what deliveries said before.
 
 use keytrail_domain::{
-    github::{GithubConnection, Login},
+    github::{App as GithubApp, GithubConnection, Login},
     id::IntegrationId,
-    installation::{Cause, Command, Diagnosis, Installation, Registered, Report, Seen, Service, There, Wish},
+    installation::{
+        Cause, Command, Diagnosis, Installation, Registered, Report, Seen, Service, There, Wish, account_claim,
+    },
     integration::{Integration, SecretsAfter},
     recorded::{Position, StreamId},
     service::Connection,
@@ -93,7 +95,7 @@ pub async fn reconcile(app: &App, id: IntegrationId, cause: Position) -> Result<
                 // it was made with.
                 app.jobs.app_tokens.forget(&registered.host, installation);
             }
-            let obstacle = obstacle_of(app, id, &registered, &report).await?;
+            let obstacle = obstacle_of(app, id, &github, &registered, &report).await?;
             match dispatch(app, id, cause, Command::Report(report), Vec::new()).await {
                 // What GitHub says cannot be written down while another one has the organisation.
                 Err(DispatchError::Claimed(claim)) => {
@@ -230,12 +232,17 @@ fn driven(done: Result<(), GithubError>) -> Result<(), GithubError> {
 async fn obstacle_of(
     app: &App,
     id: IntegrationId,
+    github: &GithubConnection,
     registered: &Registered,
     report: &Report,
 ) -> Result<Option<Diagnosis>, JobError> {
     Ok(match report {
-        Report::Read { there: There::NotInstalled, .. } if registered.account.is_none() => {
-            Some(Diagnosis::of(Cause::NotInstalled, is_late(app, id).await?))
+        Report::Read { app: seen, there: There::NotInstalled } if registered.account.is_none() => {
+            let (holder, stuck) = (holder_of(app, id, github, seen).await?, is_late(app, id).await?);
+            Some(match holder {
+                Some(_) => Diagnosis::taken(holder, stuck),
+                None => Diagnosis::of(Cause::NotInstalled, stuck),
+            })
         }
         // A wish of ours was driven, and it is suspended still: by somebody whose doing we cannot undo.
         Report::Read { there: There::Installed(seen), .. }
@@ -245,6 +252,19 @@ async fn obstacle_of(
         }
         Report::Read { .. } | Report::AppDeleted | Report::KeyRejected => None,
     })
+}
+
+/// Which other integration has the organisation that owns this app, and that it waits to be installed in.
+async fn holder_of(
+    app: &App,
+    id: IntegrationId,
+    github: &GithubConnection,
+    seen: &GithubApp,
+) -> Result<Option<IntegrationId>, StoreError> {
+    let is_its_own = seen.owner.as_ref().is_some_and(|owner| owner.is(&github.organisation));
+    let Some(account) = seen.owner_id.filter(|_| is_its_own) else { return Ok(None) };
+    let holder = app.log.holder(&account_claim(github.host.name(), account)).await?;
+    Ok(holder.map(IntegrationId).filter(|holder| *holder != id))
 }
 
 /// Whether it has not come on for too long.

@@ -98,6 +98,23 @@ async fn an_organisation_that_two_integrations_have_by_two_names_is_said_to_be_t
     settled(&server, &[&github.fake]).await;
 }
 
+async fn an_app_that_waits_in_an_organisation_that_another_integration_has_is_said_to_wait_in_vain(server: Server) {
+    let github = Github::start(&server).await;
+    let first = active(&server, &github).await;
+    let place = json!({ "kind": "github_app", "host": github.fake.url(), "organisation": "acme-two" });
+    let second = server.connect("second", place).await.with(StatusCode::CREATED).id();
+    github.fake.rename_org("acme", "acme-two");
+    let app = github.fake.register_app("acme-two", "Second");
+    adopt(&server, &second, app.id, &app.key.pkcs1).await.with(StatusCode::OK);
+    assert_eq!(repaired(&server, &second).await, ("installing".to_owned(), "organisation_taken".into()));
+    let now = shown(&server, &second).await;
+    assert_eq!(now["holder"]["integration"], first, "{now}");
+    remove(&server, &first).await.with(StatusCode::OK);
+    becomes(&server, &first, "removed").await;
+    assert_eq!(repaired(&server, &second).await, ("installing".to_owned(), "not_installed".into()));
+    settled(&server, &[&github.fake]).await;
+}
+
 async fn an_app_that_was_installed_anew_in_a_renamed_organisation_is_found(server: Server) {
     let github = Github::start(&server).await;
     let id = active(&server, &github).await;
@@ -331,6 +348,7 @@ on_both_engines!(reaching_this_machine;
     what_became_of_it_there_is_seen_and_mends_itself,
     what_stands_in_the_way_is_said_and_goes_away_again,
     an_organisation_that_two_integrations_have_by_two_names_is_said_to_be_taken,
+    an_app_that_waits_in_an_organisation_that_another_integration_has_is_said_to_wait_in_vain,
     an_app_that_was_installed_anew_in_a_renamed_organisation_is_found,
     an_organisation_that_was_renamed_before_the_app_was_installed_is_followed,
     an_app_is_never_spoken_for_at_another_host,
