@@ -85,7 +85,7 @@ codes! {
     SecretsNotKept = 409 "secrets_not_kept": "The secrets of this app were not kept.",
     InstallationRemoved = 409 "installation_removed": "The integration of this app was removed.",
     AppTaken = 409 "app_taken": "The app belongs to another integration.",
-    OrganisationTaken = 409 "organisation_taken": "An app is installed in this organisation already.",
+    OrganisationTaken = 409 "organisation_taken": "Another integration has this organisation.",
     OrganisationOther = 409 "organisation_other": "The app of this integration is in another organisation.",
     IndexRunActive = 409 "index_run_active": "An index run of this repository is under way.",
     IntegrationExists = 409 "integration_exists": "The integration was added before.",
