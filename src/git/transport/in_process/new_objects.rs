@@ -63,7 +63,8 @@ impl<'a, 'b> NewObjects<'a, 'b> {
                 }
                 self.put(list, id)?;
                 // Folders may name far more than there is.
-                self.fits(list.len() as u64 * PER_OBJECT + open.len() as u64 * PER_NAME)?;
+                let names = (open.len() + files.len()) as u64;
+                self.fits(list.len() as u64 * PER_OBJECT + names * PER_NAME)?;
                 for file in files.drain(..) {
                     if self.is_new(file)? {
                         self.source.check_file(file)?;

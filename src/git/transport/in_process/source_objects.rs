@@ -71,7 +71,9 @@ impl<'a> SourceObjects<'a> {
             let is_known = id == gix::ObjectId::empty_tree(gix::hash::Kind::Sha1);
             return if is_known { Ok((Kind::Tree, &[])) } else { Err(FetchError::RefsMoved.into()) };
         };
-        if bytes as u64 > self.bounds.whole {
+        // What names others is held with these names; such a pack would be refused, too.
+        let most = if kind == Kind::Blob { self.bounds.whole } else { self.bounds.whole / 2 };
+        if bytes as u64 > most {
             return Err(too_much(self.shared));
         }
         if self.name_of(kind, bytes)? != id {
@@ -195,6 +197,23 @@ mod tests {
         let refused =
             source.check_file(large).expect_err("40 MB and 40 MB are not, and nobody has to read it for that");
         assert!(matches!(refused, GitError::Fetch(FetchError::PackNeedsMemory { .. })), "{refused:?}");
+    }
+
+    #[test]
+    fn a_folder_as_large_as_no_pack_may_have_one_is_refused_before_its_names_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = git2::Repository::init_bare(folder.path().join("made.git")).expect("a repository");
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        let mut shared = Shared::alone(&mirror);
+        shared.limits.memory_bytes = 32 * MEGABYTE as u64;
+        let mut source = SourceObjects::open(made.path().join("objects"), &shared).expect("objects");
+        let objects = made.odb().expect("objects");
+        let text = vec![b'a'; 9 * MEGABYTE];
+        for (kind, fits) in [(git2::ObjectType::Blob, true), (git2::ObjectType::Tree, false)] {
+            let name = objects.write(kind, &text).expect("it is written");
+            let read = source.read(CommitSha(name.as_bytes().try_into().expect("twenty bytes"))).map(|_| ());
+            assert_eq!(read.is_ok(), fits, "{kind}: {read:?}");
+        }
     }
 
     #[test]
