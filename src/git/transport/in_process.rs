@@ -15,6 +15,7 @@ mod new_objects;
 mod pack_gauge;
 mod pack_sink;
 mod pack_writer;
+mod pulse;
 mod question;
 mod source_objects;
 
