@@ -156,11 +156,7 @@ impl Check<'_> {
             if fs::canonicalize(&objects).is_ok_and(|real| self.seen.contains(&real)) {
                 continue;
             }
-            if self.roots.is_some() || objects == first {
-                self.folder(&objects)?;
-            } else if let Ok(real) = fs::canonicalize(&objects) {
-                self.seen.insert(real);
-            }
+            self.folder(&objects)?;
             // Nothing here asks a web server for objects; a repository that counts on one lacks a part nevertheless.
             let of_servers = self.roots.is_some().then_some("info/http-alternates");
             for name in ["info/alternates"].into_iter().chain(of_servers) {

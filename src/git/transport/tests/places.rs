@@ -164,6 +164,12 @@ fn a_lender_whose_own_lender_would_be_misread_is_refused() {
     borrows(&path, "../../beside/objects\n");
     borrows(&places.below("beside"), "../../other/objects\n");
     assert!(opened().iter().all(Result::is_ok), "it is the same from both");
+    let pipe = places.below("other/objects/pack/pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    for refused in opened() {
+        let error = refused.expect_err("a reader would wait for whoever writes into it");
+        assert!(matches!(error, GitError::NotPlain { .. }), "{error}");
+    }
 }
 
 #[test]
