@@ -185,7 +185,7 @@ impl Remote {
     }
 
     /// How long places at the host were waited for until now.
-    pub(in crate::git) fn waited(&self) -> Duration {
+    pub fn waited(&self) -> Duration {
         self.ssh.as_ref().map_or(Duration::ZERO, |ssh| ssh.waits().total())
     }
 
