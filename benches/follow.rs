@@ -1,8 +1,8 @@
-//! A repository that is followed: the first fetch, one new commit, and looks that find nothing, each beside what git does
-//! for the same.
+//! A repository that is followed: the first fetch, a copy of a folder, one new commit, and looks that find nothing, each
+//! beside what git does for the same.
 //!
-//! `cargo bench --bench follow -- --repository PATH [--rounds 5]`: a bare repository, of which copies are made and served by
-//! nginx before git http-backend (Debian's nginx-light and fcgiwrap).
+//! `cargo bench --bench follow -- --repository PATH [--rounds 5] [--full no]`: a bare repository, of which copies are made
+//! and served by nginx before git http-backend (Debian's nginx-light and fcgiwrap).
 
 #[path = "measure/flags.rs"]
 mod flags;
@@ -49,7 +49,11 @@ async fn main() {
     git(&served.path, &["commit-graph", "write", "--reachable"]);
     let server = WebServer::start(&root);
     let stage = Stage { url: server.url("big.git"), served, place: place.path().to_owned(), table: Table::new() };
-    stage.first_fetch(rounds, flags.get("full") != Some("no")).await;
+    let full = flags.get("full") != Some("no");
+    stage.first_fetch(rounds, full).await;
+    if full {
+        stage.folder_copy().await;
+    }
     stage.looks(rounds).await;
     stage.one_new_commit(rounds);
     stage.one_force_push(rounds);
@@ -137,12 +141,52 @@ impl Stage {
         }
     }
 
-    /// A mirror by git: how long it takes, and the bytes of its packs.
+    /// All of a folder of this machine, once: in this process, which makes no differences, and by git, which takes those
+    /// that are there. `--no-local`, since a link to a file is no copy.
+    async fn folder_copy(&self) {
+        let names = self.served.git_line(&["for-each-ref", "--format=%(objectname) %(refname)"]).expect("refs");
+        let wanted = names.lines().map(|line| {
+            let (target, name) = line.split_once(' ').expect("two words");
+            WantedRef { name: name.as_bytes().to_vec(), target: target.parse().expect("a name") }
+        });
+        let wanted: Vec<WantedRef> = wanted.collect();
+        let folder = self.place.join("copied.git");
+        let mirror = Mirror::open_or_make(&folder).expect("a mirror");
+        let request = FetchRequest {
+            mirror: &mirror,
+            source: FetchSource::Local(&LocalRepository::InPlace(self.served.path.clone())),
+            wanted: &wanted,
+            program: None,
+            limits: FetchLimits { free_bytes: 0, ..FetchLimits::default() },
+            beside: 0,
+            progress: &FetchProgress::default(),
+            cancel: &AtomicBool::new(false),
+        };
+        let started = Instant::now();
+        let copied = fetch(&request).await.expect("a copy");
+        let ours = seconds(started.elapsed());
+        fs::remove_dir_all(&folder).expect("what was made can be removed");
+        let (theirs, bytes) = self.clone_of(self.served.path.to_str().expect("UTF-8"), &["--no-local"]);
+        let mb = |bytes: u64| bytes as f64 / 1e6;
+        self.table.line(
+            &format!("a folder of {} objects copied in this process", copied.objects),
+            &format!("{ours:.1} s, {:.1} MB", mb(copied.bytes)),
+            &format!("git clone --mirror --no-local {theirs:.1} s, {:.1} MB", mb(bytes)),
+            &format!("{:.2}; {:.2}", ours / theirs, copied.bytes as f64 / bytes as f64),
+            "",
+        );
+    }
+
     fn clone(&self, options: &[&str]) -> (f64, u64) {
+        self.clone_of(&self.url, options)
+    }
+
+    /// A mirror by git: how long it takes, and the bytes of its packs.
+    fn clone_of(&self, from: &str, options: &[&str]) -> (f64, u64) {
         let folder = self.place.join("theirs.git");
         let mut arguments = vec!["clone", "--quiet", "--mirror"];
         arguments.extend(options);
-        arguments.extend([self.url.as_str(), folder.to_str().expect("UTF-8")]);
+        arguments.extend([from, folder.to_str().expect("UTF-8")]);
         let started = Instant::now();
         git(&self.place, &arguments);
         let took = seconds(started.elapsed());

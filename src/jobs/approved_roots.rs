@@ -13,8 +13,8 @@ use std::{
     time::Duration,
 };
 
-use super::JobError;
-use crate::git::transport::LocalRepository;
+use super::{JobError, mounts::Mounts, way::Way};
+use crate::git::{Steps, transport::LocalRepository};
 
 /// How long a root is waited for.
 const ANSWERS: Duration = Duration::from_secs(2);
@@ -38,9 +38,9 @@ enum Known {
     /// It has never answered.
     #[default]
     Nothing,
-    /// It was not there when it answered last: nothing lies below it.
+    /// It was not there when it answered last, and no link leads to where it would be: nothing lies below it.
     Absent,
-    /// It led here when it answered last.
+    /// It led here when it was found last, or would.
     At(PathBuf),
 }
 
@@ -129,7 +129,8 @@ impl ApprovedRoots {
                 // As long as the thread hangs, and not only as long as somebody waits.
                 let _turn = turn;
                 let found = resolve(&root);
-                one.known.lock().unwrap_or_else(PoisonError::into_inner).learn(found);
+                let would_be = if found.as_ref().is_err_and(is_absence) { would_be(&root) } else { None };
+                one.known.lock().unwrap_or_else(PoisonError::into_inner).learn(found, would_be);
             }
         });
         // Who does not answer in time is known as before.
@@ -142,15 +143,12 @@ impl ApprovedRoots {
 
 impl Known {
     /// Where it was stays known while it cannot be found: what lies there is held to it still. A disk that fails says nothing
-    /// of where it is.
-    fn learn(&mut self, found: io::Result<PathBuf>) {
-        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    /// of where it is. Before it was ever found it counts where it would be.
+    fn learn(&mut self, found: io::Result<PathBuf>, would_be: Option<PathBuf>) {
         match (found, &self) {
             (Ok(path), _) => *self = Self::At(path),
-            (Err(error), Self::Nothing | Self::Absent)
-                if matches!(error.kind(), NotFound | NotADirectory | PermissionDenied) =>
-            {
-                *self = Self::Absent;
+            (Err(error), Self::Nothing | Self::Absent) if is_absence(&error) => {
+                *self = would_be.map_or(Self::Absent, Self::At);
             }
             (Err(_), _) => {}
         }
@@ -160,6 +158,23 @@ impl Known {
 /// Where a folder is, links followed. It looks at a disk, which may not answer.
 fn resolved(root: &Path) -> io::Result<PathBuf> {
     fs::canonicalize(root)
+}
+
+/// Where a folder would be that is not there: a link may lead to a share that is mounted in the next moment. Nothing where no
+/// link does. It looks at a disk, too.
+fn would_be(root: &Path) -> Option<PathBuf> {
+    let mut way = Way::of(root);
+    // All of it is one file system for who waits for all of it.
+    way.go_on(&Mounts::default(), &Steps::default());
+    Some(way.leads_to()).filter(|place| root.is_absolute() && place != root)
+}
+
+/// Whether somebody looked and nothing was found; a disk that fails says less.
+fn is_absence(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    // Links in a circle lead nowhere.
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied)
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
 }
 
 impl Root {
@@ -225,15 +240,41 @@ mod tests {
     #[test]
     fn a_root_that_cannot_be_found_is_held_to_be_where_it_was() {
         let learned = |mut known: Known, kind: io::ErrorKind| {
-            known.learn(Err(kind.into()));
+            known.learn(Err(kind.into()), Some("/nas/link".into()));
             known
         };
         let there = Known::At("/nas/git".into());
         for kind in [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied, io::ErrorKind::TimedOut] {
             assert_eq!(learned(there.clone(), kind), there);
         }
-        assert_eq!(learned(Known::Nothing, io::ErrorKind::NotFound), Known::Absent);
+        for before in [Known::Nothing, Known::Absent] {
+            assert_eq!(learned(before, io::ErrorKind::NotFound), Known::At("/nas/link".into()));
+        }
+        let mut known = Known::Nothing;
+        known.learn(Err(io::ErrorKind::NotFound.into()), None);
+        assert_eq!(known, Known::Absent);
         assert_eq!(learned(Known::Nothing, io::ErrorKind::TimedOut), Known::Nothing, "a disk that fails tells nothing");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_link_to_a_share_that_is_not_mounted_leads_to_is_held_to_it_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().canonicalize().expect("it is there");
+        let (link, share) = (place.join("link"), place.join("nas/git"));
+        std::os::unix::fs::symlink(&share, &link).expect("a link");
+        let all: Arc<[PathBuf]> = [link.clone(), place.join("gone")].into();
+        let roots = ApprovedRoots::default();
+        let below = roots.repository(share.join("shop.git"), &all).await.expect("the roots answer");
+        let expected = [link, place.join("gone"), share.clone()].into();
+        assert_eq!(below, LocalRepository::BelowRoots { path: share.join("shop.git"), roots: expected });
+        let beside = place.join("nas/other.git");
+        let free = roots.repository(beside.clone(), &all).await.expect("the roots answer");
+        assert_eq!(free, LocalRepository::InPlace(beside));
+        // Links in a circle are somebody's mistake, and no disk that fails.
+        let circle = place.join("circle");
+        std::os::unix::fs::symlink(&circle, &circle).expect("a link");
+        let free = ApprovedRoots::default().repository(share.clone(), &[circle].into()).await;
+        assert_eq!(free.expect("it is no root"), LocalRepository::InPlace(share));
     }
 
     #[tokio::test(flavor = "multi_thread")]

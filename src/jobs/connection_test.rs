@@ -99,7 +99,12 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
             Err(error) => return Err(error),
         }
     }
-    let listed = list_remote_refs(&remote, &RefSelection::default(), git::MAX_REFS).await;
+    let selection = RefSelection::default();
+    let listing = list_remote_refs(&remote, &selection, git::MAX_REFS);
+    // A place at the host may be waited for, beside what a listing may take.
+    let Ok(listed) = tokio::time::timeout(2 * LISTING, listing).await else {
+        return Err(JobError::Later(format!("all connections that {} may have are in use", url.host())));
+    };
     if let Some(ssh) = remote.ssh.as_ref().and_then(|ssh| ssh.told()) {
         // A key is asked for once the host has shown one that is trusted.
         tested.is_proved = true;

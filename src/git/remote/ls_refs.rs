@@ -40,8 +40,8 @@ pub(in crate::git) const AGENT: &str = "agent=git/2.0-keytrail";
 /// [`Limits::listing`](super::Limits::listing) in all is [`RemoteTrouble::Slow`].
 pub async fn list_remote_refs(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {
     let bound = remote.limits.listing;
-    let listed = tokio::time::timeout(bound, list(remote, selection, max_refs)).await;
-    listed.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))
+    let listed = remote.within(bound, list(remote, selection, max_refs)).await;
+    listed.unwrap_or_else(|| Err(remote.trouble(RemoteTrouble::Slow { bound })))
 }
 
 async fn list(remote: &Remote, selection: &RefSelection, max_refs: usize) -> Result<Listed, GitError> {

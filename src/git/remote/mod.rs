@@ -129,8 +129,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Without any new byte from the remote.
     pub silence: Duration,
-    /// For listing the refs, from the first look-up to the last byte, however steadily they come; or for one answer of a
-    /// service's API.
+    /// For listing the refs, from the first look-up to the last byte, however steadily they come, without what was waited
+    /// for a place at the host; or for one answer of a service's API.
     pub listing: Duration,
     /// Of one answer, as it comes over the network.
     pub answer_bytes: u64,
@@ -174,6 +174,19 @@ impl Remote {
                 Ok(Reach::Proxy(found))
             }
         }
+    }
+
+    /// What comes of this work; nothing when it takes longer than `bound`. To wait for a place at the host is no part of it.
+    pub(in crate::git) async fn within<T>(&self, bound: Duration, work: impl Future<Output = T>) -> Option<T> {
+        match &self.ssh {
+            Some(ssh) => ssh.waits().within(bound, work).await,
+            None => tokio::time::timeout(bound, work).await.ok(),
+        }
+    }
+
+    /// How long places at the host were waited for until now.
+    pub fn waited(&self) -> Duration {
+        self.ssh.as_ref().map_or(Duration::ZERO, |ssh| ssh.waits().total())
     }
 
     /// This trouble with this remote.

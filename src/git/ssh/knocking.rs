@@ -78,7 +78,7 @@ impl<'a> Knocking<'a> {
         let (key, address) = (*self.keys.get(self.key).ok_or_else(refused)?, self.addresses.get(self.address).copied());
         let address = address.ok_or_else(|| self.remote.trouble(RemoteTrouble::Unreachable))?;
         let host = format!("{}:{}", self.remote.url.host(), self.remote.url.port());
-        let place = self.access.places.take(&host).await.ok_or(GitError::Cancelled)?;
+        let place = self.access.waits.during(self.access.places.take(&host)).await.ok_or(GitError::Cancelled)?;
         let host_now = self.access.keychain.host().await?.unwrap_or_else(|| self.access.host.clone());
         is_trusted(self.remote, &host_now)?;
         let signer = self.access.keychain.open(key).await?;

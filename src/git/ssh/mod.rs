@@ -11,6 +11,7 @@ mod said;
 mod session;
 #[cfg(test)]
 pub(crate) mod tests;
+mod waits;
 
 use std::{
     future::Future,
@@ -23,6 +24,7 @@ use std::{
 use keytrail_domain::{host_key::HostPublicKey, id::SshKeyId};
 
 pub use self::places::Places;
+use self::waits::Waits;
 pub(in crate::git) use self::{
     knocking::{Door, Knocking},
     options::url_for_git,
@@ -103,6 +105,7 @@ pub struct SshAccess {
     /// The key that the host took the last time.
     accepted_before: Option<SshKeyId>,
     told: Mutex<Told>,
+    waits: Waits,
 }
 
 /// What came of offering keys.
@@ -126,12 +129,27 @@ impl SshAccess {
         host: TrustedHost,
         places: Arc<Places>,
     ) -> Self {
-        Self { program, folder, keys, keychain, host, places, accepted_before, told: Mutex::default() }
+        Self {
+            program,
+            folder,
+            keys,
+            keychain,
+            host,
+            places,
+            accepted_before,
+            told: Mutex::default(),
+            waits: Waits::default(),
+        }
     }
 
     /// What came of it so far; nothing where no key was offered.
     pub fn told(&self) -> Option<Told> {
         Some(self.locked().clone()).filter(|told| !told.offered.is_empty())
+    }
+
+    /// What was waited for places at the host.
+    pub(in crate::git) const fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     fn locked(&self) -> MutexGuard<'_, Told> {

@@ -60,7 +60,7 @@ pub enum FetchError {
     },
     /// To put together what came takes more memory than a fetch may have.
     #[error(
-        "the server sent a pack that needs more memory than the {memory} MB that a fetch may take; raise git.memory_bytes if the repository is meant to be like that"
+        "what is fetched needs more memory than the {memory} MB that a fetch may take; raise git.memory_bytes if the repository is meant to be like that"
     )]
     PackNeedsMemory {
         /// The limit in megabytes, rounded up.
@@ -71,7 +71,7 @@ pub enum FetchError {
     CorruptPack,
     /// What came lacks something that belongs to it.
     #[error(
-        "the server did not send everything that belongs to its branches; check the repository on the server with `git fsck`"
+        "the repository did not give everything that belongs to its branches; check it at its origin with `git fsck`"
     )]
     Incomplete,
     /// A commit came without one that it names as its parent, though everything was asked for.

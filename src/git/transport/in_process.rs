@@ -15,6 +15,7 @@ mod new_objects;
 mod pack_gauge;
 mod pack_sink;
 mod pack_writer;
+mod pulse;
 mod question;
 mod source_objects;
 
@@ -132,9 +133,10 @@ async fn work(
             }
             // Over SSH by the program that encrypts; what is said through it is our own.
             Scheme::Git | Scheme::Ssh => {
-                let bound = remote.limits.listing;
-                let asked = tokio::time::timeout(bound, git_stream::ask(remote, &question, request)).await;
-                let incoming = asked.unwrap_or_else(|_| Err(remote.trouble(RemoteTrouble::Slow { bound })))?;
+                let (bound, waited) = (remote.limits.listing, remote.waited());
+                let asked = remote.within(bound, git_stream::ask(remote, &question, request)).await;
+                let incoming = asked.unwrap_or_else(|| Err(remote.trouble(RemoteTrouble::Slow { bound })))?;
+                pace.waited(remote.waited().saturating_sub(waited));
                 receive(request, wants, incoming, shared, &mut pace).await?
             }
         };

@@ -47,6 +47,14 @@ impl Pace {
         self.stage = Stage::Asking { since: Instant::now() };
     }
 
+    /// So long it was waited for a place at the host, which is not the server's fault. It has said something since.
+    pub(super) fn waited(&mut self, waited: Duration) {
+        self.word();
+        if let Stage::Asking { since } = &mut self.stage {
+            *since += waited;
+        }
+    }
+
     /// Something was said.
     pub(super) fn word(&mut self) {
         self.progressed = Instant::now();
@@ -129,6 +137,14 @@ mod tests {
         assert_eq!(later(&pace), None);
         pace.ask();
         assert_eq!(later(&pace), slow, "what questions took is added up");
+    }
+
+    #[test]
+    fn a_wait_for_a_place_at_the_host_is_no_part_of_it() {
+        let mut pace = Pace::of(LONG, LONG, Some(Duration::ZERO));
+        assert!(later(&pace).is_some());
+        pace.waited(LONG);
+        assert_eq!(later(&pace), None);
     }
 
     #[test]

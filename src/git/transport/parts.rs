@@ -157,11 +157,9 @@ impl Check<'_> {
                 continue;
             }
             self.folder(&objects)?;
-            if self.roots.is_none() {
-                continue;
-            }
             // Nothing here asks a web server for objects; a repository that counts on one lacks a part nevertheless.
-            for name in ["info/alternates", "info/http-alternates"] {
+            let of_servers = self.roots.is_some().then_some("info/http-alternates");
+            for name in ["info/alternates"].into_iter().chain(of_servers) {
                 let file = objects.join(name);
                 let Some(text) = self.text(&file, MOST_BYTES)? else { continue };
                 let lines =
@@ -174,6 +172,10 @@ impl Check<'_> {
                     let read = joined(first, line);
                     if fs::canonicalize(&read).is_ok_and(|real| !self.allows(&real)) {
                         return Err(self.outside(&file));
+                    }
+                    if fs::canonicalize(&read).ok() != fs::canonicalize(&other).ok() {
+                        let extension = "a relative path in info/alternates of what it borrows objects from".to_owned();
+                        return Err(GitError::FormatUnsupported { path: self.path.to_owned(), extension });
                     }
                     all.extend([other, read]);
                 }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
+    time::Duration,
 };
 
 use keytrail_domain::{
@@ -137,12 +138,16 @@ impl Place {
         let cache = cache.repository();
         let progress = &progress;
         let request = ObjectsRequest { cache, source, wanted, generations, program, limits, progress, cancel };
+        let waited = waited_for(source);
         let fetching = tokio::time::timeout(FETCH_TAKES, transport::fetch_objects(&request));
         let fetched = match &mut turn {
             Some(turn) => turn.heed(|| progress.count(), fetching).await?,
             None => fetching.await,
         };
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
+        if fetched.is_err() && waited_for(source).saturating_sub(waited) > FETCH_TAKES / 2 {
+            return Err(DiffTrouble::Busy.into());
+        }
         let doing = "fetching what a commit changed within a minute".to_owned();
         let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;
         metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
@@ -183,6 +188,14 @@ impl Place {
     fn left(&self, quota: u64) -> Result<(u64, u64), GitError> {
         let bytes = |folder: &Path| Mirror::recognised(folder).map_or(Ok(0), |mirror| mirror.bytes());
         Ok((quota.saturating_sub(bytes(&self.mirror)?), bytes(&self.cache)?))
+    }
+}
+
+/// How long connections that a host may have over SSH were waited for until now.
+fn waited_for(source: FetchSource<'_>) -> Duration {
+    match source {
+        FetchSource::Remote(remote) => remote.waited(),
+        FetchSource::Local(_) => Duration::ZERO,
     }
 }
 

@@ -154,6 +154,10 @@ async fn a_share_that_is_mounted_or_taken_away_while_the_server_runs_is_seen_tho
     list.follow_mounts(Mounts::parse(mounted.as_bytes()));
     assert_eq!(&*list.places[&id], path);
     let read = list.rows_read;
+    list.mounts_read = Some(Instant::now() + Duration::from_secs(600));
+    list.keep_up(&app).await.expect("the views");
+    assert_eq!(&*list.places[&id], path, "file systems are not asked for before the next tick");
+    list.mounts_read = None;
     list.keep_up(&app).await.expect("the views");
     assert_eq!((&list.places[&id], list.rows_read), (&before, read), "it is not mounted any more");
     app.stop().await;

@@ -32,3 +32,38 @@ impl Timer {
         self.due = self.due.min(Instant::now() + within);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORTEST: Duration = Duration::from_secs(60);
+    const LONGEST: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn looks_are_rarer_where_nothing_happens_and_begin_anew_where_something_does() {
+        let mut timer = Timer::new(SHORTEST, 7);
+        let mut before = timer.pause;
+        for _ in 0..20 {
+            timer.busy = true;
+            timer.rest(false, Duration::ZERO, SHORTEST, LONGEST);
+            assert!(!timer.busy && (timer.pause > before || timer.pause == LONGEST), "{:?}", timer.pause);
+            assert!(timer.pause <= LONGEST && timer.due <= Instant::now() + timer.pause);
+            before = timer.pause;
+        }
+        assert_eq!(timer.pause, LONGEST);
+        timer.rest(true, Duration::ZERO, SHORTEST, LONGEST);
+        assert_eq!(timer.pause, SHORTEST);
+        assert!(timer.due <= Instant::now() + SHORTEST, "and the look is as soon");
+    }
+
+    #[test]
+    fn who_asks_to_be_left_alone_is_and_it_makes_no_pause_longer() {
+        let mut timer = Timer::new(SHORTEST, 0);
+        let earliest = Instant::now() + 10 * LONGEST;
+        timer.rest(true, 10 * LONGEST, SHORTEST, LONGEST);
+        assert!(timer.due >= earliest && timer.pause == SHORTEST);
+        timer.hurry(Duration::from_secs(1));
+        assert!(timer.due < earliest, "something happened meanwhile");
+    }
+}

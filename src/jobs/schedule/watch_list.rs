@@ -21,7 +21,7 @@ use keytrail_projections::{
 };
 use tokio::time::Instant;
 
-use super::{installation::Installation, poll::Remembered, timer::Timer};
+use super::{TICK, installation::Installation, poll::Remembered, timer::Timer};
 use crate::{
     app::App,
     jobs::{JobError, mounts::Mounts},
@@ -63,6 +63,8 @@ pub(super) struct WatchList {
     active: HashMap<IntegrationId, Connection>,
     /// By which the places on this machine were told.
     mounts: Mounts,
+    /// When those were read last.
+    pub(super) mounts_read: Option<Instant>,
     /// The head of the log when the list was begun: what changed before that changed for nobody here.
     began_at: Position,
     /// Where both views stood when they were read last.
@@ -90,6 +92,7 @@ impl WatchList {
             places: HashMap::new(),
             active: HashMap::new(),
             mounts: Mounts::default(),
+            mounts_read: None,
             began_at,
             stood_at: 0,
             integrations_to: 0,
@@ -102,7 +105,7 @@ impl WatchList {
     /// Reads what changed since the last time: nothing, when nothing did. The repositories of integrations that connect
     /// in another way now, or go on after a pause: what was seen of them before says nothing.
     pub(super) async fn keep_up(&mut self, app: &App) -> Result<Vec<RepositoryId>, JobError> {
-        self.follow_mounts(Mounts::read());
+        self.read_mounts().await;
         let stands_at = stand_at(&app.views);
         if stands_at <= self.stood_at {
             return Ok(Vec::new());
@@ -217,6 +220,17 @@ impl WatchList {
             }
         }
         Ok(())
+    }
+
+    /// At most once in each tick, and on a thread of its own: with many file systems it is a long list.
+    async fn read_mounts(&mut self) {
+        if self.mounts_read.is_some_and(|at| at.elapsed() < TICK) {
+            return;
+        }
+        self.mounts_read = Some(Instant::now());
+        if let Ok(mounts) = tokio::task::spawn_blocking(Mounts::read).await {
+            self.follow_mounts(mounts);
+        }
     }
 
     /// A share that was mounted, or taken away, makes other places of the same paths.

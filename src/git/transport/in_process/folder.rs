@@ -1,12 +1,14 @@
 //! A fetch from a folder of this machine: a pack is made of what is missing, and written as any other. Called on behalf
 //! of the in-process transport; it reads the objects of the source and nothing else of it.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use git2::Odb;
 use keytrail_domain::index_run::batch::CommitSha;
 
-use super::{new_objects::NewObjects, pack_sink::Shared, pack_writer::PackWriter, source_objects::SourceObjects};
+use super::{
+    new_objects::NewObjects, pack_sink::Shared, pack_writer::PackWriter, pulse::Pulse, source_objects::SourceObjects,
+};
 use crate::git::{
     GitError, Mirror,
     transport::{
@@ -15,6 +17,9 @@ use crate::git::{
     },
 };
 
+/// How often it is looked whether the thread gets on beside the steps that it tells.
+const LOOK: Duration = Duration::from_secs(1);
+
 pub(super) async fn fetch(
     source: &LocalRepository,
     request: &FetchRequest<'_>,
@@ -22,9 +27,24 @@ pub(super) async fn fetch(
     shared: &Arc<Shared>,
 ) -> Result<Fetched, GitError> {
     let (source, mirror) = (source.clone(), request.mirror.clone());
-    let (missing, shared) = (missing.clone(), shared.clone());
-    let work = move || copy(source.git_folder(shared.steps())?.join("objects"), &mirror, &missing, &shared);
-    tokio::task::spawn_blocking(work).await.map_err(|error| GitError::transient("copying the objects", error))?
+    let (missing, theirs) = (missing.clone(), shared.clone());
+    let pulse = Arc::new(Pulse::default());
+    let its_pulse = pulse.clone();
+    let work = move || {
+        its_pulse.begin();
+        copy(source.git_folder(theirs.steps())?.join("objects"), &mirror, &missing, &theirs)
+    };
+    let mut working = tokio::task::spawn_blocking(work);
+    loop {
+        tokio::select! {
+            done = &mut working => return done.map_err(|error| GitError::transient("copying the objects", error))?,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        // The first step is the thread's own: it has come to the folder then.
+        if pulse.has_beaten() && shared.steps().count() > 0 {
+            shared.steps().step();
+        }
+    }
 }
 
 fn copy(

@@ -63,10 +63,11 @@ impl<'a, 'b> NewObjects<'a, 'b> {
                 }
                 self.put(list, id)?;
                 // Folders may name far more than there is.
-                self.fits(list.len() as u64 * PER_OBJECT + open.len() as u64 * PER_NAME)?;
+                let names = (open.len() + files.len()) as u64;
+                self.fits(list.len() as u64 * PER_OBJECT + names * PER_NAME)?;
                 for file in files.drain(..) {
                     if self.is_new(file)? {
-                        self.source.check(file)?;
+                        self.source.check_file(file)?;
                         self.put(list, file)?;
                     }
                 }
@@ -210,5 +211,29 @@ mod tests {
         assert!(matches!(lacking, Err(GitError::Fetch(FetchError::Incomplete))), "{lacking:?}");
         let moved = put(&[9; 20]);
         assert!(matches!(moved, Err(GitError::Fetch(FetchError::RefsMoved))), "{moved:?}");
+    }
+
+    #[test]
+    fn a_folder_that_is_named_as_a_file_is_no_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = git2::Repository::init_bare(folder.path().join("made.git")).expect("a repository");
+        let objects = made.odb().expect("objects");
+        let write = |kind, bytes: &[u8]| objects.write(kind, bytes).expect("it is written");
+        let file = write(git2::ObjectType::Blob, b"a file");
+        let named = |mode: &[u8], what: git2::Oid| [mode, b" a\0", what.as_bytes()].concat();
+        let below = write(git2::ObjectType::Tree, &named(b"100644", file));
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        let (here, shared) = (Odb::new().expect("libgit2"), Shared::alone(&mirror));
+        for (mode, expected) in [(&b"40000"[..], Some(3)), (&b"100644"[..], None)] {
+            let tip = write(git2::ObjectType::Tree, &named(mode, below));
+            let mut source = SourceObjects::open(made.path().join("objects"), &shared).expect("objects");
+            let (mut list, tip) = (Vec::new(), CommitSha(tip.as_bytes().try_into().expect("twenty bytes")));
+            let put = NewObjects::new(&mut source, &here, &shared).put_into(&mut list, [tip]);
+            match expected {
+                Some(objects) => assert_eq!((put.is_ok(), list.len()), (true, objects), "{put:?}"),
+                // What is in it would not come.
+                None => assert!(matches!(put, Err(GitError::Fetch(FetchError::Incomplete))), "{put:?}"),
+            }
+        }
     }
 }

@@ -141,6 +141,38 @@ fn objects_may_be_borrowed_below_the_root_only() {
 }
 
 #[test]
+fn a_lender_whose_own_lender_would_be_misread_is_refused() {
+    let places = Places::new();
+    let path = places.bare("borrower");
+    for lender in ["other", "beside", "deep/lender", "deep/other"] {
+        places.bare(lender);
+    }
+    let borrows = |from: &Path, line: &str| fs::write(from.join("objects/info/alternates"), line).expect("a file");
+    let opened = || [places.connection(&path).open(), opened(&path)].map(|opened| opened.map(|_| ()));
+    borrows(&path, "../../deep/lender/objects\n");
+    // To git this is the one in the same folder as the lender.
+    borrows(&places.below("deep/lender"), "../../other/objects\n");
+    for refused in opened() {
+        let error = refused.expect_err("other objects would be read");
+        assert!(
+            matches!(error, GitError::FormatUnsupported { .. }) && error.to_string().contains("alternates"),
+            "{error}"
+        );
+    }
+    borrows(&places.below("deep/lender"), places.below("deep/other/objects").to_str().expect("UTF-8"));
+    assert!(opened().iter().all(Result::is_ok), "it is written in full");
+    borrows(&path, "../../beside/objects\n");
+    borrows(&places.below("beside"), "../../other/objects\n");
+    assert!(opened().iter().all(Result::is_ok), "it is the same from both");
+    let pipe = places.below("other/objects/pack/pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    for refused in opened() {
+        let error = refused.expect_err("a reader would wait for whoever writes into it");
+        assert!(matches!(error, GitError::NotPlain { .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_pipe_or_a_device_is_refused_and_nobody_waits_for_it() {
     let places = Places::new();
     for part in ["HEAD", "config", "commondir", "packed-refs", "shallow", "refs/heads/pipe", "objects/info/alternates"]

@@ -3,15 +3,20 @@
 
 use std::time::Duration;
 
+use keytrail_domain::ref_selection::RefSelection;
 use keytrail_test_support::web_server::{Door, Ending, Fault, Relay, Scripted};
 
 use super::{
     stage::{Running, remote},
     *,
 };
-use crate::git::remote::{
-    Limits,
-    pkt_line::{push_flush, push_line},
+use crate::git::{
+    MAX_REFS,
+    remote::{
+        Limits, list_remote_refs,
+        pkt_line::{push_flush, push_line},
+    },
+    ssh::SshAccess,
 };
 
 const SOON: Duration = Duration::from_secs(2);
@@ -118,4 +123,34 @@ async fn a_pack_that_stops_or_trickles_in_the_middle_is_too_slow_however_long_si
         stage.fetch(Way::Program).await.expect("the server is well again");
         assert_eq!((stage.in_the_mirror(), stage.torn()), (stage.on_the_server(), Vec::<String>::new()));
     }
+}
+
+/// This work does not end for as long as no place at the host is free, however long that is over its bound.
+async fn waits(ssh: &SshAccess, bound: Duration, work: impl Future) {
+    let enough = ssh.waits().total() + 2 * bound;
+    let waiting = async {
+        while ssh.waits().total() < enough {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = work => panic!("there was no place"),
+        () = waiting => {}
+    }
+}
+
+#[tokio::test]
+async fn a_host_whose_connections_are_all_in_use_is_no_slow_one() {
+    const BOUND: Duration = Duration::from_secs(1);
+    let mut stage = Stage::new(Server::Ssh, &Shape { commits: 1, ..Shape::default() });
+    let mut remote = stage.remote().clone();
+    remote.limits.listing = BOUND;
+    let ssh = remote.ssh.clone().expect("it has keys");
+    let all = ssh.places.take_up_to(2, &format!("127.0.0.1:{}", remote.url.port())).await;
+    assert!(all.is_some(), "they are free");
+    waits(&ssh, BOUND, list_remote_refs(&remote, &RefSelection::default(), MAX_REFS)).await;
+    stage.from(remote);
+    waits(&ssh, BOUND, stage.fetch(Way::InProcess)).await;
+    waits(&ssh, BOUND, stage.fetch(Way::Program)).await;
+    drop(all);
 }
