@@ -9,6 +9,7 @@ mod adopted;
 mod browser;
 mod described_exchanges;
 mod description;
+mod dropbear;
 mod github_walk;
 mod histories;
 mod key_cells;
