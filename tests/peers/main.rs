@@ -11,6 +11,7 @@ mod described_exchanges;
 mod description;
 mod dropbear;
 mod github_walk;
+mod gitolite;
 mod histories;
 mod key_cells;
 mod key_command_line;
