@@ -20,6 +20,7 @@ mod key_remedies;
 mod known_hosts;
 mod official_client;
 mod readme;
+mod ssh_cells;
 mod ssh_keys;
 mod ssh_transport;
 mod tools;

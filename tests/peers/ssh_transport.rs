@@ -145,7 +145,7 @@ pub(crate) async fn fetched(
         source: FetchSource::Remote(remote),
         wanted: &wanted,
         program,
-        limits: FetchLimits { free_bytes: 0, silence: Duration::from_secs(20), ..FetchLimits::default() },
+        limits: FetchLimits { free_bytes: 0, silence: remote.limits.silence, ..FetchLimits::default() },
         beside: 0,
         progress: &FetchProgress::default(),
         cancel: &AtomicBool::new(false),
@@ -213,6 +213,36 @@ async fn what_accepts_and_never_answers_is_silent_and_what_is_no_server_of_ssh_i
     let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port");
     let nobody = stage.remote_at(&format!("ssh://git@{closed}/shop.git"), vec![key(1)], vec![line.clone()]);
     assert_eq!(trouble(&nobody).await, RemoteTrouble::ConnectionRefused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_us_in_and_then_says_nothing_is_silent_also_in_the_middle() {
+    // It goes when we do.
+    const WAITS: &str = "cat >/dev/null\n";
+    let stage = Stage::new();
+    let after = |bytes: usize| {
+        let command = format!("sh -c \"$SSH_ORIGINAL_COMMAND\" | dd bs=1 count={bytes} status=none; {WAITS}");
+        stage.sshd(&[&key(1)], Some(&command), &[], &[HostKeyKind::Ed25519])
+    };
+    let impatient = |sshd: &Sshd, seconds: u64| {
+        let mut remote = stage.remote(sshd, "shop.git", vec![key(1)]);
+        remote.limits.silence = Duration::from_secs(seconds);
+        remote
+    };
+    let mute = stage.sshd(&[&key(1)], Some(WAITS), &[], &[HostKeyKind::Ed25519]);
+    assert_eq!(trouble(&impatient(&mute, 5)).await, RemoteTrouble::Silent);
+    assert!(mute.log().contains("Accepted publickey"), "{}", mute.log());
+    let in_the_list = after(100);
+    assert_eq!(trouble(&impatient(&in_the_list, 2)).await, RemoteTrouble::Silent);
+    let in_the_pack = after(PART);
+    for (number, program) in programs().await.iter().enumerate() {
+        let listed = list(&impatient(&in_the_pack, 20)).await.expect("the list is shorter than that");
+        let copy = stage.folder.path().join(format!("{number}.git"));
+        match fetched(&impatient(&in_the_pack, 2), &listed, program.as_ref(), &copy).await {
+            Err(GitError::Remote(error)) => assert_eq!(error.trouble, RemoteTrouble::Silent, "{number}"),
+            other => panic!("{number}: {:?}", other.map(|_| "it was fetched")),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
