@@ -60,7 +60,7 @@ async fn posted(server: &Server, path: &str, body: &Value) -> Value {
 
 /// A home whose server may come to this machine, and looks after so many seconds.
 fn home(database_url: Option<String>, poll_seconds: &str, more: &[(&str, &str)]) -> Home {
-    let env = [("GIT__HOSTS", "[\"127.0.0.1\"]"), ("GIT__FREE_BYTES", "0")];
+    let env = [("GIT__HOSTS", "[\"127.0.0.1\"]"), ("GIT__FREE_BYTES", "0"), ("ACCESS__REQUESTS_PER_MINUTE", "0")];
     let polls = [("GIT__SHORTEST_POLL_SECONDS", poll_seconds), ("GIT__LONGEST_POLL_SECONDS", poll_seconds)];
     let env = env.iter().chain(&polls).chain(more);
     let env = env.map(|(name, value)| (format!("KEYTRAIL__{name}"), (*value).to_owned())).collect();
@@ -75,7 +75,7 @@ async fn indexed(server: &Server) -> usize {
 async fn a_hundred_repositories_never_have_more_connections_open_than_their_host_may() {
     let connections = CONNECTIONS.to_string();
     // More runs at once than connections, so that they have to wait for them; and none of them again.
-    let home = home(None, "3600", &[("SSH__CONNECTIONS_PER_HOST", &connections), ("JOBS__WORKERS", "8")]);
+    let home = home(None, "3600", &[("SSH__CONNECTIONS_PER_HOST", connections.as_str()), ("JOBS__WORKERS", "8")]);
     let place = |number: usize| home.folder().join(format!("served/{number}"));
     for number in 1..=REPOSITORIES {
         repository::with_commits(&place(number), &[&format!("SHOP-{number} begins")]);
