@@ -16,11 +16,11 @@ use crate::{
     transports::{Transport, by_both_transports},
 };
 
-const READ: &str = "keytrail_git_objects_read_total{by=\"poll\"}";
-const NOTHING: &str = "keytrail_polls_total{outcome=\"nothing\"}";
+pub(crate) const READ: &str = "keytrail_git_objects_read_total{by=\"poll\"}";
+pub(crate) const NOTHING: &str = "keytrail_polls_total{outcome=\"nothing\"}";
 
 /// Branches, and tags of both sorts.
-fn made(path: &Path) -> Repository {
+pub(crate) fn made(path: &Path) -> Repository {
     let repository = Repository::init(path, &["--bare"]).expect("a repository");
     let base = repository.commit("refs/heads/main", "SHOP-1 begins", &[]).expect("a commit");
     repository.commit("refs/heads/more", "SHOP-2 goes on", &[&base]).expect("a commit");
@@ -31,7 +31,7 @@ fn made(path: &Path) -> Repository {
 }
 
 /// What was written, by every counter that tells: rows of views, events, and on the embedded store each transaction.
-fn written(text: &str, is_embedded: bool) -> BTreeSet<&str> {
+pub(crate) fn written(text: &str, is_embedded: bool) -> BTreeSet<&str> {
     let told = ["keytrail_view_rows_written_total{", "keytrail_events_appended_total{", "keytrail_log_position "];
     let commits = is_embedded.then_some("keytrail_store_commits_total{area=\"log\"}");
     let told: Vec<&str> = told.into_iter().chain(commits).collect();
@@ -39,7 +39,7 @@ fn written(text: &str, is_embedded: bool) -> BTreeSet<&str> {
 }
 
 /// The looks that found something, or could not look.
-fn otherwise(text: &str) -> BTreeSet<&str> {
+pub(crate) fn otherwise(text: &str) -> BTreeSet<&str> {
     text.lines().filter(|line| line.starts_with("keytrail_polls_total{") && !line.starts_with(NOTHING)).collect()
 }
 
@@ -91,7 +91,7 @@ async fn nothing_is_read_or_written(
 }
 
 /// Until so many more looks found nothing.
-async fn looked_at(server: &Server, times: u32) {
+pub(crate) async fn looked_at(server: &Server, times: u32) {
     let looks = async || {
         let text = metrics(server).await;
         if text.contains(NOTHING) { value(&text, NOTHING) } else { 0.0 }

@@ -29,7 +29,7 @@ use keytrail_test_support::{
 /// Bytes of an answer: more than a list of refs has, less than all objects.
 const PART: usize = 20_000;
 
-fn key(number: u8) -> SshKey {
+pub(crate) fn key(number: u8) -> SshKey {
     ssh_keys::ed25519(Secret::new(vec![number; 32]), "").expect("a key")
 }
 
@@ -48,13 +48,13 @@ fn id(number: usize) -> SshKeyId {
 }
 
 /// A repository, and where copies of it are made.
-struct Stage {
-    folder: tempfile::TempDir,
-    repository: Repository,
+pub(crate) struct Stage {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) repository: Repository,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let shape = Shape { commits: 800, files_per_commit: 1, ..Shape::default() };
         let repository = generate(&folder.path().join("shop.git"), &shape).expect("git works");
@@ -80,12 +80,11 @@ impl Stage {
     fn remote(&self, sshd: &Sshd, name: &str, keys: Vec<SshKey>) -> Remote {
         let path = self.folder.path().join(name);
         let url = format!("ssh://{}@127.0.0.1:{}{}", sshd.user(), sshd.port, path.display());
-        let known = sshd.known_hosts().expect("it has keys");
-        let lines = known.lines().filter_map(|line| Some(format!("{HOST_ALIAS} {}", line.split_once(' ')?.1)));
-        self.remote_at(&url, keys, lines.collect())
+        self.remote_at(&url, keys, trusted(sshd))
     }
 
-    fn remote_at(&self, url: &str, keys: Vec<SshKey>, lines: Vec<String>) -> Remote {
+    /// The way to a URL with these keys, whose host is who these lines of known_hosts say.
+    pub(crate) fn remote_at(&self, url: &str, keys: Vec<SshKey>, lines: Vec<String>) -> Remote {
         let ids = (0..keys.len()).map(id).collect();
         let ring = keys.into_iter().enumerate().map(|(number, key)| (id(number), Arc::new(OpenKey(key)))).collect();
         let host = TrustedHost { lines, is_alarmed: false };
@@ -107,11 +106,17 @@ impl Stage {
     }
 }
 
-async fn list(remote: &Remote) -> Result<Listed, GitError> {
+/// Who a server is, as one knows whom it was shown by another way.
+pub(crate) fn trusted(sshd: &Sshd) -> Vec<String> {
+    let known = sshd.known_hosts().expect("it has keys");
+    known.lines().filter_map(|line| Some(format!("{HOST_ALIAS} {}", line.split_once(' ')?.1))).collect()
+}
+
+pub(crate) async fn list(remote: &Remote) -> Result<Listed, GitError> {
     list_remote_refs(remote, &RefSelection::default(), MAX_REFS).await
 }
 
-async fn trouble(remote: &Remote) -> RemoteTrouble {
+pub(crate) async fn trouble(remote: &Remote) -> RemoteTrouble {
     match list(remote).await {
         Err(GitError::Remote(error)) => error.trouble,
         other => panic!("{other:?}"),
@@ -119,14 +124,14 @@ async fn trouble(remote: &Remote) -> RemoteTrouble {
 }
 
 /// The git program that is good, and none.
-async fn programs() -> [Option<GitProgram>; 2] {
+pub(crate) async fn programs() -> [Option<GitProgram>; 2] {
     let folders: [PathBuf; 2] = ["/usr/local/bin/git", "/usr/bin/git"].map(Into::into);
     let program = GitProgram::find(&folders).await.filter(GitProgram::is_good);
     [Some(program.expect("these tests need a good git")), None]
 }
 
 /// Fetches all that was listed into a new copy.
-async fn fetched(
+pub(crate) async fn fetched(
     remote: &Remote,
     listed: &Listed,
     program: Option<&GitProgram>,
@@ -140,12 +145,26 @@ async fn fetched(
         source: FetchSource::Remote(remote),
         wanted: &wanted,
         program,
-        limits: FetchLimits { free_bytes: 0, silence: Duration::from_secs(20), ..FetchLimits::default() },
+        limits: FetchLimits { free_bytes: 0, silence: remote.limits.silence, ..FetchLimits::default() },
         beside: 0,
         progress: &FetchProgress::default(),
         cancel: &AtomicBool::new(false),
     };
     fetch(&request).await.map(|_| mirror)
+}
+
+/// Lists and fetches by the git program and without it, each time into a new copy, which then lacks nothing.
+pub(crate) async fn is_fetched_whole(stage: &Stage, remote: impl Fn() -> Remote, what: &str) {
+    for (number, program) in programs().await.iter().enumerate() {
+        let remote = remote();
+        let listed = list(&remote).await.unwrap_or_else(|error| panic!("{number} {what}: {error}"));
+        assert!(!listed.refs.is_empty(), "{number} {what}");
+        let copy = tempfile::tempdir_in(stage.folder.path()).expect("a folder");
+        let mirror = fetched(&remote, &listed, program.as_ref(), &copy.path().join("copy.git")).await;
+        let mirror = mirror.unwrap_or_else(|error| panic!("{number} {what}: {error}"));
+        let lacking = mirror.lacking(listed.refs.iter().map(|item| item.leads_to())).expect("a mirror");
+        assert!(lacking.is_empty(), "{number} {what}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,15 +195,7 @@ async fn what_is_fetched_over_ssh_is_what_the_repository_has() {
     stage.repository.git(&["config", "uploadpack.allowFilter", "true"]).expect("git works");
     for lines in [&[][..], &["AcceptEnv GIT_PROTOCOL"][..]] {
         let sshd = stage.sshd(&[&key(1)], None, lines, &[HostKeyKind::Ed25519]);
-        for (number, program) in programs().await.iter().enumerate() {
-            let remote = stage.remote(&sshd, "shop.git", vec![key(1)]);
-            let listed = list(&remote).await.expect("a list");
-            let copy = tempfile::tempdir_in(stage.folder.path()).expect("a folder");
-            let mirror = fetched(&remote, &listed, program.as_ref(), &copy.path().join("copy.git")).await;
-            let mirror = mirror.unwrap_or_else(|error| panic!("{number} {lines:?}: {error}"));
-            let lacking = mirror.lacking(listed.refs.iter().map(|item| item.leads_to())).expect("a mirror");
-            assert!(lacking.is_empty(), "{number} {lines:?}");
-        }
+        is_fetched_whole(&stage, || stage.remote(&sshd, "shop.git", vec![key(1)]), &format!("{lines:?}")).await;
     }
 }
 
@@ -202,6 +213,36 @@ async fn what_accepts_and_never_answers_is_silent_and_what_is_no_server_of_ssh_i
     let closed = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port");
     let nobody = stage.remote_at(&format!("ssh://git@{closed}/shop.git"), vec![key(1)], vec![line.clone()]);
     assert_eq!(trouble(&nobody).await, RemoteTrouble::ConnectionRefused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_lets_us_in_and_then_says_nothing_is_silent_also_in_the_middle() {
+    // It goes when we do.
+    const WAITS: &str = "cat >/dev/null\n";
+    let stage = Stage::new();
+    let after = |bytes: usize| {
+        let command = format!("sh -c \"$SSH_ORIGINAL_COMMAND\" | dd bs=1 count={bytes} status=none; {WAITS}");
+        stage.sshd(&[&key(1)], Some(&command), &[], &[HostKeyKind::Ed25519])
+    };
+    let impatient = |sshd: &Sshd, seconds: u64| {
+        let mut remote = stage.remote(sshd, "shop.git", vec![key(1)]);
+        remote.limits.silence = Duration::from_secs(seconds);
+        remote
+    };
+    let mute = stage.sshd(&[&key(1)], Some(WAITS), &[], &[HostKeyKind::Ed25519]);
+    assert_eq!(trouble(&impatient(&mute, 5)).await, RemoteTrouble::Silent);
+    assert!(mute.log().contains("Accepted publickey"), "{}", mute.log());
+    let in_the_list = after(100);
+    assert_eq!(trouble(&impatient(&in_the_list, 2)).await, RemoteTrouble::Silent);
+    let in_the_pack = after(PART);
+    for (number, program) in programs().await.iter().enumerate() {
+        let listed = list(&impatient(&in_the_pack, 20)).await.expect("the list is shorter than that");
+        let copy = stage.folder.path().join(format!("{number}.git"));
+        match fetched(&impatient(&in_the_pack, 2), &listed, program.as_ref(), &copy).await {
+            Err(GitError::Remote(error)) => assert_eq!(error.trouble, RemoteTrouble::Silent, "{number}"),
+            other => panic!("{number}: {:?}", other.map(|_| "it was fetched")),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,21 +272,30 @@ async fn many_keys_are_offered_one_a_connection_and_never_more_than_the_bound() 
     assert_eq!((told.offered.len(), told.accepted), (MOST_KEYS, None));
 }
 
-/// Each kind of key as ssh-keygen makes it, at a server that takes no SHA-1.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_kind_of_key_lets_us_in() {
-    let stage = Stage::new();
-    for (kind, bits) in [("rsa", "2048"), ("ed25519", "256"), ("ecdsa", "256"), ("ecdsa", "384"), ("ecdsa", "521")] {
-        let file = stage.folder.path().join(format!("{kind}_{bits}"));
+/// A key of each kind as ssh-keygen makes it, read as often as one likes, with its name.
+pub(crate) fn every_kind(stage: &Stage) -> Vec<(String, impl Fn() -> SshKey)> {
+    let kinds = [("rsa", "2048"), ("ed25519", "256"), ("ecdsa", "256"), ("ecdsa", "384"), ("ecdsa", "521")];
+    let made = |(kind, bits): (&str, &str)| {
+        let name = format!("{kind}_{bits}");
+        let file = stage.folder.path().join(&name);
         let made = std::process::Command::new("ssh-keygen")
             .args(["-q", "-t", kind, "-b", bits, "-N", "", "-f"])
             .arg(&file)
             .status();
         assert!(made.expect("install the Debian package openssh-client").success());
-        let read = || ssh_keys::read(&std::fs::read(&file).expect("a file"), None).expect("a key");
+        (name, move || ssh_keys::read(&std::fs::read(&file).expect("a file"), None).expect("a key"))
+    };
+    kinds.into_iter().map(made).collect()
+}
+
+/// At a server that takes no SHA-1.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_key_lets_us_in() {
+    let stage = Stage::new();
+    for (name, read) in every_kind(&stage) {
         let sshd = stage.sshd(&[&read()], None, &[], &[HostKeyKind::Ecdsa]);
         let listed = list(&stage.remote(&sshd, "shop.git", vec![read()])).await;
-        assert!(listed.is_ok_and(|listed| !listed.refs.is_empty()), "{kind} {bits}: {}", sshd.log());
+        assert!(listed.is_ok_and(|listed| !listed.refs.is_empty()), "{name}: {}", sshd.log());
     }
 }
 
@@ -273,15 +323,20 @@ async fn a_changed_host_key_is_offered_nothing_by_either_way() {
     sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
     let logins = || sshd.log().matches("Accepted publickey").count();
     let before = logins();
+    is_offered_nothing(&stage, &remotes, &listed).await;
+    assert_eq!(logins(), before);
+}
+
+/// Neither a list nor a fetch, by the git program and without it, gets past a host that shows another key.
+pub(crate) async fn is_offered_nothing(stage: &Stage, remotes: &[Remote; 2], listed: &Listed) {
     for (number, (remote, program)) in remotes.iter().zip(programs().await).enumerate() {
         assert_eq!(trouble(remote).await.failure_code(), FailureCode::HostKeyChanged);
         let copy = stage.folder.path().join(format!("{number}.git"));
-        match fetched(remote, &listed, program.as_ref(), &copy).await {
+        match fetched(remote, listed, program.as_ref(), &copy).await {
             Err(GitError::Remote(error)) => {
                 assert!(matches!(error.trouble, RemoteTrouble::HostKeyDiffers(_)), "{number}: {error}");
             }
             other => panic!("{number}: {:?}", other.map(|_| "it was fetched")),
         }
     }
-    assert_eq!(logins(), before);
 }

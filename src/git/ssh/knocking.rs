@@ -45,7 +45,7 @@ pub(in crate::git) struct Door {
     options: Vec<String>,
     /// Fingerprints of the host's keys that are trusted.
     trusted: Vec<String>,
-    _place: OwnedSemaphorePermit,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl<'a> Knocking<'a> {
@@ -91,7 +91,7 @@ impl<'a> Knocking<'a> {
         let files = Files { socket: agent.socket(), public_half: &public_half, known_hosts: &known_hosts };
         let options = options(address, self.remote.limits.connect, &files).map_err(beginning)?;
         let trusted = host_now.fingerprints();
-        Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, _place: place })
+        Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, place: Some(place) })
     }
 
     /// The host let us in by this door.
@@ -172,6 +172,11 @@ impl Door {
     /// Where to tell which group of processes the agent answers.
     pub(in crate::git) fn group(&self) -> watch::Sender<Option<Pid>> {
         self.agent.group()
+    }
+
+    /// The place at the host, for who keeps it until the program is gone. Else it goes with the door.
+    pub(super) fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
+        self.place.take()
     }
 
     /// Whether the host knows the key.

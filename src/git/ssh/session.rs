@@ -6,6 +6,8 @@ use std::{io, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     process::{Child, ChildStdin, ChildStdout, Command},
+    runtime::Handle,
+    sync::OwnedSemaphorePermit,
     task::JoinHandle,
 };
 
@@ -31,10 +33,38 @@ pub(in crate::git) struct Session {
     /// What came first, until somebody takes it.
     first: Vec<u8>,
     // In this order they go: the processes, what they said, and then the door.
-    _group: Group,
-    _child: Child,
+    _running: Running,
     _said: Said,
     door: Door,
+}
+
+/// The program, and the place at the host. It is ended with the value.
+struct Running {
+    group: Group,
+    child: Option<Child>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Running {
+    /// How it ended by itself, where it does so soon.
+    async fn ended(&mut self) -> Option<i32> {
+        let status = tokio::time::timeout(ENDS, self.child.as_mut()?.wait()).await.ok()?.ok()?;
+        self.group.ended();
+        status.code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.group.kill();
+        if let (Some(mut child), place, Ok(runtime)) = (self.child.take(), self.place.take(), Handle::try_current()) {
+            // What is killed has its connection for a moment more: nobody comes to the host in its place before it is gone.
+            runtime.spawn(async move {
+                let _ = child.wait().await;
+                drop(place);
+            });
+        }
+    }
 }
 
 /// Reads what the program says beside the answer; it ends with the value.
@@ -71,7 +101,7 @@ impl Session {
     /// One attempt.
     async fn by(
         remote: &Remote,
-        door: Door,
+        mut door: Door,
         silence: Duration,
     ) -> Result<Result<Self, (Door, RemoteTrouble)>, GitError> {
         let starting = |error: io::Error| GitError::transient("starting the ssh program", error);
@@ -92,11 +122,11 @@ impl Session {
             .kill_on_drop(true)
             .spawn()
             .map_err(starting)?;
-        let mut group = Group::of(&child);
+        let group = Group::of(&child);
         door.group().send_replace(group.id());
-        let (Some(stdin), Some(mut stdout), Some(stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
+        let outlets = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let mut running = Running { group, child: Some(child), place: door.take_place() };
+        let (Some(stdin), Some(mut stdout), Some(stderr)) = outlets else {
             return Err(starting(io::Error::other("it has no output")));
         };
         let mut said = Said(tokio::spawn(listen(stderr)));
@@ -104,14 +134,10 @@ impl Session {
         // Connecting and logging in have their own time beside the silence.
         let came = tokio::time::timeout(remote.limits.connect + silence, stdout.read_buf(&mut first)).await;
         match came {
-            Ok(Ok(1..)) => Ok(Ok(Self { stdin, stdout, first, _group: group, _child: child, _said: said, door })),
+            Ok(Ok(1..)) => Ok(Ok(Self { stdin, stdout, first, _running: running, _said: said, door })),
             Ok(Ok(0) | Err(_)) => {
-                let status = tokio::time::timeout(ENDS, child.wait()).await;
-                let code = status.ok().and_then(Result::ok).and_then(|status| {
-                    group.ended();
-                    status.code()
-                });
-                drop(group);
+                let code = running.ended().await;
+                drop(running);
                 let lines = tokio::time::timeout(ENDS, &mut said.0).await.ok().and_then(Result::ok);
                 let lines = lines.unwrap_or_default();
                 let trouble = door.trouble(&String::from_utf8_lossy(&lines), code);

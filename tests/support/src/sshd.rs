@@ -3,29 +3,20 @@
 
 use std::{
     fs, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::Command,
-    thread,
-    time::{Duration, Instant},
 };
 
 use tempfile::TempDir;
 
-use crate::{process_group::ProcessGroup, web_server::programs::program};
+use crate::{
+    process_group::{ProcessGroup, free_port, said, wait_until_closed},
+    web_server::programs::program,
+};
 
-/// How long the server may take to listen.
-const STARTS_WITHIN: Duration = Duration::from_secs(20);
 /// How often it is started again on the port that it had, which its predecessor may still hold.
 const ATTEMPTS: usize = 50;
-
-/// Ends the server when its input ends, and before it what serves its connections: each of them left the group.
-const SCRIPT: &str = "\
-    exec 3<&0; \
-    tree() { for child in $(cat /proc/$1/task/$1/children 2>/dev/null); do tree $child; done; kill -KILL $1 2>/dev/null; }; \
-    \"$@\" 3<&- & daemon=$!; \
-    (cat <&3 >/dev/null; tree $daemon; kill -KILL 0) & \
-    wait $daemon; kill -KILL 0";
 
 /// What a host key is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +105,7 @@ impl Sshd {
         let mut refused = String::new();
         for _ in 0..5 {
             // Another program may take the port between this line and the next.
-            server.port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+            server.port = free_port()?;
             server.write_configuration(&config.lines)?;
             if server.listens()? {
                 return Ok(server);
@@ -178,11 +169,7 @@ impl Sshd {
     /// Nobody listens there any more, and every connection is cut.
     pub fn stop(&mut self) {
         self.group = None;
-        // What was killed is gone a moment later.
-        let since = Instant::now();
-        while since.elapsed() < STARTS_WITHIN && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait_until_closed(self.port);
     }
 
     /// It listens again, on the same port and with the same keys.
@@ -245,33 +232,13 @@ impl Sshd {
         let program = program("sshd", "openssh-server").display().to_string();
         let configuration = self.configuration().display().to_string();
         let log = self.folder.path().join("log").display().to_string();
-        let mut arguments = vec!["sh", program.as_str(), "-D", "-f", &configuration, "-E", &log];
+        let mut words = vec![program.as_str(), "-D", "-f", &configuration, "-E", &log];
         // Since 9.8 it sends away who came and went without a key, as those do who look at host keys.
         let patient = "PerSourcePenalties=no";
         if said(Command::new(&program).args(["-t", "-f", &configuration, "-o", patient])).is_ok() {
-            arguments.extend(["-o", patient]);
+            words.extend(["-o", patient]);
         }
-        let mut group = ProcessGroup::start(SCRIPT, arguments, &[])?;
-        let since = Instant::now();
-        while since.elapsed() < STARTS_WITHIN {
-            if group.has_ended()? {
-                return Ok(false);
-            }
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() && !group.has_ended()? {
-                self.group = Some(group);
-                return Ok(true);
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        Ok(false)
+        self.group = ProcessGroup::serving(&words, &[], self.port)?;
+        Ok(self.group.is_some())
     }
-}
-
-fn said(command: &mut Command) -> io::Result<String> {
-    let output = command.output()?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let complained = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(io::Error::other(format!("{}: {complained}", command.get_program().to_string_lossy())))
 }

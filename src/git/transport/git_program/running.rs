@@ -55,6 +55,14 @@ impl Group {
         self.0 = None;
     }
 
+    /// Ends all of them.
+    pub(in crate::git) fn kill(&mut self) {
+        if let Some(group) = self.0.take() {
+            // It may have ended meanwhile.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+
     /// Which; `None` once it has ended.
     pub(in crate::git) const fn id(&self) -> Option<rustix::process::Pid> {
         self.0
@@ -63,10 +71,7 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(group) = self.0 {
-            // It may have ended meanwhile.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+        self.kill();
     }
 }
 

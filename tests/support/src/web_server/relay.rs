@@ -1,12 +1,14 @@
 //! A relay before a real server that lets only a part of its answers through. It makes what no real server does on
-//! demand: to die, to stall or to trickle in the middle.
+//! demand: to die, to stall or to trickle in the middle. And it counts connections, and how many are open at once.
 
 use std::{
+    collections::HashMap,
+    fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -53,7 +55,10 @@ struct Shared {
     stalled: AtomicU64,
     ended: AtomicBool,
     answered: AtomicU64,
-    open: Mutex<Vec<TcpStream>>,
+    came: AtomicU64,
+    most_open: AtomicUsize,
+    /// Both ends of each connection that goes on, by its number.
+    open: Mutex<HashMap<u64, [TcpStream; 2]>>,
 }
 
 impl Relay {
@@ -72,6 +77,8 @@ impl Relay {
             stalled: AtomicU64::new(0),
             ended: AtomicBool::new(false),
             answered: AtomicU64::new(0),
+            came: AtomicU64::new(0),
+            most_open: AtomicUsize::new(0),
             open: Mutex::default(),
         });
         let theirs = shared.clone();
@@ -80,8 +87,10 @@ impl Relay {
                 if theirs.ended.load(Ordering::SeqCst) {
                     break;
                 }
+                let number = theirs.came.fetch_add(1, Ordering::SeqCst);
+                theirs.most_open.fetch_max(established(address.port()), Ordering::SeqCst);
                 let shared = theirs.clone();
-                thread::spawn(move || stream.and_then(|stream| shared.connect(stream)));
+                thread::spawn(move || stream.and_then(|stream| shared.connect(number, stream)));
             }
         });
         Self { address, shared, accepting: Some(accepting) }
@@ -118,6 +127,16 @@ impl Relay {
         self.shared.stalled.load(Ordering::SeqCst)
     }
 
+    /// How many connections came.
+    pub fn came(&self) -> u64 {
+        self.shared.came.load(Ordering::SeqCst)
+    }
+
+    /// How many clients had their ends open at once, at most: looked at whenever one came.
+    pub fn most_open(&self) -> usize {
+        self.shared.most_open.load(Ordering::SeqCst)
+    }
+
     /// How many bytes of answers it gave on, over all connections.
     pub fn answered(&self) -> u64 {
         self.shared.answered.load(Ordering::SeqCst)
@@ -125,14 +144,12 @@ impl Relay {
 }
 
 impl Shared {
-    fn connect(self: Arc<Self>, client: TcpStream) -> io::Result<()> {
+    fn connect(self: Arc<Self>, number: u64, client: TcpStream) -> io::Result<()> {
         let server = TcpStream::connect(self.upstream)?;
-        {
-            let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-            open.extend([client.try_clone()?, server.try_clone()?]);
-        }
+        self.locked().insert(number, [client.try_clone()?, server.try_clone()?]);
         if self.ended.load(Ordering::SeqCst) {
-            return self.close();
+            self.close();
+            return Ok(());
         }
         let (from_client, to_server, shared) = (client.try_clone()?, server.try_clone()?, self.clone());
         thread::spawn(move || {
@@ -141,7 +158,12 @@ impl Shared {
         });
         let ended = self.answer(server, &client);
         let _ = client.shutdown(Shutdown::Both);
+        self.locked().remove(&number);
         ended
+    }
+
+    fn locked(&self) -> MutexGuard<'_, HashMap<u64, [TcpStream; 2]>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives requests on, unless one is to be refused.
@@ -222,16 +244,30 @@ impl Shared {
         client.write_all(bytes)
     }
 
-    fn close(&self) -> io::Result<()> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.iter().try_for_each(|stream| stream.shutdown(Shutdown::Both))
+    fn close(&self) {
+        for stream in self.locked().values().flatten() {
+            // It may have ended by itself.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
     }
+}
+
+/// Connections to a port of this machine whose client has not closed its end, as the kernel tells: those that nobody
+/// accepted yet are among them, and nobody who closed is.
+fn established(port: u16) -> usize {
+    let table = fs::read_to_string("/proc/net/tcp").expect("these tests run on Linux");
+    let local = format!(":{port:04X}");
+    let is_one = |line: &&str| {
+        let mut words = line.split_whitespace().skip(1);
+        words.next().is_some_and(|at| at.ends_with(&local)) && words.nth(1) == Some("01")
+    };
+    table.lines().filter(is_one).count()
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        let _ = self.shared.close();
+        self.shared.close();
         // Wakes the thread that waits for connections.
         drop(TcpStream::connect(self.address));
         if let Some(accepting) = self.accepting.take() {

@@ -1,6 +1,10 @@
 //! The web server seen by git itself.
 
-use std::{net::TcpStream, path::Path, process::Command};
+use std::{
+    net::{TcpListener, TcpStream},
+    path::Path,
+    process::Command,
+};
 
 use super::{Door, Fault, Relay, Shown, WebServer};
 use crate::repositories::{Shape, generate};
@@ -86,4 +90,22 @@ fn a_relay_lets_only_a_part_through() {
     assert!(refs.contains("refs/heads/main") && whole.answered() > refs.len() as u64);
     let dies = Relay::start(server.address(), Fault::Dies(200));
     assert!(ls_remote(&[], &dies.url(&server.url("demo.git"))).is_err());
+}
+
+#[test]
+fn a_relay_counts_connections_and_how_many_are_open_at_once() {
+    let upstream = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let relay = Relay::start(upstream.local_addr().expect("an address"), Fault::None);
+    let come = || {
+        let (before, stream) = (relay.came(), TcpStream::connect(relay.address()).expect("it listens"));
+        // Given on: it was counted before.
+        let given_on = upstream.accept().expect("a connection");
+        assert_eq!(relay.came(), before + 1);
+        (stream, given_on)
+    };
+    let both = (come(), come());
+    assert_eq!(relay.most_open(), 2);
+    drop(both);
+    drop(come());
+    assert_eq!((relay.came(), relay.most_open()), (3, 2), "who closed is not open");
 }
