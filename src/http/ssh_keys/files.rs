@@ -91,7 +91,7 @@ pub(in crate::http) struct File {
 #[derive(Serialize, ToSchema)]
 #[schema(as = SshKeyFileProblem)]
 pub(in crate::http) struct FileProblem {
-    /// A code of SSH keys (docs/errors.md), or `ssh_key_file_unreadable`.
+    /// A code of SSH keys (docs/errors.md), or `file_unreadable`.
     #[schema(example = "ssh_key_passphrase_needed")]
     code: &'static str,
     /// What is wrong.
@@ -201,7 +201,7 @@ impl FileProblem {
                 Self { code: problem.code(), detail: sentence(&problem.to_string()), says, commands }
             }
             Unusable::File(error) => Self {
-                code: "ssh_key_file_unreadable",
+                code: "file_unreadable",
                 detail: sentence(&format!("the server's user cannot read the file: {error}")),
                 says: "Where it is a key that is to be used, make the server's user its owner. Otherwise leave it as it is.",
                 commands: Vec::new(),
