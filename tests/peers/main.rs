@@ -13,6 +13,7 @@ mod github_walk;
 mod histories;
 mod key_cells;
 mod key_command_line;
+mod key_folder;
 mod key_programs;
 mod key_remedies;
 mod known_hosts;
