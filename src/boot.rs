@@ -25,7 +25,8 @@ use crate::{
         ssh::Places,
         transport::{FetchLimits, GitProgram, Verdict},
     },
-    jobs::{Caches, GitSettings, SshSettings},
+    jobs::{Caches, GitSettings, KeysOnDisk, SshSettings},
+    key_folder::KeyFolder,
     log::OnFatal,
     public_address::PublicAddress,
     secrets::{RootKey, RootKeyPlace, SecretsError, ServerSecrets, Vault},
@@ -193,7 +194,10 @@ async fn started(config: &Config, clock: Clock, works: bool) -> Result<Arc<App>,
     let git = GitSettings {
         stuck: Duration::from_secs(config.github.stuck_seconds),
         confirm_repositories: config.github.confirm_repositories,
-        ssh: ssh_settings(&config.ssh),
+        ssh: SshSettings {
+            keys_on_disk: Arc::new(KeysOnDisk::new(key_folder(&config.ssh_keys)?)),
+            ..ssh_settings(&config.ssh)
+        },
         ..git_settings(&config.git).await?
     };
     let node = node_identity::node_identity(config, works);
@@ -298,7 +302,20 @@ fn ssh_settings(ssh: &config::Ssh) -> SshSettings {
     };
     let program = candidates.into_iter().find(|path| path.is_absolute() && path.is_file());
     let places = usize::try_from(ssh.connections_per_host).unwrap_or(usize::MAX);
-    SshSettings { program, folders, places: Arc::new(Places::new(places)) }
+    let keys_on_disk = Arc::new(KeysOnDisk::new(None));
+    SshSettings { program, folders, places: Arc::new(Places::new(places)), keys_on_disk }
+}
+
+/// The folder with keys of the server's account, if one is named.
+pub fn key_folder(ssh_keys: &config::SshKeys) -> Result<Option<KeyFolder>, BootError> {
+    match &ssh_keys.folder {
+        Some(folder) if !folder.is_absolute() => {
+            let what =
+                "it is an absolute path, or begins with ~/ where the home of the server's account is known (HOME)";
+            Err(bad("ssh_keys.folder", &folder.to_string_lossy(), &what))
+        }
+        folder => Ok(folder.clone().map(KeyFolder::at)),
+    }
 }
 
 /// Where the root key is.

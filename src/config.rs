@@ -47,7 +47,7 @@ pub struct Config {
     pub github: Github,
     /// How repositories are reached over SSH.
     pub ssh: Ssh,
-    /// When a key of SSH counts as old, and what was published of those of hosts.
+    /// When a key of SSH counts as old, which folder has some, and what was published of those of hosts.
     pub ssh_keys: SshKeys,
     /// Work in the background.
     pub jobs: Jobs,
@@ -296,6 +296,7 @@ impl Config {
         if config.secrets.root_key_file.is_none() && config.store.database_url.is_none() {
             config.secrets.root_key_file = Some(file.with_file_name("root.key"));
         }
+        config.ssh_keys = config.ssh_keys.at_home(home_folder().as_deref());
         // Programs are started in other folders: a folder is one whatever it is seen from.
         config.store.folder = std::path::absolute(&config.store.folder).unwrap_or(config.store.folder);
         config.secrets.root_key_file =

@@ -17,6 +17,7 @@ pub mod http;
 pub mod ids;
 pub mod inbox;
 pub mod jobs;
+pub mod key_folder;
 pub mod log;
 pub mod process;
 pub mod public_address;

@@ -124,8 +124,8 @@ fn found(overrides: &Overrides) -> Vec<Mistake> {
         let origin = settings.iter().find(|setting| setting.key == key).map(|setting| setting.origin.clone());
         found.push(Mistake { key: Some(key.to_owned()), origin, text, suggestion: None });
     };
-    let addresses = boot::public_address(&config.server).err();
-    for mistake in boot::setting_mistakes(&config.git).into_iter().chain(addresses) {
+    let others = [boot::public_address(&config.server).err(), boot::key_folder(&config.ssh_keys).err()];
+    for mistake in boot::setting_mistakes(&config.git).into_iter().chain(others.into_iter().flatten()) {
         if let BootError::Setting { key, text } = mistake {
             wrong(key, text);
         }

@@ -29,6 +29,7 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("project undeny", "nothing recorded goes; `project deny` takes it back"),
     ("ssh-key add", "`ssh-key retire` takes it back"),
     ("ssh-key generate", "`ssh-key retire` takes it back"),
+    ("ssh-key register", "the file stays as it is; `ssh-key retire` takes it back"),
     ("ssh-key rename", "it can be called as before"),
     ("host-key scan", "nothing is trusted by it; that a known server shows another key is recorded once"),
     ("host-key import", "`host-key forget` takes it back"),
@@ -60,6 +61,7 @@ const CHANGE_NOTHING: &[&str] = &[
     "commit diff",
     "run log",
     "project rules",
+    "ssh-key files",
 ];
 
 /// Commands that are of files with keys.

@@ -49,6 +49,7 @@ mod run;
 mod search;
 mod serve;
 mod ssh_key;
+mod ssh_key_files;
 mod ssh_key_pool;
 mod ssh_key_told;
 mod standing;

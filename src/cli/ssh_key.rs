@@ -16,6 +16,7 @@ use super::{
     CliError, output,
     passphrase::{self, Passphrase},
     place,
+    ssh_key_files::OnDisk,
     ssh_key_pool::Pool,
     ssh_key_told as told,
 };
@@ -38,6 +39,8 @@ pub(super) enum SshKeyCommand {
     Guide(Guide),
     #[command(flatten)]
     Pool(Pool),
+    #[command(flatten)]
+    OnDisk(OnDisk),
 }
 
 #[derive(Debug, Args)]
@@ -130,7 +133,7 @@ impl SshKeyCommand {
     pub(super) const fn asks_a_server(&self) -> bool {
         match self {
             Self::Inspect(_) | Self::Convert(_) | Self::MakeFile(_) | Self::Guide(_) => false,
-            Self::Pool(_) => true,
+            Self::Pool(_) | Self::OnDisk(_) => true,
         }
     }
 
@@ -141,7 +144,7 @@ impl SshKeyCommand {
             Self::Convert(command) => command.run(),
             Self::MakeFile(command) => command.run(),
             Self::Guide(command) => command.run(),
-            Self::Pool(_) => Ok(ExitCode::SUCCESS),
+            Self::Pool(_) | Self::OnDisk(_) => Ok(ExitCode::SUCCESS),
         }
     }
 
@@ -149,6 +152,7 @@ impl SshKeyCommand {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
         match self {
             Self::Pool(command) => command.run(config).await,
+            Self::OnDisk(command) => command.run(config).await,
             here => here.run_here(),
         }
     }

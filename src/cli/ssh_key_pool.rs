@@ -69,7 +69,7 @@ pub(super) enum Pool {
         #[arg(long)]
         json: bool,
     },
-    /// Take it away for good; the server forgets its private half
+    /// Take it away for good; the server forgets its private half, or leaves it in its file and reads nothing with it
     Retire {
         /// Its name or its id
         key: String,
@@ -196,7 +196,7 @@ impl Add {
 }
 
 /// A key with its public half. What was only recorded, and is not shown yet, is asked for again.
-async fn shown(client: &Client, key: Value, json: bool) -> Result<(), CliError> {
+pub(super) async fn shown(client: &Client, key: Value, json: bool) -> Result<(), CliError> {
     let id = key["id"].as_str().unwrap_or_default();
     let mut at = Vec::new();
     at.extend(key["position"].as_i64().map(|position| ("min_position", position.to_string())));
@@ -227,7 +227,10 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
         let lines = vec![format!("{which} is retired already; nothing would change")];
         return Ok(Loss { is_any: false, lines, is_used: false });
     }
-    let lost = "the server forgets its private half, and reads nothing with it any more";
+    let lost = match key["path"].as_str() {
+        Some(path) => format!("its file {path} stays on the server, which reads nothing with it any more"),
+        None => "the server forgets its private half, and reads nothing with it any more".to_owned(),
+    };
     let mut lines = vec![format!("this retires {which} for good; {lost}")];
     let users = told::users(&key);
     lines.extend(users.as_ref().map(|users| {

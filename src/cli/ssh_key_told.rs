@@ -121,6 +121,9 @@ pub(super) fn kept(key: &Value, public: &Value) {
         field("of RSA, as", text("rsa_reason"));
     }
     field("came", text("origin"));
+    if !text("path").is_empty() {
+        field("file", text("path"));
+    }
     if !text("format").is_empty() {
         let had = if key["had_passphrase"] == true { "with" } else { "without" };
         field("format", &format!("{}, {had} a passphrase", text("format")));

@@ -55,6 +55,8 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("GetSshKeyPublic", Some("ssh-key show"), "a person wants both"),
     ("AddSshKey", Some("ssh-key add"), "as ListSshKeys"),
     ("GenerateSshKey", Some("ssh-key generate"), "as ListSshKeys"),
+    ("ListSshKeyFiles", Some("ssh-key files"), "as ListSshKeys"),
+    ("RegisterSshKey", Some("ssh-key register"), "as ListSshKeys"),
     ("RenameSshKey", Some("ssh-key rename"), "as ListSshKeys"),
     ("RetireSshKey", Some("ssh-key retire"), "as ListSshKeys"),
     ("ListHostKeys", Some("host-key list"), "as ListSshKeys"),

@@ -110,6 +110,11 @@ pub const KEYS: &[Key] = &[
     key("ssh.connections_per_host", "Connections over SSH to one host that this node has open at once."),
     key("ssh_keys.old_days", "Days after which a key of SSH counts as old, in answers and metrics."),
     place(
+        "ssh_keys.folder",
+        "A folder of this server's account with private keys, which are used where they lie; off when nothing is set.",
+        "\"~/.ssh\"",
+    ),
+    place(
         "ssh_keys.published_host_keys",
         "A file with fingerprints of host keys that those who run the hosts published; docs/ssh.md has its form.",
         "\"/etc/keytrail/host-keys.toml\"",

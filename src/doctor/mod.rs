@@ -10,6 +10,7 @@ mod git_program;
 mod host_keys;
 mod installations;
 mod jobs;
+mod key_folder;
 mod leaves;
 mod limits;
 mod listen;
@@ -80,6 +81,7 @@ const CHECKS: &[(Subject, &str, Look)] = &[
     (Subject::Git, "git_program", Inside(|app| Box::pin(git_program::check(app)))),
     (Subject::Git, "git_rules", Inside(|app| Box::pin(rules::check(app)))),
     (Subject::Git, "host_keys", Inside(|app| Box::pin(host_keys::check(app)))),
+    (Subject::Git, "key_folder", Inside(|app| Box::pin(key_folder::check(app)))),
     (Subject::Repositories, "mirrors", Inside(|app| Box::pin(mirrors::check(app)))),
     (Subject::Repositories, "repositories", Inside(|app| Box::pin(repositories::check(app)))),
     (Subject::Repositories, "installations", Inside(|app| Box::pin(installations::check(app)))),

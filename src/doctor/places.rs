@@ -14,6 +14,7 @@ impl Places {
         let home = home_folder();
         let mut places = vec![(config.store.folder.as_path(), "(data folder)")];
         places.extend(config.secrets.root_key_file.as_deref().map(|path| (path, "(root key file)")));
+        places.extend(config.ssh_keys.folder.as_deref().map(|path| (path, "(SSH key folder)")));
         places.extend(config.git.program.as_deref().map(|path| (path, "(git program)")));
         places.extend(config.git.roots.iter().map(|path| (path.as_path(), "(root)")));
         places.extend(home.as_deref().map(|home| (home, "~")));

@@ -108,6 +108,17 @@ pub enum GitError {
     /// A remote cannot be reached, refuses, or says what is not understood.
     #[error(transparent)]
     Remote(#[from] RemoteError),
+    /// A key of SSH lies in a file of the server's account, and this node cannot use it.
+    #[error(
+        "the SSH key {name:?} lies in a file of the server's account, and this node cannot use it: {reason}; put the file \
+         back, on every node, or choose another key; no other key is offered in its place"
+    )]
+    SshKeyNotOnThisNode {
+        /// What people call the key.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// A person or the server stopped the work.
     #[error("the work was stopped before its end")]
     Cancelled,
@@ -142,6 +153,7 @@ impl GitError {
             Self::FolderAbsent { .. } => FailureCode::FolderAbsent,
             Self::FileSystemSilent { .. } => FailureCode::FileSystemSilent,
             Self::TooManyCommits | Self::Transient { .. } => FailureCode::Internal,
+            Self::SshKeyNotOnThisNode { .. } => FailureCode::SshKeyNotOnThisNode,
             Self::Remote(error) => error.trouble.failure_code(),
             Self::Fetch(error) => error.failure_code(),
             Self::Cancelled => return None,

@@ -112,6 +112,9 @@ pub(super) const fn remedy(code: Code) -> &'static str {
         Code::SshNoKey => {
             "The server looks again by itself. Generate or add a key, or choose another one for the connection; no other key is offered in the place of a chosen one."
         }
+        Code::SshKeyNotOnThisNode => {
+            "The server looks again by itself. Put the file with the key back into the folder `folder` in [ssh_keys], readable for the server's user and without a passphrase, on every node; or add the key to the server, or choose another one. No other key is offered in its place."
+        }
         Code::SshAlgorithms => {
             "The server looks again by itself. Update the SSH server of the git host, or change the connection to the https:// address of the repository."
         }

@@ -88,8 +88,11 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(ssh_keys::list_ssh_keys)
         .service(ssh_keys::add_ssh_key)
         .service(ssh_keys::generate_ssh_key)
-        // Its other methods are not those of a key of this id.
+        // Their other methods are not those of a key of this id.
         .route("/api/v1/ssh-keys/generate", web::to(unrouted))
+        .service(ssh_keys::files::register_ssh_key)
+        .route("/api/v1/ssh-keys/register", web::to(unrouted))
+        .service(ssh_keys::files::list_ssh_key_files)
         .service(ssh_keys::get_ssh_key)
         .service(ssh_keys::get_ssh_key_public)
         .service(ssh_keys::rename_ssh_key)

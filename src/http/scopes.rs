@@ -79,12 +79,16 @@ const TABLE: &[(Scope, &[&str])] = &[
             "ConfirmGone",
         ],
     ),
-    (Scope::SshKeysRead, &["ListSshKeys", "GetSshKey", "GetSshKeyPublic", "ListHostKeys", "GetHostKeys"]),
+    (
+        Scope::SshKeysRead,
+        &["ListSshKeys", "GetSshKey", "GetSshKeyPublic", "ListSshKeyFiles", "ListHostKeys", "GetHostKeys"],
+    ),
     (
         Scope::SshKeysWrite,
         &[
             "AddSshKey",
             "GenerateSshKey",
+            "RegisterSshKey",
             "RenameSshKey",
             "RetireSshKey",
             "ScanHostKeys",

@@ -37,7 +37,7 @@ const TAGS: [(&str, &str); 13] = [
     ("operations", "Long work: watched, stopped."),
     ("people", "Whom commits name as authors: found, forgotten."),
     ("history", "The log: every event, and the state after it."),
-    ("ssh-keys", "Keys of SSH that the server keeps sealed: added, generated, retired."),
+    ("ssh-keys", "Keys of SSH that the server keeps sealed or finds in files: added, generated, registered, retired."),
     ("host-keys", "The keys by which SSH servers are known: looked at, trusted, accepted or refused when they change."),
     ("tokens", "Who may come in."),
     ("views", "What is shown: how it stands, rebuilt, verified."),

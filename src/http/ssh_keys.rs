@@ -1,7 +1,8 @@
-//! The pool of SSH keys: added, generated, listed, renamed, retired. A private half comes in and is sealed; no route answers
+//! The pool of SSH keys: added, generated, registered, listed, renamed, retired. A private half comes in and is sealed; no route answers
 //! one.
 
 mod facts;
+pub(super) mod files;
 mod intake;
 mod shown;
 mod uses;
@@ -220,7 +221,8 @@ pub(super) async fn rename_ssh_key(
     }
 }
 
-/// Takes a key away for good: its private half is forgotten. What may be seen of it stays in the list.
+/// Takes a key away for good: its private half is forgotten; where it lies in a file, that stays and is not read any more.
+/// What may be seen of the key stays in the list.
 ///
 /// A key that is chosen for integrations is retired only when that is confirmed; the refusal names them. No other key is
 /// offered in its place: their repositories say `ssh_no_key` until a person chooses.

@@ -181,6 +181,11 @@ pub(super) fn ssh_key_algorithm() -> utoipa::openapi::Object {
     list(Algorithm::ALL.iter().map(|word| word.as_str())).build()
 }
 
+/// The same, where it can be told.
+pub(super) fn ssh_key_algorithm_if_known() -> utoipa::openapi::Object {
+    maybe(Algorithm::ALL.iter().map(|word| word.as_str()))
+}
+
 /// Why a key of SSH is of RSA.
 pub(super) fn rsa_reason() -> utoipa::openapi::Object {
     maybe(RsaReason::ALL.iter().map(|word| word.as_str()))

@@ -143,7 +143,9 @@ fn told(error: &GitError, is_ssh: bool, tested: &Tested) -> (TestStep, FailureCo
         Code::TlsUntrusted | Code::TlsExpired | Code::TlsWrongHost | Code::TlsPinMismatch | Code::TlsFailed => {
             TestStep::HostKey
         }
-        Code::SshAuthFailed | Code::SshNoKey | Code::SshProgramMissing => TestStep::Authentication,
+        Code::SshAuthFailed | Code::SshNoKey | Code::SshKeyNotOnThisNode | Code::SshProgramMissing => {
+            TestStep::Authentication
+        }
         Code::Unauthorized | Code::Forbidden => TestStep::Authentication,
         Code::ConnectionLost | Code::RemoteSilent if is_ssh && tested.accepted.is_some() => TestStep::Repository,
         Code::ConnectionLost | Code::RemoteSilent if is_ssh && tested.is_proved => TestStep::Authentication,

@@ -3,6 +3,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use super::KeysOnDisk;
 use crate::git::{
     remote::AddressPolicy,
     ssh::Places,
@@ -18,6 +19,8 @@ pub struct SshSettings {
     pub folders: Arc<[PathBuf]>,
     /// How many connections each host may have.
     pub places: Arc<Places>,
+    /// Keys that lie in a folder of the server's account.
+    pub keys_on_disk: Arc<KeysOnDisk>,
 }
 
 /// How this node reaches repositories.

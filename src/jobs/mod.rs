@@ -24,6 +24,8 @@ mod index_progress;
 mod index_repository;
 mod installation_listing;
 mod installation_turns;
+mod key_folders_of_nodes;
+mod keys_on_disk;
 mod kind;
 mod known_obstacles;
 mod left_behind;
@@ -81,6 +83,8 @@ pub use self::{
     git_settings::{GitSettings, SshSettings},
     index_progress::ProgressNow,
     installation_listing::preview as preview_filter,
+    key_folders_of_nodes::{NodeKeys, keys_of_nodes},
+    keys_on_disk::{DiskTrouble, KeysOnDisk},
     kind::Kind,
     list_pull_requests::soon_statement as list_pull_requests_soon,
     looks::{Look, LookOutcome},
@@ -277,6 +281,11 @@ impl Jobs {
     /// commits are remembered: the next run waits for that, and does not look at everything again.
     fn graph_of(&self, repository: RepositoryId) -> Arc<tokio::sync::Mutex<()>> {
         self.graphs.lock().unwrap_or_else(PoisonError::into_inner).entry(repository).or_default().clone()
+    }
+
+    /// Which node this is.
+    pub fn node(&self) -> &str {
+        &self.node
     }
 
     /// The log holds an event that this build does not know: no job is taken any more.

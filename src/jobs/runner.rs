@@ -29,6 +29,7 @@ pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> 
     queue::reclaim(&app.db, &app.jobs.node).await?;
     super::schedule::start(app, stop);
     super::upkeep::start(app, stop);
+    super::key_folders_of_nodes::start(app, stop);
     super::work_off::start(app, stop);
     for worker in 0..workers.max(1) {
         let app_ = app.clone();

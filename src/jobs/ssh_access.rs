@@ -21,7 +21,8 @@ use keytrail_projections::{
 };
 
 use super::{
-    JobError, changed_hosts,
+    DiskTrouble, JobError, KeysOnDisk, changed_hosts,
+    keys_on_disk::PATIENCE,
     ssh_key_uses::{self, Offers, offers_of},
 };
 use crate::{
@@ -58,7 +59,12 @@ pub(super) async fn access(
     };
     let before = accepted.filter(|key| keys.contains(key));
     let settings = &app.jobs.git.ssh;
-    let keychain = Arc::new(Sealed { vault: app.vault.clone(), states: app.states(), host: id_of(url) });
+    let keychain = Arc::new(Pool {
+        vault: app.vault.clone(),
+        on_disk: settings.keys_on_disk.clone(),
+        states: app.states(),
+        host: id_of(url),
+    });
     let host = known(&app.states(), id_of(url)).await?;
     let (program, folder) = (settings.program.clone(), app.caches.ssh());
     Ok(Arc::new(SshAccess::new(program, folder, (keys, before), keychain, host, settings.places.clone())))
@@ -135,21 +141,22 @@ async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
     Ok(keys)
 }
 
-/// Opens keys of the pool, and knows the host.
-struct Sealed {
+/// Opens keys of the pool, sealed or in files, and knows the host.
+struct Pool {
     vault: Arc<Vault>,
+    on_disk: Arc<KeysOnDisk>,
     states: States,
     host: HostKeyId,
 }
 
-impl Keychain for Sealed {
+impl Keychain for Pool {
     fn open(&self, key: SshKeyId) -> Opening<'_> {
         Box::pin(async move {
             let doing = || format!("opening the SSH key {key}");
             let failed = |why: String| GitError::Transient { doing: doing(), source: why.into() };
             let sealed = self.vault.open_field(ssh_private_keys::owner(key), ssh_private_keys::PRIVATE_KEY).await;
             let private = sealed.map_err(|error| failed(error.to_string()))?;
-            let private = private.ok_or_else(|| failed("it was retired a moment ago".to_owned()))?;
+            let Some(private) = private else { return self.open_on_disk(key).await };
             // Trying a large key out takes a while.
             let read = tokio::task::spawn_blocking(move || ssh_keys::read(private.expose(), None)).await;
             let read = read.map_err(|error| failed(error.to_string()))?;
@@ -165,6 +172,31 @@ impl Keychain for Sealed {
                 source: error.to_string().into(),
             })
         })
+    }
+}
+
+impl Pool {
+    /// Opens a key of which nothing is sealed, from its file on this node.
+    async fn open_on_disk(&self, key: SshKeyId) -> Result<Arc<dyn Signer>, GitError> {
+        let failed =
+            |why: String| GitError::Transient { doing: format!("opening the SSH key {key}"), source: why.into() };
+        let state = self.states.load::<Pooled>(StreamId::new("ssh_key", key.0)).await;
+        let (state, _) = state.map_err(|error| failed(error.to_string()))?;
+        let Pooled::Active { name, sha256, path: Some(path) } = state else {
+            return Err(failed("it was retired a moment ago".to_owned()));
+        };
+        match self.on_disk.open(sha256, path).await {
+            Ok(opened) => Ok(Arc::new(OpenKey(opened)) as Arc<dyn Signer>),
+            Err(DiskTrouble::Silent(path)) => {
+                let (place, seconds) = (path.display().to_string(), PATIENCE.as_secs());
+                Err(GitError::FileSystemSilent { place, seconds })
+            }
+            Err(trouble @ (DiskTrouble::Busy | DiskTrouble::Fault(_))) => Err(failed(trouble.to_string())),
+            Err(trouble @ (DiskTrouble::Off | DiskTrouble::Folder(_) | DiskTrouble::Key(_))) => {
+                let (name, reason) = (name.as_str().to_owned(), trouble.to_string());
+                Err(GitError::SshKeyNotOnThisNode { name, reason })
+            }
+        }
     }
 }
 

@@ -166,7 +166,7 @@ fn address(name: &str, template: &str, operation: &Value, values: &BTreeMap<&str
 const PAGE: &str = include_str!("../../docs/cli.md");
 
 /// The commands that read, with what they are asked for, by its name among the values.
-const READS: [&[&str]; 35] = [
+const READS: [&[&str]; 36] = [
     &["issue", "show", "{key}"],
     &["issue", "commits", "{key}"],
     &["issue", "branches", "{key}"],
@@ -193,6 +193,7 @@ const READS: [&[&str]; 35] = [
     &["token", "list"],
     &["ssh-key", "list"],
     &["ssh-key", "show", "{ssh-keys}"],
+    &["ssh-key", "files"],
     &["host-key", "list"],
     &["host-key", "show", "{host-keys}"],
     &["views", "list"],
@@ -212,7 +213,7 @@ const APP_COMMANDS: [&[&str]; 3] = [
 ];
 
 /// The commands that change something, or say nothing of a server.
-const OTHERS: [&str; 58] = [
+const OTHERS: [&str; 59] = [
     "integration test",
     "host-key scan",
     "host-key trust",
@@ -226,6 +227,7 @@ const OTHERS: [&str; 58] = [
     "ssh-key inspect",
     "ssh-key convert",
     "ssh-key generate",
+    "ssh-key register",
     "ssh-key make-file",
     "ssh-key guide",
     "installation set-filter",

@@ -76,6 +76,7 @@ async fn what_has_the_right_form_and_cannot_be_meant_is_told_too() {
         ("KEYTRAIL__GIT__HOSTS", r#"["not a host", "git.example", "-"]"#),
         ("KEYTRAIL__GIT__NETWORKS", r#"["10.0.0.0/99"]"#),
         ("KEYTRAIL__GIT__SHORTEST_POLL_SECONDS", "0"),
+        ("KEYTRAIL__SSH_KEYS__FOLDER", "keys"),
         ("KEYTRAIL__LOG__LEVEL", "keytrail=loud"),
         ("KEYTRAIL_LOG_LEVEL", "debug"),
     ]);
@@ -83,10 +84,11 @@ async fn what_has_the_right_form_and_cannot_be_meant_is_told_too() {
     assert_eq!(code, Some(2), "{printed}");
     let found = lines(&printed);
     let keys: Vec<_> = found.iter().map(|mistake| mistake["key"].as_str().unwrap_or("")).collect();
-    let expected = ["git.hosts", "git.hosts", "git.networks", "git.shortest_poll_seconds", "log.level", ""];
+    let expected =
+        ["git.hosts", "git.hosts", "git.networks", "git.shortest_poll_seconds", "ssh_keys.folder", "log.level", ""];
     assert_eq!(keys, expected, "{printed}");
     assert_eq!(found[0]["origin"]["name"], "KEYTRAIL__GIT__HOSTS");
-    assert_eq!(found[5]["suggestion"], "KEYTRAIL__LOG__LEVEL");
+    assert_eq!(found[6]["suggestion"], "KEYTRAIL__LOG__LEVEL");
     let (code, printed, _) = home.run(["config", "check", "--config", "/nowhere/keytrail.toml"]).await;
     assert!(code == Some(2) && printed.contains("(/nowhere/keytrail.toml)"), "{printed}");
 }

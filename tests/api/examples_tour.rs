@@ -17,6 +17,7 @@ use crate::{
     host_keys::KNOWN,
     repository,
     server::{Answer, Server, answer, soon},
+    ssh_key_files::put,
     ssh_keys::written,
 };
 
@@ -33,7 +34,7 @@ pub(crate) async fn walk(tour: &mut Tour, server: &Server) {
     change(tour, server, &repository, &archive.display().to_string()).await;
     cancel(tour, server, &silent).await;
     administer(tour).await;
-    keep_keys(tour).await;
+    keep_keys(tour, server).await;
     know_servers(tour).await;
     crate::examples_of_apps::walk(tour, server).await;
 }
@@ -138,7 +139,7 @@ async fn cancel(tour: &mut Tour, server: &Server, silent: &TcpListener) {
 }
 
 /// Keeps keys of SSH.
-async fn keep_keys(tour: &mut Tour) {
+async fn keep_keys(tour: &mut Tour, server: &Server) {
     let key = ssh_keys::ed25519(Secret::new(vec![1; 32]), "build").expect("a key");
     let body = json!({ "name": "deploy", "private_key": written(&key, Target::OpenSsh, Some("a passphrase")),
         "passphrase": "a passphrase" });
@@ -152,6 +153,12 @@ async fn keep_keys(tour: &mut Tour) {
     let changed: Vec<_> = changed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     tour.call("RenameSshKey", &changed, Some(json!({ "name": "build" }))).await;
     tour.call("RetireSshKey", &changed, None).await;
+    let key = ssh_keys::ed25519(Secret::new(vec![2; 32]), "mirror").expect("a key");
+    put(server, "id_ed25519", &written(&key, Target::OpenSsh, None));
+    put(server, "old_key", &written(&key, Target::Pem, Some("a passphrase")));
+    tour.call("ListSshKeyFiles", &[], None).await;
+    let body = json!({ "name": "mirror", "fingerprint_sha256": key.public().sha256() });
+    tour.call("RegisterSshKey", &[("Idempotency-Key", "register-mirror")], Some(body)).await;
 }
 
 /// Meets an SSH server, which changes its key twice.

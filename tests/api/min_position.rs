@@ -22,6 +22,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("GetCommitDiff", "reads the repository"),
     ("ListDeliveries", "reads the inbox, where a delivery is before it is answered"),
     ("GetDelivery", "as ListDeliveries"),
+    ("ListSshKeyFiles", "reads a folder of the node"),
     ("ListViews", "tells where the views stand"),
     ("GetDoctor", "tells where the views stand, among others"),
     ("GetSupport", "as GetDoctor"),

@@ -49,6 +49,14 @@ macro_rules! on_both_engines {
             $(#[test] fn $name() { $crate::server::on_postgres_known($crate::server::$settings, super::$name); })+
         }
     };
+    (key_folder; $($name:ident),+ $(,)?) => {
+        mod sqlite_with_keys {
+            $(#[test] fn $name() { $crate::server::on_sqlite_with_key_folder(super::$name); })+
+        }
+        mod postgres_with_keys {
+            $(#[test] fn $name() { $crate::server::on_postgres_with_key_folder(super::$name); })+
+        }
+    };
     ($settings:ident; $($name:ident),+ $(,)?) => {
         mod sqlite {
             $(#[test] fn $name() { $crate::server::on_sqlite_with($crate::server::$settings, super::$name); })+
@@ -107,7 +115,7 @@ pub(crate) fn on_sqlite<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) 
 }
 
 pub(crate) fn on_sqlite_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
-    runtime().block_on(serve(None, settings, openly, false, case));
+    runtime().block_on(serve(None, settings, openly, false, nothing_besides, case));
 }
 
 /// With these settings of access. They are given a folder, in which they may leave keys.
@@ -115,7 +123,7 @@ pub(crate) fn on_sqlite_letting_in<F: Future<Output = ()>>(
     access: fn(&mut config::Access, &Path),
     case: impl FnOnce(Server) -> F,
 ) {
-    runtime().block_on(serve(None, as_usual, access, false, case));
+    runtime().block_on(serve(None, as_usual, access, false, nothing_besides, case));
 }
 
 pub(crate) fn on_postgres_letting_in<F: Future<Output = ()>>(
@@ -124,27 +132,50 @@ pub(crate) fn on_postgres_letting_in<F: Future<Output = ()>>(
 ) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), as_usual, access, false, case).await;
+        serve(Some(database.url()), as_usual, access, false, nothing_besides, case).await;
     });
 }
 
 pub(crate) fn on_postgres_with<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), settings, openly, false, case).await;
+        serve(Some(database.url()), settings, openly, false, nothing_besides, case).await;
     });
 }
 
 /// The server knows at which address it is reached.
 pub(crate) fn on_sqlite_known<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
-    runtime().block_on(serve(None, settings, openly, true, case));
+    runtime().block_on(serve(None, settings, openly, true, nothing_besides, case));
 }
 
 pub(crate) fn on_postgres_known<F: Future<Output = ()>>(settings: fn(&mut Git), case: impl FnOnce(Server) -> F) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), settings, openly, true, case).await;
+        serve(Some(database.url()), settings, openly, true, nothing_besides, case).await;
     });
+}
+
+/// The server looks for keys of SSH in [`with_key_folder`], and reaches this machine.
+pub(crate) fn on_sqlite_with_key_folder<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
+    runtime().block_on(serve(None, reaching_this_machine, openly, true, with_key_folder, case));
+}
+
+pub(crate) fn on_postgres_with_key_folder<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
+    runtime().block_on(async {
+        let database = database().await;
+        serve(Some(database.url()), reaching_this_machine, openly, true, with_key_folder, case).await;
+    });
+}
+
+const fn nothing_besides(_: &mut Config, _: &Path) {}
+
+/// The folder `keys` that a case fills.
+fn with_key_folder(config: &mut Config, elsewhere: &Path) {
+    let folder = elsewhere.join("keys");
+    std::fs::create_dir(&folder).expect("a folder");
+    config.ssh_keys.folder = Some(folder);
+    // It is told with what is there.
+    config.store.node = Some("node-1".to_owned());
 }
 
 /// Only `https://`, and no address but those of the internet.
@@ -182,6 +213,7 @@ async fn serve<F: Future<Output = ()>>(
     settings: fn(&mut Git),
     access: fn(&mut config::Access, &Path),
     knows_its_address: bool,
+    besides: fn(&mut Config, &Path),
     case: impl FnOnce(Server) -> F,
 ) {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -198,6 +230,7 @@ async fn serve<F: Future<Output = ()>>(
     // Written when it is known.
     config.server.public_url = knows_its_address.then(String::new);
     access(&mut config.access, &elsewhere);
+    besides(&mut config, &elsewhere);
     let clock = CaseClock::of(database_url.as_deref()).await;
     if let Some(url) = database_url {
         keytrail::secrets::RootKey::random().write_new(&path.join("root.key")).expect("a root key");

@@ -286,7 +286,7 @@ fn access_settings() -> access_settings::Event {
 }
 
 fn ssh_key_events() -> Vec<ssh_key::Event> {
-    use ssh_key::Event::{Added, Generated, Renamed, Retired};
+    use ssh_key::Event::{Added, Generated, Registered, Renamed, Retired};
     let name = |name: &str| SshKeyName::parse(name).expect("a good name");
     let secret = |n: u128| SecretRef(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0100 + n));
     let ed25519 = ssh_key::PublicKey {
@@ -307,6 +307,12 @@ fn ssh_key_events() -> Vec<ssh_key::Event> {
             public: rsa,
             rsa_because: Some(ssh_key::RsaReason::AzureDevops),
             secret: secret(2),
+        },
+        Registered {
+            name: name("Mirror"),
+            public: ed25519.clone(),
+            format: ssh_key::Format::OpenSsh,
+            path: text("/home/keytrail/.ssh/id_ed25519"),
         },
         Renamed { name: name("Deploy"), previous: name("Deploy é 漢") },
         Retired { name: name("Deploy"), sha256: ed25519.sha256 },

@@ -77,6 +77,8 @@ fn every_kind_of_job_has_its_file() {
             "index_progress",
             "installation_listing",
             "installation_turns",
+            "key_folders_of_nodes",
+            "keys_on_disk",
             "kind",
             "known_obstacles",
             "left_behind",

@@ -15,6 +15,7 @@ mod gitolite;
 mod histories;
 mod key_cells;
 mod key_command_line;
+mod key_folder;
 mod key_programs;
 mod key_remedies;
 mod known_hosts;

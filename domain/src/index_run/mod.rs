@@ -116,6 +116,8 @@ pub enum FailureCode {
     SshAuthFailed,
     /// There is no key to offer: none in the pool, or the one that was chosen was retired.
     SshNoKey,
+    /// The key lies in a file of the server's account, and this node has no such file, or may not use it.
+    SshKeyNotOnThisNode,
     /// The host speaks only algorithms of SSH that are not used any more.
     SshAlgorithms,
     /// This machine has no `ssh` program.

@@ -138,6 +138,7 @@ fn the_stored_words_of_causes_and_failures_stay() {
         (FailureCode::HostKeyChanged, "host_key_changed"),
         (FailureCode::SshAuthFailed, "ssh_auth_failed"),
         (FailureCode::SshNoKey, "ssh_no_key"),
+        (FailureCode::SshKeyNotOnThisNode, "ssh_key_not_on_this_node"),
         (FailureCode::SshAlgorithms, "ssh_algorithms"),
         (FailureCode::SshProgramMissing, "ssh_program_missing"),
         (FailureCode::Unauthorized, "unauthorized"),

@@ -11,8 +11,8 @@ pub enum Error {
     /// There is no such key.
     #[error("there is no such SSH key")]
     Unknown,
-    /// Its private half is gone; only its history is left.
-    #[error("this SSH key was retired, and its private half is forgotten; add it again or generate another one")]
+    /// It is gone for good; only its history is left.
+    #[error("this SSH key was retired, and nothing is read with it any more; add it again or generate another one")]
     Retired,
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Intake, PublicKey, RsaReason, SshKeyName};
-use crate::{secret_ref::SecretRef, stored_events};
+use super::{Format, Intake, PublicKey, RsaReason, SshKeyName};
+use crate::{display_text::DisplayText, secret_ref::SecretRef, stored_events};
 
 /// Stored events of the stream `ssh_key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,17 @@ pub enum Event {
         /// Where its private half is sealed.
         secret: SecretRef,
     },
+    /// A key that lies in the folder of the server's account is used from there; nothing of it is sealed.
+    Registered {
+        /// What people call it.
+        name: SshKeyName,
+        /// What may be seen of it.
+        public: PublicKey,
+        /// How it is written.
+        format: Format,
+        /// Where it was found.
+        path: DisplayText,
+    },
     /// It is called something else.
     Renamed {
         /// The new name.
@@ -39,7 +50,7 @@ pub enum Event {
         /// The old one, which is free again.
         previous: SshKeyName,
     },
-    /// It was taken away, and its private half forgotten.
+    /// It was taken away, and its private half forgotten where it was sealed.
     Retired {
         /// Its last name, which is free again.
         name: SshKeyName,
@@ -51,6 +62,7 @@ pub enum Event {
 stored_events!(Event {
     Added => "ssh_key.added" v "1",
     Generated => "ssh_key.generated" v "1",
+    Registered => "ssh_key.registered" v "1",
     Renamed => "ssh_key.renamed" v "1",
     Retired => "ssh_key.retired" v "1",
 });

@@ -1,5 +1,5 @@
-//! A private key of SSH that the server keeps for itself: what may be seen of it, and where it is in its life. The private
-//! half is sealed elsewhere; events name it and never hold it.
+//! A private key of SSH that the server uses: what may be seen of it, and where it is in its life. The private half is
+//! sealed elsewhere, or in a file of the server's account; events name it and never hold it.
 
 mod command;
 mod comment;
@@ -23,6 +23,7 @@ pub use self::{
 use crate::{
     aggregate::Aggregate,
     claim::{ClaimChange, ClaimScope},
+    display_text::DisplayText,
     event_sourced,
     stamped::Stamped,
 };
@@ -40,6 +41,9 @@ pub enum SshKey {
         name: SshKeyName,
         /// Its SHA-256 fingerprint: the same key is in the pool once.
         sha256: String,
+        /// Where its private half lies, if it is not sealed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<DisplayText>,
     },
     /// It is gone for good, its private half with it.
     Retired,
@@ -67,6 +71,9 @@ impl Aggregate for SshKey {
             Command::Generate { name, public, rsa_because, secret } => {
                 self.begin(Event::Generated { name, public, rsa_because, secret })
             }
+            Command::Register { name, public, format, path } => {
+                self.begin(Event::Registered { name, public, format, path })
+            }
             Command::Rename { name } => match self {
                 Self::Absent => Err(Error::Unknown),
                 Self::Retired => Err(Error::Retired),
@@ -76,7 +83,7 @@ impl Aggregate for SshKey {
             Command::Retire => match self {
                 Self::Absent => Err(Error::Unknown),
                 Self::Retired => Ok(Vec::new()),
-                Self::Active { name, sha256 } => {
+                Self::Active { name, sha256, .. } => {
                     Ok(vec![Event::Retired { name: name.clone(), sha256: sha256.clone() }])
                 }
             },
@@ -86,7 +93,11 @@ impl Aggregate for SshKey {
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Added { name, public, .. } | Event::Generated { name, public, .. } => {
-                *self = Self::Active { name: name.clone(), sha256: public.sha256.clone() };
+                *self = Self::Active { name: name.clone(), sha256: public.sha256.clone(), path: None };
+            }
+            Event::Registered { name, public, path, .. } => {
+                let path = Some(path.clone());
+                *self = Self::Active { name: name.clone(), sha256: public.sha256.clone(), path };
             }
             Event::Renamed { name, .. } => {
                 if let Self::Active { name: now, .. } = self {
@@ -100,7 +111,9 @@ impl Aggregate for SshKey {
     fn claims(event: &Event) -> Vec<ClaimChange> {
         use ClaimScope::{SshKey as Key, SshKeyName as Name};
         match event {
-            Event::Added { name, public, .. } | Event::Generated { name, public, .. } => {
+            Event::Added { name, public, .. }
+            | Event::Generated { name, public, .. }
+            | Event::Registered { name, public, .. } => {
                 vec![ClaimChange::take(Key, public.sha256.as_str()), ClaimChange::take(Name, name.folded())]
             }
             // Only the case of letters changed: the claim stays as it is.

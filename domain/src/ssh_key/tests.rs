@@ -46,6 +46,16 @@ fn generated(text: &str, n: u8) -> Event {
     Event::Generated { name: name(text), public: public(n), rsa_because, secret: secret(n) }
 }
 
+fn register(text: &str, n: u8) -> Command {
+    let path = DisplayText::clean("/srv/keys/deploy");
+    Command::Register { name: name(text), public: public(n), format: Format::OpenSsh, path }
+}
+
+fn registered(text: &str, n: u8) -> Event {
+    let path = DisplayText::clean("/srv/keys/deploy");
+    Event::Registered { name: name(text), public: public(n), format: Format::OpenSsh, path }
+}
+
 fn renamed(text: &str, previous: &str) -> Event {
     Event::Renamed { name: name(text), previous: name(previous) }
 }
@@ -56,14 +66,21 @@ fn retired(text: &str, n: u8) -> Event {
 
 /// One of each.
 pub(crate) fn one_of_each() -> Vec<Event> {
-    vec![added("Deploy", 1), generated("Deploy", 1), renamed("Build", "Deploy"), retired("Build", 1)]
+    vec![
+        added("Deploy", 1),
+        generated("Deploy", 1),
+        registered("Deploy", 1),
+        renamed("Build", "Deploy"),
+        retired("Build", 1),
+    ]
 }
 
 #[test]
-fn a_key_is_added_or_generated_once() {
+fn a_key_is_added_generated_or_registered_once() {
     given::<SshKey>(&[]).when(add("Deploy", 1)).then(&[added("Deploy", 1)]);
     given::<SshKey>(&[]).when(generate("Deploy", 1)).then(&[generated("Deploy", 1)]);
-    for wish in [add("Other", 2), generate("Other", 2)] {
+    given::<SshKey>(&[]).when(register("Deploy", 1)).then(&[registered("Deploy", 1)]);
+    for wish in [add("Other", 2), generate("Other", 2), register("Other", 2)] {
         given::<SshKey>(&[added("Deploy", 1)]).when(wish.clone()).then_refused("ssh_key_exists");
         given::<SshKey>(&[added("Deploy", 1), retired("Deploy", 1)]).when(wish).then_refused("ssh_key_retired");
     }
@@ -105,8 +122,26 @@ fn the_same_key_is_in_the_pool_once_and_may_come_back() {
         held
     };
     assert_eq!(held(&[added("Deploy", 1)]), held(&[generated("DEPLOY", 1)]));
+    assert_eq!(held(&[added("Deploy", 1)]), held(&[registered("Deploy", 1)]));
     assert_ne!(held(&[added("Deploy", 1)]), held(&[added("Deploy", 2)]));
     assert_eq!(held(&[added("Deploy", 1), renamed("Build", "Deploy"), retired("Build", 1)]), []);
+}
+
+#[test]
+fn only_of_a_registered_key_it_is_known_where_its_file_lies() {
+    let state = |events: &[Event]| {
+        let mut key = SshKey::default();
+        events.iter().for_each(|event| key.evolve(event));
+        key
+    };
+    let path = |events: &[Event]| match state(events) {
+        SshKey::Active { path, .. } => path.map(|path| path.as_str().to_owned()),
+        SshKey::Absent | SshKey::Retired => None,
+    };
+    let events = [registered("Deploy", 1), renamed("Build", "Deploy")];
+    assert_eq!(path(&events).as_deref(), Some("/srv/keys/deploy"));
+    assert_eq!((path(&[added("Deploy", 1)]), path(&[generated("Deploy", 1)])), (None, None));
+    given::<SshKey>(&events).when(Command::Retire).then(&[retired("Build", 1)]);
 }
 
 #[test]
@@ -136,6 +171,7 @@ fn any_wish() -> impl Strategy<Value = Command> {
     prop_oneof![
         2 => (names(), 0..3_u8).prop_map(|(name, n)| add(name, n)),
         1 => (names(), 0..3_u8).prop_map(|(name, n)| generate(name, n)),
+        1 => (names(), 0..3_u8).prop_map(|(name, n)| register(name, n)),
         3 => names().prop_map(|text| Command::Rename { name: name(text) }),
         1 => Just(Command::Retire),
     ]

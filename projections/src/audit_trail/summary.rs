@@ -217,7 +217,7 @@ fn pull_request(event: &pull_request::Event) -> String {
 }
 
 fn ssh_key(event: &ssh_key::Event) -> String {
-    use ssh_key::Event::{Added, Generated, Renamed, Retired};
+    use ssh_key::Event::{Added, Generated, Registered, Renamed, Retired};
     match event {
         Added { name, public, intake, secret: _ } => {
             let (kind, how) = (public.algorithm.title(), intake.format.title());
@@ -228,8 +228,14 @@ fn ssh_key(event: &ssh_key::Event) -> String {
             let kind = public.algorithm.title();
             format!("generated the SSH key {name}, {kind} with {} bits{because}: {}", public.bits, public.sha256)
         }
+        Registered { name, public, format: _, path } => {
+            let (kind, bits) = (public.algorithm.title(), public.bits);
+            format!("registered the SSH key {name}, {kind} with {bits} bits, in the file {path}: {}", public.sha256)
+        }
         Renamed { name, previous } => format!("renamed the SSH key {previous} to {name}"),
-        Retired { name, sha256 } => format!("retired the SSH key {name} and forgot its private half: {sha256}"),
+        Retired { name, sha256 } => {
+            format!("retired the SSH key {name}, with which nothing is read any more: {sha256}")
+        }
     }
 }
 

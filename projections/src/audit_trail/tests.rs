@@ -197,12 +197,21 @@ fn every_event_is_a_sentence() {
             "generated the SSH key Deploy, Ed25519 with 256 bits, as AWS CodeCommit takes RSA only: SHA256:1",
         ),
         (
+            Fact::SshKey(ssh_key::Event::Registered {
+                name: key_name("Deploy"),
+                public: public_key(1),
+                format: ssh_key::Format::OpenSsh,
+                path: DisplayText::clean("/srv/keys/deploy"),
+            }),
+            "registered the SSH key Deploy, Ed25519 with 256 bits, in the file /srv/keys/deploy: SHA256:1",
+        ),
+        (
             Fact::SshKey(ssh_key::Event::Renamed { name: key_name("Build"), previous: key_name("Deploy") }),
             "renamed the SSH key Deploy to Build",
         ),
         (
             Fact::SshKey(ssh_key::Event::Retired { name: key_name("Build"), sha256: "SHA256:1".to_owned() }),
-            "retired the SSH key Build and forgot its private half: SHA256:1",
+            "retired the SSH key Build, with which nothing is read any more: SHA256:1",
         ),
     ] {
         assert_eq!(summary(&fact), sentence);

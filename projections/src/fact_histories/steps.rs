@@ -149,6 +149,12 @@ fn steps() -> impl Strategy<Value = Step> {
             rsa_because: (n == 1).then_some(RsaReason::AwsCodecommit),
             secret: sealed(n),
         }),
+        (keys(), 0..3_u64).prop_map(|(name, n)| ssh_key::Command::Register {
+            name,
+            public: public_key(n),
+            format: Format::OpenSsh,
+            path: DisplayText::clean("/srv/keys/deploy"),
+        }),
         keys().prop_map(|name| ssh_key::Command::Rename { name }),
         Just(ssh_key::Command::Retire),
     ];

@@ -1,4 +1,4 @@
-//! The keys of SSH in the pool: what may be seen of each. Retired ones stay readable, since their history does. Never a
+//! The keys of SSH in the pool: what may be seen of each, and where its file lies if it is not sealed. Retired ones stay readable, since their history does. Never a
 //! private half, nor where it is sealed.
 
 mod reads;
@@ -9,10 +9,10 @@ use keytrail_domain::{
     fact::Fact,
     id::SshKeyId,
     recorded::Recorded,
-    ssh_key::{Event, Intake, Origin, PublicKey, RsaReason, SshKeyName},
+    ssh_key::{Event, Origin, PublicKey, SshKeyName},
 };
 
-pub use self::reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, page};
+pub use self::reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, on_disk, page};
 use crate::{
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
@@ -40,6 +40,7 @@ const KEYS: Table = Table {
         ("md5", Kind::Text),
         ("public_blob", Kind::Text),
         ("rsa_because", Kind::MaybeText),
+        ("file_path", Kind::MaybeText),
         ("added_at", Kind::Int),
         ("retired_at", Kind::MaybeInt),
         ("added_position", Kind::Int),
@@ -57,7 +58,7 @@ impl View for SshKeyList {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -104,10 +105,19 @@ impl View for SshKeyList {
 fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
     match event {
         Event::Added { name, public, intake, secret: _ } => {
-            rows.save(&row(fact, name, public, Some(*intake), None));
+            let origin = match intake.origin {
+                Origin::Pasted => KeyOrigin::Pasted,
+                Origin::File => KeyOrigin::File,
+            };
+            let format = Some(intake.format);
+            rows.save(&SshKey { format, had_passphrase: intake.had_passphrase, ..row(fact, name, public, origin) });
         }
         Event::Generated { name, public, rsa_because, secret: _ } => {
-            rows.save(&row(fact, name, public, None, *rsa_because));
+            rows.save(&SshKey { rsa_because: *rsa_because, ..row(fact, name, public, KeyOrigin::Generated) });
+        }
+        Event::Registered { name, public, format, path } => {
+            let path = Some(path.as_str().to_owned());
+            rows.save(&SshKey { format: Some(*format), path, ..row(fact, name, public, KeyOrigin::OnDisk) });
         }
         Event::Renamed { name, previous: _ } => change(rows, fact, |key| {
             key.name = name.as_str().to_owned();
@@ -128,27 +138,18 @@ fn change(rows: &mut Rows, fact: &Recorded<Fact>, change: impl FnOnce(&mut SshKe
     });
 }
 
-fn row(
-    fact: &Recorded<Fact>,
-    name: &SshKeyName,
-    public: &PublicKey,
-    intake: Option<Intake>,
-    rsa_because: Option<RsaReason>,
-) -> SshKey {
+fn row(fact: &Recorded<Fact>, name: &SshKeyName, public: &PublicKey, origin: KeyOrigin) -> SshKey {
     SshKey {
         id: SshKeyId(fact.stream.id),
         name: name.as_str().to_owned(),
         folded_name: name.folded(),
         state: KeyState::Active,
-        origin: match intake.map(|intake| intake.origin) {
-            Some(Origin::Pasted) => KeyOrigin::Pasted,
-            Some(Origin::File) => KeyOrigin::File,
-            None => KeyOrigin::Generated,
-        },
-        format: intake.map(|intake| intake.format),
-        had_passphrase: intake.is_some_and(|intake| intake.had_passphrase),
+        origin,
+        format: None,
+        had_passphrase: false,
         public: public.clone(),
-        rsa_because,
+        rsa_because: None,
+        path: None,
         added_at: fact.metadata.at,
         retired_at: None,
         added_position: fact.position,

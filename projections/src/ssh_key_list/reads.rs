@@ -36,6 +36,8 @@ words! {
         File = "file",
         /// The server made it.
         Generated = "generated",
+        /// It lies in the folder of the server's account.
+        OnDisk = "on_disk",
     }
 }
 
@@ -60,6 +62,8 @@ pub struct SshKey {
     pub public: PublicKey,
     /// Why the server made it of RSA, if it did.
     pub rsa_because: Option<RsaReason>,
+    /// Where its file was found, if its private half is not sealed.
+    pub path: Option<String>,
     /// When it came.
     pub added_at: Timestamp,
     /// When it was taken away.
@@ -94,6 +98,7 @@ impl Stored for SshKey {
                 blob: cells.text()?.to_owned(),
             },
             rsa_because: cells.maybe_word()?,
+            path: cells.maybe_text()?.map(str::to_owned),
             added_at: cells.time()?,
             retired_at: cells.maybe_time()?,
             added_position: cells.int()?,
@@ -118,6 +123,7 @@ impl Stored for SshKey {
             self.public.md5.as_str(),
             self.public.blob.as_str(),
             self.rsa_because.as_ref().map(Value::word),
+            self.path.as_deref(),
             self.added_at,
             self.retired_at,
             self.added_position,
@@ -131,7 +137,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT ssh_key, name, folded_name, state, origin, format, had_passphrase, algorithm, bits, key_comment, sha256, ",
-            "md5, public_blob, rsa_because, added_at, retired_at, added_position, version, position FROM ssh_key_list@ ",
+            "md5, public_blob, rsa_because, file_path, added_at, retired_at, added_position, version, position ",
+            "FROM ssh_key_list@ ",
             $rest
         )
     };
@@ -157,6 +164,11 @@ pub fn by_name(name: &str) -> Read<SshKey> {
 /// The key of the pool with this SHA-256 fingerprint. At most one row.
 pub fn by_fingerprint(sha256: &str) -> Read<SshKey> {
     read(select!("WHERE sha256 = $1 AND state <> 'retired' ORDER BY added_position DESC LIMIT 1"), row![sha256])
+}
+
+/// The keys of the pool whose files lie on the disks of the nodes, in the order in which they came.
+pub fn on_disk(limit: u32) -> Read<SshKey> {
+    read(select!("WHERE origin = 'on_disk' AND state <> 'retired' ORDER BY added_position LIMIT $1"), row![limit])
 }
 
 /// Keys in the order in which they came, from after `after` (an `added_position`) on; with `state`, only those; with

@@ -1,7 +1,8 @@
 //! What happens to a key, as the list shows it.
 
 use keytrail_domain::{
-    ssh_key::{Algorithm, Format},
+    display_text::DisplayText,
+    ssh_key::{Algorithm, Format, Intake, RsaReason},
     timestamp::Timestamp,
 };
 
@@ -46,6 +47,7 @@ fn an_added_key_is_listed_with_all_that_may_be_seen() {
         had_passphrase: true,
         public: public_key(1),
         rsa_because: None,
+        path: None,
         added_at: Timestamp::from_seconds(1),
         retired_at: None,
         added_position: 1,
@@ -60,6 +62,15 @@ fn a_generated_key_says_why_it_is_of_its_kind() {
     let keys = after(&[generated()]);
     assert_eq!((keys[0].origin, keys[0].format), (KeyOrigin::Generated, None));
     assert_eq!((keys[0].rsa_because, keys[0].public.algorithm), (Some(RsaReason::AzureDevops), Algorithm::Ed25519));
+}
+
+#[test]
+fn a_registered_key_says_where_its_file_was_found() {
+    let path = DisplayText::clean("/srv/keys/deploy");
+    let registered = Event::Registered { name: key_name("Disk"), public: public_key(3), format: Format::Sec1, path };
+    let keys = after(&[registered]);
+    assert_eq!((keys[0].origin, keys[0].path.as_deref()), (KeyOrigin::OnDisk, Some("/srv/keys/deploy")));
+    assert_eq!((keys[0].format, keys[0].had_passphrase), (Some(Format::Sec1), false));
 }
 
 #[test]
@@ -90,6 +101,7 @@ fn reads_fit_their_table() {
         by_id(SshKeyId(id(6, 1))),
         by_name("Straße"),
         by_fingerprint("SHA256:x"),
+        on_disk(10),
         page(None, None, None, 10),
         page(Some(KeyState::Active), Some(moment), Some(7), 10),
     ] {

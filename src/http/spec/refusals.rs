@@ -118,7 +118,7 @@ impl Asked<'_> {
             Code::CommandRefused => self.records(),
             Code::NameInvalid => {
                 self.is(&["AddIntegration", "RenameIntegration", "ConnectGithubApp"])
-                    || self.is(&["AddSshKey", "GenerateSshKey", "RenameSshKey"])
+                    || self.is(&["AddSshKey", "GenerateSshKey", "RegisterSshKey", "RenameSshKey"])
             }
             Code::PathRelative
             | Code::PathInvalid
@@ -163,8 +163,10 @@ impl Asked<'_> {
             }
             Code::TokenBadExpiry | Code::TokenBadName | Code::TokenBadScopes => self.is(&["IssueToken"]),
             Code::SshKeyUnknown => self.tag == "ssh-keys",
-            Code::SshKeyTaken | Code::SshKeyExists => self.is(&["AddSshKey", "GenerateSshKey"]),
-            Code::SshKeyNameTaken => self.is(&["AddSshKey", "GenerateSshKey", "RenameSshKey"]),
+            Code::SshKeyTaken | Code::SshKeyExists => self.is(&["AddSshKey", "GenerateSshKey", "RegisterSshKey"]),
+            Code::SshKeyNameTaken => self.is(&["AddSshKey", "GenerateSshKey", "RegisterSshKey", "RenameSshKey"]),
+            Code::SshKeyFolderUnreadable => self.is(&["ListSshKeyFiles", "RegisterSshKey"]),
+            Code::SshKeyFolderOff | Code::SshKeyFileUnknown | Code::SshKeyFileUnusable => self.is(&["RegisterSshKey"]),
             Code::SshKeyRetired => self.tag == "ssh-keys" && !self.is_read,
             Code::SshKeyInUse => self.is(&["RetireSshKey"]),
             Code::SshKeyHostNeedsRsa => self.is(&["GenerateSshKey"]),

@@ -30,6 +30,8 @@ pub(in crate::http) struct Shown {
     /// How it came.
     #[schema(schema_with = words::ssh_key_origin)]
     origin: KeyOrigin,
+    /// Where its file was found, of a key that lies on the server's file system and is used from there.
+    path: Option<String>,
     /// Where each half is and where it goes.
     halves: &'static str,
     /// How it was written when it came; nothing where the server made it.
@@ -94,6 +96,7 @@ impl Shown {
             name: row.name,
             state: row.state,
             origin: row.origin,
+            path: row.path,
             halves: halves(row.state, row.origin),
             format: row.format.map(|format| format.as_str()),
             had_passphrase: row.had_passphrase,
@@ -127,12 +130,20 @@ impl Versioned for Shown {
 
 const fn halves(state: KeyState, origin: KeyOrigin) -> &'static str {
     match (state, origin) {
+        (KeyState::Retired, KeyOrigin::OnDisk) => {
+            "The file with the private half stays where it is, and nothing is read with it any more. Take the public half away \
+             at the git host, too, so that nobody else uses it."
+        }
         (KeyState::Retired, _) => {
             "The private half is forgotten here. Take the public half away at the git host, too, so that nobody else uses it."
         }
         (KeyState::Active, KeyOrigin::Generated) => {
             "This key belongs to this server alone. The private half was made here, is sealed here and stays here; the public \
              half goes to the git host."
+        }
+        (KeyState::Active, KeyOrigin::OnDisk) => {
+            "The private half lies in a file of the server's account and stays there: it must be on every node, and is read \
+             whenever the key is used. The public half goes to the git host."
         }
         (KeyState::Active, KeyOrigin::Pasted | KeyOrigin::File) => {
             "The private half is sealed here and never comes out; the public half goes to the git host. Delete other copies of \
