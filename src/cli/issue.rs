@@ -265,6 +265,10 @@ async fn pull_requests(client: &Client, key: &str, json: bool) -> Result<(), Cli
     if json {
         return pulls.iter().try_for_each(output::json);
     }
+    if pulls.is_empty() {
+        output::print(&format!("no pull request names {key}; only GitHub Apps tell of pull requests"));
+        return Ok(());
+    }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let row = |pull: &Value| {
         let draft = pull["draft"] == true && pull["state"] == "open";

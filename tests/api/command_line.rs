@@ -69,6 +69,20 @@ async fn a_place_is_indexed_anew_after_its_integration_was_moved_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_only_apps_have_is_said_to_be_theirs() {
+    let server = home().start().await;
+    let path = server.home().folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    done(server.home().run(["index", text(&path)]).await);
+    let all = lines(&done(server.home().run(["integration", "list", "--json"]).await));
+    let id = all[0]["id"].as_str().expect("an id");
+    let said = failed(server.home().run(["installation", "show", id]).await, 3);
+    assert!(said.contains("`github_app` has one; `keytrail integration list` tells the kinds"), "{said}");
+    let none = done(server.home().run(["issue", "pull-requests", "SHOP-1"]).await);
+    assert_eq!(none, "no pull request names SHOP-1; only GitHub Apps tell of pull requests\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_is_not_utf_8_is_refused_in_words() {
     let server = home().start().await;
     let home = server.home();
