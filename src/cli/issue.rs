@@ -147,10 +147,11 @@ impl Pair {
         Ok(format!("/api/v1/issues/{}/commits/{repository}/{}", self.key, self.sha))
     }
 
-    /// How the two stand to each other, as the server explains it.
+    /// How the two stand to each other now, as the server explains it: whether anybody is asked is decided by it.
     async fn explained(&self, client: &Client) -> Result<Value, CliError> {
         let mut query = vec![("commit", self.sha.clone()), ("issue", self.key.clone())];
         query.extend(self.repository.map(|id| ("repository", id.to_string())));
+        query.extend(client.head().await.map(|head| ("min_position", head.to_string())));
         client.get("/api/v1/explain", &query).await
     }
 

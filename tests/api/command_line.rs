@@ -201,6 +201,29 @@ async fn what_is_recorded_and_not_shown_yet_is_said_to_be_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whether_anybody_loses_something_is_decided_by_what_holds_now() {
+    let home = home();
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let explained = |candidate: &str| {
+        let steps = ["linked_by_hand", candidate, "project_counts", "not_denied"].map(|code| json!({ "code": code }));
+        fine(&json!({ "repository": { "id": id, "name": "shop" }, "also_in": [], "steps": steps }))
+    };
+    // Not ready, and it says all the same how far it is.
+    let readiness = json!({ "ready": false, "head": 41 });
+    let script = vec![
+        ("/readyz", vec![answered("503 Service Unavailable", "Retry-After: 5\r\n", &readiness)]),
+        ("min_position=41", vec![explained("not_named")]),
+        // As it was before: nobody would have lost anything, and nobody would be asked.
+        ("/explain", vec![explained("named_in_subject")]),
+    ];
+    let playing = play(&home, script).await;
+    let sha = "1".repeat(40);
+    let said = failed(home.run(["issue", "restore", "SHOP-1", &sha, "--repository", id]).await, 2);
+    assert!(said.contains("to nobody any more") && said.contains("--yes"), "{said}");
+    playing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_busy_is_waited_for_and_a_run_that_no_view_shows_yet() {
     let home = home();
     let path = home.folder().join("shop");
