@@ -28,6 +28,8 @@ fn it_runs_as_nobody_in_particular_and_is_asked_whether_it_is_well() {
     let lines = lines();
     let last = |word: &str| lines.iter().rev().find_map(|line| line.strip_prefix(word)).map(str::to_owned);
     assert_eq!(last("USER ").as_deref(), Some("10001:10001"));
+    // It has a name: ssh runs for no user without one.
+    assert!(lines.iter().any(|line| line.starts_with("RUN ") && line.contains(" useradd --uid 10001 --gid 10001 ")));
     assert_eq!(last("VOLUME ").as_deref(), Some("/data"));
     assert!(last("HEALTHCHECK ").is_some_and(|check| check.ends_with(r#"CMD ["/usr/bin/keytrail", "health"]"#)));
     assert_eq!(last("ENTRYPOINT ").as_deref(), Some(r#"["/usr/bin/keytrail"]"#));
