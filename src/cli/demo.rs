@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, client::Client, demo_keys::keep_keys, output};
 use crate::{
+    app::App,
     clock::Clock,
     config::{self, Config},
     demo::{self, DELETED, GONE, REPOSITORIES, REWRITTEN, STORY},
@@ -112,7 +113,7 @@ impl Stage {
     }
 
     /// Writes the repositories and sets everything up. `client` has the rights of this machine.
-    pub(super) async fn play(&self, client: &Client, url: &str) -> Result<(), CliError> {
+    pub(super) async fn play(&self, client: &Client, url: &str, app: &App) -> Result<(), CliError> {
         let (root, now) = (self.repositories.clone(), Clock::System.now().seconds());
         off_the_runtime(move || demo::write(&root, now)).await?;
         let tokens = issue_tokens(client).await?;
@@ -123,7 +124,7 @@ impl Stage {
         first.indexed(REPOSITORIES.len()).await?;
         change_settings(&maria, &integrations, &self.repositories).await?;
         decide(&maria).await?;
-        keep_keys(&maria).await?;
+        keep_keys(&maria, app).await?;
 
         // The first time to look is over; now things happen that only a second look sees.
         let before = first.last_runs().await?;
@@ -181,16 +182,19 @@ impl Stage {
             format!("  data      {}", self.data.display()),
             format!("  roots     {}       (what lies below may be added over the API)", self.repositories.display()),
             String::new(),
-            "Five things to try, in another terminal:".to_owned(),
+            "Six things to try, in another terminal:".to_owned(),
             format!("  {keytrail} issue show {STORY}"),
             format!("  {keytrail} repository list"),
             format!("  {keytrail} events --last 30"),
+            format!("  {keytrail} host-key list"),
             format!("  {keytrail} views verify"),
             format!(
                 "  curl -H 'Authorization: Bearer {}' '{url}/api/v1/issues/{STORY}/commits?limit=3'",
                 tokens[1].token
             ),
             String::new(),
+            "Apps and pull requests need a GitHub: `./scripts/run --fake-github`, in the source, starts one to try."
+                .into(),
         ]);
         if self.temporary.is_some() {
             lines.push("Ctrl-C stops it, and removes its folder.".to_owned());
