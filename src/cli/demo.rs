@@ -36,6 +36,8 @@ pub(super) struct Stage {
     /// What goes at the end, when nobody named the folder.
     temporary: Option<PathBuf>,
     data: PathBuf,
+    /// The command that serves the same folder again.
+    go_on: String,
     /// The highest folder on the way to the data that was not there before.
     made: Option<PathBuf>,
     /// The root key that was not there before, and the highest folder on the way to it.
@@ -77,7 +79,8 @@ impl Stage {
         config.git.roots = vec![repositories.clone()];
         // Whatever a file allows to be reached: nothing of the demo is elsewhere.
         (config.git.allow_private, config.git.hosts, config.git.networks) = (false, Vec::new(), Vec::new());
-        Ok(Self { repositories, temporary, data, made, made_key })
+        let go_on = config.reach.start_with.clone();
+        Ok(Self { repositories, temporary, data, go_on, made, made_key })
     }
 
     /// Removes what was made where somebody named a folder: the demo is not whole. The folder was empty, so that all in it is
@@ -193,13 +196,12 @@ impl Stage {
                 tokens[1].token
             ),
             String::new(),
-            "Apps and pull requests need a GitHub: `./scripts/run --fake-github`, in the source, starts one to try."
-                .into(),
+            "Apps and pull requests: `./scripts/run --fake-github`, in the source, starts a GitHub to try.".into(),
         ]);
         if self.temporary.is_some() {
             lines.push("Ctrl-C stops it, and removes its folder.".to_owned());
         } else {
-            lines.push("Ctrl-C stops it; the folder stays, and `keytrail serve --data` goes on with it.".to_owned());
+            lines.push(format!("Ctrl-C stops it; the folder stays, and `{}` goes on with it.", self.go_on));
         }
         lines.iter().for_each(|line| output::print(line));
     }

@@ -164,6 +164,8 @@ async fn a_demo_in_an_empty_folder_stays_and_one_in_a_used_folder_is_refused() {
     std::fs::create_dir(home.data()).expect("a folder");
     let demo = Demo::start(home.command(["serve", "--demo", "--listen", "127.0.0.1:0"])).await;
     assert_eq!(demo.after("data"), text(&home.data()));
+    let go_on = format!("serve --data {} --root-key-file {}` goes on", text(&home.data()), text(&home.root_key()));
+    assert!(demo.said.last().is_some_and(|line| line.contains(&go_on)), "{:?}", demo.said);
     demo.stop().await;
 
     let said = failed(home.run(["serve", "--demo", "--listen", "127.0.0.1:0"]).await, 2);
