@@ -224,6 +224,23 @@ async fn whether_anybody_loses_something_is_decided_by_what_holds_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_repository_whose_run_is_tried_again_says_why() {
+    let home = home();
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let row = json!({ "id": id, "name": "shop", "state": "indexing", "last_run": id });
+    let script = vec![
+        ("/index-runs/", vec![fine(&json!({ "id": id, "tried_again": "The host is not known." }))]),
+        ("/repositories/", vec![fine(&row)]),
+    ];
+    let playing = play(&home, script).await;
+    let said = done(home.run(["repository", "show", id]).await);
+    assert!(said.contains("tried again  The host is not known."), "{said}");
+    // Programs are told what the server says of the repository, and no more.
+    assert_eq!(lines(&done(home.run(["repository", "show", id, "--json"]).await)), [row]);
+    playing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_is_busy_is_waited_for_and_a_run_that_no_view_shows_yet() {
     let home = home();
     let path = home.folder().join("shop");
