@@ -41,6 +41,30 @@ fn it_runs_as_nobody_in_particular_and_is_asked_whether_it_is_well() {
 }
 
 #[test]
+fn it_is_built_from_what_is_there_with_the_compiler_and_the_variables_that_the_build_knows() {
+    let (lines, build) = (lines(), read(ours("build.rs")));
+    // Whatever is copied from here and not from another stage is in the repository, and is left in what is sent.
+    let left_out = read(ours(".dockerignore"));
+    for line in lines.iter().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.starts_with("--from=")) {
+        let words: Vec<_> = line.split(' ').collect();
+        for path in &words[..words.len() - 1] {
+            assert!(std::path::Path::new(&ours(path)).exists(), "{path}");
+            assert!(!left_out.lines().any(|out| out.trim_start_matches('/') == *path), "{path} is not sent");
+        }
+    }
+    for name in ["KEYTRAIL_BUILT_COMMIT", "KEYTRAIL_BUILT_DATE"] {
+        let set = lines.iter().any(|line| line.starts_with("RUN ") && line.contains(&format!(" {name}=")));
+        assert!(set && build.contains(name), "{name}");
+    }
+    let wanted = env!("CARGO_PKG_RUST_VERSION");
+    let compiler = lines.iter().find_map(|line| line.strip_prefix("FROM rust:")).expect("a compiler");
+    assert!(compiler.starts_with(&format!("{wanted}-")), "{compiler}: Cargo.toml wants {wanted}");
+    // The libraries that the program is linked with are those that it runs with.
+    let debian = compiler.split_once('-').and_then(|(_, rest)| rest.split(' ').next()).expect("a Debian");
+    assert!(lines.iter().any(|line| *line == format!("FROM debian:{debian}-slim")), "{debian}");
+}
+
+#[test]
 fn what_the_image_sets_is_what_the_server_reads_and_only_its_volume_is_written() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path().canonicalize().expect("it is there");
