@@ -41,8 +41,8 @@ fn findings(policy: &AddressPolicy) -> Vec<Finding> {
         Finding::ok(SCHEMES, "remotes are reached over https:// and ssh:// only".to_owned())
     } else {
         let sentence = format!(
-            "beside https:// and ssh:// remotes may be reached over {}: whoever is on the way can read and change what is fetched, \
-             and read passwords",
+            "beside https:// and ssh:// remotes may be reached over {}: whoever is on the way can read and change what is \
+             fetched, and read passwords",
             open.join(" and ")
         );
         Finding::warn(SCHEMES, sentence, "turn it off once every integration has an https:// or ssh:// address")
