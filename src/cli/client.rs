@@ -13,6 +13,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use super::{CliError, elsewhere, in_commands::whole, output};
 use crate::{
@@ -210,6 +211,13 @@ impl Client {
     /// Reads a resource.
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> Result<T, CliError> {
         self.json(self.request(Method::GET, path).query(query)).await
+    }
+
+    /// How far the log of the server is, be it ready or not: for what is decided by what is read next. Nothing where it
+    /// does not say.
+    pub(super) async fn head(&self) -> Option<i64> {
+        let told: Value = self.request(Method::GET, "/readyz").send().await.ok()?.json().await.ok()?;
+        told["head"].as_i64()
     }
 
     /// Opens a stream, behind the event with this id.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{CliError, client::Client, demo_keys::keep_keys, output};
 use crate::{
+    app::App,
     clock::Clock,
     config::{self, Config},
     demo::{self, DELETED, GONE, REPOSITORIES, REWRITTEN, STORY},
@@ -35,6 +36,8 @@ pub(super) struct Stage {
     /// What goes at the end, when nobody named the folder.
     temporary: Option<PathBuf>,
     data: PathBuf,
+    /// The command that serves the same folder again.
+    go_on: String,
     /// The highest folder on the way to the data that was not there before.
     made: Option<PathBuf>,
     /// The root key that was not there before, and the highest folder on the way to it.
@@ -76,7 +79,8 @@ impl Stage {
         config.git.roots = vec![repositories.clone()];
         // Whatever a file allows to be reached: nothing of the demo is elsewhere.
         (config.git.allow_private, config.git.hosts, config.git.networks) = (false, Vec::new(), Vec::new());
-        Ok(Self { repositories, temporary, data, made, made_key })
+        let go_on = config.reach.start_with.clone();
+        Ok(Self { repositories, temporary, data, go_on, made, made_key })
     }
 
     /// Removes what was made where somebody named a folder: the demo is not whole. The folder was empty, so that all in it is
@@ -112,7 +116,7 @@ impl Stage {
     }
 
     /// Writes the repositories and sets everything up. `client` has the rights of this machine.
-    pub(super) async fn play(&self, client: &Client, url: &str) -> Result<(), CliError> {
+    pub(super) async fn play(&self, client: &Client, url: &str, app: &App) -> Result<(), CliError> {
         let (root, now) = (self.repositories.clone(), Clock::System.now().seconds());
         off_the_runtime(move || demo::write(&root, now)).await?;
         let tokens = issue_tokens(client).await?;
@@ -123,7 +127,7 @@ impl Stage {
         first.indexed(REPOSITORIES.len()).await?;
         change_settings(&maria, &integrations, &self.repositories).await?;
         decide(&maria).await?;
-        keep_keys(&maria).await?;
+        keep_keys(&maria, app).await?;
 
         // The first time to look is over; now things happen that only a second look sees.
         let before = first.last_runs().await?;
@@ -181,21 +185,23 @@ impl Stage {
             format!("  data      {}", self.data.display()),
             format!("  roots     {}       (what lies below may be added over the API)", self.repositories.display()),
             String::new(),
-            "Five things to try, in another terminal:".to_owned(),
+            "Six things to try, in another terminal:".to_owned(),
             format!("  {keytrail} issue show {STORY}"),
             format!("  {keytrail} repository list"),
             format!("  {keytrail} events --last 30"),
+            format!("  {keytrail} host-key list"),
             format!("  {keytrail} views verify"),
             format!(
                 "  curl -H 'Authorization: Bearer {}' '{url}/api/v1/issues/{STORY}/commits?limit=3'",
                 tokens[1].token
             ),
             String::new(),
+            "Apps and pull requests: `./scripts/run --fake-github`, in the source, starts a GitHub to try.".into(),
         ]);
         if self.temporary.is_some() {
             lines.push("Ctrl-C stops it, and removes its folder.".to_owned());
         } else {
-            lines.push("Ctrl-C stops it; the folder stays, and `keytrail serve --data` goes on with it.".to_owned());
+            lines.push(format!("Ctrl-C stops it; the folder stays, and `{}` goes on with it.", self.go_on));
         }
         lines.iter().for_each(|line| output::print(line));
     }

@@ -124,6 +124,8 @@ impl Doctor {
         }
         let coloured = output::to_terminal() && !config::no_color();
         let paint = |text: String, code: &str| if coloured { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text };
+        let width = findings.iter().map(|finding| finding.id.len()).max().unwrap_or(0);
+        let below = " ".repeat(width + "  fail   ".len());
         let mut subject = "";
         for finding in findings {
             if finding.subject != subject {
@@ -136,10 +138,10 @@ impl Doctor {
                 _ => "31",
             };
             let state = paint(format!("{:<4}", finding.state), colour);
-            output::print(&format!("  {state}  {:<18} {}", finding.id, finding.sentence));
-            finding.details.iter().for_each(|detail| output::print(&format!("{:27}- {detail}", "")));
+            output::print(&format!("  {state}  {:<width$} {}", finding.id, finding.sentence));
+            finding.details.iter().for_each(|detail| output::print(&format!("{below}- {detail}")));
             if let Some(remedy) = &finding.remedy {
-                output::print(&format!("{:27}-> {remedy}", ""));
+                output::print(&format!("{below}-> {remedy}"));
             }
         }
         let count = |state: &str| findings.iter().filter(|finding| finding.state == state).count();

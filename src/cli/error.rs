@@ -67,7 +67,7 @@ pub enum CliError {
     #[error("{0}")]
     Failed(String),
     /// The operating system.
-    #[error("keytrail could not {what}: {source}")]
+    #[error("could not {what}: {source}")]
     System {
         /// What was tried.
         what: &'static str,

@@ -63,12 +63,14 @@ impl Events {
         let text = |member: &str| event[member].as_str().unwrap_or_default();
         let cause = event["causation"].as_str().map(|cause| format!(", because of {cause}")).unwrap_or_default();
         output::print(&format!(
-            "{:>6}  {}  {} ({})  {}{cause}",
+            "{:>6}  {}  {} ({})  {}{cause}  {}/{}",
             event["position"].to_string(),
             output::moment(&event["recorded_at"]),
             event["actor"]["name"].as_str().unwrap_or_default(),
             text("source"),
             text("summary"),
+            text("stream_type"),
+            text("stream_id"),
         ));
         Ok(())
     }
@@ -77,7 +79,7 @@ impl Events {
         // `integration/0198…` as lists write it, or the id alone.
         let id = stream.rsplit('/').next().unwrap_or(stream);
         let id: uuid::Uuid = id.parse().map_err(|_| {
-            CliError::Input(format!("{stream:?} names no stream; its id stands in `keytrail events --json`"))
+            CliError::Input(format!("{stream:?} names no stream; each line of `keytrail events` ends with its own"))
         })?;
         // The oldest: what an index run found has the run's id, too, but comes after the run's own first event.
         let query = [("stream", id.to_string()), ("order", "asc".to_owned())];

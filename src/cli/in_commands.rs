@@ -76,6 +76,7 @@ mod tests {
             include_str!("../http/people.rs"),
             include_str!("../http/commit_links.rs"),
             include_str!("../http/deliveries.rs"),
+            include_str!("../http/conditions.rs"),
         ];
         let texts = sources.iter().flat_map(|source| source.lines()).filter(|line| {
             !line.trim_start().starts_with("//")

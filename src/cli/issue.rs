@@ -147,10 +147,11 @@ impl Pair {
         Ok(format!("/api/v1/issues/{}/commits/{repository}/{}", self.key, self.sha))
     }
 
-    /// How the two stand to each other, as the server explains it.
+    /// How the two stand to each other now, as the server explains it: whether anybody is asked is decided by it.
     async fn explained(&self, client: &Client) -> Result<Value, CliError> {
         let mut query = vec![("commit", self.sha.clone()), ("issue", self.key.clone())];
         query.extend(self.repository.map(|id| ("repository", id.to_string())));
+        query.extend(client.head().await.map(|head| ("min_position", head.to_string())));
         client.get("/api/v1/explain", &query).await
     }
 
@@ -264,6 +265,10 @@ async fn pull_requests(client: &Client, key: &str, json: bool) -> Result<(), Cli
     let pulls: Vec<Value> = client.list(&format!("/api/v1/issues/{key}/pull-requests"), &[], usize::MAX).await?;
     if json {
         return pulls.iter().try_for_each(output::json);
+    }
+    if pulls.is_empty() {
+        output::print(&format!("no pull request names {key}; only GitHub Apps tell of pull requests"));
+        return Ok(());
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let row = |pull: &Value| {

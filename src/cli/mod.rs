@@ -243,10 +243,16 @@ impl Cli {
         match self.carry_out() {
             Ok(code) => code,
             Err(error) => {
-                eprintln!("keytrail: {error}");
+                let mut said = error.to_string();
+                eprintln!("keytrail: {said}");
                 let mut source = std::error::Error::source(&error);
                 while let Some(cause) = source {
-                    eprintln!("  because {cause}");
+                    let text = cause.to_string();
+                    // Some tell their cause themselves.
+                    if !said.contains(&text) {
+                        eprintln!("  because {text}");
+                        said.push_str(&text);
+                    }
                     source = cause.source();
                 }
                 error.exit_code()

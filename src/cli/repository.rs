@@ -94,7 +94,16 @@ impl Repository {
             }
             Self::Show { repository, form } => {
                 let at = chosen::REPOSITORY.at(client, &repository).await?;
-                form.show(&client.get(&at, &[]).await?)
+                let mut row: Value = client.get(&at, &[]).await?;
+                // It is no trouble before the run has failed: until then the run says what is in its way.
+                if !form.json
+                    && row["state"] == "indexing"
+                    && let Some(run) = row["last_run"].as_str()
+                {
+                    let run: Value = client.get(&format!("/api/v1/index-runs/{run}"), &[]).await?;
+                    row["tried_again"] = run["tried_again"].clone();
+                }
+                form.show(&row)
             }
             Self::Fetch { repository, waiting, form } => {
                 let at = chosen::REPOSITORY.at(client, &repository).await?;

@@ -110,10 +110,11 @@ impl Serve {
         tracing::info!(%address, engine = app.db.engine(), data = %folder.display(), "keytrail serves");
         output::print(&format!("keytrail serves on {}", endpoint.url));
         let playing = stage.map(|stage| {
-            let (stage, url, token) = (stage.clone(), endpoint.url.clone(), endpoint.token.clone());
+            let (stage, app) = (stage.clone(), app.clone());
+            let (url, token) = (endpoint.url.clone(), endpoint.token.clone());
             tokio::spawn(async move {
                 let client = Client::of(&url, token)?;
-                stage.play(&client, &url).await
+                stage.play(&client, &url, &app).await
             })
         });
 

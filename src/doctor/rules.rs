@@ -38,14 +38,14 @@ fn findings(policy: &AddressPolicy) -> Vec<Finding> {
         open.push("git:// (git.allow_git_protocol)");
     }
     let schemes = if open.is_empty() {
-        Finding::ok(SCHEMES, "remotes are reached over https:// only".to_owned())
+        Finding::ok(SCHEMES, "remotes are reached over https:// and ssh:// only".to_owned())
     } else {
         let sentence = format!(
-            "beside https:// remotes may be reached over {}: whoever is on the way can read and change what is fetched, \
-             and read passwords",
+            "beside https:// and ssh:// remotes may be reached over {}: whoever is on the way can read and change what is \
+             fetched, and read passwords",
             open.join(" and ")
         );
-        Finding::warn(SCHEMES, sentence, "turn it off once every integration has an https:// address")
+        Finding::warn(SCHEMES, sentence, "turn it off once every integration has an https:// or ssh:// address")
     };
     vec![addresses, schemes]
 }
@@ -59,6 +59,7 @@ mod tests {
     fn what_may_be_reached_is_summed_up() {
         let closed = findings(&AddressPolicy::default());
         assert!(closed.iter().all(|finding| finding.state == State::Ok && finding.remedy.is_none()));
+        assert!(closed[1].sentence.contains("https:// and ssh://"), "{}", closed[1].sentence);
         let networks = vec!["10.0.0.0/8".parse().expect("a network"), "192.168.0.0/16".parse().expect("a network")];
         let open = findings(&AddressPolicy {
             mode: AddressMode::Listed { private: true, hosts: Vec::new(), networks },

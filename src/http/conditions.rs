@@ -163,7 +163,13 @@ impl Api {
 
 /// There is none with this id.
 pub(super) fn unknown(code: Code) -> ApiError {
-    ApiError::new(code, "Look at the list for what is there.")
+    // No list has apps: each is its integration's.
+    let detail = if code == Code::InstallationUnknown {
+        "Only an integration of the kind `github_app` has one; GET /api/v1/integrations tells the kinds."
+    } else {
+        "Look at the list for what is there."
+    };
+    ApiError::new(code, detail)
 }
 
 #[cfg(test)]

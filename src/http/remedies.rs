@@ -119,7 +119,7 @@ pub(super) const fn remedy(code: Code) -> &'static str {
             "The server looks again by itself. Update the SSH server of the git host, or change the connection to the https:// address of the repository."
         }
         Code::SshProgramMissing => {
-            "The server goes on once it was started again with ssh. Install OpenSSH's client, or name it as `program` in [ssh]; or change the connection to the https:// address of the repository."
+            "The server goes on once it was started again with ssh. Install OpenSSH's client, or name it as `program` in [ssh]; give the server's user a name in /etc/passwd if it has none, as ssh runs for no other; or change the connection to the https:// address of the repository."
         }
         Code::Unauthorized => {
             "The server looks again by itself. Change the connection and give a credential that the git server accepts."

@@ -69,6 +69,20 @@ async fn a_place_is_indexed_anew_after_its_integration_was_moved_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_only_apps_have_is_said_to_be_theirs() {
+    let server = home().start().await;
+    let path = server.home().folder().join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    done(server.home().run(["index", text(&path)]).await);
+    let all = lines(&done(server.home().run(["integration", "list", "--json"]).await));
+    let id = all[0]["id"].as_str().expect("an id");
+    let said = failed(server.home().run(["installation", "show", id]).await, 3);
+    assert!(said.contains("`github_app` has one; `keytrail integration list` tells the kinds"), "{said}");
+    let none = done(server.home().run(["issue", "pull-requests", "SHOP-1"]).await);
+    assert_eq!(none, "no pull request names SHOP-1; only GitHub Apps tell of pull requests\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_is_not_utf_8_is_refused_in_words() {
     let server = home().start().await;
     let home = server.home();
@@ -183,6 +197,46 @@ async fn what_is_recorded_and_not_shown_yet_is_said_to_be_recorded() {
         let told = done(home.run(command.iter().copied().chain(["--json"])).await);
         assert_eq!(lines(&told), std::slice::from_ref(&body), "{command:?}");
     }
+    playing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whether_anybody_loses_something_is_decided_by_what_holds_now() {
+    let home = home();
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let explained = |candidate: &str| {
+        let steps = ["linked_by_hand", candidate, "project_counts", "not_denied"].map(|code| json!({ "code": code }));
+        fine(&json!({ "repository": { "id": id, "name": "shop" }, "also_in": [], "steps": steps }))
+    };
+    // Not ready, and it says all the same how far it is.
+    let readiness = json!({ "ready": false, "head": 41 });
+    let script = vec![
+        ("/readyz", vec![answered("503 Service Unavailable", "Retry-After: 5\r\n", &readiness)]),
+        ("min_position=41", vec![explained("not_named")]),
+        // As it was before: nobody would have lost anything, and nobody would be asked.
+        ("/explain", vec![explained("named_in_subject")]),
+    ];
+    let playing = play(&home, script).await;
+    let sha = "1".repeat(40);
+    let said = failed(home.run(["issue", "restore", "SHOP-1", &sha, "--repository", id]).await, 2);
+    assert!(said.contains("to nobody any more") && said.contains("--yes"), "{said}");
+    playing.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_whose_run_is_tried_again_says_why() {
+    let home = home();
+    let id = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
+    let row = json!({ "id": id, "name": "shop", "state": "indexing", "last_run": id });
+    let script = vec![
+        ("/index-runs/", vec![fine(&json!({ "id": id, "tried_again": "The host is not known." }))]),
+        ("/repositories/", vec![fine(&row)]),
+    ];
+    let playing = play(&home, script).await;
+    let said = done(home.run(["repository", "show", id]).await);
+    assert!(said.contains("tried again  The host is not known."), "{said}");
+    // Programs are told what the server says of the repository, and no more.
+    assert_eq!(lines(&done(home.run(["repository", "show", id, "--json"]).await)), [row]);
     playing.abort();
 }
 

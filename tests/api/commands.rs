@@ -39,7 +39,10 @@ async fn an_integration_is_added_and_listed_and_what_it_found_is_shown() {
 
     let events = lines(&done(home.run(["events", "--json", "--last", "0"]).await));
     assert_eq!(events[0]["event_type"], "integration.added");
-    assert!(done(home.run(["events"]).await).lines().count() == events.len());
+    let told = done(home.run(["events"]).await);
+    assert_eq!(told.lines().count(), events.len());
+    let stream = format!("integration/{}", added["id"].as_str().expect("an id"));
+    assert!(told.lines().next().is_some_and(|line| line.ends_with(&stream)), "to what it happened: {told}");
     let verdicts = lines(&done(home.run(["views", "verify", "--json"]).await));
     assert!(!verdicts.is_empty() && verdicts.iter().all(|verdict| verdict["same"] == true), "{verdicts:?}");
     assert!(failed(home.run(["vault", "rotate-root-key"]).await, 5).contains("keytrail: "));

@@ -7,7 +7,8 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::{
-    command_line::{done, lines},
+    command_line::{done, lines, text},
+    host_keys::KNOWN,
     repository,
     server::{Server, on_both_engines, soon},
 };
@@ -28,6 +29,7 @@ async fn everything_is_looked_at(server: Server) {
         "git_transport",
         "git_addresses",
         "git_schemes",
+        "ssh_program",
         "mirrors",
         "mirrors_transports",
         "mirrors_kept",
@@ -130,6 +132,29 @@ async fn a_program_that_somebody_vouches_for_is_used_and_warned_of() {
         let refused = home(&[wrong]).try_start().await.err().expect("nothing can be meant by it");
         assert!(refused.said.contains(key), "{refused:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ssh_that_does_not_run_for_the_servers_user_is_told_where_one_is_needed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ssh = folder.path().join("ssh");
+    script(&ssh, "#!/bin/sh\necho 'No user exists for uid 10001' >&2\nexit 255\n");
+    let home = begun(&[("KEYTRAIL__SSH__PROGRAM", text(&ssh))]).await;
+    let (code, findings) = doctor(&home).await;
+    let program = found(&findings, "ssh_program");
+    assert_eq!((code, &program["state"]), (Some(0), &Value::from("ok")), "nobody needs one: {program}");
+    let known = folder.path().join("known_hosts");
+    std::fs::write(&known, KNOWN).expect("a file");
+    done(home.run(["host-key", "import", text(&known)]).await);
+    let (_, findings) = doctor(&home).await;
+    let program = found(&findings, "ssh_program");
+    let says = |member: &str, what: &str| program[member].as_str().is_some_and(|said| said.contains(what));
+    assert!(program["state"] == "warn" && says("sentence", "No user exists for uid 10001"), "{program}");
+    assert!(says("remedy", "/etc/passwd"), "{program}");
+    // One that runs says what it is.
+    let usual = doctor(&begun(&[]).await).await.1;
+    let program = found(&usual, "ssh_program");
+    assert!(program["sentence"].as_str().is_some_and(|said| said.contains(" is OpenSSH_")), "{program}");
 }
 
 pub(crate) fn script(path: &Path, text: &str) {

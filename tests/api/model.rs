@@ -1,6 +1,7 @@
 //! The whole server against a model of it in memory: random commands, some on what is gone, some with stale versions, some
 //! sent twice. Status and code of every answer are foretold, and so is what is listed afterwards.
 
+mod hosts;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,10 @@ use proptest::{
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use self::keys::{KeyWish, Keys};
+use self::{
+    hosts::{HostWish, Hosts},
+    keys::{KeyWish, Keys},
+};
 use crate::{
     repository,
     server::{Answer, Server, answer, on_both_engines},
@@ -22,7 +26,7 @@ use crate::{
 
 /// Of each seed, one that is kept and one that is drawn anew. So many that most refusals come up; names and places are few,
 /// so that wishes meet.
-const COMMANDS: usize = 260;
+const COMMANDS: usize = 340;
 
 #[derive(Clone, Debug)]
 enum Wish {
@@ -35,6 +39,7 @@ enum Wish {
     Issue { name: usize, key: Option<usize> },
     Revoke { which: Index, seen: Seen },
     Key(KeyWish),
+    Host(HostWish),
 }
 
 /// What `If-Match` says.
@@ -72,6 +77,7 @@ fn wishes() -> impl Strategy<Value = Wish> {
         2 => (0..NAMES.len(), key()).prop_map(|(name, key)| Wish::Issue { name, key }),
         1 => (which(), seen()).prop_map(|(which, seen)| Wish::Revoke { which, seen }),
         8 => keys::wishes(seen).prop_map(Wish::Key),
+        8 => hosts::wishes(seen).prop_map(Wish::Host),
     ]
 }
 
@@ -104,6 +110,7 @@ struct Model {
     integrations: Vec<Integration>,
     tokens: Vec<Token>,
     keys: Keys,
+    hosts: Hosts,
     /// What was sent with a key, and whose id came of it.
     added: BTreeMap<usize, ((usize, usize), String)>,
     issued: BTreeMap<usize, (usize, String)>,
@@ -195,6 +202,7 @@ impl Pair {
             Wish::Add { name, place, key } => self.add(wish, *name, *place, *key).await,
             Wish::Issue { name, key } => self.issue(wish, *name, *key).await,
             Wish::Key(of_key) => self.model.keys.carry_out(&self.server, wish, of_key).await,
+            Wish::Host(of_host) => self.model.hosts.carry_out(&self.server, wish, of_host).await,
             Wish::Revoke { which, seen } if !self.model.tokens.is_empty() => {
                 let at = which.index(self.model.tokens.len());
                 let token = &mut self.model.tokens[at];
@@ -340,6 +348,7 @@ impl Pair {
         let state = |one: &Token| if one.revoked { "revoked" } else { "active" };
         assert_eq!(found, sorted(all.map(|one| json!([one.id, state(one), one.version])).collect()));
         self.model.keys.compare(&self.server).await;
+        self.model.hosts.compare(&self.server).await;
     }
 
     async fn whole(&self, path: &str, row: fn(&Value) -> Value) -> Vec<Value> {

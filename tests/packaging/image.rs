@@ -28,6 +28,8 @@ fn it_runs_as_nobody_in_particular_and_is_asked_whether_it_is_well() {
     let lines = lines();
     let last = |word: &str| lines.iter().rev().find_map(|line| line.strip_prefix(word)).map(str::to_owned);
     assert_eq!(last("USER ").as_deref(), Some("10001:10001"));
+    // It has a name: ssh runs for no user without one.
+    assert!(lines.iter().any(|line| line.starts_with("RUN ") && line.contains(" useradd --uid 10001 --gid 10001 ")));
     assert_eq!(last("VOLUME ").as_deref(), Some("/data"));
     assert!(last("HEALTHCHECK ").is_some_and(|check| check.ends_with(r#"CMD ["/usr/bin/keytrail", "health"]"#)));
     assert_eq!(last("ENTRYPOINT ").as_deref(), Some(r#"["/usr/bin/keytrail"]"#));
@@ -36,6 +38,30 @@ fn it_runs_as_nobody_in_particular_and_is_asked_whether_it_is_well() {
         assert!(!image.contains('/') && image.contains(':'), "{image}: a plain name, with its version");
     }
     assert!(environment().values().filter(|value| value.starts_with('/')).all(|path| path.starts_with("/data")));
+}
+
+#[test]
+fn it_is_built_from_what_is_there_with_the_compiler_and_the_variables_that_the_build_knows() {
+    let (lines, build) = (lines(), read(ours("build.rs")));
+    // Whatever is copied from here and not from another stage is in the repository, and is left in what is sent.
+    let left_out = read(ours(".dockerignore"));
+    for line in lines.iter().filter_map(|line| line.strip_prefix("COPY ")).filter(|line| !line.starts_with("--from=")) {
+        let words: Vec<_> = line.split(' ').collect();
+        for path in &words[..words.len() - 1] {
+            assert!(std::path::Path::new(&ours(path)).exists(), "{path}");
+            assert!(!left_out.lines().any(|out| out.trim_start_matches('/') == *path), "{path} is not sent");
+        }
+    }
+    for name in ["KEYTRAIL_BUILT_COMMIT", "KEYTRAIL_BUILT_DATE"] {
+        let set = lines.iter().any(|line| line.starts_with("RUN ") && line.contains(&format!(" {name}=")));
+        assert!(set && build.contains(name), "{name}");
+    }
+    let wanted = env!("CARGO_PKG_RUST_VERSION");
+    let compiler = lines.iter().find_map(|line| line.strip_prefix("FROM rust:")).expect("a compiler");
+    assert!(compiler.starts_with(&format!("{wanted}-")), "{compiler}: Cargo.toml wants {wanted}");
+    // The libraries that the program is linked with are those that it runs with.
+    let debian = compiler.split_once('-').and_then(|(_, rest)| rest.split(' ').next()).expect("a Debian");
+    assert!(lines.iter().any(|line| *line == format!("FROM debian:{debian}-slim")), "{debian}");
 }
 
 #[test]

@@ -280,8 +280,9 @@ impl fmt::Display for RemoteError {
             ),
             RemoteTrouble::SshProgramMissing => write!(
                 f,
-                "{host} cannot be reached over SSH, because this machine has no ssh program, and this process does not \
-                 speak SSH itself; install OpenSSH's client, name it as ssh.program, or give the https:// address"
+                "{host} cannot be reached over SSH, because this machine has no ssh program that runs for the server's user, \
+                 and this process does not speak SSH itself; install OpenSSH's client, name it as ssh.program, give the \
+                 user a name in /etc/passwd if it has none, or give the https:// address"
             ),
             RemoteTrouble::Unauthorized => {
                 write!(f, "{host} does not accept the credential, or wants one; check the user and the token")

@@ -11,6 +11,7 @@ mod said;
 mod session;
 #[cfg(test)]
 pub(crate) mod tests;
+mod version;
 mod waits;
 
 use std::{
@@ -23,13 +24,13 @@ use std::{
 
 use keytrail_domain::{host_key::HostPublicKey, id::SshKeyId};
 
-pub use self::places::Places;
 use self::waits::Waits;
 pub(in crate::git) use self::{
     knocking::{Door, Knocking},
     options::url_for_git,
     session::Session,
 };
+pub use self::{places::Places, version::version};
 use super::GitError;
 
 /// Keys that are offered for one purpose, each in a connection of its own; servers count what fails.

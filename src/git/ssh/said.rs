@@ -15,7 +15,9 @@ const NO_COMMAND: i32 = 127;
 pub(super) fn login_trouble(lines: &str) -> Option<RemoteTrouble> {
     let has = |text: &str| lines.lines().any(|line| line.trim_end().contains(text));
     // The order matters: what is said first causes what is said later.
-    const SENTENCES: [(&str, RemoteTrouble); 22] = [
+    const SENTENCES: [(&str, RemoteTrouble); 23] = [
+        // Of a process whose user has no name, which it refuses before anything else.
+        ("No user exists for uid", RemoteTrouble::SshProgramMissing),
         // Who the host is was decided before the connection: without any trusted key there is none.
         ("Host key verification failed", RemoteTrouble::HostKeyChanged),
         ("REMOTE HOST IDENTIFICATION HAS CHANGED", RemoteTrouble::HostKeyChanged),
@@ -98,6 +100,7 @@ mod tests {
                 RemoteTrouble::SshAlgorithms,
             ),
             ("kex_exchange_identification: read: Connection reset by peer\r\n", RemoteTrouble::ConnectionLost),
+            ("No user exists for uid 10001\r\n", RemoteTrouble::SshProgramMissing),
             ("", RemoteTrouble::ConnectionLost),
         ] {
             assert_eq!(trouble(lines, false, Some(ITS_OWN)), expected, "{lines}");

@@ -26,11 +26,11 @@ limits in [access.md](access.md).
 - **Changes** answer with the thing as it is then, its version as `ETag`, and `X-Log-Position`. Send the ETag as `If-Match`,
   so that nobody else's change is lost (412 when there was one, 428 where it is needed), or `*`.
 - **Sending it again** is harmless with an `Idempotency-Key`: it is done once, and answered as the first time
-  (`Idempotency-Replayed: true`). Every POST that writes an event takes one, and so does a PUT that makes something new each
-  time (another secret, another key). Every PUT and DELETE takes `If-Match`: it says how something is to be, and said again
-  it changes nothing. What takes neither is harmless without: a look at a repository, a rebuild or a verification of views
-  begins no second time while it goes on; repairing an app does again what is wished; what follows from a delivery is said
-  once.
+  (`Idempotency-Replayed: true`). Every POST that makes or changes one thing takes one, and so does a PUT that makes
+  something new each time (another secret, another key). Every PUT and DELETE takes `If-Match`: it says how something is to
+  be, and said again it changes nothing. What takes neither is harmless without: a look at a repository, a rebuild or a
+  verification of views begins no second time while it goes on; which keys a server of SSH shows, and which a file of
+  known_hosts says, is recorded once; repairing an app does again what is wished; what follows from a delivery is said once.
 - **Reading what you wrote**: `min_position` is the position of a change; a read waits for it up to two seconds, and answers
   202 `view_behind` when it takes longer. A change that is on disk, and that its view does not show by then, answers 202 with
   `id` and `position`. What a view has to decide, or to find, before anything can be done waits for the view as long, and
