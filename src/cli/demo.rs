@@ -111,6 +111,7 @@ impl Stage {
     /// Removes what was made in a place of its own.
     pub(super) async fn clear(&self) {
         if let Some(folder) = &self.temporary {
+            output::print(&format!("removing {}: thousands of small files", folder.display()));
             removed(folder, || fs::remove_dir_all(folder)).await;
         }
     }

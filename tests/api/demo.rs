@@ -47,12 +47,17 @@ impl Demo {
         line.split_whitespace().next().expect("something").to_owned()
     }
 
-    async fn stop(mut self) {
+    /// What it said at the end.
+    async fn stop(mut self) -> Vec<String> {
         let pid = self.child.id().expect("it runs").to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().await.expect("kill runs").success());
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it ended");
         assert_eq!(ended.code(), Some(0));
-        while let Ok(Some(_)) = self.more.next_line().await {}
+        let mut rest = Vec::new();
+        while let Ok(Some(line)) = self.more.next_line().await {
+            rest.push(line);
+        }
+        rest
     }
 }
 
@@ -154,7 +159,8 @@ async fn everything_of_the_demo_shows_something_and_nothing_of_it_stays() {
 
     let folder = Path::new(&data).parent().expect("a folder").to_owned();
     assert!(folder.exists() && folder.starts_with(home.folder()));
-    demo.stop().await;
+    let rest = demo.stop().await;
+    assert!(rest.iter().any(|line| line.starts_with("removing ")), "whoever waits knows for what: {rest:?}");
     assert!(!folder.exists(), "its folder is gone");
 }
 
