@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct SshKeys {
     /// Days after which a key of the pool counts as old.
     pub old_days: u32,
-    /// A file with the fingerprints of host keys that those who run the hosts published.
+    /// A file with the fingerprints of host keys that those who run the hosts published, instead of the list that is shipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_host_keys: Option<PathBuf>,
 }
