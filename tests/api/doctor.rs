@@ -26,6 +26,7 @@ async fn everything_is_looked_at(server: Server) {
     for id in [
         "git_program",
         "git_transport",
+        "ssh_program",
         "git_addresses",
         "git_schemes",
         "mirrors",
@@ -110,6 +111,24 @@ async fn a_program_that_cannot_be_used_is_told_with_what_it_costs() {
     assert!(program["sentence"].as_str().is_some_and(|sentence| sentence.contains("2.47.1")), "{program}");
     assert!(program["remedy"].as_str().is_some_and(|remedy| remedy.contains("2.47.3")), "{program}");
     assert!(way["sentence"].as_str().is_some_and(|sentence| sentence.contains("whole")), "{way}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ssh_that_cannot_be_used_is_told_with_what_it_costs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let old = folder.path().join("ssh");
+    for (says, word) in [("OpenSSH_6.6.1p1 Debian", "6.6"), ("Dropbear v2022.83", "cannot be used")] {
+        script(&old, &format!("#!/bin/sh\necho {says} >&2\n"));
+        let (code, findings) = doctor(&begun(&[("KEYTRAIL__SSH__PROGRAM", old.to_str().expect("UTF-8"))]).await).await;
+        assert_eq!(code, Some(0), "it works all the same");
+        let program = found(&findings, "ssh_program");
+        assert_eq!(program["state"], "warn", "{program}");
+        let sentence = program["sentence"].as_str().unwrap_or_default();
+        assert!(sentence.contains(word) && sentence.contains("no second way"), "{program}");
+    }
+    let (_, findings) = doctor(&begun(&[("KEYTRAIL__SSH__PROGRAM", "/nowhere/ssh")]).await).await;
+    let program = found(&findings, "ssh_program");
+    assert!(program["sentence"].as_str().is_some_and(|text| text.contains("there is no ssh program")), "{program}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

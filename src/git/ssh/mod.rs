@@ -7,6 +7,7 @@ mod knocking;
 mod login;
 mod options;
 mod places;
+mod program;
 mod said;
 mod session;
 #[cfg(test)]
@@ -22,12 +23,12 @@ use std::{
 
 use keytrail_domain::{host_key::HostPublicKey, id::SshKeyId};
 
-pub use self::places::Places;
 pub(in crate::git) use self::{
     knocking::{Door, Knocking},
     options::url_for_git,
     session::Session,
 };
+pub use self::{places::Places, program::SshVersion};
 use super::GitError;
 
 /// Keys that are offered for one purpose, each in a connection of its own; servers count what fails.
