@@ -1,6 +1,9 @@
 //! Where a browser finds what answers show: templates that are set, and the links that come of them.
 
-use keytrail_test_support::server::{Home, Options};
+use keytrail_test_support::{
+    repositories::Repository,
+    server::{Home, Options},
+};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -55,7 +58,8 @@ async fn links_that_are_set_stand_in_every_answer(server: Server) {
     }
     let branches = server.get("/api/v1/issues/SHOP-1/branches").await;
     assert_eq!(branches.items()[0]["url"], "https://code.example.com/shop/b/SHOP-1/side");
-    let [gone, adds, _] = [0, 1, 2].map(|at| commits.items()[at]["sha"].as_str().expect("a name").to_owned());
+    let [gone, adds] = ["HEAD", "HEAD~1"]
+        .map(|revision| Repository { path: path.clone() }.git_line(&["rev-parse", revision]).expect("a name"));
     let at = |sha: &str| format!("/api/v1/repositories/{id}/commits/{sha}");
     let shown = server.get(&at(&adds)).await.with(StatusCode::OK);
     assert_eq!(shown.body["url"], format!("https://code.example.com/shop/c/{adds}"));
