@@ -81,7 +81,7 @@ pub(super) struct TestedStep {
 pub(super) const STATES: [&str; 3] = ["ok", "failed", "not_reached"];
 
 /// Tries out whether a repository can be read: resolve, connect, host key (or certificate), authentication, repository.
-/// Nothing is kept. At most about a minute.
+/// Nothing is kept but the alarm where the host shows another key than the trusted one. At most about a minute.
 #[utoipa::path(tag = "integrations", operation_id = "TestConnection", security(("bearer" = ["admin"])),
     request_body = TriedConnection, responses((status = 200, description = "What came of it.", body = ConnectionTest)))]
 #[post("/api/v1/connections/test")]
