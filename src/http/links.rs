@@ -1,5 +1,5 @@
 //! Where a browser finds what answers show: the links of the repositories that rows are of, by how their integrations are
-//! set now. Called by the routes of issues, commits and pull requests; one read for eight integrations.
+//! set now. Called by the routes of issues, commits; one read for eight integrations.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,6 +8,7 @@ use keytrail_projections::integration_list::{self, Integration, MOST_IDS};
 use uuid::Uuid;
 
 use super::{Api, error::ApiError, issues::RepositoryName, recommendation};
+use crate::views::ViewError;
 
 /// The integrations that some rows are of.
 pub(super) struct Links(HashMap<Uuid, Integration>);
@@ -18,8 +19,14 @@ impl Links {
         let ids: Vec<IntegrationId> = integrations.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let mut found = HashMap::with_capacity(ids.len());
         for some in ids.chunks(MOST_IDS) {
-            let rows = api.app.read(integration_list::by_ids(some)).await?;
-            found.extend(rows.into_iter().map(|row| (row.id.0, row)));
+            match api.app.read(integration_list::by_ids(some)).await {
+                Ok(rows) => found.extend(rows.into_iter().map(|row| (row.id.0, row))),
+                // What is asked for does not wait for its links.
+                Err(error @ (ViewError::Building { .. } | ViewError::Faulted { .. } | ViewError::Outdated { .. })) => {
+                    tracing::debug!(%error, "an answer has no links")
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(Self(found))
     }

@@ -12,6 +12,7 @@ use keytrail_domain::{
     person::PersonId,
     pull_request::{Places, Verdict},
     timestamp::Timestamp,
+    web_links::Preset,
 };
 use keytrail_projections::pull_requests::{
     self, IssuePullRequest, PullCursor, PullReview, PullState, pull_requests_of_issue, reviews_of_issue,
@@ -26,7 +27,6 @@ use super::{
     cursor::{List, Page, limit},
     error::ApiError,
     issues::{Author, ListQuery, RepositoryName, issue_key},
-    links::Links,
     words,
 };
 
@@ -127,22 +127,20 @@ pub(super) async fn list_issue_pull_requests(
         let all = api.app.read(reviews_of_issue(&key, as_of, first.cursor(), last.cursor())).await?;
         all.into_iter().for_each(|one| reviews.entry((one.repository, one.number)).or_default().push(one));
     }
-    let links = Links::of(&api, rows.iter().map(|row| row.integration)).await?;
     let reviewers = reviews.values().flatten().filter_map(|review| review.reviewer);
     let people = rows.iter().filter_map(|row| row.author).chain(reviewers);
     let people = api.app.people.lookup(people).await?;
     let who = |id: PersonId| Author { id: id.0, name: people.get(&id).cloned() };
     let show = |row: IssuePullRequest| {
         let of_it = reviews.get(&(row.repository, row.number)).map(Vec::as_slice).unwrap_or_default();
-        shown(row, of_it, &who, &links)
+        shown(row, of_it, &who)
     };
     let after = |row: &IssuePullRequest| After(row.created_at.0, row.repository.0, row.number);
     let page = api.cursors.page(rows, limit, &list, now, after, show)?;
     page.answer()
 }
 
-fn shown(row: IssuePullRequest, reviews: &[PullReview], who: &dyn Fn(PersonId) -> Author, links: &Links) -> Shown {
-    let repository = RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 };
+fn shown(row: IssuePullRequest, reviews: &[PullReview], who: &dyn Fn(PersonId) -> Author) -> Shown {
     let there = row.state != PullState::Deleted;
     let review = |review: &PullReview| ShownReview {
         reviewer: review.reviewer.map(who),
@@ -151,9 +149,9 @@ fn shown(row: IssuePullRequest, reviews: &[PullReview], who: &dyn Fn(PersonId) -
     };
     Shown {
         number: row.number,
-        // A page that cannot be told is at least the repository's.
-        url: links.at(&repository).pull_request_url(row.number).unwrap_or(row.page),
-        repository,
+        repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
+        // Only a GitHub tells of pull requests as yet.
+        url: Preset::Github.at(&row.page).pull_request_url(row.number).unwrap_or(row.page),
         title: there.then_some(row.title),
         state: row.state,
         draft: row.draft,
