@@ -1,5 +1,5 @@
 //! Where a browser finds what answers show: the links of the repositories that rows are of, by how their integrations are
-//! set now. Called by the routes of issues, commits; one read for eight integrations.
+//! set now. Called by the routes of issues and commits; one read for eight integrations.
 
 use std::collections::{BTreeSet, HashMap};
 
