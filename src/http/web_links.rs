@@ -1,6 +1,8 @@
 //! Which links the repository of an integration has: shown with it, and set. The links themselves are in answers that show
 //! commits, files, refs and pull requests.
 
+use std::borrow::Cow;
+
 use actix_web::{
     HttpResponse, put,
     web::{Data, Path},
@@ -170,6 +172,6 @@ fn template(
         .map_err(|bad: BadTemplate| invalid(format!("The template of `{what}` cannot be used: {bad}.")))
 }
 
-fn invalid(detail: impl Into<String>) -> ApiError {
+fn invalid(detail: impl Into<Cow<'static, str>>) -> ApiError {
     ApiError::new(Code::WebLinksInvalid, detail)
 }
