@@ -130,7 +130,7 @@ impl Preset {
 
     /// The links of the repository at this URL; none of what the host does not show, or where the URL is not one of its.
     pub fn templates(self, url: &RemoteUrl) -> Templates {
-        let Some(origin) = origin(url) else { return Templates::default() };
+        let origin = origin(url);
         let Some(written) = plain_path(url) else { return Templates::default() };
         let path = written.strip_suffix(".git").unwrap_or(&written);
         let found = match self {
@@ -211,12 +211,12 @@ fn links(commit: &str, file: &str, branch: &str, pull_request: &str) -> Template
 }
 
 /// Where the pages are: of SSH and git's own protocol the port is theirs.
-fn origin(url: &RemoteUrl) -> Option<String> {
+fn origin(url: &RemoteUrl) -> String {
     let host = url.host().to_string();
     let elsewhere = PAGES_ELSEWHERE.iter().find(|(ssh, _)| *ssh == host).map(|(_, pages)| *pages);
     match url.scheme() {
-        Scheme::Https | Scheme::Http => Some(url.origin()),
-        Scheme::Ssh | Scheme::Git => Some(format!("https://{}", elsewhere.unwrap_or(&host))),
+        Scheme::Https | Scheme::Http => url.origin(),
+        Scheme::Ssh | Scheme::Git => format!("https://{}", elsewhere.unwrap_or(&host)),
     }
 }
 
