@@ -6,6 +6,7 @@
 pub mod access;
 pub mod access_settings;
 pub mod aggregate;
+pub mod capability;
 pub mod claim;
 pub mod commit_link;
 pub mod display_text;
@@ -42,3 +43,4 @@ pub mod stamped;
 pub mod timestamp;
 pub mod trace_parent;
 pub mod upcast;
+pub mod web_links;

@@ -275,6 +275,18 @@ impl Client {
         self.json(self.request(Method::POST, path).header("Idempotency-Key", key).json(body)).await
     }
 
+    /// The same with something that is still at the version that was seen.
+    pub(super) async fn post_at<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        version: i64,
+        body: &impl Serialize,
+    ) -> Result<T, CliError> {
+        let (key, seen) = (ids::new_id().to_string(), format!("\"{version}\""));
+        let request = self.request(Method::POST, path).header("If-Match", seen);
+        self.json(request.header("Idempotency-Key", key).json(body)).await
+    }
+
     /// Changes something, whatever its version is.
     pub(super) async fn put<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, CliError> {
         let key = ids::new_id().to_string();

@@ -63,6 +63,17 @@ fn told(tested: &Value, is_ssh: bool) -> Vec<String> {
         });
         lines.extend(step["next"].as_str().map(|next| format!("{:<17} {next}", "")));
     }
+    let recommended = &tested["recommendation"];
+    if let Some(next) = recommended["next"].as_str() {
+        let lacks = recommended["lacks"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let lacks: Vec<_> = lacks.map(|one| one.replace('_', " ")).collect();
+        lines.push(format!(
+            "{} has more beside commits and branches: {}",
+            output::cell(&recommended["service"]),
+            lacks.join(", ")
+        ));
+        lines.push(next.to_owned());
+    }
     let offered = tested["offered"].as_array().map(Vec::len).unwrap_or_default() as u64;
     if offered > 0 {
         let taken = match tested["accepted"].as_str() {
@@ -97,5 +108,10 @@ mod tests {
             ]
         );
         assert_eq!(told(&json!({ "steps": [step("host_key", "ok")] }), false), ["certificate       ok"]);
+        let better = json!({ "service": "GitHub", "lacks": ["pull_requests", "discovery"], "next": "Connect it." });
+        assert_eq!(
+            told(&json!({ "steps": [], "recommendation": better }), true),
+            ["GitHub has more beside commits and branches: pull requests, discovery", "Connect it."]
+        );
     }
 }

@@ -139,8 +139,11 @@ impl HostKey {
             }
             Self::Accept(accept) => accept.accept(client).await,
             Self::Refuse { server, json } => {
-                let path = format!("{}/refuse", at(client, &server).await?);
-                let refused: Value = client.post(&path, &json!({})).await?;
+                let path = at(client, &server).await?;
+                // What it shows now is refused, and nothing that it shows a moment later.
+                let known: Value = client.get(&path, &[]).await?;
+                let seen = known["version"].as_i64().unwrap_or_default();
+                let refused: Value = client.post_at(&format!("{path}/refuse"), seen, &json!({})).await?;
                 told::server(&refused, json)
             }
             Self::Forget { server, consent, json } => {

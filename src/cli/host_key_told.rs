@@ -62,10 +62,17 @@ pub(super) fn scanned(scanned: &Value, as_json: bool) -> Result<(), CliError> {
 
 /// What came of a file.
 pub(super) fn imported(imported: &Value, as_json: bool) -> Result<(), CliError> {
+    let servers = || imported["servers"].as_array().into_iter().flatten();
+    let ends = if servers().any(|server| server["trusted"] == true) {
+        Ok(())
+    } else {
+        Err(CliError::Failed("nothing of the file is trusted".to_owned()))
+    };
     if as_json {
-        return output::json(imported);
+        output::json(imported)?;
+        return ends;
     }
-    for server in imported["servers"].as_array().into_iter().flatten() {
+    for server in servers() {
         let name = format!("{}:{}", text(server, "host"), server["port"]);
         match server["detail"].as_str() {
             None => output::print(&format!("{name} is trusted")),
@@ -75,7 +82,7 @@ pub(super) fn imported(imported: &Value, as_json: bool) -> Result<(), CliError> 
     for line in imported["not_taken"].as_array().into_iter().flatten() {
         output::print(&format!("line {}, {}: {}", line["line"], text(line, "name"), text(line, "detail")));
     }
-    Ok(())
+    ends
 }
 
 /// What a look alone has done already, and what comes before anything is trusted.

@@ -18,6 +18,7 @@ use super::{
     output,
     place::Place,
     watched_operation::{self, watch},
+    web_links::WebLinks,
 };
 use crate::config::Config;
 
@@ -71,6 +72,8 @@ pub(super) enum Integration {
         #[command(flatten)]
         form: Form,
     },
+    /// Set where a browser finds the commits, files, branches and pull requests of its repository
+    SetWebLinks(WebLinks),
     /// Stop looking for anything new; an index run that goes on comes to its end, unless you cancel it
     Pause {
         /// Its name or its id
@@ -178,6 +181,7 @@ impl Integration {
                 let body = json!({ "connection": connection });
                 form.show(&client.put::<Value>(&format!("{at}/connection"), &body).await?)
             }
+            Self::SetWebLinks(links) => links.carry_out(client).await,
             Self::Pause { integration, form } => {
                 let at = at(client, &integration).await?;
                 form.show(&client.post::<Value>(&format!("{at}/pause"), &json!({})).await?)

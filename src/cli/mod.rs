@@ -62,6 +62,7 @@ mod views;
 mod waiting;
 mod watched_operation;
 mod watched_run;
+mod web_links;
 #[cfg(test)]
 mod words;
 

@@ -161,15 +161,15 @@ impl Pool {
             Self::Retire { key, consent, json } => {
                 let at = chosen::SSH_KEY.at(client, &key).await?;
                 // Only what somebody was told of is meant: who chooses the key meanwhile is in the way.
-                let mut confirmed = consent.is_given_already();
-                if !confirmed {
-                    let Loss { is_any, lines, is_used } = would_retire(client, &at).await?;
+                let mut query = "confirmed=true".to_owned();
+                if !consent.is_given_already() {
+                    let Loss { is_any, lines, used_by } = would_retire(client, &at).await?;
                     if (is_any || consent.is_dry_run()) && !consent.given(&lines, json)? {
                         return Ok(());
                     }
-                    confirmed = is_used;
+                    query = format!("confirmed=true&used_by={used_by}");
                 }
-                let retired: Value = client.delete_for(&format!("{at}?confirmed={confirmed}")).await?;
+                let retired: Value = client.delete_for(&format!("{at}?{query}")).await?;
                 if json {
                     return output::json(&retired);
                 }
@@ -214,8 +214,8 @@ pub(super) async fn shown(client: &Client, key: Value, json: bool) -> Result<(),
 struct Loss {
     is_any: bool,
     lines: Vec<String>,
-    /// Whether integrations have it.
-    is_used: bool,
+    /// How many integrations have it.
+    used_by: u64,
 }
 
 /// As the server has it now.
@@ -225,7 +225,7 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     let which = format!("the SSH key {} ({}, {})", text("name"), text("algorithm"), text("fingerprint_sha256"));
     if text("state") == "retired" {
         let lines = vec![format!("{which} is retired already; nothing would change")];
-        return Ok(Loss { is_any: false, lines, is_used: false });
+        return Ok(Loss { is_any: false, lines, used_by: 0 });
     }
     let lost = match key["path"].as_str() {
         Some(path) => format!("its file {path} stays on the server, which reads nothing with it any more"),
@@ -236,5 +236,5 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     lines.extend(users.as_ref().map(|users| {
         format!("it is chosen for {users}: what is there is not read until a person chooses another key, or none")
     }));
-    Ok(Loss { is_any: true, lines, is_used: users.is_some() })
+    Ok(Loss { is_any: true, lines, used_by: key["used_by"].as_u64().unwrap_or_default() })
 }

@@ -29,6 +29,7 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("RotateWebhookSecret", Some("installation rotate-webhook-secret"), "as AdoptGithubApp"),
     ("TestConnection", Some("integration test"), "it is of a place that is no integration yet"),
     ("ChangeConnection", Some("integration move"), "`integration` says of what; the connection is its place"),
+    ("SetWebLinks", Some("integration set-web-links"), "`integration` says of what"),
     ("ListIntegrationRepositories", None, "`repository list` has them all"),
     ("RequestIndex", Some("repository index"), "it is asked of a repository"),
     ("ResetIndex", Some("repository reset"), "as RequestIndex"),

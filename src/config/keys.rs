@@ -116,7 +116,7 @@ pub const KEYS: &[Key] = &[
     ),
     place(
         "ssh_keys.published_host_keys",
-        "A file with fingerprints of host keys that those who run the hosts published; docs/ssh.md has its form.",
+        "A file with fingerprints of host keys that those who run the hosts published, instead of the list that is shipped.",
         "\"/etc/keytrail/host-keys.toml\"",
     ),
     key("access.requests_per_minute", "Requests of one token or service within a minute; 0: no limit."),

@@ -14,7 +14,7 @@ pub struct SshKeys {
     /// into when nothing is set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub folder: Option<PathBuf>,
-    /// A file with the fingerprints of host keys that those who run the hosts published.
+    /// A file with the fingerprints of host keys that those who run the hosts published, instead of the list that is shipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub published_host_keys: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
-//! SSH servers that show another key than the one that is trusted, the programs that look at host keys and that speak SSH,
-//! and the file with what was published of host keys.
+//! SSH servers that show another key than the one that is trusted, the program that looks at host keys, and the file with
+//! what was published of them.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use keytrail_projections::host_key_list::{self, HostKeyState, SshServer};
 
@@ -9,13 +9,11 @@ use super::{Finding, blocking, counted};
 use crate::{
     app::App,
     config,
-    git::ssh,
     jobs::JobError,
     ssh_hosts::{Published, Scanner},
 };
 
 const ID: &str = "host_keys";
-const PROGRAM: &str = "ssh_program";
 const PAGE: u32 = 1_000;
 
 pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
@@ -46,7 +44,6 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
     let (program, published) =
         blocking(move || Ok((Scanner::find(&config::program_folders()).is_ok(), Published::read(path.as_deref()))))
             .await?;
-    findings.push(speaking(app.jobs.git.ssh.program.as_deref(), met).await);
     // Who meets no SSH server needs no such program.
     if met && !program {
         let sentence = "there is no program ssh-keyscan: nobody can look at the keys of an SSH server here";
@@ -60,21 +57,6 @@ pub(super) async fn check(app: &Arc<App>) -> Result<Vec<Finding>, JobError> {
         ));
     }
     Ok(findings)
-}
-
-/// The program by which repositories are read over SSH. Nothing is wrong without it where no SSH server was met.
-async fn speaking(program: Option<&Path>, met: bool) -> Finding {
-    let trouble = match program {
-        None => "there is no ssh program".to_owned(),
-        Some(path) => match ssh::version(path).await {
-            Ok(version) => return Finding::ok(PROGRAM, format!("{} is {version}", path.display())),
-            Err(error) => format!("{} does not run for this server: {error}", path.display()),
-        },
-    };
-    let sentence = format!("{trouble}; no repository can be read over SSH");
-    let remedy = "install the package openssh-client, or name the program as ssh.program; give the server's user a name in \
-                  /etc/passwd if it has none; then restart the server";
-    if met { Finding::warn(PROGRAM, sentence, remedy) } else { Finding::ok(PROGRAM, sentence) }
 }
 
 fn told(server: &SshServer) -> String {

@@ -28,6 +28,7 @@ mod root_key;
 mod rules;
 mod runs;
 mod secrets;
+mod ssh_program;
 mod store_settings;
 pub mod support;
 mod tokens;
@@ -79,6 +80,7 @@ const CHECKS: &[(Subject, &str, Look)] = &[
     (Subject::Secrets, "secrets", Inside(|app| Box::pin(secrets::check(app)))),
     (Subject::Secrets, "tokens", Inside(|app| Box::pin(tokens::check(app)))),
     (Subject::Git, "git_program", Inside(|app| Box::pin(git_program::check(app)))),
+    (Subject::Git, "ssh_program", Inside(|app| Box::pin(ssh_program::check(app)))),
     (Subject::Git, "git_rules", Inside(|app| Box::pin(rules::check(app)))),
     (Subject::Git, "host_keys", Inside(|app| Box::pin(host_keys::check(app)))),
     (Subject::Git, "key_folder", Inside(|app| Box::pin(key_folder::check(app)))),

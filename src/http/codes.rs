@@ -154,6 +154,8 @@ codes! {
     TooManyRefs = 422 "too_many_refs": "The repository has too many branches and tags.",
     IntegrationOtherKind = 422 "integration_other_kind": "An integration keeps its kind.",
     IntegrationCredentialElsewhere = 422 "integration_credential_elsewhere": "A credential is not carried to another server.",
+    IntegrationNoWebLinks = 422 "integration_no_web_links": "Links cannot be set for what this integration shows.",
+    WebLinksInvalid = 422 "web_links_invalid": "These links cannot be set.",
     ProjectInvalid = 422 "project_invalid": "This names no project.",
     ProjectRulesContradict = 422 "project_rules_contradict": "A project is known and denied at once.",
     ProjectRulesTooMany = 422 "project_rules_too_many": "There are too many projects.",

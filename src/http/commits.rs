@@ -5,6 +5,7 @@ use actix_web::{
     HttpResponse, get,
     web::{Data, Path, Query},
 };
+use keytrail_domain::web_links::Templates;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -14,6 +15,8 @@ use super::{
     auth::Viewer,
     commit_place::place,
     error::{ApiError, Code, sentence},
+    issues::RepositoryName,
+    links::Links,
 };
 use crate::{
     git::diff::{ChangedFile, ChangedFiles, Content, FileHunks, Hunk, Line, LineKind, Side, Status, shown_path},
@@ -62,6 +65,9 @@ struct Compared {
 struct File {
     /// Its path, or the one it had when it is gone. What is no text is shown as `�`.
     path: String,
+    /// Where a browser finds it as the commit left it, or of one that is gone as the parent had it; nothing where the
+    /// repository has no such link.
+    url: Option<String>,
     /// The path that it had before it was renamed.
     old_path: Option<String>,
     /// What happened to it. A copy is an added file.
@@ -178,8 +184,8 @@ pub(super) async fn list_commit_files(
     at: Path<(Uuid, String)>,
     query: Query<FilesQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    let changes = changes(&api, at.into_inner(), query.parent, Part::Files).await?;
-    let files = changes.files.files.iter().map(file).collect();
+    let (changes, links) = changes(&api, at.into_inner(), query.parent, Part::Files).await?;
+    let files = changes.files.files.iter().map(|one| file(one, &changes.files, &links)).collect();
     Ok(HttpResponse::Ok().json(CommitFiles { commit: compared(&changes.files), files }))
 }
 
@@ -201,12 +207,12 @@ pub(super) async fn get_commit_diff(
 ) -> Result<HttpResponse, ApiError> {
     let DiffQuery { parent, path } = query.into_inner();
     let is_one = path.is_some();
-    let changes = changes(&api, at.into_inner(), parent, path.map_or(Part::Lines, Part::LinesOf)).await?;
+    let (changes, links) = changes(&api, at.into_inner(), parent, path.map_or(Part::Lines, Part::LinesOf)).await?;
     if is_one && changes.lines.is_empty() {
         let detail = "Take a path as GET …/files shows it, for the same parent.";
         return Err(ApiError::new(Code::PathUnchanged, detail));
     }
-    let files = changes.lines.iter().map(file_diff).collect();
+    let files = changes.lines.iter().map(|one| file_diff(one, &changes.files, &links)).collect();
     Ok(HttpResponse::Ok().json(CommitDiff { commit: compared(&changes.files), files }))
 }
 
@@ -215,11 +221,13 @@ async fn changes(
     at: (Uuid, String),
     parent: Option<u16>,
     part: Part,
-) -> Result<std::sync::Arc<CommitChanges>, ApiError> {
+) -> Result<(std::sync::Arc<CommitChanges>, Templates), ApiError> {
     let (repository, commit) = place(api, at).await?;
-    commit_changes(&api.app, &repository, Asked { commit, parent: parent.map(usize::from), part })
-        .await
-        .map_err(problem)
+    let asked = Asked { commit, parent: parent.map(usize::from), part };
+    let changes = commit_changes(&api.app, &repository, asked).await.map_err(problem)?;
+    let links = Links::of(api, [repository.integration]).await?;
+    let (id, integration) = (repository.id.0, repository.integration.0);
+    Ok((changes, links.at(&RepositoryName { id, name: repository.name, integration })))
 }
 
 /// Why nobody can be told of a commit.
@@ -251,7 +259,8 @@ fn compared(files: &ChangedFiles) -> Compared {
     }
 }
 
-fn file(file: &ChangedFile) -> File {
+fn file(file: &ChangedFile, of: &ChangedFiles, links: &Templates) -> File {
+    let at = if file.new.is_some() { Some(of.commit) } else { of.parent };
     let (status, similarity) = match file.status {
         Status::Added => ("added", None),
         Status::Modified => ("modified", None),
@@ -269,6 +278,7 @@ fn file(file: &ChangedFile) -> File {
     let side = |side: Side| FileSide { mode: format!("{:06o}", side.mode), id: side.id.to_string(), size: side.size };
     File {
         path: shown_path(&file.path),
+        url: at.and_then(|at| links.file_url(&at.to_string(), &file.path)),
         old_path: file.old_path.as_deref().map(shown_path),
         status,
         similarity,
@@ -280,7 +290,7 @@ fn file(file: &ChangedFile) -> File {
     }
 }
 
-fn file_diff(shown: &FileHunks) -> FileDiff {
+fn file_diff(shown: &FileHunks, of: &ChangedFiles, links: &Templates) -> FileDiff {
     let hunk = |hunk: &Hunk| DiffHunk {
         old_start: hunk.old_start,
         old_lines: hunk.old_lines,
@@ -288,7 +298,7 @@ fn file_diff(shown: &FileHunks) -> FileDiff {
         new_lines: hunk.new_lines,
         lines: hunk.lines.iter().map(line).collect(),
     };
-    FileDiff { file: file(&shown.file), hunks: shown.hunks.iter().map(hunk).collect(), cut: shown.cut }
+    FileDiff { file: file(&shown.file, of, links), hunks: shown.hunks.iter().map(hunk).collect(), cut: shown.cut }
 }
 
 fn line(line: &Line) -> DiffLine {

@@ -2,9 +2,11 @@
 
 use actix_web::{HttpResponse, post, web::Data};
 use keytrail_domain::{
+    git_remote::GitRemote,
     id::SshKeyId,
     index_run::FailureCode,
     remote_url::{RemoteUrl, Scheme},
+    service::Connection,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,6 +18,7 @@ use super::{
     error::{ApiError, Code, sentence},
     input::Input,
     place,
+    recommendation::Recommendation,
     remedies::remedy,
     words,
 };
@@ -52,6 +55,8 @@ pub(super) struct ConnectionTest {
     accepted: Option<Uuid>,
     /// Branches, tags and pull requests that the repository has.
     refs: u64,
+    /// The integration of its own that the service at this host has here, and what plain git lacks beside it.
+    recommendation: Option<Recommendation>,
 }
 
 /// A step.
@@ -76,7 +81,7 @@ pub(super) struct TestedStep {
 pub(super) const STATES: [&str; 3] = ["ok", "failed", "not_reached"];
 
 /// Tries out whether a repository can be read: resolve, connect, host key (or certificate), authentication, repository.
-/// Nothing is kept. At most about a minute.
+/// Nothing is kept but the alarm where the host shows another key than the trusted one. At most about a minute.
 #[utoipa::path(tag = "integrations", operation_id = "TestConnection", security(("bearer" = ["admin"])),
     request_body = TriedConnection, responses((status = 200, description = "What came of it.", body = ConnectionTest)))]
 #[post("/api/v1/connections/test")]
@@ -136,6 +141,7 @@ impl ConnectionTest {
             offered: offered.into_iter().map(|key| key.0).collect(),
             accepted: accepted.map(|key| key.0),
             refs,
+            recommendation: Recommendation::of(&Connection::git(GitRemote::at(url.clone()))),
         }
     }
 }

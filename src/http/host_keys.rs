@@ -120,9 +120,13 @@ pub(super) async fn scan_host_keys(
     body: Input<Server>,
 ) -> Result<HttpResponse, ApiError> {
     let looked = look::at(&api, &body.value).await?;
-    look::report(&api, &looked, admin.context(None, None)).await?;
+    let recorded = look::report(&api, &looked, admin.context(None, None)).await?;
     let (known, _) = api.app.load::<Aggregate>(stream(looked.server.id())).await?;
-    Ok(HttpResponse::Ok().json(Scanned::of(&looked, &known)))
+    let mut response = HttpResponse::Ok();
+    if let Some(position) = recorded {
+        response.insert_header((X_LOG_POSITION, position.to_string()));
+    }
+    Ok(response.json(Scanned::of(&looked, &known)))
 }
 
 /// Trusts an SSH server by the keys that are named, and by no other. It is looked at once more: where it does not show each

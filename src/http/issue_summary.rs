@@ -7,7 +7,7 @@ use actix_web::{
     HttpResponse, get,
     web::{Data, Path, Query},
 };
-use keytrail_domain::timestamp::Timestamp;
+use keytrail_domain::{id::IntegrationId, timestamp::Timestamp};
 use keytrail_projections::{
     Rule,
     issue_branches::{self, IssueBranch},
@@ -22,6 +22,7 @@ use super::{
     auth::Viewer,
     error::ApiError,
     issues::{RepositoryName, issue_key},
+    links::Links,
     words,
 };
 
@@ -74,6 +75,8 @@ struct InRepository {
     branches: u64,
     /// Pull requests that name the issue, without those that were deleted.
     pull_requests: u64,
+    /// Why none can be known, and what a person can do; nothing where they are known.
+    pull_requests_unknown: Option<String>,
     /// When the first of the counted commits was committed; nothing when there is none.
     #[schema(value_type = Option<String>, format = DateTime)]
     first_commit_at: Option<Timestamp>,
@@ -132,19 +135,28 @@ pub(super) async fn get_issue(
     } else {
         api.read_of_issue(None, issue_commits::first_of_issue(&key, as_of)).await?.pop()
     };
+    let (branch_count, pull_count) = (branches.len() as u64, pulls.len() as u64);
+    let superseded: u64 = shares.iter().map(|share| share.superseded).sum();
+    let last_commit_at = shares.iter().map(|share| share.last_at).max();
+    let authors = shares.iter().map(|share| share.author).collect::<BTreeSet<_>>().len() as u64;
+    let mut repositories = in_repositories(shares, branches, pulls);
+    let links = Links::of(&api, repositories.iter().map(|one| IntegrationId(one.repository.integration))).await?;
+    for one in &mut repositories {
+        one.pull_requests_unknown = links.pull_requests_unknown(&one.repository);
+    }
     Ok(HttpResponse::Ok().json(Issue {
         key: key.to_string(),
         denied: rule != Rule::Counts,
         rule,
         commits,
-        superseded: shares.iter().map(|share| share.superseded).sum(),
+        superseded,
         complete: all_commits && all_branches && all_pulls,
-        authors: shares.iter().map(|share| share.author).collect::<BTreeSet<_>>().len() as u64,
-        branches: branches.len() as u64,
-        pull_requests: pulls.len() as u64,
+        authors,
+        branches: branch_count,
+        pull_requests: pull_count,
         first_commit_at,
-        last_commit_at: shares.iter().map(|share| share.last_at).max(),
-        repositories: in_repositories(shares, branches, pulls),
+        last_commit_at,
+        repositories,
     }))
 }
 
@@ -162,6 +174,7 @@ fn in_repositories(
         authors: 0,
         branches: 0,
         pull_requests: 0,
+        pull_requests_unknown: None,
         first_commit_at: None,
         last_commit_at: None,
     };

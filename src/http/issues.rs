@@ -26,6 +26,7 @@ use super::{
     commit_links::Decision,
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
+    links::Links,
 };
 use crate::secrets::Person;
 
@@ -50,6 +51,8 @@ pub(super) struct ShownCommit {
     sha: CommitSha,
     /// In which repository.
     repository: RepositoryName,
+    /// Where a browser finds it; nothing where its repository has no such link.
+    url: Option<String>,
     /// Who wrote it.
     author: Author,
     /// When it was written, by the author's clock.
@@ -101,6 +104,8 @@ pub(super) struct ShownBranch {
     sha: CommitSha,
     /// In which repository.
     repository: RepositoryName,
+    /// Where a browser finds it; nothing where its repository has no such link.
+    url: Option<String>,
     /// The position since which it is there.
     position: i64,
     /// The position since which it names this commit.
@@ -167,10 +172,11 @@ pub(super) async fn list_issue_commits(
     let asked = issue_commits::page_of_issue(&key, query.as_of, after, unlinked, limit + 1);
     let rows = api.read_of_issue(query.min_position, asked).await?;
     let people = api.app.people.lookup(rows.iter().map(|row| row.author)).await?;
+    let links = Links::of(&api, rows.iter().map(|row| row.integration)).await?;
     let after = |row: &IssueCommit| AfterCommit(row.committed_at.seconds(), row.number, row.sha.to_string());
     let show = |row: IssueCommit| {
         let author = people.get(&row.author).cloned();
-        shown_commit(row, author)
+        shown_commit(row, author, &links)
     };
     let page = api.cursors.page(rows, limit, &list, now, after, show)?;
     page.answer()
@@ -181,10 +187,12 @@ fn commit_cursor(AfterCommit(seconds, number, sha): AfterCommit) -> Result<Commi
     Ok(CommitCursor { committed_at: Timestamp::from_seconds(seconds), number, sha })
 }
 
-fn shown_commit(row: IssueCommit, author: Option<Arc<Person>>) -> ShownCommit {
+fn shown_commit(row: IssueCommit, author: Option<Arc<Person>>, links: &Links) -> ShownCommit {
+    let repository = RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 };
     ShownCommit {
         sha: row.sha,
-        repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
+        url: links.at(&repository).commit_url(&row.sha.to_string()),
+        repository,
         author: Author { id: row.author.0, name: author },
         authored_at: row.authored_at,
         committed_at: row.committed_at,
@@ -219,16 +227,19 @@ pub(super) async fn list_issue_branches(
     let limit = limit(query.limit)?;
     let read = issue_branches::branches_of_issue(&key, query.as_of, after.as_ref(), limit + 1);
     let rows = api.read(query.min_position, read).await?;
+    let links = Links::of(&api, rows.iter().map(|row| row.integration)).await?;
     let after = |row: &IssueBranch| AfterBranch(row.number, row.name.clone());
-    let page = api.cursors.page(rows, limit, &list, now, after, shown_branch)?;
+    let page = api.cursors.page(rows, limit, &list, now, after, |row| shown_branch(row, &links))?;
     page.answer()
 }
 
-fn shown_branch(row: IssueBranch) -> ShownBranch {
+fn shown_branch(row: IssueBranch, links: &Links) -> ShownBranch {
+    let repository = RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 };
     ShownBranch {
+        url: links.at(&repository).ref_url(&row.name),
         name: row.name,
         sha: row.sha,
-        repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
+        repository,
         position: row.from_position,
         moved_position: row.moved_position,
     }

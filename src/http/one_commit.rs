@@ -33,6 +33,7 @@ use super::{
     error::{ApiError, Code, sentence},
     integrations::OneQuery,
     issues::{Author, RepositoryName, hex, words_of},
+    links::Links,
 };
 use crate::{
     app::App,
@@ -50,6 +51,8 @@ pub(super) struct Commit {
     sha: CommitSha,
     /// In which repository.
     repository: RepositoryName,
+    /// Where a browser finds it; nothing where its repository has no such link.
+    url: Option<String>,
     /// The first paragraph of its message.
     subject: String,
     /// Who wrote it.
@@ -122,6 +125,8 @@ struct RefOfCommit {
     #[serde(serialize_with = "hex")]
     #[schema(value_type = String)]
     sha: CommitSha,
+    /// Where a browser finds the branch, or the pull request whose ref it is; nothing where its repository has no such link.
+    url: Option<String>,
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -184,13 +189,13 @@ pub(super) async fn get_commit(
         }
     };
     let at = format!("/api/v1/repositories/{}/commits/{sha}", repository.id);
+    let links = Links::of(&api, [repository.integration]).await?;
+    let repository =
+        RepositoryName { id: repository.id.0, name: repository.name, integration: repository.integration.0 };
     Ok(HttpResponse::Ok().json(Commit {
         sha,
-        repository: RepositoryName {
-            id: repository.id.0,
-            name: repository.name,
-            integration: repository.integration.0,
-        },
+        url: links.at(&repository).commit_url(&sha.to_string()),
+        repository,
         subject,
         author: writer,
         authored_at,
@@ -233,7 +238,13 @@ pub(super) async fn list_commit_refs(
         }
     })?;
     let total = found.refs.len() as u64;
-    let shown = |CurrentRef { name, sha }| RefOfCommit { name, sha };
+    let links = Links::of(&api, [repository.integration]).await?;
+    let links = links.at(&RepositoryName {
+        id: repository.id.0,
+        name: repository.name.clone(),
+        integration: repository.integration.0,
+    });
+    let shown = |CurrentRef { name, sha }| RefOfCommit { url: links.ref_url(&name), name, sha };
     let is_shown = |one: &CurrentRef| after.as_ref().is_some_and(|after| one.name <= *after);
     let rows: Vec<CurrentRef> = found.refs.into_iter().skip_while(is_shown).take(limit as usize + 1).collect();
     let page = api.cursors.page(rows, limit, &list, now, |row| row.name.clone(), shown)?;

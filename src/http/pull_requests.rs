@@ -12,6 +12,7 @@ use keytrail_domain::{
     person::PersonId,
     pull_request::{Places, Verdict},
     timestamp::Timestamp,
+    web_links::Preset,
 };
 use keytrail_projections::pull_requests::{
     self, IssuePullRequest, PullCursor, PullReview, PullState, pull_requests_of_issue, reviews_of_issue,
@@ -149,7 +150,8 @@ fn shown(row: IssuePullRequest, reviews: &[PullReview], who: &dyn Fn(PersonId) -
     Shown {
         number: row.number,
         repository: RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 },
-        url: format!("{}/pull/{}", row.page, row.number),
+        // Only a GitHub tells of pull requests as yet.
+        url: Preset::Github.at(&row.page).pull_request_url(row.number).unwrap_or(row.page),
         title: there.then_some(row.title),
         state: row.state,
         draft: row.draft,

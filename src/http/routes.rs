@@ -7,7 +7,7 @@ use super::{
     commit_links, commits, connecting, connection_test, deliveries, doctor, event_stream, events, explain, health,
     host_keys, index_again, index_runs, installations, integrations, issue_summary, issues, metrics, one_commit,
     operation_stream, operations, people, project_rules, projects, pull_requests, repositories, run_stream, search,
-    ssh_keys, streams, tokens, unrouted::unrouted, views, webhooks,
+    ssh_keys, streams, tokens, unrouted::unrouted, views, web_links, webhooks,
 };
 
 /// Registers and describes them.
@@ -33,6 +33,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(integrations::get_integration)
         .service(integrations::rename_integration)
         .service(integrations::change_connection)
+        .service(web_links::set_web_links)
         .service(integrations::pause_integration)
         .service(integrations::resume_integration)
         .service(integrations::remove_integration)

@@ -62,6 +62,7 @@ const TABLE: &[(Scope, &[&str])] = &[
             "AddIntegration",
             "RenameIntegration",
             "ChangeConnection",
+            "SetWebLinks",
             "TestConnection",
             "PauseIntegration",
             "ResumeIntegration",

@@ -88,6 +88,9 @@ pub(super) struct RetireQuery {
     /// That it is meant, also where the key is chosen for integrations: their repositories are not read until a person chooses
     /// another key, or none.
     confirmed: Option<bool>,
+    /// For how many integrations it was chosen when that was confirmed (`used_by`): where more have it by now, nothing is
+    /// changed.
+    used_by: Option<u64>,
 }
 
 /// Keys in the order in which they came, retired ones too; without their private halves.
@@ -244,8 +247,10 @@ pub(super) async fn retire_ssh_key(
         let mut companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
         let (state, version) = api.app.load::<Aggregate>(StreamId::new("ssh_key", id.0)).await?;
         let would_end = matches!(state, Aggregate::Active { .. }) && seen.is_none_or(|seen| seen == version);
-        if would_end && query.confirmed != Some(true) {
-            if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id) {
+        let is_confirmed = query.confirmed == Some(true);
+        if would_end && (!is_confirmed || query.used_by.is_some()) {
+            let told = query.used_by.filter(|_| is_confirmed).unwrap_or(0);
+            if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id, told) {
                 return Err(refusal);
             }
             // It may be chosen at this very moment.

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use keytrail_domain::{
     access::{Role, Scope},
+    capability::Capability,
     fact::Fact,
     host_key::How,
     pull_request::Verdict,
     ssh_key::{Algorithm, Format, RsaReason},
+    web_links::Preset,
 };
 use keytrail_projections::{
     Rule,
@@ -33,7 +35,7 @@ use crate::doctor::Subject;
 
 use crate::{inbox, jobs::TestStep, ssh_hosts::Why, ssh_keys::GIT_HOSTS};
 
-use super::connection_test;
+use super::{connection_test, web_links};
 
 fn list(words: impl IntoIterator<Item = &'static str>) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words))
@@ -57,6 +59,21 @@ pub(super) fn event_type() -> utoipa::openapi::Object {
 /// Where an integration is in its life.
 pub(super) fn integration_state() -> utoipa::openapi::Object {
     list(IntegrationState::ALL.iter().map(|word| word.as_str())).build()
+}
+
+/// What not every kind of connection has.
+pub(super) fn capabilities() -> utoipa::openapi::Array {
+    utoipa::openapi::ArrayBuilder::new().items(list(Capability::ALL.map(Capability::as_str)).build()).build()
+}
+
+/// By what links to pages of repositories are told.
+pub(super) fn web_links_way() -> utoipa::openapi::Object {
+    list(web_links::WAYS).build()
+}
+
+/// A kind of host that shows repositories, or none.
+pub(super) fn maybe_web_links_preset() -> utoipa::openapi::Object {
+    maybe(Preset::ALL.map(Preset::as_str))
 }
 
 /// What becomes of copies when their integration is removed.

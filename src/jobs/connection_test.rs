@@ -112,7 +112,10 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
     }
     match listed {
         Ok(listed) => tested.refs = listed.refs.len() as u64,
-        Err(error) => tested.failed = Some(told(&error, is_ssh, &tested)),
+        Err(error) => {
+            tested.failed = Some(told(&error, is_ssh, &tested));
+            ssh_access::met(app, url, &error).await;
+        }
     }
     Ok(tested)
 }

@@ -89,7 +89,14 @@ pub(super) async fn ended(
     trouble: Option<&GitError>,
 ) {
     ssh_key_uses::note(app, repository, ssh).await;
-    if let Some(GitError::Remote(error)) = trouble {
+    if let Some(error) = trouble {
+        met(app, url, error).await;
+    }
+}
+
+/// A host that is not who it should be is told, whoever came to it.
+pub(super) async fn met(app: &App, url: &RemoteUrl, trouble: &GitError) {
+    if let GitError::Remote(error) = trouble {
         changed_hosts::report(app, url, &error.trouble).await;
     }
 }

@@ -57,6 +57,9 @@ pub enum Why {
     /// Not whole, or of SSH 1.
     #[error("there is no key of SSH 2 in this line, or it is damaged")]
     BadKey,
+    /// A kind that no look at a server asks for, and that `ssh` may not read.
+    #[error("keys of this kind are not used; give the server's key of Ed25519, ECDSA or RSA (1024 bits and more)")]
+    OtherKind,
 }
 
 impl Why {
@@ -71,11 +74,12 @@ impl Why {
             Self::HashedUnknown => "hashed_unknown",
             Self::BadName => "bad_name",
             Self::BadKey => "bad_key",
+            Self::OtherKind => "other_kind",
         }
     }
 
     /// The whole list.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Revoked,
         Self::CertAuthority,
         Self::UnknownMarker,
@@ -84,6 +88,7 @@ impl Why {
         Self::HashedUnknown,
         Self::BadName,
         Self::BadKey,
+        Self::OtherKind,
     ];
 }
 
@@ -110,6 +115,8 @@ pub fn read(text: &str, tried: &[Endpoint]) -> Vec<Entry> {
             (Some(_), _) => Some(Why::UnknownMarker),
             (None, None) => Some(Why::BadKey),
             (None, Some(key)) if revoked.contains(key) => Some(Why::Revoked),
+            // One that ssh cannot read would make each look at the server one at a server with another key.
+            (None, Some(key)) if !is_used(key) => Some(Why::OtherKind),
             (None, Some(_)) => None,
         };
         for name in line.names.split(',').filter(|name| !name.is_empty()) {
@@ -127,6 +134,31 @@ pub fn read(text: &str, tried: &[Endpoint]) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// Whether it is of a kind that is looked for, and as long as keys of that kind are.
+fn is_used(key: &HostPublicKey) -> bool {
+    let mut rest = key.blob.as_slice();
+    let mut fields = Vec::new();
+    while let Some((length, behind)) = rest.split_first_chunk::<4>() {
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        let Some((field, behind)) = behind.split_at_checked(length) else { return false };
+        fields.push(field);
+        rest = behind;
+    }
+    let of_curve = |curve: &str, bytes: usize| match fields[..] {
+        [_, name, point] => name == curve.as_bytes() && point.len() == bytes && point[0] == 4,
+        _ => false,
+    };
+    rest.is_empty()
+        && match key.algorithm.as_str() {
+            "ssh-ed25519" => matches!(fields[..], [_, point] if point.len() == 32),
+            "ssh-rsa" => matches!(fields[..], [_, exponent, modulus] if !exponent.is_empty() && modulus.len() >= 128),
+            "ecdsa-sha2-nistp256" => of_curve("nistp256", 65),
+            "ecdsa-sha2-nistp384" => of_curve("nistp384", 97),
+            "ecdsa-sha2-nistp521" => of_curve("nistp521", 133),
+            _ => false,
+        }
 }
 
 /// Nothing where nothing is said: an empty line, a comment.
@@ -208,6 +240,32 @@ mod tests {
         let expected =
             [Some(Why::Revoked), Some(Why::Revoked), Some(Why::CertAuthority), Some(Why::UnknownMarker), None];
         assert_eq!(why, expected);
+    }
+
+    #[test]
+    fn a_key_that_ssh_may_not_read_is_not_taken() {
+        let field = |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("short").to_be_bytes()[..], bytes].concat();
+        let line = |kind: &str, fields: &[&[u8]]| {
+            let blob = [field(kind.as_bytes()), fields.iter().flat_map(|one| field(one)).collect()].concat();
+            format!("a {kind} {}", STANDARD.encode(blob))
+        };
+        let point = |bytes: usize| [&[4_u8][..], &vec![1; bytes - 1]].concat();
+        for (line, is_taken) in [
+            (line("ssh-ed25519", &[&[1; 32]]), true),
+            (line("ssh-ed25519", &[&[1; 31]]), false),
+            (line("ssh-ed25519", &[&[1; 32], &[1]]), false),
+            (line("ssh-rsa", &[&[1, 0, 1], &[1; 256]]), true),
+            (line("ssh-rsa", &[&[1, 0, 1], &[1; 64]]), false),
+            (line("ecdsa-sha2-nistp256", &[b"nistp256", &point(65)]), true),
+            (line("ecdsa-sha2-nistp521", &[b"nistp521", &point(133)]), true),
+            (line("ecdsa-sha2-nistp384", &[b"nistp256", &point(97)]), false),
+            (line("ssh-dss", &[&[1; 128], &[1; 20], &[1; 128], &[1; 128]]), false),
+            (line("sk-ssh-ed25519@openssh.com", &[&[1; 32], b"ssh:"]), false),
+            (line("x-other", &[&[1; 32]]), false),
+        ] {
+            let says = read(&line, &[]).remove(0).says;
+            assert_eq!(says.as_ref().err(), (!is_taken).then_some(&Why::OtherKind), "{line}");
+        }
     }
 
     #[test]

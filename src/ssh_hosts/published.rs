@@ -1,5 +1,6 @@
-//! What whoever runs a server published of its host keys: a file of the administrator's, with the fingerprints as they
-//! stand on a page of theirs. It is compared with what a server shows; it makes nothing trusted by itself.
+//! What whoever runs a server published of its host keys: a list that is shipped, or a file of the administrator's instead,
+//! with the fingerprints as they stand on a page of theirs. It is compared with what a server shows; it makes nothing trusted
+//! by itself.
 
 use std::{fs, io::Read as _, path::Path};
 
@@ -13,6 +14,9 @@ use super::endpoint;
 
 /// The most bytes that the file may have.
 const MOST_BYTES: u64 = 1 << 20;
+
+/// What is compared where the administrator names no file.
+const SHIPPED: &str = include_str!("../../data/published_host_keys.toml");
 
 /// All that the file has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -66,12 +70,12 @@ const fn usual_port() -> u16 {
 }
 
 impl Published {
-    /// Reads the file; an empty list where none is set. Blocks.
+    /// Reads the file; the list that is shipped where none is set. Blocks.
     ///
     /// # Errors
     /// When it is set and cannot be used: then nothing is compared with half of it.
     pub fn read(path: Option<&Path>) -> Result<Self, BadPublished> {
-        let Some(path) = path else { return Ok(Self::default()) };
+        let Some(path) = path else { return Self::parse(SHIPPED) };
         let unreadable = |error: std::io::Error| BadPublished::Unreadable(error.to_string());
         let file = fs::File::open(path).map_err(unreadable)?;
         let mut text = String::new();
@@ -127,6 +131,8 @@ fn is_fingerprint(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+
     use super::*;
 
     fn key(n: u8) -> HostPublicKey {
@@ -168,7 +174,22 @@ mod tests {
             assert!(matches!(Published::parse(&text), Err(BadPublished::Malformed(_))), "{text}");
         }
         assert_eq!(Published::parse(""), Ok(Published::default()));
-        assert_eq!(Published::read(None), Ok(Published::default()));
         assert!(matches!(Published::read(Some(Path::new("/nowhere"))), Err(BadPublished::Unreadable(_))));
+    }
+
+    #[test]
+    fn the_list_that_is_shipped_is_whole_and_says_who_published_it() {
+        let shipped = Published::read(None).expect("a list");
+        for host in ["github.com", "gitlab.com", "bitbucket.org", "ssh.dev.azure.com", "codeberg.org"] {
+            let found = shipped.of(&endpoint(host).expect("a server")).expect("it was published");
+            assert!(found.by.as_str().starts_with("https://"), "{host}");
+        }
+        assert_eq!(shipped.count(), 5);
+        // The key of github.com, as it stands in known_hosts files.
+        let blob =
+            STANDARD.decode("AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl").expect("base64");
+        let key = HostPublicKey { algorithm: "ssh-ed25519".to_owned(), blob };
+        assert!(shipped.of(&endpoint("github.com").expect("a server")).is_some_and(|host| host.has(&key)));
+        assert!(shipped.of(&endpoint("github.com:443").expect("a server")).is_none());
     }
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use crate::{
     command_line::{done, lines, text},
-    host_keys::KNOWN,
     repository,
     server::{Server, on_both_engines, soon},
 };
@@ -27,9 +26,9 @@ async fn everything_is_looked_at(server: Server) {
     for id in [
         "git_program",
         "git_transport",
+        "ssh_program",
         "git_addresses",
         "git_schemes",
-        "ssh_program",
         "mirrors",
         "mirrors_transports",
         "mirrors_kept",
@@ -115,6 +114,24 @@ async fn a_program_that_cannot_be_used_is_told_with_what_it_costs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_ssh_that_cannot_be_used_is_told_with_what_it_costs() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let old = folder.path().join("ssh");
+    for (says, word) in [("OpenSSH_6.6.1p1 Debian", "6.6"), ("Dropbear v2022.83", "cannot be used")] {
+        script(&old, &format!("#!/bin/sh\necho {says} >&2\n"));
+        let (code, findings) = doctor(&begun(&[("KEYTRAIL__SSH__PROGRAM", old.to_str().expect("UTF-8"))]).await).await;
+        assert_eq!(code, Some(0), "it works all the same");
+        let program = found(&findings, "ssh_program");
+        assert_eq!(program["state"], "warn", "{program}");
+        let sentence = program["sentence"].as_str().unwrap_or_default();
+        assert!(sentence.contains(word) && sentence.contains("no second way"), "{program}");
+    }
+    let (_, findings) = doctor(&begun(&[("KEYTRAIL__SSH__PROGRAM", "/nowhere/ssh")]).await).await;
+    let program = found(&findings, "ssh_program");
+    assert!(program["sentence"].as_str().is_some_and(|text| text.contains("there is no ssh program")), "{program}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_somebody_vouches_for_is_used_and_warned_of() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mended = folder.path().join("git");
@@ -135,18 +152,11 @@ async fn a_program_that_somebody_vouches_for_is_used_and_warned_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ssh_that_does_not_run_for_the_servers_user_is_told_where_one_is_needed() {
+async fn an_ssh_that_does_not_run_for_the_servers_user_is_told_in_its_words() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let ssh = folder.path().join("ssh");
     script(&ssh, "#!/bin/sh\necho 'No user exists for uid 10001' >&2\nexit 255\n");
-    let home = begun(&[("KEYTRAIL__SSH__PROGRAM", text(&ssh))]).await;
-    let (code, findings) = doctor(&home).await;
-    let program = found(&findings, "ssh_program");
-    assert_eq!((code, &program["state"]), (Some(0), &Value::from("ok")), "nobody needs one: {program}");
-    let known = folder.path().join("known_hosts");
-    std::fs::write(&known, KNOWN).expect("a file");
-    done(home.run(["host-key", "import", text(&known)]).await);
-    let (_, findings) = doctor(&home).await;
+    let (_, findings) = doctor(&begun(&[("KEYTRAIL__SSH__PROGRAM", text(&ssh))]).await).await;
     let program = found(&findings, "ssh_program");
     let says = |member: &str, what: &str| program[member].as_str().is_some_and(|said| said.contains(what));
     assert!(program["state"] == "warn" && says("sentence", "No user exists for uid 10001"), "{program}");
@@ -154,7 +164,7 @@ async fn an_ssh_that_does_not_run_for_the_servers_user_is_told_where_one_is_need
     // One that runs says what it is.
     let usual = doctor(&begun(&[]).await).await.1;
     let program = found(&usual, "ssh_program");
-    assert!(program["sentence"].as_str().is_some_and(|said| said.contains(" is OpenSSH_")), "{program}");
+    assert!(program["sentence"].as_str().is_some_and(|said| said.contains(" is OpenSSH ")), "{program}");
 }
 
 pub(crate) fn script(path: &Path, text: &str) {

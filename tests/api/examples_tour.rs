@@ -114,6 +114,8 @@ async fn change(tour: &mut Tour, server: &Server, repository: &str, elsewhere: &
     succeeded(server, &resetting.id()).await;
     tour.listen("WatchOperation", &[("id", &resetting.id())]).await;
     tour.call("RenameIntegration", &changed, Some(json!({ "name": "store" }))).await;
+    let links = json!({ "by": "templates", "commit": "https://code.example.com/shop/commit/${rev}" });
+    tour.call("SetWebLinks", &changed, Some(links)).await;
     let place = json!({ "connection": { "kind": "path", "path": elsewhere } });
     tour.call("ChangeConnection", &changed, Some(place)).await;
     settled(server).await;

@@ -99,6 +99,10 @@ async fn a_known_hosts_file_is_imported_and_what_is_not_taken_is_printed() {
     assert!(printed.contains("line 2, *.example.com: A pattern vouches"), "{printed}");
     let shown = done(home.run(["host-key", "show", "git.example.com"]).await);
     assert!(shown.contains("trusted, by known_hosts"), "{shown}");
+    // Where nothing of it is trusted, a script sees that.
+    std::fs::write(&file, "git.example.com ssh-dss AAAAB3NzaC1kc3MAAAAB\n").expect("a file");
+    let said = failed(home.run(["host-key", "import", text(&file)]).await, 1);
+    assert!(said.contains("nothing of the file is trusted"), "{said}");
     std::fs::write(&file, [0xff, 0xfe]).expect("a file");
     failed(home.run(["host-key", "import", text(&file)]).await, 2);
 }

@@ -120,6 +120,7 @@ mod transports_page;
 mod troubles;
 mod upkeep;
 mod views_behind;
+mod web_links;
 mod webhook_doubts;
 mod webhook_limits;
 mod webhooks;

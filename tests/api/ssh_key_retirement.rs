@@ -59,6 +59,11 @@ async fn a_key_that_integrations_have_is_retired_only_when_that_is_confirmed(ser
     assert_eq!(counts, [(&json!("used"), &json!(2)), (&json!("other"), &json!(0))]);
     assert!(listed.items().iter().all(|row| row["integrations"].is_null()), "{}", listed.text);
 
+    // Who confirmed that one has it was not told of the other.
+    for query in ["?confirmed=true&used_by=1", "?confirmed=false&used_by=2", "?used_by=2"] {
+        retire(&server, &used, query, "*").await.refused(409, "ssh_key_in_use");
+    }
+
     // Others have what is not theirs any more; then nobody is in the way.
     change(&server, &integrations[0], nowhere("shop", &other)).await.with(StatusCode::OK);
     let refused = retire(&server, &used, "", "*").await.refused(409, "ssh_key_in_use");
@@ -68,7 +73,7 @@ async fn a_key_that_integrations_have_is_retired_only_when_that_is_confirmed(ser
     retire(&server, &used, "", "\"1\"").await.with(StatusCode::OK);
 
     // It stays said of a key that was retired, who waits for another one; and saying it twice is no refusal.
-    let retired = retire(&server, &other, "?confirmed=true", "*").await.with(StatusCode::OK);
+    let retired = retire(&server, &other, "?confirmed=true&used_by=1", "*").await.with(StatusCode::OK);
     assert_eq!((&retired.body["state"], &retired.body["used_by"]), (&json!("retired"), &json!(1)));
     retire(&server, &other, "", "*").await.with(StatusCode::OK);
     server.look_behind().await;

@@ -15,6 +15,7 @@ use keytrail_domain::{
     service::Connection,
 };
 use keytrail_projections::repository_list;
+use keytrail_test_support::sshd::HostKeyKind;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -88,9 +89,25 @@ async fn a_step_that_nobody_did_is_not_said_to_be_done(server: Server) {
     assert_eq!((told, code), (not_proved.map(str::to_owned).to_vec(), json!("internal")), "with one that is lost");
 }
 
+async fn a_host_with_another_key_raises_its_alarm_when_it_is_tried_out(server: Server) {
+    let mut served = Served::new(&server, &[]);
+    let only = key(&server, "only").await;
+    served.lets_in(&[&only]);
+    trust(&server, &served.sshd).await;
+    served.sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
+    let tested = server.post(TEST, json!({ "url": served.url("shop.git") })).await.with(StatusCode::OK);
+    assert_eq!(steps(&tested).1, "host_key_changed");
+    assert_eq!(tested.body["recommendation"], Value::Null, "nobody knows this host");
+    soon("the alarm is told", || async {
+        server.get("/api/v1/host-keys?state=changed").await.with(StatusCode::OK).items().len() == 1
+    })
+    .await;
+}
+
 on_both_engines!(
     reaching_this_machine;
     a_connection_is_tried_out_step_by_step_and_nothing_is_kept,
+    a_host_with_another_key_raises_its_alarm_when_it_is_tried_out,
     a_step_that_nobody_did_is_not_said_to_be_done,
 );
 

@@ -43,7 +43,12 @@ async fn a_loaded_stream_folds_to_the_state_that_was_decided(db: Arc<Db>) {
     }
     assert_eq!(
         state,
-        Integration::Active { name: name("n29"), connection: place("n0"), cancelled: Default::default() }
+        Integration::Active {
+            name: name("n29"),
+            connection: place("n0"),
+            cancelled: Default::default(),
+            web_links: Default::default(),
+        }
     );
     let facts = log.stream(stream, i64::MAX).await.expect("a stream");
     let through_the_log: Vec<_> = facts.into_iter().map(|recorded| recorded.fact).collect();

@@ -1,4 +1,5 @@
-//! One file per stored event name and version: `events/<name>.v<version>.json`.
+//! One file per stored event name and version: `events/<name>.v<version>.json`. What has fields that are not always there has
+//! further ones, called by the field: `events/<name>.v<version>.<field>.json`.
 //!
 //! `KEYTRAIL_WRITE_GOLDEN=1 cargo test --test golden` writes those that are missing, from `samples.rs`.
 
@@ -114,7 +115,16 @@ fn every_event_that_this_build_writes_has_a_file() {
 fn every_file_is_called_by_what_it_holds_and_belongs_to_a_known_event() {
     let known: BTreeSet<&str> = Fact::types().map(|(name, _)| name).collect();
     for (file, golden) in files() {
-        assert_eq!(file, file_name(&golden.event_type, &golden.event_version));
+        let whole = file_name(&golden.event_type, &golden.event_version);
+        let (stem, field) = match file.trim_end_matches(".json").rsplit_once('.') {
+            Some((stem, field)) if file != whole => (format!("{stem}.json"), Some(field)),
+            _ => (file.clone(), None),
+        };
+        assert_eq!(stem, whole, "{file}");
+        assert!(
+            field.is_none_or(|field| golden.payload.contains(&format!("\"{field}\":"))),
+            "{file} has no such field"
+        );
         assert!(known.contains(golden.event_type.as_str()), "{file} is of an event that this build does not know");
         assert!(Fact::stream_type(&golden.stream_type).is_some(), "{file} is of an unknown stream");
     }

@@ -24,6 +24,7 @@ use keytrail_domain::{
     service::Connection,
     ssh_key::{self, SshKeyName},
     timestamp::Timestamp,
+    web_links::{Preset, WebLinks},
 };
 use uuid::Uuid;
 
@@ -46,12 +47,13 @@ fn place(path: &str) -> Connection {
 fn integration_events() -> Vec<integration::Event> {
     use integration::Event::{
         Added, ConnectionChanged, IndexingCancelled, Paused, ReindexRequested, Removed, Renamed, ResetRequested,
-        Resumed,
+        Resumed, WebLinksSet,
     };
     vec![
         Added { name: name("Kafka \"main\" é 漢"), connection: place("/srv/git/kafka.git") },
         Renamed { name: name("Kafka"), previous: name("Kafka \"main\" é 漢") },
         ConnectionChanged { connection: place("/srv/git/kafka"), previous: place("/srv/git/kafka.git") },
+        WebLinksSet { web_links: WebLinks::Preset { preset: Preset::BitbucketDataCenter } },
         Paused {},
         Resumed {},
         ReindexRequested {},

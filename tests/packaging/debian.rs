@@ -62,6 +62,7 @@ fn it_holds_all_that_belongs_to_the_program_owned_by_root() {
         "/usr/share/doc/keytrail/changelog.gz",
         "/usr/share/doc/keytrail/copyright",
         "/usr/share/doc/keytrail/operations.md",
+        "/usr/share/doc/keytrail/published_host_keys.toml",
         "/usr/share/fish/vendor_completions.d/keytrail.fish",
         "/usr/share/man/man1/keytrail-serve.1.gz",
         "/usr/share/man/man1/keytrail.1.gz",

@@ -4,9 +4,10 @@ use crate::{
     integration::{IntegrationName, MirrorsAfter, SecretsAfter},
     recorded::Position,
     service::Connection,
+    web_links::WebLinks,
 };
 
-/// In the API: AddIntegration, RenameIntegration, ChangeConnection, PauseIntegration, ResumeIntegration, RemoveIntegration,
+/// In the API: AddIntegration, RenameIntegration, ChangeConnection, SetWebLinks, PauseIntegration, ResumeIntegration, RemoveIntegration,
 /// ReindexIntegration, ResetIntegration, CancelOperation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -26,6 +27,11 @@ pub enum Command {
     ChangeConnection {
         /// The new place.
         connection: Connection,
+    },
+    /// Give its repositories these links.
+    SetWebLinks {
+        /// Which.
+        web_links: WebLinks,
     },
     /// Stop looking for anything new.
     Pause,

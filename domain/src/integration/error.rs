@@ -23,6 +23,11 @@ pub enum Error {
     /// What was given for one server is not shown to another.
     #[error("the credential was given for another server; give one for this server, or none")]
     CredentialElsewhere,
+    /// What it shows has no page that could be told so.
+    #[error(
+        "links are set for one repository: those of a GitHub App have GitHub's, those of a folder none, and of a          repository of this machine only templates of your own can be set"
+    )]
+    NoWebLinks,
 }
 
 impl Refusal for Error {
@@ -34,6 +39,7 @@ impl Refusal for Error {
             Self::Paused => "integration_paused",
             Self::CredentialElsewhere => "integration_credential_elsewhere",
             Self::OtherKind => "integration_other_kind",
+            Self::NoWebLinks => "integration_no_web_links",
         }
     }
 }

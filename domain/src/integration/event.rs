@@ -7,6 +7,7 @@ use crate::{
     recorded::Position,
     service::Connection,
     stored_events,
+    web_links::WebLinks,
 };
 
 /// Stored events of the stream `integration`.
@@ -33,6 +34,11 @@ pub enum Event {
         connection: Connection,
         /// The old one, which may be connected again.
         previous: Connection,
+    },
+    /// Its repositories have these links.
+    WebLinksSet {
+        /// Which.
+        web_links: WebLinks,
     },
     /// It stopped looking for anything new.
     Paused {},
@@ -67,6 +73,7 @@ stored_events!(Event {
     Added => "integration.added" v "1",
     Renamed => "integration.renamed" v "1",
     ConnectionChanged => "integration.connection_changed" v "1",
+    WebLinksSet => "integration.web_links_set" v "1",
     Paused => "integration.paused" v "1",
     Resumed => "integration.resumed" v "1",
     ReindexRequested => "integration.reindex_requested" v "1",

@@ -28,6 +28,7 @@ use crate::{
     recorded::Position,
     service::Connection,
     stamped::Stamped,
+    web_links::WebLinks,
 };
 
 /// Where an integration is in its life.
@@ -45,6 +46,9 @@ pub enum Integration {
         connection: Connection,
         /// Where it was asked to index all of them again, of what is not wanted any more.
         cancelled: BTreeSet<Position>,
+        /// Which links its repositories have.
+        #[serde(default, skip_serializing_if = "WebLinks::is_usual")]
+        web_links: WebLinks,
     },
     /// A person stopped it.
     Paused {
@@ -54,6 +58,9 @@ pub enum Integration {
         connection: Connection,
         /// Where it was asked to index all of them again, of what is not wanted any more.
         cancelled: BTreeSet<Position>,
+        /// Which links its repositories have.
+        #[serde(default, skip_serializing_if = "WebLinks::is_usual")]
+        web_links: WebLinks,
     },
     /// It is gone for good.
     Removed {
@@ -83,6 +90,14 @@ impl Integration {
             Self::Absent => false,
             Self::Active { cancelled, .. } | Self::Paused { cancelled, .. } => cancelled.contains(&asked),
             Self::Removed { .. } => true,
+        }
+    }
+
+    /// Which links its repositories have, while it is there.
+    pub const fn web_links(&self) -> Option<&WebLinks> {
+        match self {
+            Self::Active { web_links, .. } | Self::Paused { web_links, .. } => Some(web_links),
+            Self::Absent | Self::Removed { .. } => None,
         }
     }
 
@@ -126,6 +141,9 @@ impl Aggregate for Integration {
             Command::ChangeConnection { connection } => {
                 vec![Event::ConnectionChanged { connection, previous: here.clone() }]
             }
+            Command::SetWebLinks { web_links } if !web_links.fits(here) => return Err(Error::NoWebLinks),
+            Command::SetWebLinks { web_links } if Some(&web_links) == self.web_links() => Vec::new(),
+            Command::SetWebLinks { web_links } => vec![Event::WebLinksSet { web_links }],
             Command::Pause if paused => Vec::new(),
             Command::Pause => vec![Event::Paused {}],
             Command::Resume if paused => vec![Event::Resumed {}],
@@ -144,20 +162,26 @@ impl Aggregate for Integration {
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Added { name, connection } => {
-                *self = Self::Active { name: name.clone(), connection: connection.clone(), cancelled: BTreeSet::new() };
+                let (name, connection, web_links) = (name.clone(), connection.clone(), WebLinks::default());
+                *self = Self::Active { name, connection, cancelled: BTreeSet::new(), web_links };
             }
             Event::Renamed { name, .. } => self.change(|now, _| now.clone_from(name)),
             Event::ConnectionChanged { connection, .. } => self.change(|_, here| here.clone_from(connection)),
             Event::Paused {} => {
-                if let Self::Active { name, connection, cancelled } = self {
-                    let (name, connection) = (name.clone(), connection.clone());
-                    *self = Self::Paused { name, connection, cancelled: std::mem::take(cancelled) };
+                if let Self::Active { name, connection, cancelled, web_links } = self {
+                    let (name, connection, web_links) = (name.clone(), connection.clone(), web_links.clone());
+                    *self = Self::Paused { name, connection, cancelled: std::mem::take(cancelled), web_links };
                 }
             }
             Event::Resumed {} => {
-                if let Self::Paused { name, connection, cancelled } = self {
-                    let (name, connection) = (name.clone(), connection.clone());
-                    *self = Self::Active { name, connection, cancelled: std::mem::take(cancelled) };
+                if let Self::Paused { name, connection, cancelled, web_links } = self {
+                    let (name, connection, web_links) = (name.clone(), connection.clone(), web_links.clone());
+                    *self = Self::Active { name, connection, cancelled: std::mem::take(cancelled), web_links };
+                }
+            }
+            Event::WebLinksSet { web_links: set } => {
+                if let Self::Active { web_links, .. } | Self::Paused { web_links, .. } = self {
+                    web_links.clone_from(set);
                 }
             }
             // What comes of it is the repositories'.
@@ -196,6 +220,7 @@ impl Aggregate for Integration {
             | Event::Resumed {}
             | Event::ReindexRequested {}
             | Event::ResetRequested {}
+            | Event::WebLinksSet { .. }
             | Event::IndexingCancelled { .. } => Vec::new(),
             Event::Removed { name, connection, mirrors: _, secrets: _ } => {
                 vec![ClaimChange::release(Name, name.folded()), ClaimChange::release(Place, connection.natural_key())]

@@ -14,6 +14,7 @@ use crate::{
     remote_url::RemoteUrl,
     secret_ref::SecretRef,
     service::Connection,
+    web_links::{Preset, WebLinks},
 };
 
 fn name(text: &str) -> IntegrationName {
@@ -209,6 +210,29 @@ fn a_name_has_1_to_100_characters_after_cleaning() {
     assert_eq!(name("KAFKA Ä").folded(), name("kafka ä").folded());
 }
 
+#[test]
+fn links_are_set_for_one_repository_and_said_once_and_survive_a_pause() {
+    let here = Event::Added { name: name("Shop"), connection: Connection::git(remote(HERE, None)) };
+    let links = || WebLinks::Preset { preset: Preset::Gitlab };
+    let set = || Command::SetWebLinks { web_links: links() };
+    let event = Event::WebLinksSet { web_links: links() };
+    given::<Integration>(std::slice::from_ref(&here)).when(set()).then(std::slice::from_ref(&event));
+    let history = [here.clone(), event.clone(), Event::Paused {}];
+    given::<Integration>(&history).when(set()).then_nothing();
+    let resumed = [&history[..], &[Event::Resumed {}]].concat();
+    given::<Integration>(&resumed).when(set()).then_nothing();
+    let usual = || Command::SetWebLinks { web_links: WebLinks::Host };
+    given::<Integration>(&resumed).when(usual()).then(&[Event::WebLinksSet { web_links: WebLinks::Host }]);
+    given::<Integration>(&[here]).when(usual()).then_nothing();
+    assert_eq!(Integration::claims(&event), []);
+    // A path has no host, and a folder no page.
+    given::<Integration>(&active()).when(set()).then_refused("integration_no_web_links");
+    let off = Command::SetWebLinks { web_links: WebLinks::Off };
+    given::<Integration>(&active()).when(off.clone()).then(&[Event::WebLinksSet { web_links: WebLinks::Off }]);
+    given::<Integration>(&absent()).when(off.clone()).then_refused("integration_unknown");
+    given::<Integration>(&gone()).when(off).then_refused("integration_removed");
+}
+
 const HERE: &str = "https://git.example.org/shop";
 
 fn remote(url: &str, credential: Option<u128>) -> GitRemote {
@@ -258,6 +282,7 @@ fn every_refusal_has_its_own_code_and_sentence() {
         Error::Paused,
         Error::OtherKind,
         Error::CredentialElsewhere,
+        Error::NoWebLinks,
     ]);
     assert_eq!(Error::OtherKind.code(), "integration_other_kind");
 }
@@ -273,6 +298,8 @@ pub(crate) fn any_command() -> impl Strategy<Value = Command> {
         any_path.prop_map(|connection| Command::ChangeConnection { connection }),
         Just(Command::Pause),
         Just(Command::Resume),
+        Just(Command::SetWebLinks { web_links: WebLinks::Host }),
+        Just(Command::SetWebLinks { web_links: WebLinks::Off }),
         (1_i64..4).prop_map(|asked| Command::CancelIndexing { asked }),
         Just(remove()),
         Just(Command::Remove { mirrors: MirrorsAfter::Kept, secrets: Default::default() }),

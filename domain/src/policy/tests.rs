@@ -68,7 +68,7 @@ fn table() -> Vec<(Fact, Follows)> {
     {
         use integration::Event::{
             Added, ConnectionChanged, IndexingCancelled, Paused, ReindexRequested, Removed, Renamed, ResetRequested,
-            Resumed,
+            Resumed, WebLinksSet,
         };
         let again = |intent| vec![("index_again_on_request", intent)];
         let discover = || vec![("discover_on_add", Intent::DiscoverRepositories(integration))];
@@ -89,6 +89,7 @@ fn table() -> Vec<(Fact, Follows)> {
                     ConnectionChanged { connection: github(), previous: github() },
                     [discover(), vec![reconcile.clone()]].concat(),
                 ),
+                (WebLinksSet { web_links: Default::default() }, Vec::new()),
                 (Paused {}, Vec::new()),
                 (Resumed {}, discover()),
                 (ReindexRequested {}, again(Intent::ReindexIntegration(integration))),

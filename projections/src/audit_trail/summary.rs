@@ -16,6 +16,7 @@ use keytrail_domain::{
     repository,
     service::{Connection, Reading},
     ssh_key,
+    web_links::WebLinks,
 };
 
 use super::installation_sentence;
@@ -46,6 +47,7 @@ fn integration(event: &integration::Event) -> String {
         }
         integration::Event::Renamed { name, previous } => format!("renamed the integration {previous} to {name}"),
         integration::Event::ConnectionChanged { connection, previous } => moved(connection, previous),
+        integration::Event::WebLinksSet { web_links } => links(web_links),
         integration::Event::Paused {} => "paused the integration".to_owned(),
         integration::Event::Resumed {} => "resumed the integration".to_owned(),
         integration::Event::ReindexRequested {} => {
@@ -60,6 +62,16 @@ fn integration(event: &integration::Event) -> String {
             format!("removed the integration {name}, connected to {}{kept}", place(connection))
         }
     }
+}
+
+fn links(set: &WebLinks) -> String {
+    let which = match set {
+        WebLinks::Host => "the links of their host".to_owned(),
+        WebLinks::Preset { preset } => format!("links as {} has them", preset.as_str()),
+        WebLinks::Templates(_) => "links of one's own templates".to_owned(),
+        WebLinks::Off => "no links".to_owned(),
+    };
+    format!("gave the commits, files and refs of the integration {which}")
 }
 
 fn repository(event: &repository::Event) -> String {

@@ -19,6 +19,7 @@ use keytrail_domain::{
     ssh_key,
     timestamp::Timestamp,
     trace_parent::TraceParent,
+    web_links::{Preset, WebLinks},
 };
 
 use super::{summary::summary, *};
@@ -152,6 +153,12 @@ fn every_event_is_a_sentence() {
         (
             Fact::Integration(integration::Event::ReindexRequested {}),
             "asked for an index of each repository of the integration",
+        ),
+        (
+            Fact::Integration(integration::Event::WebLinksSet {
+                web_links: WebLinks::Preset { preset: Preset::AzureDevops },
+            }),
+            "gave the commits, files and refs of the integration links as azure_devops has them",
         ),
         (
             Fact::Integration(integration::Event::ResetRequested {}),

@@ -7,6 +7,7 @@ use keytrail_domain::{
     installation::{Account, Cause as Obstacle, Diagnosis, Key, Report, Seen, Selection, Suspension, There},
     secret_ref::SecretRef,
     ssh_key::{Format, Intake, Origin, RsaReason},
+    web_links::WebLinks,
 };
 
 use super::*;
@@ -62,6 +63,7 @@ fn steps() -> impl Strategy<Value = Step> {
         }),
         (0..3_u64).prop_map(|n| integration::Command::Rename { name: name(&format!("Renamed {n}")) }),
         (0..3_u64).prop_map(|at| integration::Command::ChangeConnection { connection: place(at) }),
+        Just(integration::Command::SetWebLinks { web_links: WebLinks::Off }),
         Just(integration::Command::Pause),
         Just(integration::Command::Resume),
         Just(integration::Command::Reindex),

@@ -129,6 +129,7 @@ fn of_integration(rows: &mut Rows, fact: &Recorded<Fact>, event: &integration::E
         integration::Event::Added { .. }
         | integration::Event::Renamed { .. }
         | integration::Event::ConnectionChanged { .. }
+        | integration::Event::WebLinksSet { .. }
         | integration::Event::Paused {}
         | integration::Event::Resumed {}
         | integration::Event::ReindexRequested {}

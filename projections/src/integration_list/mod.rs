@@ -4,10 +4,13 @@ mod reads;
 #[cfg(test)]
 mod tests;
 
-use keytrail_domain::{fact::Fact, id::IntegrationId, integration::Event, recorded::Recorded, timestamp::Timestamp};
+use keytrail_domain::{
+    fact::Fact, id::IntegrationId, integration::Event, recorded::Recorded, timestamp::Timestamp, web_links::WebLinks,
+};
 
 pub use self::reads::{
-    Integration, IntegrationState, at_location, by_id, by_name, by_place, by_ssh_key, changed, page, ssh_key_uses,
+    Integration, IntegrationState, MOST_IDS, at_location, by_id, by_ids, by_name, by_place, by_ssh_key, changed, page,
+    ssh_key_uses,
 };
 use crate::{
     rows::{Keys, Rows},
@@ -37,6 +40,7 @@ const INTEGRATIONS: Table = Table {
         ("version", Kind::Int),
         ("position", Kind::Int),
         ("ssh_key", Kind::MaybeBytes),
+        ("web_links", Kind::Text),
     ],
     key: 1,
     history: History::None,
@@ -49,7 +53,7 @@ impl View for IntegrationList {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -104,6 +108,7 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             location: connection.location().into_owned(),
             place: connection.natural_key(),
             connection: connection.clone(),
+            web_links: WebLinks::default(),
             state: IntegrationState::Active,
             since: at,
             added_at: at,
@@ -128,6 +133,7 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
                 integration.place = connection.natural_key();
                 integration.connection = connection.clone();
             }
+            Event::WebLinksSet { web_links } => integration.web_links.clone_from(web_links),
             Event::Paused {} => integration.enter(IntegrationState::Paused, at),
             Event::Resumed {} => integration.enter(IntegrationState::Active, at),
             // Its repositories show what comes of it.

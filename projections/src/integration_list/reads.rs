@@ -6,6 +6,7 @@ use keytrail_domain::{
     remote_url::RemoteUrl,
     service::Connection,
     timestamp::Timestamp,
+    web_links::WebLinks,
 };
 
 use super::{INTEGRATIONS, IntegrationList};
@@ -46,6 +47,8 @@ pub struct Integration {
     pub place: String,
     /// How it connects there; it names secrets and holds none.
     pub connection: Connection,
+    /// Which links its repositories have.
+    pub web_links: WebLinks,
     /// Where it is in its life.
     pub state: IntegrationState,
     /// Since when it is in that state.
@@ -64,7 +67,7 @@ impl Stored for Integration {
     const TABLE: &'static Table = &INTEGRATIONS;
 
     fn read(cells: &mut Cells<'_>) -> Result<Self, BadRow> {
-        let found = Self {
+        let mut found = Self {
             id: IntegrationId(cells.id()?),
             name: cells.text()?.to_owned(),
             folded_name: cells.text()?.to_owned(),
@@ -72,6 +75,7 @@ impl Stored for Integration {
             location: cells.text()?.to_owned(),
             place: cells.text()?.to_owned(),
             connection: serde_json::from_str(cells.text()?).map_err(|_| BadRow)?,
+            web_links: WebLinks::default(),
             state: cells.word()?,
             since: cells.time()?,
             added_at: cells.time()?,
@@ -81,6 +85,7 @@ impl Stored for Integration {
         };
         // The connection has it.
         cells.maybe_id()?;
+        found.web_links = serde_json::from_str(cells.text()?).map_err(|_| BadRow)?;
         Ok(found)
     }
 
@@ -100,6 +105,7 @@ impl Stored for Integration {
             self.version,
             self.position,
             self.connection.ssh_key(),
+            serde_json::to_string(&self.web_links).unwrap_or_default(),
         ]
     }
 }
@@ -108,7 +114,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT integration, name, folded_name, kind, location, place, connection, state, since, added_at, ",
-            "added_position, version, position, ssh_key FROM integration_list@ ",
+            "added_position, version, position, ssh_key, web_links FROM integration_list@ ",
             $rest
         )
     };
@@ -121,6 +127,17 @@ fn read(sql: &'static str, args: Row) -> Read<Integration> {
 /// The integration with this id, removed or not. At most one row.
 pub fn by_id(id: IntegrationId) -> Read<Integration> {
     read(select!("WHERE integration = $1"), row![id])
+}
+
+/// How many can be asked for by [`by_ids`] at once.
+pub const MOST_IDS: usize = 8;
+
+/// The integrations with these ids, removed or not: at most [`MOST_IDS`], what is more is not looked at.
+pub fn by_ids(ids: &[IntegrationId]) -> Read<Integration> {
+    // A place that is left over asks for the first once more.
+    let at = |n: usize| ids.get(n).or(ids.first()).copied();
+    let row = row![at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7)];
+    read(select!("WHERE integration IN ($1, $2, $3, $4, $5, $6, $7, $8) ORDER BY added_position"), row)
 }
 
 /// The live integration with this name, whatever the case of its letters. At most one row.

@@ -41,6 +41,7 @@ fn an_added_integration_is_active() {
         location: "/srv/git/1".to_owned(),
         place: "path:/srv/git/1".to_owned(),
         connection: place(1),
+        web_links: WebLinks::Host,
         state: IntegrationState::Active,
         since: second(1),
         added_at: second(1),
@@ -72,6 +73,15 @@ fn a_new_name_and_a_new_place_are_no_new_state() {
 }
 
 #[test]
+fn links_that_are_set_last_until_others_are() {
+    let off = Event::WebLinksSet { web_links: WebLinks::Off };
+    let moved = Event::ConnectionChanged { connection: place(2), previous: place(1) };
+    assert_eq!(after(&[added(), off.clone(), moved, Event::Paused {}]).web_links, WebLinks::Off);
+    let host = Event::WebLinksSet { web_links: WebLinks::Host };
+    assert_eq!(after(&[added(), off, host]).web_links, WebLinks::Host);
+}
+
+#[test]
 fn a_removed_integration_stays_readable_and_removed() {
     let removed = after(&[
         added(),
@@ -92,6 +102,7 @@ fn reads_fit_their_table() {
     let path = Connection::path("/srv");
     for read in [
         by_id(IntegrationId(id(1, 1))),
+        by_ids(&[IntegrationId(id(1, 1)), IntegrationId(id(1, 2))]),
         by_name("Straße"),
         by_place(&path),
         at_location("/srv"),

@@ -76,6 +76,7 @@ impl View for RepositoryList {
             Fact::IndexRun(index_run::Event::Started { .. })
             | Fact::Integration(
                 integration::Event::Renamed { .. }
+                | integration::Event::WebLinksSet { .. }
                 | integration::Event::Paused {}
                 | integration::Event::Resumed {}
                 | integration::Event::Removed { .. },
@@ -110,6 +111,7 @@ impl View for RepositoryList {
             }
             Fact::Integration(
                 integration::Event::Renamed { .. }
+                | integration::Event::WebLinksSet { .. }
                 | integration::Event::Paused {}
                 | integration::Event::Resumed {}
                 | integration::Event::Removed { .. },

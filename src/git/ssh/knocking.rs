@@ -105,7 +105,8 @@ impl<'a> Knocking<'a> {
         }
     }
 
-    fn offered(&self, door: &Door) {
+    /// The key of this door was offered, where the host came to ask for it.
+    pub(in crate::git) fn offered(&self, door: &Door) {
         let mut told = self.access.locked();
         if door.agent.was_asked() && !told.offered.contains(&door.key) {
             told.offered.push(door.key);

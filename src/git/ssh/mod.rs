@@ -7,11 +7,11 @@ mod knocking;
 mod login;
 mod options;
 mod places;
+mod program;
 mod said;
 mod session;
 #[cfg(test)]
 pub(crate) mod tests;
-mod version;
 mod waits;
 
 use std::{
@@ -30,7 +30,7 @@ pub(in crate::git) use self::{
     options::url_for_git,
     session::Session,
 };
-pub use self::{places::Places, version::version};
+pub use self::{places::Places, program::SshVersion};
 use super::GitError;
 
 /// Keys that are offered for one purpose, each in a connection of its own; servers count what fails.

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use keytrail_domain::{
     host_key::{Command, Endpoint, HostKeys as Aggregate, HostPublicKey, SSH_PORT},
     index_run::FailureCode,
+    recorded::Position,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -73,17 +74,18 @@ pub(super) async fn at(api: &Api, server: &Server) -> Result<Looked, ApiError> {
     Ok(Looked { server, keys, published, published_problem })
 }
 
-/// Where the server is known, what it shows is recorded if it is another key.
-pub(super) async fn report(api: &Api, looked: &Looked, context: Context) -> Result<(), ApiError> {
+/// Where the server is known, what it shows is recorded if it is another key: at which position the log stands then.
+pub(super) async fn report(api: &Api, looked: &Looked, context: Context) -> Result<Option<Position>, ApiError> {
     let Endpoint { host, port } = looked.server.clone();
     let id = looked.server.id();
     let (known, _) = api.app.load::<Aggregate>(super::stream(id)).await?;
-    if !known.trusted().is_empty() {
-        let command = Command::ReportOffered { host, port, keys: looked.keys.clone() };
-        let committed = api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await?;
-        super::is_shown(api, committed.last).await;
+    if known.trusted().is_empty() {
+        return Ok(None);
     }
-    Ok(())
+    let command = Command::ReportOffered { host, port, keys: looked.keys.clone() };
+    let committed = api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await?;
+    super::is_shown(api, committed.last).await;
+    Ok(Some(committed.last))
 }
 
 impl Looked {

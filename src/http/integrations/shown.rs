@@ -10,7 +10,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::indexing::Indexing;
-use crate::http::{changed::Versioned, installations::ShownRemainder, place::ShownPlace, words};
+use crate::http::{
+    changed::Versioned, installations::ShownRemainder, place::ShownPlace, recommendation::Recommendation,
+    web_links::ShownWebLinks, words,
+};
 
 /// An integration: one connection to a git service or folder.
 #[derive(Serialize, ToSchema)]
@@ -27,6 +30,10 @@ pub(in crate::http) struct Shown {
     location: String,
     /// Where it connects to, and how.
     connection: ShownPlace,
+    /// Which links its repository has; nothing of an app, whose repositories have those of its GitHub, and of a folder.
+    web_links: Option<ShownWebLinks>,
+    /// The integration of its own that the service at this host has here, and what plain git lacks beside it.
+    recommendation: Option<Recommendation>,
     /// Where it is in its life.
     #[schema(schema_with = words::integration_state)]
     state: IntegrationState,
@@ -50,12 +57,15 @@ pub(in crate::http) struct Shown {
 
 impl Shown {
     pub(in crate::http) fn of(row: Row) -> Self {
+        let web_links = ShownWebLinks::of(&row);
         Self {
             id: row.id.0,
             name: row.name,
             kind: row.kind,
             location: row.location,
             connection: ShownPlace::of(&row.connection),
+            web_links,
+            recommendation: Recommendation::of(&row.connection),
             indexing: None,
             remainder: None,
             state: row.state,

@@ -146,6 +146,7 @@ impl Asked<'_> {
                 self.connects() || self.is(&["TestConnection"])
             }
             Code::SshKeyNotSaid => self.is(&["ChangeConnection"]),
+            Code::IntegrationNoWebLinks | Code::WebLinksInvalid => self.is(&["SetWebLinks"]),
             Code::AddressDenied => self.connects() || self.is(&["TestConnection"]) || self.looks_at_hosts(),
             Code::HostKeyUnknown => self.tag == "host-keys",
             Code::HostKeyAlarmed | Code::HostKeyDiffers | Code::HostKeyRefused => self.is(&["TrustHostKeys"]),

@@ -88,19 +88,19 @@ impl Uses {
         &self.named
     }
 
-    /// Why a key that was chosen is not retired before somebody says that this is meant.
-    pub(super) fn in_the_way(&self, id: SshKeyId) -> Option<ApiError> {
+    /// Why a key that was chosen is not retired before somebody says that this is meant, of more than they were `told` of.
+    pub(super) fn in_the_way(&self, id: SshKeyId, told: u64) -> Option<ApiError> {
         let count = self.count(id).max(self.named.len() as u64);
-        if count == 0 {
+        if count <= told {
             return None;
         }
-        let mut told: Vec<_> = self.named.iter().take(TOLD).map(|one| one.name.clone()).collect();
-        let others = count.saturating_sub(told.len() as u64);
-        told.extend((others > 0).then(|| format!("{others} more")));
+        let mut names: Vec<_> = self.named.iter().take(TOLD).map(|one| one.name.clone()).collect();
+        let others = count.saturating_sub(names.len() as u64);
+        names.extend((others > 0).then(|| format!("{others} more")));
         let detail = format!(
             "It is chosen for {}. Nothing was changed. Choose another key for them, or send `confirmed=true` (`--yes`): \
              their repositories are then not read until a person chooses another key, or none.",
-            told.join(", ")
+            names.join(", ")
         );
         let named = serde_json::to_value(&self.named).unwrap_or_default();
         Some(ApiError::new(Code::SshKeyInUse, detail).with("used_by", count).with("integrations", named))

@@ -13,6 +13,7 @@ use keytrail_domain::{
     index_run::{FailureCode, batch::CommitSha},
 };
 use keytrail_projections::repository_list::Repository;
+use tokio::time::error::Elapsed;
 
 use super::{DiffTrouble, FETCH_TAKES, batch::blocking, places::Asking};
 use crate::{
@@ -27,7 +28,7 @@ use crate::{
         Source,
         left_behind::{self, Turn},
         mounts::Mounts,
-        source_of,
+        source_of, ssh_access,
     },
 };
 
@@ -149,7 +150,16 @@ impl Place {
             return Err(DiffTrouble::Busy.into());
         }
         let doing = "fetching what a commit changed within a minute".to_owned();
-        let fetched = fetched.map_err(|error| GitError::Transient { doing, source: error.into() })??;
+        let late = |error: Elapsed| GitError::Transient { doing, source: error.into() };
+        let fetched = fetched.map_err(late).and_then(|fetched| fetched);
+        if let Source::Remote(remote) = &self.source
+            && let Some(ssh) = &remote.ssh
+        {
+            // A host that is not who it should be raises its alarm here, too.
+            let (url, ssh) = (remote.url.clone(), Arc::clone(ssh));
+            ssh_access::ended(app, self.repository, &(url, ssh), fetched.as_ref().err()).await;
+        }
+        let fetched = fetched?;
         metrics::counter!("keytrail_fetched_bytes_total").increment(fetched.bytes);
         metrics::counter!("keytrail_fetched_objects_total").increment(fetched.objects);
         Ok(())

@@ -131,6 +131,11 @@ pub(super) async fn poll(
     };
     let ssh = source.ssh();
     let looked = look(cancel, source, graph, &Arc::default()).await;
+    // The repository says what it is in trouble with first: a scan of its host may take a while.
+    let failing = match &looked {
+        Err(Failure::Git(GitError::Cancelled)) | Ok(_) | Err(Failure::Job(_)) => None,
+        Err(Failure::Git(error)) => Some(failed(app, repository, remembered, error).await),
+    };
     if let Some(ssh) = &ssh {
         let trouble = match &looked {
             Err(Failure::Git(error)) => Some(error),
@@ -138,10 +143,12 @@ pub(super) async fn poll(
         };
         ssh_access::ended(app, id, ssh, trouble).await;
     }
+    if let Some(polled) = failing {
+        return polled;
+    }
     let refs = match looked {
         Ok(looked) => looked.refs,
-        Err(Failure::Git(GitError::Cancelled)) => return Err(JobError::Left),
-        Err(Failure::Git(error)) => return failed(app, repository, remembered, &error).await,
+        Err(Failure::Git(_)) => return Err(JobError::Left),
         Err(Failure::Job(error)) => return Err(error),
     };
     metrics::counter!("keytrail_git_objects_read_total", "by" => "poll").increment(refs.objects_read);

@@ -99,7 +99,10 @@ impl View for Places {
             Event::ConnectionChanged { connection, .. } => now[2] = (&*connection.location()).into(),
             Event::Paused {} => now[3] = fact.recorded_at.into(),
             Event::Resumed {} => now[3] = Value::Null,
-            Event::ReindexRequested {} | Event::ResetRequested {} | Event::IndexingCancelled { .. } => {}
+            Event::WebLinksSet { .. }
+            | Event::ReindexRequested {}
+            | Event::ResetRequested {}
+            | Event::IndexingCancelled { .. } => {}
             Event::Removed { .. } => {
                 rows.end(place, &key);
                 rows.end(names, &key);

@@ -86,7 +86,11 @@ pub(in crate::git::transport) async fn fetch(
         }
         match fetched {
             Err(GitError::Remote(error)) => knocking.failed(door, error.trouble)?,
-            fetched => return fetched,
+            fetched => {
+                // Also where it ended for a reason of ours.
+                knocking.offered(&door);
+                return fetched;
+            }
         }
     }
 }
