@@ -16,7 +16,7 @@ use super::{
     commit_place::place,
     error::{ApiError, Code, sentence},
     issues::RepositoryName,
-    links::Links,
+    links::PageLinks,
 };
 use crate::{
     git::diff::{ChangedFile, ChangedFiles, Content, FileHunks, Hunk, Line, LineKind, Side, Status, shown_path},
@@ -225,7 +225,7 @@ async fn changes(
     let (repository, commit) = place(api, at).await?;
     let asked = Asked { commit, parent: parent.map(usize::from), part };
     let changes = commit_changes(&api.app, &repository, asked).await.map_err(problem)?;
-    let links = Links::of(api, [repository.integration]).await?;
+    let links = PageLinks::of(api, [repository.integration]).await?;
     let (id, integration) = (repository.id.0, repository.integration.0);
     Ok((changes, links.at(&RepositoryName { id, name: repository.name, integration })))
 }

@@ -22,7 +22,7 @@ use super::{
     auth::Viewer,
     error::ApiError,
     issues::{RepositoryName, issue_key},
-    links::Links,
+    links::PageLinks,
     words,
 };
 
@@ -140,7 +140,7 @@ pub(super) async fn get_issue(
     let last_commit_at = shares.iter().map(|share| share.last_at).max();
     let authors = shares.iter().map(|share| share.author).collect::<BTreeSet<_>>().len() as u64;
     let mut repositories = in_repositories(shares, branches, pulls);
-    let links = Links::of(&api, repositories.iter().map(|one| IntegrationId(one.repository.integration))).await?;
+    let links = PageLinks::of(&api, repositories.iter().map(|one| IntegrationId(one.repository.integration))).await?;
     for one in &mut repositories {
         one.pull_requests_unknown = links.pull_requests_unknown(&one.repository);
     }

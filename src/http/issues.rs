@@ -26,7 +26,7 @@ use super::{
     commit_links::Decision,
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
-    links::Links,
+    links::PageLinks,
 };
 use crate::secrets::Person;
 
@@ -172,7 +172,7 @@ pub(super) async fn list_issue_commits(
     let asked = issue_commits::page_of_issue(&key, query.as_of, after, unlinked, limit + 1);
     let rows = api.read_of_issue(query.min_position, asked).await?;
     let people = api.app.people.lookup(rows.iter().map(|row| row.author)).await?;
-    let links = Links::of(&api, rows.iter().map(|row| row.integration)).await?;
+    let links = PageLinks::of(&api, rows.iter().map(|row| row.integration)).await?;
     let after = |row: &IssueCommit| AfterCommit(row.committed_at.seconds(), row.number, row.sha.to_string());
     let show = |row: IssueCommit| {
         let author = people.get(&row.author).cloned();
@@ -187,7 +187,7 @@ fn commit_cursor(AfterCommit(seconds, number, sha): AfterCommit) -> Result<Commi
     Ok(CommitCursor { committed_at: Timestamp::from_seconds(seconds), number, sha })
 }
 
-fn shown_commit(row: IssueCommit, author: Option<Arc<Person>>, links: &Links) -> ShownCommit {
+fn shown_commit(row: IssueCommit, author: Option<Arc<Person>>, links: &PageLinks) -> ShownCommit {
     let repository = RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 };
     ShownCommit {
         sha: row.sha,
@@ -227,13 +227,13 @@ pub(super) async fn list_issue_branches(
     let limit = limit(query.limit)?;
     let read = issue_branches::branches_of_issue(&key, query.as_of, after.as_ref(), limit + 1);
     let rows = api.read(query.min_position, read).await?;
-    let links = Links::of(&api, rows.iter().map(|row| row.integration)).await?;
+    let links = PageLinks::of(&api, rows.iter().map(|row| row.integration)).await?;
     let after = |row: &IssueBranch| AfterBranch(row.number, row.name.clone());
     let page = api.cursors.page(rows, limit, &list, now, after, |row| shown_branch(row, &links))?;
     page.answer()
 }
 
-fn shown_branch(row: IssueBranch, links: &Links) -> ShownBranch {
+fn shown_branch(row: IssueBranch, links: &PageLinks) -> ShownBranch {
     let repository = RepositoryName { id: row.repository.0, name: row.repository_name, integration: row.integration.0 };
     ShownBranch {
         url: links.at(&repository).ref_url(&row.name),

@@ -11,9 +11,9 @@ use super::{Api, error::ApiError, issues::RepositoryName, recommendation};
 use crate::views::ViewError;
 
 /// The integrations that some rows are of.
-pub(super) struct Links(HashMap<Uuid, Integration>);
+pub(super) struct PageLinks(HashMap<Uuid, Integration>);
 
-impl Links {
+impl PageLinks {
     /// Reads them.
     pub(super) async fn of(api: &Api, integrations: impl IntoIterator<Item = IntegrationId>) -> Result<Self, ApiError> {
         let ids: Vec<IntegrationId> = integrations.into_iter().collect::<BTreeSet<_>>().into_iter().collect();

@@ -33,7 +33,7 @@ use super::{
     error::{ApiError, Code, sentence},
     integrations::OneQuery,
     issues::{Author, RepositoryName, hex, words_of},
-    links::Links,
+    links::PageLinks,
 };
 use crate::{
     app::App,
@@ -189,7 +189,7 @@ pub(super) async fn get_commit(
         }
     };
     let at = format!("/api/v1/repositories/{}/commits/{sha}", repository.id);
-    let links = Links::of(&api, [repository.integration]).await?;
+    let links = PageLinks::of(&api, [repository.integration]).await?;
     let repository =
         RepositoryName { id: repository.id.0, name: repository.name, integration: repository.integration.0 };
     Ok(HttpResponse::Ok().json(Commit {
@@ -238,7 +238,7 @@ pub(super) async fn list_commit_refs(
         }
     })?;
     let total = found.refs.len() as u64;
-    let links = Links::of(&api, [repository.integration]).await?;
+    let links = PageLinks::of(&api, [repository.integration]).await?;
     let links = links.at(&RepositoryName {
         id: repository.id.0,
         name: repository.name.clone(),

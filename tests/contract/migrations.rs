@@ -12,7 +12,7 @@ use keytrail::{
 
 use crate::engines::{by_hand, number, on_empty_postgres, on_empty_sqlite};
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "log_0001_events",
     "log_0002_truth",
     "log_0003_poll_shards",

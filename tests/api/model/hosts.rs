@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use keytrail::app::Context;
 use keytrail_domain::host_key::{Command, Endpoint, HostKeyId, HostKeys, HostPublicKey};
-use proptest::{collection::btree_set, prelude::*, sample::Index};
+use proptest::{collection::btree_set, prelude::*};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
