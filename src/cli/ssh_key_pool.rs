@@ -1,4 +1,4 @@
-//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `retire`: the keys that the server keeps. A private key is
+//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `share`, `reserve`, `retire`: the keys that the server keeps. A private key is
 //! looked at here first, so that what is wrong with it is said before anything is sent. None ever comes back.
 
 use std::{path::PathBuf, process::ExitCode};
@@ -33,6 +33,9 @@ pub(super) enum Pool {
         /// The git host that it is for
         #[arg(long = "for", value_name = "HOST", value_parser = hosts())]
         host: Option<String>,
+        /// Offer it only where it is chosen: it is none of the common keys
+        #[arg(long)]
+        reserved: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -69,6 +72,22 @@ pub(super) enum Pool {
         #[arg(long)]
         json: bool,
     },
+    /// Make it common: it is offered where no key was chosen
+    Share {
+        /// Its name or its id
+        key: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Offer it only where it is chosen: it is none of the common keys any more
+    Reserve {
+        /// Its name or its id
+        key: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Take it away for good; the server forgets its private half
     Retire {
         /// Its name or its id
@@ -89,6 +108,9 @@ pub(super) struct Add {
     /// What people call it
     #[arg(long)]
     name: String,
+    /// Offer it only where it is chosen: it is none of the common keys
+    #[arg(long)]
+    reserved: bool,
     #[command(flatten)]
     passphrase: Passphrase,
     /// Print JSON
@@ -122,8 +144,8 @@ impl Pool {
         match self {
             // It needs no server to begin with.
             Self::Add(_) => Ok(()),
-            Self::Generate { name, kind, host, json } => {
-                let body = json!({ "name": name, "type": kind, "host": host });
+            Self::Generate { name, kind, host, reserved, json } => {
+                let body = json!({ "name": name, "type": kind, "host": host, "common": !reserved });
                 let made: Value = client.post(&format!("{PATH}/generate"), &body).await?;
                 shown(client, made, json).await
             }
@@ -137,11 +159,24 @@ impl Pool {
                 if json {
                     return all.iter().try_for_each(output::json);
                 }
-                let columns =
-                    ["id", "name", "state", "algorithm", "created_at", "last_used_at", "is_old", "fingerprint_sha256"];
-                let rows: Vec<_> =
-                    all.iter().map(|row| columns.map(|member| output::cell(&row[member])).to_vec()).collect();
-                let headings = ["id", "name", "state", "kind", "created at", "used at", "old", "fingerprint"];
+                let columns = [
+                    "id",
+                    "name",
+                    "state",
+                    "common",
+                    "algorithm",
+                    "created_at",
+                    "last_used_at",
+                    "is_old",
+                    "fingerprint_sha256",
+                ];
+                let cell = |value: &Value| match value {
+                    Value::Bool(true) => "yes".to_owned(),
+                    Value::Bool(false) => "no".to_owned(),
+                    other => output::cell(other),
+                };
+                let rows: Vec<_> = all.iter().map(|row| columns.map(|member| cell(&row[member])).to_vec()).collect();
+                let headings = ["id", "name", "state", "common", "kind", "created at", "used at", "old", "fingerprint"];
                 output::table(&headings, &rows);
                 Ok(())
             }
@@ -158,6 +193,8 @@ impl Pool {
                 output::print("renamed");
                 Ok(())
             }
+            Self::Share { key, json } => share(client, &key, true, json).await,
+            Self::Reserve { key, json } => share(client, &key, false, json).await,
             Self::Retire { key, consent, json } => {
                 let at = chosen::SSH_KEY.at(client, &key).await?;
                 // Only what somebody was told of is meant: who chooses the key meanwhile is in the way.
@@ -187,12 +224,27 @@ impl Add {
         let name = name_of(&self.file);
         let (key, passphrase) =
             opened(bytes.expose(), &self.passphrase, &name)?.map_err(|problem| told::refusal(&problem, &name))?;
-        let mut body = json!({ "name": self.name, "private_key_base64": STANDARD.encode(bytes.expose()) });
+        let mut body = json!({
+            "name": self.name,
+            "private_key_base64": STANDARD.encode(bytes.expose()),
+            "common": !self.reserved,
+        });
         if let Some(passphrase) = passphrase.filter(|_| key.encryption().is_some()) {
             body["passphrase"] = passphrase.expose().as_str().into();
         }
         Ok(body)
     }
+}
+
+/// Says whether it is offered where no key was chosen.
+async fn share(client: &Client, key: &str, common: bool, json: bool) -> Result<(), CliError> {
+    let at = chosen::SSH_KEY.at(client, key).await?;
+    let said: Value = client.put(&format!("{at}/common"), &json!({ "common": common })).await?;
+    if json {
+        return output::json(&said);
+    }
+    output::print(if common { "shared: it is common" } else { "reserved: it is offered only where it is chosen" });
+    Ok(())
 }
 
 /// A key with its public half. What was only recorded, and is not shown yet, is asked for again.

@@ -132,6 +132,7 @@ pub(super) fn kept(key: &Value, public: &Value) {
     field("created at", &format!("{} ({} days ago{old})", output::cell(&key["created_at"]), key["age_days"]));
     let used = if key["never_used"] == true { "never".to_owned() } else { output::cell(&key["last_used_at"]) };
     field("used at", &used);
+    field("common", if key["common"] == true { "yes: offered where no key was chosen" } else { "no" });
     field("chosen for", users(key).as_deref().unwrap_or("no integration"));
     output::print("");
     output::print(text("halves"));

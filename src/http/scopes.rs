@@ -86,6 +86,7 @@ const TABLE: &[(Scope, &[&str])] = &[
             "AddSshKey",
             "GenerateSshKey",
             "RenameSshKey",
+            "ShareSshKey",
             "RetireSshKey",
             "ScanHostKeys",
             "TrustHostKeys",

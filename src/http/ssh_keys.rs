@@ -3,6 +3,7 @@
 
 mod facts;
 mod intake;
+pub(super) mod sharing;
 mod shown;
 mod uses;
 
@@ -167,9 +168,10 @@ pub(super) async fn add_ssh_key(
         return api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await;
     }
     let name = name(&body.value.name)?;
+    let common = body.value.common.unwrap_or(true);
     let (Taken { public, private }, intake) = intake::added(&api, body.value).await?;
     let (id, secret, companions) = sealed(&api, &private);
-    let command = Command::Add { name: name.clone(), public: public.clone(), intake, secret };
+    let command = Command::Add { name: name.clone(), public: public.clone(), intake, common, secret };
     kept(&api, id, (&name, &public), command, context, companions).await
 }
 
@@ -195,7 +197,8 @@ pub(super) async fn generate_ssh_key(
     let name = name(&body.value.name)?;
     let (Taken { public, private }, rsa_because) = intake::generated(&api, &name, &body.value).await?;
     let (id, secret, companions) = sealed(&api, &private);
-    let command = Command::Generate { name: name.clone(), public: public.clone(), rsa_because, secret };
+    let common = body.value.common.unwrap_or(true);
+    let command = Command::Generate { name: name.clone(), public: public.clone(), rsa_because, common, secret };
     kept(&api, id, (&name, &public), command, context, companions).await
 }
 

@@ -1,10 +1,7 @@
 //! How a repository is reached over SSH: which keys may be offered, in which order, and which keys of the host are trusted.
 //! Called for each look and fetch. A key that was chosen is the only one; there is no falling back to others in silence.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use keytrail_domain::{
     host_key::{HostKeyId, HostKeys},
@@ -12,13 +9,9 @@ use keytrail_domain::{
     index_run::FailureCode,
     recorded::{Position, StreamId},
     remote_url::RemoteUrl,
-    service::Connection,
     ssh_key::SshKey as Pooled,
 };
-use keytrail_projections::{
-    integration_list::{self, IntegrationState},
-    ssh_key_list::{self, KeyState},
-};
+use keytrail_projections::ssh_key_list::{self, KeyState};
 
 use super::{
     JobError, changed_hosts,
@@ -101,7 +94,7 @@ async fn in_pool(app: &App, key: SshKeyId) -> Result<SshKeyId, JobError> {
     }
 }
 
-/// The keys that no connection chose, in the order of the pool.
+/// The common keys, in the order of the pool.
 async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
     let head = app.log.feed().head().position;
     let known = &app.jobs.common_keys.0;
@@ -110,25 +103,13 @@ async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
     {
         return Ok(keys.clone());
     }
-    let mut chosen = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let page = app.read_at_least(head, integration_list::page(None, Some("git"), after, PAGE)).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.added_position);
-        for row in page.iter().filter(|row| row.state != IntegrationState::Removed) {
-            if let Connection::Git(remote) = &row.connection {
-                chosen.extend(remote.ssh_key);
-            }
-        }
-    }
     let mut keys = Vec::new();
     let mut after = None;
     loop {
         let page = app.read_at_least(head, ssh_key_list::page(Some(KeyState::Active), None, after, PAGE)).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.added_position);
-        keys.extend(page.iter().map(|row| row.id).filter(|id| !chosen.contains(id)));
+        keys.extend(page.iter().filter(|row| row.common).map(|row| row.id));
     }
     let keys: Arc<[SshKeyId]> = keys.into();
     *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, keys.clone()));

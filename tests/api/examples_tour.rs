@@ -151,6 +151,7 @@ async fn keep_keys(tour: &mut Tour) {
     let changed = [("id", &*added.id()), ("If-Match", "*")].map(|(name, value)| (name, value.to_owned()));
     let changed: Vec<_> = changed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     tour.call("RenameSshKey", &changed, Some(json!({ "name": "build" }))).await;
+    tour.call("ShareSshKey", &changed, Some(json!({ "common": false }))).await;
     tour.call("RetireSshKey", &changed, None).await;
 }
 

@@ -101,6 +101,7 @@ mod silent_servers;
 mod silent_shares;
 mod slow_servers;
 mod ssh_key_commands;
+mod ssh_key_order;
 mod ssh_key_retirement;
 mod ssh_keys;
 mod ssh_transport;

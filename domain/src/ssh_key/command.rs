@@ -3,7 +3,7 @@
 use super::{Intake, PublicKey, RsaReason, SshKeyName};
 use crate::secret_ref::SecretRef;
 
-/// In the API: AddSshKey, GenerateSshKey, RenameSshKey, RetireSshKey.
+/// In the API: AddSshKey, GenerateSshKey, RenameSshKey, ShareSshKey, RetireSshKey.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Take a key that somebody has, which was tried out.
@@ -14,6 +14,8 @@ pub enum Command {
         public: PublicKey,
         /// How it came.
         intake: Intake,
+        /// Whether it is offered where no key was chosen.
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -25,6 +27,8 @@ pub enum Command {
         public: PublicKey,
         /// Why it is of RSA, if it is.
         rsa_because: Option<RsaReason>,
+        /// As above.
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -32,6 +36,11 @@ pub enum Command {
     Rename {
         /// The new name.
         name: SshKeyName,
+    },
+    /// Offer it where no key was chosen, or not.
+    Share {
+        /// Whether it is.
+        common: bool,
     },
     /// Take it away for good; its private half is forgotten.
     Retire,

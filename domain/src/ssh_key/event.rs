@@ -5,6 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::{Intake, PublicKey, RsaReason, SshKeyName};
 use crate::{secret_ref::SecretRef, stored_events};
 
+pub(super) const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it like this")]
+const fn is_yes(said: &bool) -> bool {
+    *said
+}
+
 /// Stored events of the stream `ssh_key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +26,9 @@ pub enum Event {
         public: PublicKey,
         /// How it came.
         intake: Intake,
+        /// Whether it is offered where no key was chosen. Every key was, before this was said.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -29,6 +41,9 @@ pub enum Event {
         /// Why it is of RSA, if it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rsa_because: Option<RsaReason>,
+        /// As above.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -38,6 +53,11 @@ pub enum Event {
         name: SshKeyName,
         /// The old one, which is free again.
         previous: SshKeyName,
+    },
+    /// It is offered where no key was chosen from now on, or is not any more.
+    Shared {
+        /// Whether it is.
+        common: bool,
     },
     /// It was taken away, and its private half forgotten.
     Retired {
@@ -52,5 +72,6 @@ stored_events!(Event {
     Added => "ssh_key.added" v "1",
     Generated => "ssh_key.generated" v "1",
     Renamed => "ssh_key.renamed" v "1",
+    Shared => "ssh_key.shared" v "1",
     Retired => "ssh_key.retired" v "1",
 });

@@ -40,6 +40,9 @@ pub enum SshKey {
         name: SshKeyName,
         /// Its SHA-256 fingerprint: the same key is in the pool once.
         sha256: String,
+        /// Whether it is offered where no key was chosen.
+        #[serde(default = "event::yes")]
+        common: bool,
     },
     /// It is gone for good, its private half with it.
     Retired,
@@ -63,9 +66,11 @@ impl Aggregate for SshKey {
 
     fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
         match stamped.command {
-            Command::Add { name, public, intake, secret } => self.begin(Event::Added { name, public, intake, secret }),
-            Command::Generate { name, public, rsa_because, secret } => {
-                self.begin(Event::Generated { name, public, rsa_because, secret })
+            Command::Add { name, public, intake, common, secret } => {
+                self.begin(Event::Added { name, public, intake, common, secret })
+            }
+            Command::Generate { name, public, rsa_because, common, secret } => {
+                self.begin(Event::Generated { name, public, rsa_because, common, secret })
             }
             Command::Rename { name } => match self {
                 Self::Absent => Err(Error::Unknown),
@@ -73,10 +78,16 @@ impl Aggregate for SshKey {
                 Self::Active { name: now, .. } if *now == name => Ok(Vec::new()),
                 Self::Active { name: now, .. } => Ok(vec![Event::Renamed { name, previous: now.clone() }]),
             },
+            Command::Share { common } => match self {
+                Self::Absent => Err(Error::Unknown),
+                Self::Retired => Err(Error::Retired),
+                Self::Active { common: now, .. } if *now == common => Ok(Vec::new()),
+                Self::Active { .. } => Ok(vec![Event::Shared { common }]),
+            },
             Command::Retire => match self {
                 Self::Absent => Err(Error::Unknown),
                 Self::Retired => Ok(Vec::new()),
-                Self::Active { name, sha256 } => {
+                Self::Active { name, sha256, .. } => {
                     Ok(vec![Event::Retired { name: name.clone(), sha256: sha256.clone() }])
                 }
             },
@@ -85,12 +96,17 @@ impl Aggregate for SshKey {
 
     fn evolve(&mut self, event: &Event) {
         match event {
-            Event::Added { name, public, .. } | Event::Generated { name, public, .. } => {
-                *self = Self::Active { name: name.clone(), sha256: public.sha256.clone() };
+            Event::Added { name, public, common, .. } | Event::Generated { name, public, common, .. } => {
+                *self = Self::Active { name: name.clone(), sha256: public.sha256.clone(), common: *common };
             }
             Event::Renamed { name, .. } => {
                 if let Self::Active { name: now, .. } = self {
                     now.clone_from(name);
+                }
+            }
+            Event::Shared { common } => {
+                if let Self::Active { common: now, .. } = self {
+                    *now = *common;
                 }
             }
             Event::Retired { .. } => *self = Self::Retired,
@@ -108,6 +124,7 @@ impl Aggregate for SshKey {
             Event::Renamed { name, previous } => {
                 vec![ClaimChange::release(Name, previous.folded()), ClaimChange::take(Name, name.folded())]
             }
+            Event::Shared { .. } => Vec::new(),
             Event::Retired { name, sha256 } => {
                 vec![ClaimChange::release(Key, sha256.as_str()), ClaimChange::release(Name, name.folded())]
             }

@@ -29,25 +29,29 @@ pub(crate) fn public(n: u8) -> PublicKey {
 const INTAKE: Intake = Intake { origin: Origin::Pasted, format: Format::PpkV3, had_passphrase: true };
 
 fn add(text: &str, n: u8) -> Command {
-    Command::Add { name: name(text), public: public(n), intake: INTAKE, secret: secret(n) }
+    Command::Add { name: name(text), public: public(n), intake: INTAKE, common: true, secret: secret(n) }
 }
 
 fn generate(text: &str, n: u8) -> Command {
     let rsa_because = Some(RsaReason::AzureDevops);
-    Command::Generate { name: name(text), public: public(n), rsa_because, secret: secret(n) }
+    Command::Generate { name: name(text), public: public(n), rsa_because, common: false, secret: secret(n) }
 }
 
 fn added(text: &str, n: u8) -> Event {
-    Event::Added { name: name(text), public: public(n), intake: INTAKE, secret: secret(n) }
+    Event::Added { name: name(text), public: public(n), intake: INTAKE, common: true, secret: secret(n) }
 }
 
 fn generated(text: &str, n: u8) -> Event {
     let rsa_because = Some(RsaReason::AzureDevops);
-    Event::Generated { name: name(text), public: public(n), rsa_because, secret: secret(n) }
+    Event::Generated { name: name(text), public: public(n), rsa_because, common: false, secret: secret(n) }
 }
 
 fn renamed(text: &str, previous: &str) -> Event {
     Event::Renamed { name: name(text), previous: name(previous) }
+}
+
+fn shared(common: bool) -> Event {
+    Event::Shared { common }
 }
 
 fn retired(text: &str, n: u8) -> Event {
@@ -56,7 +60,7 @@ fn retired(text: &str, n: u8) -> Event {
 
 /// One of each.
 pub(crate) fn one_of_each() -> Vec<Event> {
-    vec![added("Deploy", 1), generated("Deploy", 1), renamed("Build", "Deploy"), retired("Build", 1)]
+    vec![added("Deploy", 1), generated("Deploy", 1), renamed("Build", "Deploy"), shared(false), retired("Build", 1)]
 }
 
 #[test]
@@ -82,6 +86,29 @@ fn a_key_has_its_new_name_and_frees_the_old_one() {
         [ClaimChange::release(ClaimScope::SshKeyName, "deploy"), ClaimChange::take(ClaimScope::SshKeyName, "build")]
     );
     assert_eq!(SshKey::claims(&renamed("DEPLOY", "Deploy")), []);
+}
+
+#[test]
+fn a_key_is_common_until_somebody_says_otherwise() {
+    let wish = |common| Command::Share { common };
+    given::<SshKey>(&[added("Deploy", 1)]).when(wish(true)).then_nothing();
+    given::<SshKey>(&[added("Deploy", 1)]).when(wish(false)).then(&[shared(false)]);
+    given::<SshKey>(&[added("Deploy", 1), shared(false)]).when(wish(false)).then_nothing();
+    given::<SshKey>(&[added("Deploy", 1), shared(false)]).when(wish(true)).then(&[shared(true)]);
+    given::<SshKey>(&[generated("Deploy", 1)]).when(wish(false)).then_nothing();
+    given::<SshKey>(&[]).when(wish(true)).then_refused("ssh_key_unknown");
+    given::<SshKey>(&[added("Deploy", 1), retired("Deploy", 1)]).when(wish(true)).then_refused("ssh_key_retired");
+    assert_eq!(SshKey::claims(&shared(true)), []);
+}
+
+#[test]
+fn a_key_that_was_stored_before_it_was_said_is_common_and_is_written_as_it_was() {
+    let stored = serde_json::to_value(added("Deploy", 1)).expect("JSON");
+    assert!(stored["added"].get("common").is_none(), "{stored}");
+    assert_eq!(serde_json::from_value::<Event>(stored).expect("an event"), added("Deploy", 1));
+    let stored = serde_json::to_value(generated("Deploy", 1)).expect("JSON");
+    assert_eq!(stored["generated"]["common"], false);
+    assert_eq!(serde_json::from_value::<Event>(stored).expect("an event"), generated("Deploy", 1));
 }
 
 #[test]
@@ -137,6 +164,7 @@ fn any_wish() -> impl Strategy<Value = Command> {
         2 => (names(), 0..3_u8).prop_map(|(name, n)| add(name, n)),
         1 => (names(), 0..3_u8).prop_map(|(name, n)| generate(name, n)),
         3 => names().prop_map(|text| Command::Rename { name: name(text) }),
+        2 => any::<bool>().prop_map(|common| Command::Share { common }),
         1 => Just(Command::Retire),
     ]
 }

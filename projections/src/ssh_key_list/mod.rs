@@ -40,6 +40,7 @@ const KEYS: Table = Table {
         ("md5", Kind::Text),
         ("public_blob", Kind::Text),
         ("rsa_because", Kind::MaybeText),
+        ("common", Kind::Int),
         ("added_at", Kind::Int),
         ("retired_at", Kind::MaybeInt),
         ("added_position", Kind::Int),
@@ -57,7 +58,7 @@ impl View for SshKeyList {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn tables(&self) -> &'static [Table] {
@@ -103,12 +104,13 @@ impl View for SshKeyList {
 
 fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
     match event {
-        Event::Added { name, public, intake, secret: _ } => {
-            rows.save(&row(fact, name, public, Some(*intake), None));
+        Event::Added { name, public, intake, common, secret: _ } => {
+            rows.save(&SshKey { common: *common, ..row(fact, name, public, Some(*intake), None) });
         }
-        Event::Generated { name, public, rsa_because, secret: _ } => {
-            rows.save(&row(fact, name, public, None, *rsa_because));
+        Event::Generated { name, public, rsa_because, common, secret: _ } => {
+            rows.save(&SshKey { common: *common, ..row(fact, name, public, None, *rsa_because) });
         }
+        Event::Shared { common } => change(rows, fact, |key| key.common = *common),
         Event::Renamed { name, previous: _ } => change(rows, fact, |key| {
             key.name = name.as_str().to_owned();
             key.folded_name = name.folded();
@@ -149,6 +151,7 @@ fn row(
         had_passphrase: intake.is_some_and(|intake| intake.had_passphrase),
         public: public.clone(),
         rsa_because,
+        common: true,
         added_at: fact.metadata.at,
         retired_at: None,
         added_position: fact.position,

@@ -60,6 +60,8 @@ pub struct SshKey {
     pub public: PublicKey,
     /// Why the server made it of RSA, if it did.
     pub rsa_because: Option<RsaReason>,
+    /// Whether it is offered where no key was chosen.
+    pub common: bool,
     /// When it came.
     pub added_at: Timestamp,
     /// When it was taken away.
@@ -94,6 +96,7 @@ impl Stored for SshKey {
                 blob: cells.text()?.to_owned(),
             },
             rsa_because: cells.maybe_word()?,
+            common: cells.bool()?,
             added_at: cells.time()?,
             retired_at: cells.maybe_time()?,
             added_position: cells.int()?,
@@ -118,6 +121,7 @@ impl Stored for SshKey {
             self.public.md5.as_str(),
             self.public.blob.as_str(),
             self.rsa_because.as_ref().map(Value::word),
+            self.common,
             self.added_at,
             self.retired_at,
             self.added_position,
@@ -131,7 +135,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT ssh_key, name, folded_name, state, origin, format, had_passphrase, algorithm, bits, key_comment, sha256, ",
-            "md5, public_blob, rsa_because, added_at, retired_at, added_position, version, position FROM ssh_key_list@ ",
+            "md5, public_blob, rsa_because, common, added_at, retired_at, added_position, version, position FROM ssh_key_list@ ",
             $rest
         )
     };

@@ -22,12 +22,12 @@ fn after(events: &[Event]) -> Vec<SshKey> {
 
 fn added() -> Event {
     let intake = Intake { origin: Origin::File, format: Format::PpkV2, had_passphrase: true };
-    Event::Added { name: key_name("Straße"), public: public_key(1), intake, secret: sealed(1) }
+    Event::Added { name: key_name("Straße"), public: public_key(1), intake, common: true, secret: sealed(1) }
 }
 
 fn generated() -> Event {
     let rsa_because = Some(RsaReason::AzureDevops);
-    Event::Generated { name: key_name("Build"), public: public_key(2), rsa_because, secret: sealed(2) }
+    Event::Generated { name: key_name("Build"), public: public_key(2), rsa_because, common: false, secret: sealed(2) }
 }
 
 fn retired() -> Event {
@@ -46,6 +46,7 @@ fn an_added_key_is_listed_with_all_that_may_be_seen() {
         had_passphrase: true,
         public: public_key(1),
         rsa_because: None,
+        common: true,
         added_at: Timestamp::from_seconds(1),
         retired_at: None,
         added_position: 1,
@@ -69,6 +70,15 @@ fn a_new_name_is_shown_and_a_retired_key_says_when() {
     assert_eq!((keys[0].name.as_str(), keys[0].folded_name.as_str()), ("Other", "other"));
     assert_eq!((keys[0].state, keys[0].retired_at), (KeyState::Retired, Some(Timestamp::from_seconds(3))));
     assert_eq!((keys[0].version, keys[0].position, keys[0].added_position), (4, 4, 1));
+}
+
+#[test]
+fn whether_a_key_is_common_is_what_was_said_last() {
+    let common = |events: &[Event]| after(events)[0].common;
+    assert!(common(&[added()]) && !common(&[generated()]));
+    assert!(!common(&[added(), Event::Shared { common: false }]));
+    assert!(common(&[generated(), Event::Shared { common: true }]));
+    assert_eq!(after(&[added(), Event::Shared { common: false }])[0].version, 2);
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub(in crate::http) struct Shown {
     rsa_because: Option<&'static str>,
     /// The same in words.
     rsa_reason: Option<&'static str>,
+    /// Whether it is offered where no key was chosen: the common keys are, in the order in which they came.
+    common: bool,
     /// When it came.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -105,6 +107,7 @@ impl Shown {
             fingerprint_md5: public.md5,
             rsa_because: row.rsa_because.map(|reason| reason.as_str()),
             rsa_reason: row.rsa_because.map(|reason| reason.title()),
+            common: row.common,
             created_at: row.added_at,
             age_days: age / DAY,
             is_old: row.state == KeyState::Active && age > app.config.ssh_keys.old_micros(),
