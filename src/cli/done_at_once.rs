@@ -32,6 +32,8 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("ssh-key rename", "it can be called as before"),
     ("ssh-key share", "`ssh-key reserve` takes it back"),
     ("ssh-key reserve", "`ssh-key share` takes it back"),
+    ("ssh-key associate", "`ssh-key dissociate` takes it back"),
+    ("ssh-key dissociate", "`ssh-key associate` takes it back"),
     ("host-key scan", "nothing is trusted by it; that a known server shows another key is recorded once"),
     ("host-key import", "`host-key forget` takes it back"),
     ("host-key refuse", "what is trusted stays"),

@@ -1,4 +1,4 @@
-//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `share`, `reserve`, `retire`: the keys that the server keeps. A private key is
+//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `share`, `reserve`, `associate`, `dissociate`, `retire`: the keys that the server keeps. A private key is
 //! looked at here first, so that what is wrong with it is said before anything is sent. None ever comes back.
 
 use std::{path::PathBuf, process::ExitCode};
@@ -84,6 +84,28 @@ pub(super) enum Pool {
     Reserve {
         /// Its name or its id
         key: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Offer it, and no other key, for these repositories, whatever their connections say
+    Associate {
+        /// Its name or its id
+        key: String,
+        /// Their names or their ids
+        #[arg(required = true, value_name = "REPOSITORY")]
+        repositories: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take it from these repositories: they are read with the key of their connection, or with the common keys
+    Dissociate {
+        /// Its name or its id; that of a retired one is its id
+        key: String,
+        /// Their names or their ids
+        #[arg(required = true, value_name = "REPOSITORY")]
+        repositories: Vec<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -195,6 +217,12 @@ impl Pool {
             }
             Self::Share { key, json } => share(client, &key, true, json).await,
             Self::Reserve { key, json } => share(client, &key, false, json).await,
+            Self::Associate { key, repositories, json } => {
+                said_of(client, (&key, "associate"), &repositories, json).await
+            }
+            Self::Dissociate { key, repositories, json } => {
+                said_of(client, (&key, "dissociate"), &repositories, json).await
+            }
             Self::Retire { key, consent, json } => {
                 let at = chosen::SSH_KEY.at(client, &key).await?;
                 // Only what somebody was told of is meant: who chooses the key meanwhile is in the way.
@@ -247,6 +275,28 @@ async fn share(client: &Client, key: &str, common: bool, json: bool) -> Result<(
     Ok(())
 }
 
+/// Associates a key with repositories, or dissociates it.
+async fn said_of(
+    client: &Client,
+    (key, what): (&str, &str),
+    repositories: &[String],
+    json: bool,
+) -> Result<(), CliError> {
+    let at = chosen::SSH_KEY.at(client, key).await?;
+    let mut ids = Vec::new();
+    for repository in repositories {
+        ids.push(chosen::REPOSITORY.id(client, repository).await?);
+    }
+    let said: Value = client.post(&format!("{at}/{what}"), &json!({ "repositories": ids })).await?;
+    if json {
+        return output::json(&said);
+    }
+    let associated = said["associated"].as_u64().unwrap_or_default();
+    let all = if associated == 1 { "1 repository".to_owned() } else { format!("{associated} repositories") };
+    output::print(&format!("{what}d; the key is the only one that is offered for {all}"));
+    Ok(())
+}
+
 /// A key with its public half. What was only recorded, and is not shown yet, is asked for again.
 async fn shown(client: &Client, key: Value, json: bool) -> Result<(), CliError> {
     let id = key["id"].as_str().unwrap_or_default();
@@ -266,7 +316,7 @@ async fn shown(client: &Client, key: Value, json: bool) -> Result<(), CliError> 
 struct Loss {
     is_any: bool,
     lines: Vec<String>,
-    /// Whether integrations have it.
+    /// Whether integrations or repositories have it.
     is_used: bool,
 }
 
@@ -285,5 +335,9 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     lines.extend(users.as_ref().map(|users| {
         format!("it is chosen for {users}: what is there is not read until a person chooses another key, or none")
     }));
-    Ok(Loss { is_any: true, lines, is_used: users.is_some() })
+    let repositories = told::repositories(&key);
+    lines.extend(repositories.as_ref().map(|repositories| {
+        format!("it is associated with {repositories}: they are not read until a person takes it from them")
+    }));
+    Ok(Loss { is_any: true, lines, is_used: users.is_some() || repositories.is_some() })
 }

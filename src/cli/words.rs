@@ -57,6 +57,8 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("GenerateSshKey", Some("ssh-key generate"), "as ListSshKeys"),
     ("RenameSshKey", Some("ssh-key rename"), "as ListSshKeys"),
     ("ShareSshKey", Some("ssh-key share"), "as ListSshKeys; `ssh-key reserve` is the other way"),
+    ("AssociateSshKey", Some("ssh-key associate"), "as ListSshKeys"),
+    ("DissociateSshKey", Some("ssh-key dissociate"), "as ListSshKeys"),
     ("RetireSshKey", Some("ssh-key retire"), "as ListSshKeys"),
     ("ListHostKeys", Some("host-key list"), "as ListSshKeys"),
     ("GetHostKeys", Some("host-key show"), "as ListSshKeys"),

@@ -87,6 +87,8 @@ const TABLE: &[(Scope, &[&str])] = &[
             "GenerateSshKey",
             "RenameSshKey",
             "ShareSshKey",
+            "AssociateSshKey",
+            "DissociateSshKey",
             "RetireSshKey",
             "ScanHostKeys",
             "TrustHostKeys",

@@ -1,6 +1,7 @@
-//! The pool of SSH keys: added, generated, listed, renamed, retired. A private half comes in and is sealed; no route answers
+//! The pool of SSH keys: added, generated, listed, renamed, associated, retired. A private half comes in and is sealed; no route answers
 //! one.
 
+pub(super) mod associations;
 mod facts;
 mod intake;
 pub(super) mod sharing;
@@ -85,8 +86,8 @@ pub(super) struct NewName {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RetireQuery {
-    /// That it is meant, also where the key is chosen for integrations: their repositories are not read until a person chooses
-    /// another key, or none.
+    /// That it is meant, also where the key is chosen for integrations or associated with repositories: these are not read
+    /// until a person chooses another key, or none.
     confirmed: Option<bool>,
 }
 
@@ -225,8 +226,8 @@ pub(super) async fn rename_ssh_key(
 
 /// Takes a key away for good: its private half is forgotten. What may be seen of it stays in the list.
 ///
-/// A key that is chosen for integrations is retired only when that is confirmed; the refusal names them. No other key is
-/// offered in its place: their repositories say `ssh_no_key` until a person chooses.
+/// A key that is chosen for integrations or associated with repositories is retired only when that is confirmed; the refusal
+/// names them. No other key is offered in its place: the repositories say `ssh_no_key` until a person chooses.
 #[utoipa::path(tag = "ssh-keys", operation_id = "RetireSshKey", security(("bearer" = ["admin"])),
     params(RetireQuery, ("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
     responses((status = 200, description = "It is retired.", body = Shown)))]
@@ -245,17 +246,22 @@ pub(super) async fn retire_ssh_key(
         let mut companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
         let (state, version) = api.app.load::<Aggregate>(StreamId::new("ssh_key", id.0)).await?;
         let would_end = matches!(state, Aggregate::Active { .. }) && seen.is_none_or(|seen| seen == version);
+        let mut decided_on = seen;
         if would_end && query.confirmed != Some(true) {
-            if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id) {
+            let associated = state.repositories().map_or(0, |repositories| repositories.len() as u64);
+            if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id, associated) {
                 return Err(refusal);
             }
+            // It may be associated at this very moment.
+            decided_on = Some(version);
             // It may be chosen at this very moment.
             companions.push(as_long_as::nothing_came_after("integration", head));
         }
-        let context = admin.context(None, seen);
+        let context = admin.context(None, decided_on);
         match api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await {
             Ok(committed) => return tell(&api, id, committed, Uses::of(&api, id, None).await.ok()).await,
             Err(DispatchError::Store(StoreError::Fenced)) => api.knows_more(head).await,
+            Err(DispatchError::Stale { .. }) if seen.is_none() => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -33,7 +33,7 @@ pub(crate) async fn walk(tour: &mut Tour, server: &Server) {
     change(tour, server, &repository, &archive.display().to_string()).await;
     cancel(tour, server, &silent).await;
     administer(tour).await;
-    keep_keys(tour).await;
+    keep_keys(tour, server).await;
     know_servers(tour).await;
     crate::examples_of_apps::walk(tour, server).await;
 }
@@ -138,7 +138,7 @@ async fn cancel(tour: &mut Tour, server: &Server, silent: &TcpListener) {
 }
 
 /// Keeps keys of SSH.
-async fn keep_keys(tour: &mut Tour) {
+async fn keep_keys(tour: &mut Tour, server: &Server) {
     let key = ssh_keys::ed25519(Secret::new(vec![1; 32]), "build").expect("a key");
     let body = json!({ "name": "deploy", "private_key": written(&key, Target::OpenSsh, Some("a passphrase")),
         "passphrase": "a passphrase" });
@@ -152,6 +152,15 @@ async fn keep_keys(tour: &mut Tour) {
     let changed: Vec<_> = changed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     tour.call("RenameSshKey", &changed, Some(json!({ "name": "build" }))).await;
     tour.call("ShareSshKey", &changed, Some(json!({ "common": false }))).await;
+    let over_ssh = json!({ "kind": "git", "url": "ssh://git@127.0.0.1:1/kept.git" });
+    let integration = server.connect("kept", over_ssh).await.with(StatusCode::CREATED).id();
+    let list = format!("/api/v1/integrations/{integration}/repositories");
+    soon("it is seen", || async { !server.get(&list).await.items().is_empty() }).await;
+    let repositories = json!({ "repositories": [server.get(&list).await.items()[0]["id"]] });
+    tour.call("AssociateSshKey", &[("id", &added.id())], Some(repositories.clone())).await;
+    tour.call("DissociateSshKey", &[("id", &added.id())], Some(repositories)).await;
+    let at = format!("/api/v1/integrations/{integration}");
+    answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
     tour.call("RetireSshKey", &changed, None).await;
 }
 

@@ -100,6 +100,7 @@ mod services;
 mod silent_servers;
 mod silent_shares;
 mod slow_servers;
+mod ssh_key_associations;
 mod ssh_key_commands;
 mod ssh_key_order;
 mod ssh_key_retirement;

@@ -286,7 +286,7 @@ fn access_settings() -> access_settings::Event {
 }
 
 fn ssh_key_events() -> Vec<ssh_key::Event> {
-    use ssh_key::Event::{Added, Generated, Renamed, Retired, Shared};
+    use ssh_key::Event::{Added, Associated, Dissociated, Generated, Renamed, Retired, Shared};
     let name = |name: &str| SshKeyName::parse(name).expect("a good name");
     let secret = |n: u128| SecretRef(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0100 + n));
     let ed25519 = ssh_key::PublicKey {
@@ -311,6 +311,8 @@ fn ssh_key_events() -> Vec<ssh_key::Event> {
         },
         Renamed { name: name("Deploy"), previous: name("Deploy é 漢") },
         Shared { common: false },
+        Associated { repositories: vec![REPOSITORY, RepositoryId(secret(3).0)] },
+        Dissociated { repositories: vec![REPOSITORY] },
         Retired { name: name("Deploy"), sha256: ed25519.sha256 },
     ]
 }

@@ -1,9 +1,11 @@
 //! What can be wished of a key.
 
-use super::{Intake, PublicKey, RsaReason, SshKeyName};
-use crate::secret_ref::SecretRef;
+use std::collections::BTreeSet;
 
-/// In the API: AddSshKey, GenerateSshKey, RenameSshKey, ShareSshKey, RetireSshKey.
+use super::{Intake, PublicKey, RsaReason, SshKeyName};
+use crate::{id::RepositoryId, secret_ref::SecretRef};
+
+/// In the API: AddSshKey, GenerateSshKey, RenameSshKey, ShareSshKey, AssociateSshKey, DissociateSshKey, RetireSshKey.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Take a key that somebody has, which was tried out.
@@ -41,6 +43,16 @@ pub enum Command {
     Share {
         /// Whether it is.
         common: bool,
+    },
+    /// Offer it, and no other key, for these repositories.
+    Associate {
+        /// Those that have it already stay as they are.
+        repositories: BTreeSet<RepositoryId>,
+    },
+    /// Take it from these repositories.
+    Dissociate {
+        /// Those that do not have it stay as they are.
+        repositories: BTreeSet<RepositoryId>,
     },
     /// Take it away for good; its private half is forgotten.
     Retire,

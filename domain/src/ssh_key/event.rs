@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Intake, PublicKey, RsaReason, SshKeyName};
-use crate::{secret_ref::SecretRef, stored_events};
+use crate::{id::RepositoryId, secret_ref::SecretRef, stored_events};
 
 pub(super) const fn yes() -> bool {
     true
@@ -59,7 +59,18 @@ pub enum Event {
         /// Whether it is.
         common: bool,
     },
-    /// It was taken away, and its private half forgotten.
+    /// It is the only key that is offered for these repositories from now on.
+    Associated {
+        /// Those that did not have it before.
+        repositories: Vec<RepositoryId>,
+    },
+    /// It is not the key of these repositories any more.
+    Dissociated {
+        /// Those that had it.
+        repositories: Vec<RepositoryId>,
+    },
+    /// It was taken away, and its private half forgotten. Repositories that it is associated with stay so, until somebody
+    /// dissociates it.
     Retired {
         /// Its last name, which is free again.
         name: SshKeyName,
@@ -73,5 +84,7 @@ stored_events!(Event {
     Generated => "ssh_key.generated" v "1",
     Renamed => "ssh_key.renamed" v "1",
     Shared => "ssh_key.shared" v "1",
+    Associated => "ssh_key.associated" v "1",
+    Dissociated => "ssh_key.dissociated" v "1",
     Retired => "ssh_key.retired" v "1",
 });

@@ -10,6 +10,8 @@ mod name;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -22,8 +24,9 @@ pub use self::{
 };
 use crate::{
     aggregate::Aggregate,
-    claim::{ClaimChange, ClaimScope},
+    claim::{Claim, ClaimChange, ClaimScope},
     event_sourced,
+    id::RepositoryId,
     stamped::Stamped,
 };
 
@@ -43,17 +46,37 @@ pub enum SshKey {
         /// Whether it is offered where no key was chosen.
         #[serde(default = "event::yes")]
         common: bool,
+        /// The repositories for which it is the only key that is offered.
+        #[serde(default)]
+        repositories: BTreeSet<RepositoryId>,
     },
     /// It is gone for good, its private half with it.
-    Retired,
+    Retired {
+        /// The repositories that are not read until somebody takes it from them.
+        #[serde(default)]
+        repositories: BTreeSet<RepositoryId>,
+    },
 }
 
 impl SshKey {
+    /// What the key that is associated with a repository holds: a repository has one at most.
+    pub fn association(repository: RepositoryId) -> Claim {
+        ClaimChange::take(ClaimScope::SshKeyOfRepository, repository.to_string()).claim().clone()
+    }
+
+    /// The repositories that it is associated with.
+    pub fn repositories(&self) -> Option<&BTreeSet<RepositoryId>> {
+        match self {
+            Self::Absent => None,
+            Self::Active { repositories, .. } | Self::Retired { repositories } => Some(repositories),
+        }
+    }
+
     fn begin(&self, event: Event) -> Result<Vec<Event>, Error> {
         match self {
             Self::Absent => Ok(vec![event]),
             Self::Active { .. } => Err(Error::AlreadyAdded),
-            Self::Retired => Err(Error::Retired),
+            Self::Retired { .. } => Err(Error::Retired),
         }
     }
 }
@@ -74,19 +97,32 @@ impl Aggregate for SshKey {
             }
             Command::Rename { name } => match self {
                 Self::Absent => Err(Error::Unknown),
-                Self::Retired => Err(Error::Retired),
+                Self::Retired { .. } => Err(Error::Retired),
                 Self::Active { name: now, .. } if *now == name => Ok(Vec::new()),
                 Self::Active { name: now, .. } => Ok(vec![Event::Renamed { name, previous: now.clone() }]),
             },
             Command::Share { common } => match self {
                 Self::Absent => Err(Error::Unknown),
-                Self::Retired => Err(Error::Retired),
+                Self::Retired { .. } => Err(Error::Retired),
                 Self::Active { common: now, .. } if *now == common => Ok(Vec::new()),
                 Self::Active { .. } => Ok(vec![Event::Shared { common }]),
             },
+            Command::Associate { repositories: wanted } => match self {
+                Self::Absent => Err(Error::Unknown),
+                Self::Retired { .. } => Err(Error::Retired),
+                Self::Active { repositories, .. } => {
+                    let new: Vec<_> = wanted.difference(repositories).copied().collect();
+                    Ok(if new.is_empty() { Vec::new() } else { vec![Event::Associated { repositories: new }] })
+                }
+            },
+            Command::Dissociate { repositories: unwanted } => {
+                let repositories = self.repositories().ok_or(Error::Unknown)?;
+                let gone: Vec<_> = unwanted.intersection(repositories).copied().collect();
+                Ok(if gone.is_empty() { Vec::new() } else { vec![Event::Dissociated { repositories: gone }] })
+            }
             Command::Retire => match self {
                 Self::Absent => Err(Error::Unknown),
-                Self::Retired => Ok(Vec::new()),
+                Self::Retired { .. } => Ok(Vec::new()),
                 Self::Active { name, sha256, .. } => {
                     Ok(vec![Event::Retired { name: name.clone(), sha256: sha256.clone() }])
                 }
@@ -97,7 +133,12 @@ impl Aggregate for SshKey {
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Added { name, public, common, .. } | Event::Generated { name, public, common, .. } => {
-                *self = Self::Active { name: name.clone(), sha256: public.sha256.clone(), common: *common };
+                *self = Self::Active {
+                    name: name.clone(),
+                    sha256: public.sha256.clone(),
+                    common: *common,
+                    repositories: BTreeSet::new(),
+                };
             }
             Event::Renamed { name, .. } => {
                 if let Self::Active { name: now, .. } = self {
@@ -109,12 +150,25 @@ impl Aggregate for SshKey {
                     *now = *common;
                 }
             }
-            Event::Retired { .. } => *self = Self::Retired,
+            Event::Associated { repositories: new } => {
+                if let Self::Active { repositories, .. } = self {
+                    repositories.extend(new);
+                }
+            }
+            Event::Dissociated { repositories: gone } => {
+                if let Self::Active { repositories, .. } | Self::Retired { repositories } = self {
+                    repositories.retain(|one| !gone.contains(one));
+                }
+            }
+            Event::Retired { .. } => {
+                let repositories = self.repositories().cloned().unwrap_or_default();
+                *self = Self::Retired { repositories };
+            }
         }
     }
 
     fn claims(event: &Event) -> Vec<ClaimChange> {
-        use ClaimScope::{SshKey as Key, SshKeyName as Name};
+        use ClaimScope::{SshKey as Key, SshKeyName as Name, SshKeyOfRepository as Association};
         match event {
             Event::Added { name, public, .. } | Event::Generated { name, public, .. } => {
                 vec![ClaimChange::take(Key, public.sha256.as_str()), ClaimChange::take(Name, name.folded())]
@@ -125,6 +179,13 @@ impl Aggregate for SshKey {
                 vec![ClaimChange::release(Name, previous.folded()), ClaimChange::take(Name, name.folded())]
             }
             Event::Shared { .. } => Vec::new(),
+            Event::Associated { repositories } => {
+                repositories.iter().map(|one| ClaimChange::take(Association, one.to_string())).collect()
+            }
+            Event::Dissociated { repositories } => {
+                repositories.iter().map(|one| ClaimChange::release(Association, one.to_string())).collect()
+            }
+            // Who it is associated with has no other key until somebody says so.
             Event::Retired { name, sha256 } => {
                 vec![ClaimChange::release(Key, sha256.as_str()), ClaimChange::release(Name, name.folded())]
             }

@@ -4,7 +4,9 @@ use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
 
 use super::*;
-use crate::{claim::Claim, display_text::DisplayText, given::given, histories, secret_ref::SecretRef};
+use crate::{
+    claim::Claim, display_text::DisplayText, given::given, histories, id::RepositoryId, secret_ref::SecretRef,
+};
 
 fn name(text: &str) -> SshKeyName {
     SshKeyName::parse(text).expect("a name")
@@ -54,13 +56,41 @@ fn shared(common: bool) -> Event {
     Event::Shared { common }
 }
 
+fn repositories<C: FromIterator<RepositoryId>>(numbers: &[u8]) -> C {
+    numbers.iter().map(|n| RepositoryId(Uuid::from_u128((*n).into()))).collect()
+}
+
+fn associate(numbers: &[u8]) -> Command {
+    Command::Associate { repositories: repositories(numbers) }
+}
+
+fn dissociate(numbers: &[u8]) -> Command {
+    Command::Dissociate { repositories: repositories(numbers) }
+}
+
+fn associated(numbers: &[u8]) -> Event {
+    Event::Associated { repositories: repositories(numbers) }
+}
+
+fn dissociated(numbers: &[u8]) -> Event {
+    Event::Dissociated { repositories: repositories(numbers) }
+}
+
 fn retired(text: &str, n: u8) -> Event {
     Event::Retired { name: name(text), sha256: public(n).sha256 }
 }
 
 /// One of each.
 pub(crate) fn one_of_each() -> Vec<Event> {
-    vec![added("Deploy", 1), generated("Deploy", 1), renamed("Build", "Deploy"), shared(false), retired("Build", 1)]
+    vec![
+        added("Deploy", 1),
+        generated("Deploy", 1),
+        renamed("Build", "Deploy"),
+        shared(false),
+        associated(&[1, 2]),
+        dissociated(&[1]),
+        retired("Build", 1),
+    ]
 }
 
 #[test]
@@ -99,6 +129,33 @@ fn a_key_is_common_until_somebody_says_otherwise() {
     given::<SshKey>(&[]).when(wish(true)).then_refused("ssh_key_unknown");
     given::<SshKey>(&[added("Deploy", 1), retired("Deploy", 1)]).when(wish(true)).then_refused("ssh_key_retired");
     assert_eq!(SshKey::claims(&shared(true)), []);
+}
+
+#[test]
+fn a_key_is_associated_with_repositories_that_do_not_have_it_yet() {
+    let known = [added("Deploy", 1), associated(&[1, 2])];
+    given::<SshKey>(&known[..1]).when(associate(&[2, 1])).then(&[associated(&[1, 2])]);
+    given::<SshKey>(&known).when(associate(&[2, 3])).then(&[associated(&[3])]);
+    given::<SshKey>(&known).when(associate(&[1])).then_nothing();
+    given::<SshKey>(&known).when(dissociate(&[2, 3])).then(&[dissociated(&[2])]);
+    given::<SshKey>(&known).when(dissociate(&[3])).then_nothing();
+    let one = [known[0].clone(), known[1].clone(), dissociated(&[2])];
+    given::<SshKey>(&one).when(associate(&[1, 2])).then(&[associated(&[2])]);
+    for wish in [associate(&[1]), dissociate(&[1])] {
+        given::<SshKey>(&[]).when(wish).then_refused("ssh_key_unknown");
+    }
+}
+
+#[test]
+fn a_retired_key_keeps_its_repositories_until_it_is_taken_from_them() {
+    let gone = [added("Deploy", 1), associated(&[1, 2]), retired("Deploy", 1)];
+    given::<SshKey>(&gone).when(associate(&[3])).then_refused("ssh_key_retired");
+    given::<SshKey>(&gone).when(dissociate(&[1, 3])).then(&[dissociated(&[1])]);
+    let one = [gone[0].clone(), gone[1].clone(), gone[2].clone(), dissociated(&[1])];
+    given::<SshKey>(&one).when(dissociate(&[1])).then_nothing();
+    let [one, two] = [1, 2].map(|n| SshKey::association(RepositoryId(Uuid::from_u128(n))));
+    assert_eq!(SshKey::claims(&gone[1]), [ClaimChange::Take(one.clone()), ClaimChange::Take(two)]);
+    assert_eq!(SshKey::claims(&dissociated(&[1])), [ClaimChange::Release(one)]);
 }
 
 #[test]
@@ -165,6 +222,8 @@ fn any_wish() -> impl Strategy<Value = Command> {
         1 => (names(), 0..3_u8).prop_map(|(name, n)| generate(name, n)),
         3 => names().prop_map(|text| Command::Rename { name: name(text) }),
         2 => any::<bool>().prop_map(|common| Command::Share { common }),
+        2 => vec(0..4_u8, 1..3).prop_map(|numbers| associate(&numbers)),
+        2 => vec(0..4_u8, 1..3).prop_map(|numbers| dissociate(&numbers)),
         1 => Just(Command::Retire),
     ]
 }

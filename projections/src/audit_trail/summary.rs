@@ -7,6 +7,7 @@ use keytrail_domain::{
     fact::Fact,
     grouped::grouped,
     host_key,
+    id::RepositoryId,
     index_run::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
@@ -217,7 +218,11 @@ fn pull_request(event: &pull_request::Event) -> String {
 }
 
 fn ssh_key(event: &ssh_key::Event) -> String {
-    use ssh_key::Event::{Added, Generated, Renamed, Retired, Shared};
+    use ssh_key::Event::{Added, Associated, Dissociated, Generated, Renamed, Retired, Shared};
+    let these = |repositories: &[RepositoryId]| match repositories {
+        [one] => format!("repository {one}"),
+        several => format!("{} repositories", grouped(several.len() as u64)),
+    };
     let reserved = |common: &bool| if *common { "" } else { "; it is not common" };
     match event {
         Added { name, public, intake, common, secret: _ } => {
@@ -233,6 +238,10 @@ fn ssh_key(event: &ssh_key::Event) -> String {
         Shared { common: false } => {
             "made the SSH key one that is not common: it is offered only where it was chosen".to_owned()
         }
+        Associated { repositories } => {
+            format!("associated the SSH key with {}: no other is offered there", these(repositories))
+        }
+        Dissociated { repositories } => format!("took the SSH key from {}", these(repositories)),
         Renamed { name, previous } => format!("renamed the SSH key {previous} to {name}"),
         Retired { name, sha256 } => format!("retired the SSH key {name} and forgot its private half: {sha256}"),
     }

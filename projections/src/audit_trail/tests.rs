@@ -212,6 +212,14 @@ fn every_event_is_a_sentence() {
             "made the SSH key one that is not common: it is offered only where it was chosen",
         ),
         (
+            Fact::SshKey(ssh_key::Event::Associated { repositories: vec![tools] }),
+            "associated the SSH key with repository 00000000-0000-0002-0000-000000000001: no other is offered there",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Dissociated { repositories: vec![tools; 1200] }),
+            "took the SSH key from 1,200 repositories",
+        ),
+        (
             Fact::SshKey(ssh_key::Event::Retired { name: key_name("Build"), sha256: "SHA256:1".to_owned() }),
             "retired the SSH key Build and forgot its private half: SHA256:1",
         ),

@@ -153,6 +153,8 @@ fn steps() -> impl Strategy<Value = Step> {
         }),
         keys().prop_map(|name| ssh_key::Command::Rename { name }),
         any::<bool>().prop_map(|common| ssh_key::Command::Share { common }),
+        (0..3_u64).prop_map(|n| ssh_key::Command::Associate { repositories: [RepositoryId(id(2, n))].into() }),
+        (0..3_u64).prop_map(|n| ssh_key::Command::Dissociate { repositories: [RepositoryId(id(2, n))].into() }),
         Just(ssh_key::Command::Retire),
     ];
     let shown = (prop::sample::select(vec!["ssh-rsa", "ssh-ed25519"]), 0..3_u8);

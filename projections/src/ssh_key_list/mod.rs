@@ -1,6 +1,7 @@
-//! The keys of SSH in the pool: what may be seen of each. Retired ones stay readable, since their history does. Never a
+//! The keys of SSH in the pool: what may be seen of each, and the repositories that it is associated with. Retired ones stay readable, since their history does. Never a
 //! private half, nor where it is sealed.
 
+mod associations;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -12,8 +13,13 @@ use keytrail_domain::{
     ssh_key::{Event, Intake, Origin, PublicKey, RsaReason, SshKeyName},
 };
 
-pub use self::reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, page};
+use self::associations::ASSOCIATIONS;
+pub use self::{
+    associations::{Association, association_counts, associations},
+    reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, page},
+};
 use crate::{
+    row,
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
 };
@@ -62,12 +68,17 @@ impl View for SshKeyList {
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[KEYS]
+        &[KEYS, ASSOCIATIONS]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         match &fact.fact {
-            Fact::SshKey(_) => keys.want::<SshKey>(fact.stream.id),
+            Fact::SshKey(event) => {
+                keys.want::<SshKey>(fact.stream.id);
+                if let Event::Associated { repositories } | Event::Dissociated { repositories } = event {
+                    repositories.iter().for_each(|repository| keys.want::<Association>(*repository));
+                }
+            }
             Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
@@ -105,10 +116,26 @@ impl View for SshKeyList {
 fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
     match event {
         Event::Added { name, public, intake, common, secret: _ } => {
-            rows.save(&SshKey { common: *common, ..row(fact, name, public, Some(*intake), None) });
+            rows.save(&SshKey { common: *common, ..key(fact, name, public, Some(*intake), None) });
         }
         Event::Generated { name, public, rsa_because, common, secret: _ } => {
-            rows.save(&SshKey { common: *common, ..row(fact, name, public, None, *rsa_because) });
+            rows.save(&SshKey { common: *common, ..key(fact, name, public, None, *rsa_because) });
+        }
+        Event::Associated { repositories } => {
+            let key = SshKeyId(fact.stream.id);
+            for repository in repositories {
+                rows.save(&Association { repository: *repository, key, position: fact.position });
+            }
+            change(rows, fact, |_| ());
+        }
+        Event::Dissociated { repositories } => {
+            for repository in repositories {
+                let is_ours = |one: Association| one.key.0 == fact.stream.id;
+                if rows.find::<Association>(*repository).is_some_and(is_ours) {
+                    rows.end(&ASSOCIATIONS, &row![*repository]);
+                }
+            }
+            change(rows, fact, |_| ());
         }
         Event::Shared { common } => change(rows, fact, |key| key.common = *common),
         Event::Renamed { name, previous: _ } => change(rows, fact, |key| {
@@ -130,7 +157,7 @@ fn change(rows: &mut Rows, fact: &Recorded<Fact>, change: impl FnOnce(&mut SshKe
     });
 }
 
-fn row(
+fn key(
     fact: &Recorded<Fact>,
     name: &SshKeyName,
     public: &PublicKey,

@@ -1,6 +1,7 @@
 //! What happens to a key, as the list shows it.
 
 use keytrail_domain::{
+    id::RepositoryId,
     ssh_key::{Algorithm, Format},
     timestamp::Timestamp,
 };
@@ -81,6 +82,37 @@ fn whether_a_key_is_common_is_what_was_said_last() {
     assert_eq!(after(&[added(), Event::Shared { common: false }])[0].version, 2);
 }
 
+fn repositories(numbers: &[u64]) -> Vec<RepositoryId> {
+    numbers.iter().map(|n| RepositoryId(id(2, *n))).collect()
+}
+
+#[test]
+fn a_repository_has_the_key_that_it_was_associated_with_last_and_keeps_it_when_that_is_retired() {
+    let mut log = Log::default();
+    for (key, event) in [
+        (1, added()),
+        (2, generated()),
+        (1, Event::Associated { repositories: repositories(&[1, 2, 3]) }),
+        (1, Event::Dissociated { repositories: repositories(&[2]) }),
+        (2, Event::Associated { repositories: repositories(&[2]) }),
+        // It has another one by now.
+        (1, Event::Dissociated { repositories: repositories(&[2, 3]) }),
+        (1, retired()),
+    ] {
+        log.append(id(6, key), Fact::SshKey(event));
+    }
+    let store = FakeStore::folded(&SshKeyList, log.facts(), 2);
+    let found: Vec<_> = store.read(&ASSOCIATIONS, Association::read);
+    let one = |repository, key, position| Association {
+        repository: RepositoryId(id(2, repository)),
+        key: SshKeyId(id(6, key)),
+        position,
+    };
+    assert_eq!(found, [one(1, 1, 3), one(2, 2, 5)]);
+    let versions: Vec<_> = store.read(&KEYS, SshKey::read).iter().map(|key| key.version).collect();
+    assert_eq!(versions, [5, 2]);
+}
+
 #[test]
 fn what_is_said_of_no_key_shows_nothing() {
     assert_eq!(after(&[retired()]), []);
@@ -107,4 +139,8 @@ fn reads_fit_their_table() {
         check_columns(&read, &KEYS, "");
     }
     check_read(&counts(moment));
+    let one = SshKeyId(id(6, 1));
+    check_read(&associations(one, 10));
+    check_columns(&associations(one, 10), &ASSOCIATIONS, "");
+    check_read(&association_counts(one, one));
 }

@@ -75,6 +75,11 @@ pub(in crate::http) struct Shown {
     /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     integrations: Vec<KeyUse>,
+    /// With how many repositories it is associated: no other key is offered for them.
+    associated: u64,
+    /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repositories: Vec<KeyUse>,
     /// When it was taken away.
     #[schema(value_type = Option<String>, format = DateTime)]
     retired_at: Option<Timestamp>,
@@ -115,6 +120,8 @@ impl Shown {
             never_used: last_used_at.is_none(),
             used_by: uses.count(row.id),
             integrations: uses.named().to_vec(),
+            associated: uses.associated(row.id),
+            repositories: uses.repositories().to_vec(),
             retired_at: row.retired_at,
             version: row.version,
             position: row.position,
