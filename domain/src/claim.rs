@@ -24,6 +24,8 @@ pub enum ClaimScope {
     SshKey,
     /// What people call a key of SSH, folded to lower case.
     SshKeyName,
+    /// A repository for which one key of SSH is offered and no other.
+    SshKeyOfRepository,
 }
 
 impl ClaimScope {
@@ -37,6 +39,7 @@ impl ClaimScope {
             Self::GithubAccount => "github_account",
             Self::SshKey => "ssh_key",
             Self::SshKeyName => "ssh_key_name",
+            Self::SshKeyOfRepository => "ssh_key_of_repository",
         }
     }
 }

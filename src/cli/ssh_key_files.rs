@@ -32,6 +32,9 @@ pub(super) enum OnDisk {
         /// What people call it
         #[arg(long)]
         name: String,
+        /// Offer it only where it is chosen: it is none of the common keys
+        #[arg(long)]
+        reserved: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -54,14 +57,14 @@ impl OnDisk {
                 told(&found);
                 Ok(())
             }
-            Self::Register { file, name, json } => {
+            Self::Register { file, name, reserved, json } => {
                 let fingerprint = if file.starts_with("SHA256:") {
                     file
                 } else {
                     let found: Value = client.get(FILES, &[]).await?;
                     fingerprint_of(&found, &file)?
                 };
-                let body = json!({ "name": name, "fingerprint_sha256": fingerprint });
+                let body = json!({ "name": name, "fingerprint_sha256": fingerprint, "common": !reserved });
                 let added: Value = client.post("/api/v1/ssh-keys/register", &body).await?;
                 ssh_key_pool::shown(client, added, json).await
             }

@@ -1,5 +1,6 @@
-//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `retire`: the keys that the server keeps. A private key is
-//! looked at here first, so that what is wrong with it is said before anything is sent. None ever comes back.
+//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `share`, `reserve`, `associate`, `dissociate`, `retire`: the
+//! keys that the server keeps. A private key is looked at here first, so that what is wrong with it is said before anything is
+//! sent. None ever comes back.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -33,6 +34,9 @@ pub(super) enum Pool {
         /// The git host that it is for
         #[arg(long = "for", value_name = "HOST", value_parser = hosts())]
         host: Option<String>,
+        /// Offer it only where it is chosen: it is none of the common keys
+        #[arg(long)]
+        reserved: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -69,6 +73,44 @@ pub(super) enum Pool {
         #[arg(long)]
         json: bool,
     },
+    /// Make it common: it is offered where no key was chosen
+    Share {
+        /// Its name or its id
+        key: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Offer it only where it is chosen: it is none of the common keys any more
+    Reserve {
+        /// Its name or its id
+        key: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Offer it, and no other key, for these repositories, whatever their connections say
+    Associate {
+        /// Its name or its id
+        key: String,
+        /// Their names or their ids
+        #[arg(required = true, value_name = "REPOSITORY")]
+        repositories: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Take it from these repositories: they are read with the key of their connection, or with the common keys
+    Dissociate {
+        /// Its name or its id; that of a retired one is its id
+        key: String,
+        /// Their names or their ids
+        #[arg(required = true, value_name = "REPOSITORY")]
+        repositories: Vec<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Take it away for good; the server forgets its private half, or leaves it in its file and reads nothing with it
     Retire {
         /// Its name or its id
@@ -89,6 +131,9 @@ pub(super) struct Add {
     /// What people call it
     #[arg(long)]
     name: String,
+    /// Offer it only where it is chosen: it is none of the common keys
+    #[arg(long)]
+    reserved: bool,
     #[command(flatten)]
     passphrase: Passphrase,
     /// Print JSON
@@ -122,8 +167,8 @@ impl Pool {
         match self {
             // It needs no server to begin with.
             Self::Add(_) => Ok(()),
-            Self::Generate { name, kind, host, json } => {
-                let body = json!({ "name": name, "type": kind, "host": host });
+            Self::Generate { name, kind, host, reserved, json } => {
+                let body = json!({ "name": name, "type": kind, "host": host, "common": !reserved });
                 let made: Value = client.post(&format!("{PATH}/generate"), &body).await?;
                 shown(client, made, json).await
             }
@@ -137,11 +182,24 @@ impl Pool {
                 if json {
                     return all.iter().try_for_each(output::json);
                 }
-                let columns =
-                    ["id", "name", "state", "algorithm", "created_at", "last_used_at", "is_old", "fingerprint_sha256"];
-                let rows: Vec<_> =
-                    all.iter().map(|row| columns.map(|member| output::cell(&row[member])).to_vec()).collect();
-                let headings = ["id", "name", "state", "kind", "created at", "used at", "old", "fingerprint"];
+                let columns = [
+                    "id",
+                    "name",
+                    "state",
+                    "common",
+                    "algorithm",
+                    "created_at",
+                    "last_used_at",
+                    "is_old",
+                    "fingerprint_sha256",
+                ];
+                let cell = |value: &Value| match value {
+                    Value::Bool(true) => "yes".to_owned(),
+                    Value::Bool(false) => "no".to_owned(),
+                    other => output::cell(other),
+                };
+                let rows: Vec<_> = all.iter().map(|row| columns.map(|member| cell(&row[member])).to_vec()).collect();
+                let headings = ["id", "name", "state", "common", "kind", "created at", "used at", "old", "fingerprint"];
                 output::table(&headings, &rows);
                 Ok(())
             }
@@ -158,16 +216,24 @@ impl Pool {
                 output::print("renamed");
                 Ok(())
             }
+            Self::Share { key, json } => share(client, &key, true, json).await,
+            Self::Reserve { key, json } => share(client, &key, false, json).await,
+            Self::Associate { key, repositories, json } => {
+                said_of(client, (&key, "associate"), &repositories, json).await
+            }
+            Self::Dissociate { key, repositories, json } => {
+                said_of(client, (&key, "dissociate"), &repositories, json).await
+            }
             Self::Retire { key, consent, json } => {
                 let at = chosen::SSH_KEY.at(client, &key).await?;
-                // Only what somebody was told of is meant: who chooses the key meanwhile is in the way.
+                // Only what somebody was told of is meant: who chooses or associates the key meanwhile is in the way.
                 let mut query = "confirmed=true".to_owned();
                 if !consent.is_given_already() {
-                    let Loss { is_any, lines, used_by } = would_retire(client, &at).await?;
+                    let Loss { is_any, lines, used_by, associated } = would_retire(client, &at).await?;
                     if (is_any || consent.is_dry_run()) && !consent.given(&lines, json)? {
                         return Ok(());
                     }
-                    query = format!("confirmed=true&used_by={used_by}");
+                    query = format!("confirmed=true&used_by={used_by}&associated={associated}");
                 }
                 let retired: Value = client.delete_for(&format!("{at}?{query}")).await?;
                 if json {
@@ -187,12 +253,49 @@ impl Add {
         let name = name_of(&self.file);
         let (key, passphrase) =
             opened(bytes.expose(), &self.passphrase, &name)?.map_err(|problem| told::refusal(&problem, &name))?;
-        let mut body = json!({ "name": self.name, "private_key_base64": STANDARD.encode(bytes.expose()) });
+        let mut body = json!({
+            "name": self.name,
+            "private_key_base64": STANDARD.encode(bytes.expose()),
+            "common": !self.reserved,
+        });
         if let Some(passphrase) = passphrase.filter(|_| key.encryption().is_some()) {
             body["passphrase"] = passphrase.expose().as_str().into();
         }
         Ok(body)
     }
+}
+
+/// Says whether it is offered where no key was chosen.
+async fn share(client: &Client, key: &str, common: bool, json: bool) -> Result<(), CliError> {
+    let at = chosen::SSH_KEY.at(client, key).await?;
+    let said: Value = client.put(&format!("{at}/common"), &json!({ "common": common })).await?;
+    if json {
+        return output::json(&said);
+    }
+    output::print(if common { "shared: it is common" } else { "reserved: it is offered only where it is chosen" });
+    Ok(())
+}
+
+/// Associates a key with repositories, or dissociates it.
+async fn said_of(
+    client: &Client,
+    (key, what): (&str, &str),
+    repositories: &[String],
+    json: bool,
+) -> Result<(), CliError> {
+    let at = chosen::SSH_KEY.at(client, key).await?;
+    let mut ids = Vec::new();
+    for repository in repositories {
+        ids.push(chosen::REPOSITORY.id(client, repository).await?);
+    }
+    let said: Value = client.post(&format!("{at}/{what}"), &json!({ "repositories": ids })).await?;
+    if json {
+        return output::json(&said);
+    }
+    let associated = said["associated"].as_u64().unwrap_or_default();
+    let all = if associated == 1 { "1 repository".to_owned() } else { format!("{associated} repositories") };
+    output::print(&format!("{what}d; the key is the only one that is offered for {all}"));
+    Ok(())
 }
 
 /// A key with its public half. What was only recorded, and is not shown yet, is asked for again.
@@ -216,6 +319,8 @@ struct Loss {
     lines: Vec<String>,
     /// How many integrations have it.
     used_by: u64,
+    /// How many repositories have it.
+    associated: u64,
 }
 
 /// As the server has it now.
@@ -225,7 +330,7 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     let which = format!("the SSH key {} ({}, {})", text("name"), text("algorithm"), text("fingerprint_sha256"));
     if text("state") == "retired" {
         let lines = vec![format!("{which} is retired already; nothing would change")];
-        return Ok(Loss { is_any: false, lines, used_by: 0 });
+        return Ok(Loss { is_any: false, lines, used_by: 0, associated: 0 });
     }
     let lost = match key["path"].as_str() {
         Some(path) => format!("its file {path} stays on the server, which reads nothing with it any more"),
@@ -236,5 +341,10 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     lines.extend(users.as_ref().map(|users| {
         format!("it is chosen for {users}: what is there is not read until a person chooses another key, or none")
     }));
-    Ok(Loss { is_any: true, lines, used_by: key["used_by"].as_u64().unwrap_or_default() })
+    let repositories = told::repositories(&key);
+    lines.extend(repositories.as_ref().map(|repositories| {
+        format!("it is associated with {repositories}: they are not read until a person takes it from them")
+    }));
+    let count = |member: &str| key[member].as_u64().unwrap_or_default();
+    Ok(Loss { is_any: true, lines, used_by: count("used_by"), associated: count("associated") })
 }

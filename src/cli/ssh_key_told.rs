@@ -135,7 +135,9 @@ pub(super) fn kept(key: &Value, public: &Value) {
     field("created at", &format!("{} ({} days ago{old})", output::cell(&key["created_at"]), key["age_days"]));
     let used = if key["never_used"] == true { "never".to_owned() } else { output::cell(&key["last_used_at"]) };
     field("used at", &used);
+    field("common", if key["common"] == true { "yes: offered where no key was chosen" } else { "no" });
     field("chosen for", users(key).as_deref().unwrap_or("no integration"));
+    field("only for", repositories(key).as_deref().unwrap_or("no repository"));
     output::print("");
     output::print(text("halves"));
     if key["state"] == "retired" {
@@ -161,8 +163,17 @@ pub(super) fn kept(key: &Value, public: &Value) {
 
 /// The integrations for which a key that the server keeps was chosen, if there are any.
 pub(super) fn users(key: &Value) -> Option<String> {
-    let count = key["used_by"].as_u64().filter(|count| *count > 0)?;
-    let named = key["integrations"].as_array().map(Vec::as_slice).unwrap_or_default();
+    named(key, "used_by", "integrations")
+}
+
+/// The repositories that it is associated with, if there are any.
+pub(super) fn repositories(key: &Value) -> Option<String> {
+    named(key, "associated", "repositories")
+}
+
+fn named(key: &Value, count: &str, named: &str) -> Option<String> {
+    let count = key[count].as_u64().filter(|count| *count > 0)?;
+    let named = key[named].as_array().map(Vec::as_slice).unwrap_or_default();
     let mut told: Vec<_> = named.iter().filter_map(|one| one["name"].as_str()).map(str::to_owned).collect();
     let others = count.saturating_sub(told.len() as u64);
     told.extend((others > 0).then(|| format!("{others} more")));

@@ -219,6 +219,10 @@ impl From<DispatchError> for ApiError {
                 ClaimScope::SshKeyName => {
                     Self::new(Code::SshKeyNameTaken, "Choose another name; the case of letters does not count.")
                 }
+                ClaimScope::SshKeyOfRepository => Self::new(
+                    Code::SshKeyAssociated,
+                    "A repository has one associated SSH key at most. Nothing was changed. Dissociate the one that it has first.",
+                ),
                 ClaimScope::ActiveRun => {
                     Self::new(Code::IndexRunActive, "Watch the run that is under way, or cancel it first.")
                 }

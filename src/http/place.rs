@@ -138,7 +138,7 @@ pub(super) async fn in_pool(api: &Api, key: SshKeyId) -> Result<Statement, ApiEr
             return Ok(as_long_as::is_held(held.claim(), stream));
         }
         SshKey::Absent => "There is no such SSH key in the pool. `keytrail ssh-key list` names those that there are.",
-        SshKey::Retired => "The SSH key was retired, and is offered to nobody. Choose another one.",
+        SshKey::Retired { .. } => "The SSH key was retired, and is offered to nobody. Choose another one.",
     };
     Err(ApiError::new(Code::SshKeyUnusable, detail))
 }

@@ -1,5 +1,6 @@
 //! Repositories: read, looked at, and asked to be indexed.
 
+mod known;
 mod ssh;
 
 use std::collections::HashMap;
@@ -11,8 +12,7 @@ use actix_web::{
 use keytrail_domain::{
     id::{IndexRunId, IntegrationId, RepositoryId},
     index_run::{Cause, Command, FailureCode, IndexRun as Run},
-    recorded::{Sequence, StreamId},
-    repository::Repository as Aggregate,
+    recorded::Sequence,
     timestamp::Timestamp,
 };
 use keytrail_projections::{
@@ -23,12 +23,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub(super) use self::known::{forgotten, known};
 use self::ssh::ShownOffers;
 use super::{
     Api,
     auth::{Admin, Viewer},
     changed::{Telling, Versioned, tell_one},
-    conditions::unknown,
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
     events::Direction,
@@ -83,6 +83,9 @@ pub(super) struct Shown {
     /// Which keys were offered over SSH, and which was taken; only of one repository that was reached so.
     #[serde(skip_serializing_if = "Option::is_none")]
     ssh: Option<ShownOffers>,
+    /// The key of SSH that is associated with it: the only one that is offered; only of one repository that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ssh_key: Option<Uuid>,
     /// When a run last completed.
     #[schema(value_type = Option<String>, format = DateTime)]
     indexed_at: Option<Timestamp>,
@@ -155,6 +158,7 @@ impl Shown {
             archived: row.archived,
             held: None,
             ssh: None,
+            ssh_key: None,
             indexed_at: row.indexed_at,
             commits,
             keyed,
@@ -297,8 +301,9 @@ pub(super) async fn get_repository(
 ) -> Result<HttpResponse, ApiError> {
     let read = || repository_list::by_id(RepositoryId(*id));
     let row = api.one(query.min_position, read, Code::RepositoryUnknown).await?;
-    let ssh = ssh::offers(&api, RepositoryId(*id)).await?;
-    Ok(tell_one(&Shown { ssh, ..Shown::of(row).held_by(&held(&api).await?) }))
+    let id = RepositoryId(*id);
+    let (ssh, ssh_key) = (ssh::offers(&api, id).await?, ssh::associated(&api, id).await?);
+    Ok(tell_one(&Shown { ssh, ssh_key, ..Shown::of(row).held_by(&held(&api).await?) }))
 }
 
 /// Asks for an index run over what is new. The answer names the run to watch.
@@ -368,22 +373,6 @@ pub(super) async fn fetch_repository(_: Admin, api: Data<Api>, id: Path<Uuid>) -
     api.app.jobs.look_now(id, api.app.clock.now());
     let operation = Some(OperationRef::of(&OperationId::FetchRepository(id)));
     Ok(HttpResponse::Accepted().json(Shown { operation, ..Shown::of(row) }))
-}
-
-/// Some integration sees it.
-async fn known(api: &Api, repository: RepositoryId) -> Result<(), ApiError> {
-    match api.app.load::<Aggregate>(StreamId::new("repository", repository.0)).await?.0 {
-        Aggregate::Known { .. } => Ok(()),
-        Aggregate::Absent => Err(unknown(Code::RepositoryUnknown)),
-        Aggregate::Refused { .. } => {
-            let detail = "Its row says why it cannot be indexed. Mend that; it is looked for again by itself.";
-            Err(ApiError::new(Code::RepositoryRefused, detail))
-        }
-        Aggregate::Forgotten => {
-            let detail = "Add an integration that sees it, and it is indexed again.";
-            Err(ApiError::new(Code::RepositoryForgotten, detail))
-        }
-    }
 }
 
 /// Whoever may not start a run is told which one is under way.

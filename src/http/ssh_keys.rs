@@ -1,9 +1,11 @@
-//! The pool of SSH keys: added, generated, registered, listed, renamed, retired. A private half comes in and is sealed; no route answers
-//! one.
+//! The pool of SSH keys: added, generated, registered, listed, renamed, associated, retired. A private half comes in and is
+//! sealed; no route answers one.
 
+pub(super) mod associations;
 mod facts;
 pub(super) mod files;
 mod intake;
+pub(super) mod sharing;
 mod shown;
 mod uses;
 
@@ -26,7 +28,7 @@ use uuid::Uuid;
 use self::{
     intake::{KeyToAdd, KeyToGenerate, Taken},
     shown::{PublicForms, Shown},
-    uses::Uses,
+    uses::{Told, Uses},
 };
 use super::{
     Api,
@@ -85,12 +87,27 @@ pub(super) struct NewName {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct RetireQuery {
-    /// That it is meant, also where the key is chosen for integrations: their repositories are not read until a person chooses
-    /// another key, or none.
+    /// That it is meant, also where the key is chosen for integrations or associated with repositories: these are not read
+    /// until a person chooses another key, or none.
     confirmed: Option<bool>,
     /// For how many integrations it was chosen when that was confirmed (`used_by`): where more have it by now, nothing is
     /// changed.
     used_by: Option<u64>,
+    /// With how many repositories it was associated when that was confirmed (`associated`): as above.
+    associated: Option<u64>,
+}
+
+impl RetireQuery {
+    /// Of how many uses somebody was told who means it; nothing where it is meant whatever there are.
+    fn told(&self) -> Option<Told> {
+        match (self.confirmed, self.used_by, self.associated) {
+            (Some(true), None, None) => None,
+            (Some(true), used_by, associated) => {
+                Some(Told { used_by: used_by.unwrap_or(u64::MAX), associated: associated.unwrap_or(u64::MAX) })
+            }
+            _ => Some(Told::default()),
+        }
+    }
 }
 
 /// Keys in the order in which they came, retired ones too; without their private halves.
@@ -171,9 +188,10 @@ pub(super) async fn add_ssh_key(
         return api.changed(committed, CREATED, ssh_key_list::by_id(id), show).await;
     }
     let name = name(&body.value.name)?;
+    let common = body.value.common.unwrap_or(true);
     let (Taken { public, private }, intake) = intake::added(&api, body.value).await?;
     let (id, secret, companions) = sealed(&api, &private);
-    let command = Command::Add { name: name.clone(), public: public.clone(), intake, secret };
+    let command = Command::Add { name: name.clone(), public: public.clone(), intake, common, secret };
     kept(&api, id, (&name, &public), command, context, companions).await
 }
 
@@ -199,7 +217,8 @@ pub(super) async fn generate_ssh_key(
     let name = name(&body.value.name)?;
     let (Taken { public, private }, rsa_because) = intake::generated(&api, &name, &body.value).await?;
     let (id, secret, companions) = sealed(&api, &private);
-    let command = Command::Generate { name: name.clone(), public: public.clone(), rsa_because, secret };
+    let common = body.value.common.unwrap_or(true);
+    let command = Command::Generate { name: name.clone(), public: public.clone(), rsa_because, common, secret };
     kept(&api, id, (&name, &public), command, context, companions).await
 }
 
@@ -227,8 +246,8 @@ pub(super) async fn rename_ssh_key(
 /// Takes a key away for good: its private half is forgotten; where it lies in a file, that stays and is not read any more.
 /// What may be seen of the key stays in the list.
 ///
-/// A key that is chosen for integrations is retired only when that is confirmed; the refusal names them. No other key is
-/// offered in its place: their repositories say `ssh_no_key` until a person chooses.
+/// A key that is chosen for integrations or associated with repositories is retired only when that is confirmed; the refusal
+/// names them. No other key is offered in its place: the repositories say `ssh_no_key` until a person chooses.
 #[utoipa::path(tag = "ssh-keys", operation_id = "RetireSshKey", security(("bearer" = ["admin"])),
     params(RetireQuery, ("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
     responses((status = 200, description = "It is retired.", body = Shown)))]
@@ -247,19 +266,22 @@ pub(super) async fn retire_ssh_key(
         let mut companions = vec![Vault::forget_all_of(ssh_private_keys::owner(id))];
         let (state, version) = api.app.load::<Aggregate>(StreamId::new("ssh_key", id.0)).await?;
         let would_end = matches!(state, Aggregate::Active { .. }) && seen.is_none_or(|seen| seen == version);
-        let is_confirmed = query.confirmed == Some(true);
-        if would_end && (!is_confirmed || query.used_by.is_some()) {
-            let told = query.used_by.filter(|_| is_confirmed).unwrap_or(0);
-            if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id, told) {
+        let mut decided_on = seen;
+        if let Some(told) = query.told().filter(|_| would_end) {
+            let associated = state.repositories().map_or(0, |repositories| repositories.len() as u64);
+            if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id, associated, told) {
                 return Err(refusal);
             }
+            // It may be associated at this very moment.
+            decided_on = Some(version);
             // It may be chosen at this very moment.
             companions.push(as_long_as::nothing_came_after("integration", head));
         }
-        let context = admin.context(None, seen);
+        let context = admin.context(None, decided_on);
         match api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await {
             Ok(committed) => return tell(&api, id, committed, Uses::of(&api, id, None).await.ok()).await,
             Err(DispatchError::Store(StoreError::Fenced)) => api.knows_more(head).await,
+            Err(DispatchError::Stale { .. }) if seen.is_none() => {}
             Err(error) => return Err(error.into()),
         }
     }

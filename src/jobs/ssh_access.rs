@@ -1,10 +1,8 @@
 //! How a repository is reached over SSH: which keys may be offered, in which order, and which keys of the host are trusted.
-//! Called for each look and fetch. A key that was chosen is the only one; there is no falling back to others in silence.
+//! Called for each look and fetch. The key that is associated with the repository is the only one; otherwise the one that was
+//! chosen for the connection; there is no falling back to others in silence.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use keytrail_domain::{
     host_key::{HostKeyId, HostKeys},
@@ -12,13 +10,9 @@ use keytrail_domain::{
     index_run::FailureCode,
     recorded::{Position, StreamId},
     remote_url::RemoteUrl,
-    service::Connection,
     ssh_key::SshKey as Pooled,
 };
-use keytrail_projections::{
-    integration_list::{self, IntegrationState},
-    ssh_key_list::{self, KeyState},
-};
+use keytrail_projections::ssh_key_list::{self, KeyState};
 
 use super::{
     DiskTrouble, JobError, KeysOnDisk, changed_hosts,
@@ -35,6 +29,11 @@ use crate::{
     ssh_keys::{self, SshKey},
 };
 
+const CHOSEN_RETIRED: &str = "the key that was chosen was retired: choose another, or none, by changing the connection; no \
+                              common key is offered in its place";
+const ASSOCIATED_RETIRED: &str = "the key that is associated with the repository was retired: dissociate it, and associate \
+                                  another one if there is to be one; no other key is offered in its place";
+
 /// Rows that are read at once.
 const PAGE: u32 = 500;
 
@@ -42,16 +41,22 @@ const PAGE: u32 = 500;
 #[derive(Debug, Default)]
 pub(super) struct CommonKeys(Mutex<Option<(Position, Arc<[SshKeyId]>)>>);
 
-/// The way to a repository. `chosen` is the one key that may be offered; otherwise the common ones may.
+/// The way to a repository. The key that is associated with it is the one that may be offered, otherwise `chosen` is; without
+/// either, the common ones may.
 pub(super) async fn access(
     app: &App,
     repository: Option<RepositoryId>,
     url: &RemoteUrl,
     chosen: Option<SshKeyId>,
 ) -> Result<Arc<SshAccess>, JobError> {
-    let keys = match chosen {
-        Some(key) => vec![in_pool(app, key).await?],
-        None => common(app).await?.to_vec(),
+    let associated = match repository {
+        Some(repository) => app.log.holder(&Pooled::association(repository)).await?.map(SshKeyId),
+        None => None,
+    };
+    let keys = match (associated, chosen) {
+        (Some(key), _) => vec![in_pool(app, key, ASSOCIATED_RETIRED).await?],
+        (None, Some(key)) => vec![in_pool(app, key, CHOSEN_RETIRED).await?],
+        (None, None) => common(app).await?.to_vec(),
     };
     let Offers { accepted, .. } = match repository {
         Some(repository) => offers_of(&app.db, repository).await?,
@@ -101,20 +106,16 @@ pub(super) async fn met(app: &App, url: &RemoteUrl, trouble: &GitError) {
     }
 }
 
-/// The key that was chosen, as long as it is in the pool.
-async fn in_pool(app: &App, key: SshKeyId) -> Result<SshKeyId, JobError> {
+/// A key, as long as it is in the pool; otherwise what to do.
+async fn in_pool(app: &App, key: SshKeyId, retired: &str) -> Result<SshKeyId, JobError> {
     let (state, _) = app.load::<Pooled>(StreamId::new("ssh_key", key.0)).await?;
     match state {
         Pooled::Active { .. } => Ok(key),
-        Pooled::Absent | Pooled::Retired => {
-            let text = "the key that was chosen was retired: choose another, or none, by changing the connection; no common \
-                        key is offered in its place";
-            Err(JobError::Failed(FailureCode::SshNoKey, text.to_owned()))
-        }
+        Pooled::Absent | Pooled::Retired { .. } => Err(JobError::Failed(FailureCode::SshNoKey, retired.to_owned())),
     }
 }
 
-/// The keys that no connection chose, in the order of the pool.
+/// The common keys, in the order of the pool.
 async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
     let head = app.log.feed().head().position;
     let known = &app.jobs.common_keys.0;
@@ -123,25 +124,13 @@ async fn common(app: &App) -> Result<Arc<[SshKeyId]>, JobError> {
     {
         return Ok(keys.clone());
     }
-    let mut chosen = BTreeSet::new();
-    let mut after = None;
-    loop {
-        let page = app.read_at_least(head, integration_list::page(None, Some("git"), after, PAGE)).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.added_position);
-        for row in page.iter().filter(|row| row.state != IntegrationState::Removed) {
-            if let Connection::Git(remote) = &row.connection {
-                chosen.extend(remote.ssh_key);
-            }
-        }
-    }
     let mut keys = Vec::new();
     let mut after = None;
     loop {
         let page = app.read_at_least(head, ssh_key_list::page(Some(KeyState::Active), None, after, PAGE)).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.added_position);
-        keys.extend(page.iter().map(|row| row.id).filter(|id| !chosen.contains(id)));
+        keys.extend(page.iter().filter(|row| row.common).map(|row| row.id));
     }
     let keys: Arc<[SshKeyId]> = keys.into();
     *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((head, keys.clone()));

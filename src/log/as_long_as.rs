@@ -3,7 +3,7 @@
 
 use keytrail_domain::{
     claim::Claim,
-    recorded::{Position, StreamId},
+    recorded::{Position, Sequence, StreamId},
 };
 use keytrail_projections::row;
 
@@ -23,4 +23,18 @@ pub fn is_held(claim: &Claim, holder: StreamId) -> Statement {
                WHERE scope = $1 AND claim_key = $2 AND aggregate_type = $3 AND aggregate_id = $4";
     let args = row![claim.scope.as_str(), claim.key.as_str(), holder.aggregate_type, holder.id.to_string()];
     Statement::new(sql, args).expecting(1)
+}
+
+/// As long as nobody holds this claim.
+pub fn nobody_holds(claim: &Claim) -> Statement {
+    let sql = "UPDATE log_head SET position = position WHERE id = 0 AND NOT EXISTS \
+               (SELECT 1 FROM claims WHERE scope = $1 AND claim_key = $2)";
+    Statement::new(sql, row![claim.scope.as_str(), claim.key.as_str()]).expecting(1)
+}
+
+/// As long as a stream did not go on from here. The append itself is to another one.
+pub fn stands_at(stream: StreamId, sequence: Sequence) -> Statement {
+    let sql = "UPDATE log_head SET position = position WHERE id = 0 AND NOT EXISTS \
+               (SELECT 1 FROM events WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3)";
+    Statement::new(sql, row![stream.aggregate_type, stream.id.to_string(), sequence]).expecting(1)
 }

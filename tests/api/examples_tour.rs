@@ -154,6 +154,16 @@ async fn keep_keys(tour: &mut Tour, server: &Server) {
     let changed = [("id", &*added.id()), ("If-Match", "*")].map(|(name, value)| (name, value.to_owned()));
     let changed: Vec<_> = changed.iter().map(|(name, value)| (*name, value.as_str())).collect();
     tour.call("RenameSshKey", &changed, Some(json!({ "name": "build" }))).await;
+    tour.call("ShareSshKey", &changed, Some(json!({ "common": false }))).await;
+    let over_ssh = json!({ "kind": "git", "url": "ssh://git@127.0.0.1:1/kept.git" });
+    let integration = server.connect("kept", over_ssh).await.with(StatusCode::CREATED).id();
+    let list = format!("/api/v1/integrations/{integration}/repositories");
+    soon("it is seen", || async { !server.get(&list).await.items().is_empty() }).await;
+    let repositories = json!({ "repositories": [server.get(&list).await.items()[0]["id"]] });
+    tour.call("AssociateSshKey", &[("id", &added.id())], Some(repositories.clone())).await;
+    tour.call("DissociateSshKey", &[("id", &added.id())], Some(repositories)).await;
+    let at = format!("/api/v1/integrations/{integration}");
+    answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
     tour.call("RetireSshKey", &changed, None).await;
     let key = ssh_keys::ed25519(Secret::new(vec![2; 32]), "mirror").expect("a key");
     put(server, "id_ed25519", &written(&key, Target::OpenSsh, None));

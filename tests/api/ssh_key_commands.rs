@@ -51,6 +51,11 @@ async fn a_key_is_added_from_a_file_shown_renamed_and_retired() {
     assert!(value(&figures, "keytrail_ssh_key_oldest_seconds") >= 0.0);
 
     assert_eq!(done(home.run(["ssh-key", "rename", "deploy", "build"]).await), "renamed\n");
+    let said = done(home.run(["ssh-key", "reserve", "build"]).await);
+    assert!(said.contains("only where it is chosen"), "{said}");
+    assert!(done(home.run(["ssh-key", "show", "build"]).await).contains("common       no\n"));
+    let shared = lines(&done(home.run(["ssh-key", "share", "build", "--json"]).await)).remove(0);
+    assert_eq!(shared["common"], true);
     let said = failed(home.run(["ssh-key", "retire", "build"]).await, 2);
     assert!(said.contains("--yes") && said.contains("build"), "{said}");
     done(home.run(["ssh-key", "retire", "build", "--yes"]).await);
@@ -77,7 +82,9 @@ async fn the_server_makes_a_key_for_a_git_host_that_takes_only_rsa_and_says_why(
     }
     assert!(!printed.contains("PRIVATE KEY"), "{printed}");
     let made = lines(&done(home.run(["ssh-key", "generate", "usual", "--json"]).await)).remove(0);
-    assert_eq!(made["algorithm"], "ssh-ed25519");
+    assert_eq!((&made["algorithm"], &made["common"]), (&"ssh-ed25519".into(), &true.into()));
+    let reserved = ["ssh-key", "generate", "reserved", "--reserved", "--json"];
+    assert_eq!(lines(&done(home.run(reserved).await)).remove(0)["common"], false);
     let said =
         failed(home.run(["ssh-key", "generate", "aws", "--for", "aws_codecommit", "--type", "ed25519"]).await, 4);
     assert!(said.contains("takes RSA only"), "{said}");

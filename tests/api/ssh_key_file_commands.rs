@@ -41,7 +41,7 @@ async fn a_key_of_the_account_is_listed_registered_and_retired_and_its_file_stay
     assert!(said.contains(&add), "{said}");
     failed(home.run(["ssh-key", "register", "/nowhere", "--name", "nowhere"]).await, 3);
 
-    let printed = done(home.run(["ssh-key", "register", text(&plain), "--name", "deploy"]).await);
+    let printed = done(home.run(["ssh-key", "register", text(&plain), "--name", "deploy", "--reserved"]).await);
     for wanted in ["on_disk", text(&plain), "stays there", &key(1).public().openssh("ann@laptop for …")] {
         assert!(printed.contains(wanted), "{wanted}: {printed}");
     }
@@ -50,6 +50,7 @@ async fn a_key_of_the_account_is_listed_registered_and_retired_and_its_file_stay
     assert!(said.contains("The pool has this key already"), "{said}");
     let listed = lines(&done(home.run(["ssh-key", "list", "--json"]).await)).remove(0);
     assert_eq!((&listed["origin"], &listed["path"]), (&"on_disk".into(), &text(&plain).into()), "{listed}");
+    assert_eq!(listed["common"], false, "{listed}");
     let would = done(home.run(["ssh-key", "retire", "deploy", "--dry-run"]).await);
     assert!(would.contains("stays on the server"), "{would}");
     done(home.run(["ssh-key", "retire", "deploy", "--yes"]).await);

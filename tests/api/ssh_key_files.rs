@@ -140,6 +140,7 @@ async fn a_registered_key_is_one_of_the_pool_and_its_file_stays_as_it_is(server:
         ("had_passphrase", json!(false)),
         ("fingerprint_sha256", json!(sha256(1))),
         ("never_used", json!(true)),
+        ("common", json!(true)),
         ("version", json!(1)),
     ] {
         assert_eq!(registered.body[member], wanted, "{member} of {}", registered.text);
@@ -174,8 +175,10 @@ async fn a_registered_key_is_one_of_the_pool_and_its_file_stays_as_it_is(server:
     assert!(retired.text_of("halves").contains("stays where it is"), "{}", retired.text);
     assert_eq!(fs::read_to_string(&path).expect("it is there"), plain(1));
     assert_eq!(files(&server).await[0]["ssh_key"], Value::Null);
-    let back = register(&server, "Deploy", 1).await.with(StatusCode::CREATED);
+    let body = json!({ "name": "Deploy", "fingerprint_sha256": sha256(1), "common": false });
+    let back = server.post(REGISTER, body).await.with(StatusCode::CREATED);
     assert_ne!(back.id(), registered.id());
+    assert_eq!(back.body["common"], false, "{}", back.text);
 }
 
 async fn a_key_is_used_from_its_file_and_one_that_goes_is_told_by_its_code(server: Server) {

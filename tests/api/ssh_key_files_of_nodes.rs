@@ -78,6 +78,7 @@ async fn a_node_that_lacks_a_key_is_told_by_the_doctor_of_each_node() {
             blob: half.public().base64(),
         },
         format: Format::OpenSsh,
+        common: true,
         path: DisplayText::clean("/srv/keys/deploy"),
     };
     first.dispatch::<SshKey>(ids::new_id(), command, Context::server("case", 0), Vec::new()).await.expect("it is new");

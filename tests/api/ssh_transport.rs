@@ -174,7 +174,10 @@ async fn a_key_that_was_chosen_is_the_only_one_that_is_offered(server: Server) {
     let ssh = repository_of(&server, &integration).await["ssh"].clone();
     assert_eq!((&ssh["offered"], &ssh["accepted"]), (&json!([chosen["id"]]), &Value::Null));
     assert!(!served.sshd.log().contains("Accepted publickey"), "the common key was not offered");
-    // A common key is no key that another connection chose.
+    // What a person took from the common keys is offered to nobody else.
+    let reserve = server.local(Method::PUT, &format!("/api/v1/ssh-keys/{}/common", id(&chosen)));
+    let reserve = reserve.header("If-Match", "*").json(&json!({ "common": false }));
+    answer(reserve).await.with(StatusCode::OK);
     let other = server.connect("other", json!({ "kind": "git", "url": served.url("other.git") })).await;
     let other = other.with(StatusCode::CREATED).id();
     is_in_trouble(&server, &other, "remote_not_found").await;

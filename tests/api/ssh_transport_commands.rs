@@ -66,6 +66,20 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
     let repository = lines(&done(home.run(["repository", "list", "--json"]).await)).remove(0);
     let shown = lines(&done(home.run(["repository", "show", &id(&repository), "--json"]).await)).remove(0);
     assert_eq!((&shown["ssh"]["accepted"], &shown["ssh"]["offered"][0]), (&deploy["id"], &deploy["id"]));
+    // One that is associated with it is the only one, and is not taken away from under it unasked either.
+    let associate = ["ssh-key", "associate", "other", &id(&repository)];
+    let printed = done(home.run(associate).await);
+    assert_eq!(printed, "associated; the key is the only one that is offered for 1 repository\n");
+    let printed = done(home.run(["ssh-key", "show", "other"]).await);
+    let name = repository["name"].as_str().expect("a name");
+    assert!(printed.contains(&format!("only for     {name}\n")), "{printed}");
+    let shown = lines(&done(home.run(["repository", "show", &id(&repository), "--json"]).await)).remove(0);
+    assert_eq!(shown["ssh_key"], other["id"]);
+    let said = failed(home.run(["ssh-key", "retire", "other"]).await, 2);
+    assert!(said.contains(&format!("it is associated with {name}")) && said.contains("--yes"), "{said}");
+    let dissociate = ["ssh-key", "dissociate", "other", name, "--json"];
+    let free = lines(&done(home.run(dissociate).await)).remove(0);
+    assert_eq!((&free["associated"], &free["state"]), (&0.into(), &"active".into()));
     // Its key is not taken away from under it unasked.
     let said = failed(home.run(["ssh-key", "retire", "deploy"]).await, 2);
     assert!(said.contains("it is chosen for shop") && said.contains("--yes"), "{said}");

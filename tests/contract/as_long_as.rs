@@ -23,6 +23,8 @@ use crate::{
 on_both_engines!(
     nothing_is_appended_after_what_was_not_known_of,
     nothing_is_appended_when_a_claim_went,
+    nothing_is_appended_when_a_claim_came,
+    nothing_is_appended_when_a_stream_went_on,
     of_those_that_exclude_each_other_one_comes_first,
 );
 
@@ -73,6 +75,43 @@ async fn nothing_is_appended_when_a_claim_went(db: Arc<Db>) {
     append(&log, of(holder, 1, &[removed("a")])).await;
     let refused = decided(holder).await;
     assert!(is_fenced(&refused), "it was released: {refused:?}");
+}
+
+async fn nothing_is_appended_when_a_claim_came(db: Arc<Db>) {
+    let log = open(&db).await;
+    let holder = new_stream();
+    let name = ClaimChange::take(ClaimScope::IntegrationName, "a");
+    let decided = || {
+        let mut append = plain(new_stream(), 0);
+        append.companions.push(as_long_as::nobody_holds(name.claim()));
+        log.appender().append(Lane::Interactive, append)
+    };
+    append(&log, of(new_stream(), 0, &[added("b")])).await;
+    decided().await.expect("nobody holds it");
+    append(&log, of(holder, 0, &[added("a")])).await;
+    let refused = decided().await;
+    assert!(is_fenced(&refused), "it is held: {refused:?}");
+    append(&log, of(holder, 1, &[removed("a")])).await;
+    decided().await.expect("nobody holds it any more");
+}
+
+async fn nothing_is_appended_when_a_stream_went_on(db: Arc<Db>) {
+    let log = open(&db).await;
+    let (looked_at, another) = (new_stream(), new_stream());
+    append(&log, of(looked_at, 0, &[added("a")])).await;
+    let decided = |sequence| {
+        let mut append = of_another_type();
+        append.companions.push(as_long_as::stands_at(looked_at, sequence));
+        log.appender().append(Lane::Interactive, append)
+    };
+    // Another one goes on.
+    append(&log, of(another, 0, &[added("b")])).await;
+    append(&log, of(another, 1, &[removed("b")])).await;
+    decided(1).await.expect("it stands where it was looked at");
+    append(&log, of(looked_at, 1, &[removed("a")])).await;
+    let refused = decided(1).await;
+    assert!(is_fenced(&refused), "it went on: {refused:?}");
+    decided(2).await.expect("it stands where it was looked at");
 }
 
 /// All at once, so that they come in one batch: each would be right alone.

@@ -288,7 +288,7 @@ fn access_settings() -> access_settings::Event {
 }
 
 fn ssh_key_events() -> Vec<ssh_key::Event> {
-    use ssh_key::Event::{Added, Generated, Registered, Renamed, Retired};
+    use ssh_key::Event::{Added, Associated, Dissociated, Generated, Registered, Renamed, Retired, Shared};
     let name = |name: &str| SshKeyName::parse(name).expect("a good name");
     let secret = |n: u128| SecretRef(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0100 + n));
     let ed25519 = ssh_key::PublicKey {
@@ -303,20 +303,25 @@ fn ssh_key_events() -> Vec<ssh_key::Event> {
     let intake =
         ssh_key::Intake { origin: ssh_key::Origin::Pasted, format: ssh_key::Format::PpkV3, had_passphrase: true };
     vec![
-        Added { name: name("Deploy é 漢"), public: ed25519.clone(), intake, secret: secret(1) },
+        Added { name: name("Deploy é 漢"), public: ed25519.clone(), intake, common: true, secret: secret(1) },
         Generated {
             name: name("Azure"),
             public: rsa,
             rsa_because: Some(ssh_key::RsaReason::AzureDevops),
+            common: true,
             secret: secret(2),
         },
         Registered {
             name: name("Mirror"),
             public: ed25519.clone(),
             format: ssh_key::Format::OpenSsh,
+            common: true,
             path: text("/home/keytrail/.ssh/id_ed25519"),
         },
         Renamed { name: name("Deploy"), previous: name("Deploy é 漢") },
+        Shared { common: false },
+        Associated { repositories: vec![REPOSITORY, RepositoryId(secret(3).0)] },
+        Dissociated { repositories: vec![REPOSITORY] },
         Retired { name: name("Deploy"), sha256: ed25519.sha256 },
     ]
 }

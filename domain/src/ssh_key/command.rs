@@ -1,9 +1,12 @@
 //! What can be wished of a key.
 
-use super::{Format, Intake, PublicKey, RsaReason, SshKeyName};
-use crate::{display_text::DisplayText, secret_ref::SecretRef};
+use std::collections::BTreeSet;
 
-/// In the API: AddSshKey, GenerateSshKey, RegisterSshKey, RenameSshKey, RetireSshKey.
+use super::{Format, Intake, PublicKey, RsaReason, SshKeyName};
+use crate::{display_text::DisplayText, id::RepositoryId, secret_ref::SecretRef};
+
+/// In the API: AddSshKey, GenerateSshKey, RegisterSshKey, RenameSshKey, ShareSshKey, AssociateSshKey, DissociateSshKey,
+/// RetireSshKey.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Take a key that somebody has, which was tried out.
@@ -14,6 +17,8 @@ pub enum Command {
         public: PublicKey,
         /// How it came.
         intake: Intake,
+        /// Whether it is offered where no key was chosen.
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -25,6 +30,8 @@ pub enum Command {
         public: PublicKey,
         /// Why it is of RSA, if it is.
         rsa_because: Option<RsaReason>,
+        /// As above.
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -36,6 +43,8 @@ pub enum Command {
         public: PublicKey,
         /// How it is written.
         format: Format,
+        /// As above.
+        common: bool,
         /// Where it was found; it is known by its fingerprint.
         path: DisplayText,
     },
@@ -43,6 +52,21 @@ pub enum Command {
     Rename {
         /// The new name.
         name: SshKeyName,
+    },
+    /// Offer it where no key was chosen, or not.
+    Share {
+        /// Whether it is.
+        common: bool,
+    },
+    /// Offer it, and no other key, for these repositories.
+    Associate {
+        /// Those that have it already stay as they are.
+        repositories: BTreeSet<RepositoryId>,
+    },
+    /// Take it from these repositories.
+    Dissociate {
+        /// Those that do not have it stay as they are.
+        repositories: BTreeSet<RepositoryId>,
     },
     /// Take it away for good; its private half is forgotten, or stays in its file and is not used any more.
     Retire,

@@ -3,7 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Format, Intake, PublicKey, RsaReason, SshKeyName};
-use crate::{display_text::DisplayText, secret_ref::SecretRef, stored_events};
+use crate::{display_text::DisplayText, id::RepositoryId, secret_ref::SecretRef, stored_events};
+
+pub(super) const fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it like this")]
+const fn is_yes(said: &bool) -> bool {
+    *said
+}
 
 /// Stored events of the stream `ssh_key`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +26,9 @@ pub enum Event {
         public: PublicKey,
         /// How it came.
         intake: Intake,
+        /// Whether it is offered where no key was chosen. Every key was, before this was said.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -29,6 +41,9 @@ pub enum Event {
         /// Why it is of RSA, if it is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rsa_because: Option<RsaReason>,
+        /// As above.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
     },
@@ -40,6 +55,9 @@ pub enum Event {
         public: PublicKey,
         /// How it is written.
         format: Format,
+        /// As above.
+        #[serde(default = "yes", skip_serializing_if = "is_yes")]
+        common: bool,
         /// Where it was found.
         path: DisplayText,
     },
@@ -50,7 +68,23 @@ pub enum Event {
         /// The old one, which is free again.
         previous: SshKeyName,
     },
-    /// It was taken away, and its private half forgotten where it was sealed.
+    /// It is offered where no key was chosen from now on, or is not any more.
+    Shared {
+        /// Whether it is.
+        common: bool,
+    },
+    /// It is the only key that is offered for these repositories from now on.
+    Associated {
+        /// Those that did not have it before.
+        repositories: Vec<RepositoryId>,
+    },
+    /// It is not the key of these repositories any more.
+    Dissociated {
+        /// Those that had it.
+        repositories: Vec<RepositoryId>,
+    },
+    /// It was taken away, and its private half forgotten where it was sealed. Repositories that it is associated with stay
+    /// so, until somebody dissociates it.
     Retired {
         /// Its last name, which is free again.
         name: SshKeyName,
@@ -64,5 +98,8 @@ stored_events!(Event {
     Generated => "ssh_key.generated" v "1",
     Registered => "ssh_key.registered" v "1",
     Renamed => "ssh_key.renamed" v "1",
+    Shared => "ssh_key.shared" v "1",
+    Associated => "ssh_key.associated" v "1",
+    Dissociated => "ssh_key.dissociated" v "1",
     Retired => "ssh_key.retired" v "1",
 });

@@ -4,7 +4,9 @@ use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
 
 use super::*;
-use crate::{claim::Claim, display_text::DisplayText, given::given, histories, secret_ref::SecretRef};
+use crate::{
+    claim::Claim, display_text::DisplayText, given::given, histories, id::RepositoryId, secret_ref::SecretRef,
+};
 
 fn name(text: &str) -> SshKeyName {
     SshKeyName::parse(text).expect("a name")
@@ -29,35 +31,59 @@ pub(crate) fn public(n: u8) -> PublicKey {
 const INTAKE: Intake = Intake { origin: Origin::Pasted, format: Format::PpkV3, had_passphrase: true };
 
 fn add(text: &str, n: u8) -> Command {
-    Command::Add { name: name(text), public: public(n), intake: INTAKE, secret: secret(n) }
+    Command::Add { name: name(text), public: public(n), intake: INTAKE, common: true, secret: secret(n) }
 }
 
 fn generate(text: &str, n: u8) -> Command {
     let rsa_because = Some(RsaReason::AzureDevops);
-    Command::Generate { name: name(text), public: public(n), rsa_because, secret: secret(n) }
+    Command::Generate { name: name(text), public: public(n), rsa_because, common: false, secret: secret(n) }
 }
 
 fn added(text: &str, n: u8) -> Event {
-    Event::Added { name: name(text), public: public(n), intake: INTAKE, secret: secret(n) }
+    Event::Added { name: name(text), public: public(n), intake: INTAKE, common: true, secret: secret(n) }
 }
 
 fn generated(text: &str, n: u8) -> Event {
     let rsa_because = Some(RsaReason::AzureDevops);
-    Event::Generated { name: name(text), public: public(n), rsa_because, secret: secret(n) }
+    Event::Generated { name: name(text), public: public(n), rsa_because, common: false, secret: secret(n) }
 }
 
 fn register(text: &str, n: u8) -> Command {
     let path = DisplayText::clean("/srv/keys/deploy");
-    Command::Register { name: name(text), public: public(n), format: Format::OpenSsh, path }
+    Command::Register { name: name(text), public: public(n), format: Format::OpenSsh, common: true, path }
 }
 
 fn registered(text: &str, n: u8) -> Event {
     let path = DisplayText::clean("/srv/keys/deploy");
-    Event::Registered { name: name(text), public: public(n), format: Format::OpenSsh, path }
+    Event::Registered { name: name(text), public: public(n), format: Format::OpenSsh, common: true, path }
 }
 
 fn renamed(text: &str, previous: &str) -> Event {
     Event::Renamed { name: name(text), previous: name(previous) }
+}
+
+fn shared(common: bool) -> Event {
+    Event::Shared { common }
+}
+
+fn repositories<C: FromIterator<RepositoryId>>(numbers: &[u8]) -> C {
+    numbers.iter().map(|n| RepositoryId(Uuid::from_u128((*n).into()))).collect()
+}
+
+fn associate(numbers: &[u8]) -> Command {
+    Command::Associate { repositories: repositories(numbers) }
+}
+
+fn dissociate(numbers: &[u8]) -> Command {
+    Command::Dissociate { repositories: repositories(numbers) }
+}
+
+fn associated(numbers: &[u8]) -> Event {
+    Event::Associated { repositories: repositories(numbers) }
+}
+
+fn dissociated(numbers: &[u8]) -> Event {
+    Event::Dissociated { repositories: repositories(numbers) }
 }
 
 fn retired(text: &str, n: u8) -> Event {
@@ -71,6 +97,9 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         generated("Deploy", 1),
         registered("Deploy", 1),
         renamed("Build", "Deploy"),
+        shared(false),
+        associated(&[1, 2]),
+        dissociated(&[1]),
         retired("Build", 1),
     ]
 }
@@ -99,6 +128,58 @@ fn a_key_has_its_new_name_and_frees_the_old_one() {
         [ClaimChange::release(ClaimScope::SshKeyName, "deploy"), ClaimChange::take(ClaimScope::SshKeyName, "build")]
     );
     assert_eq!(SshKey::claims(&renamed("DEPLOY", "Deploy")), []);
+}
+
+#[test]
+fn a_key_is_common_until_somebody_says_otherwise() {
+    let wish = |common| Command::Share { common };
+    given::<SshKey>(&[added("Deploy", 1)]).when(wish(true)).then_nothing();
+    given::<SshKey>(&[added("Deploy", 1)]).when(wish(false)).then(&[shared(false)]);
+    given::<SshKey>(&[added("Deploy", 1), shared(false)]).when(wish(false)).then_nothing();
+    given::<SshKey>(&[added("Deploy", 1), shared(false)]).when(wish(true)).then(&[shared(true)]);
+    given::<SshKey>(&[generated("Deploy", 1)]).when(wish(false)).then_nothing();
+    given::<SshKey>(&[]).when(wish(true)).then_refused("ssh_key_unknown");
+    given::<SshKey>(&[added("Deploy", 1), retired("Deploy", 1)]).when(wish(true)).then_refused("ssh_key_retired");
+    assert_eq!(SshKey::claims(&shared(true)), []);
+}
+
+#[test]
+fn a_key_is_associated_with_repositories_that_do_not_have_it_yet() {
+    let known = [added("Deploy", 1), associated(&[1, 2])];
+    given::<SshKey>(&known[..1]).when(associate(&[2, 1])).then(&[associated(&[1, 2])]);
+    given::<SshKey>(&known).when(associate(&[2, 3])).then(&[associated(&[3])]);
+    given::<SshKey>(&known).when(associate(&[1])).then_nothing();
+    given::<SshKey>(&known).when(dissociate(&[2, 3])).then(&[dissociated(&[2])]);
+    given::<SshKey>(&known).when(dissociate(&[3])).then_nothing();
+    let one = [known[0].clone(), known[1].clone(), dissociated(&[2])];
+    given::<SshKey>(&one).when(associate(&[1, 2])).then(&[associated(&[2])]);
+    for wish in [associate(&[1]), dissociate(&[1])] {
+        given::<SshKey>(&[]).when(wish).then_refused("ssh_key_unknown");
+    }
+}
+
+#[test]
+fn a_retired_key_keeps_its_repositories_until_it_is_taken_from_them() {
+    let gone = [added("Deploy", 1), associated(&[1, 2]), retired("Deploy", 1)];
+    given::<SshKey>(&gone).when(associate(&[3])).then_refused("ssh_key_retired");
+    given::<SshKey>(&gone).when(dissociate(&[1, 3])).then(&[dissociated(&[1])]);
+    let one = [gone[0].clone(), gone[1].clone(), gone[2].clone(), dissociated(&[1])];
+    given::<SshKey>(&one).when(dissociate(&[1])).then_nothing();
+    let [one, two] = [1, 2].map(|n| SshKey::association(RepositoryId(Uuid::from_u128(n))));
+    assert_eq!(SshKey::claims(&gone[1]), [ClaimChange::Take(one.clone()), ClaimChange::Take(two)]);
+    assert_eq!(SshKey::claims(&dissociated(&[1])), [ClaimChange::Release(one)]);
+}
+
+#[test]
+fn a_key_that_was_stored_before_it_was_said_is_common_and_is_written_as_it_was() {
+    for (word, event) in [("added", added("Deploy", 1)), ("registered", registered("Deploy", 1))] {
+        let stored = serde_json::to_value(&event).expect("JSON");
+        assert!(stored[word].is_object() && stored[word].get("common").is_none(), "{stored}");
+        assert_eq!(serde_json::from_value::<Event>(stored).expect("an event"), event);
+    }
+    let stored = serde_json::to_value(generated("Deploy", 1)).expect("JSON");
+    assert_eq!(stored["generated"]["common"], false);
+    assert_eq!(serde_json::from_value::<Event>(stored).expect("an event"), generated("Deploy", 1));
 }
 
 #[test]
@@ -136,7 +217,7 @@ fn only_of_a_registered_key_it_is_known_where_its_file_lies() {
     };
     let path = |events: &[Event]| match state(events) {
         SshKey::Active { path, .. } => path.map(|path| path.as_str().to_owned()),
-        SshKey::Absent | SshKey::Retired => None,
+        SshKey::Absent | SshKey::Retired { .. } => None,
     };
     let events = [registered("Deploy", 1), renamed("Build", "Deploy")];
     assert_eq!(path(&events).as_deref(), Some("/srv/keys/deploy"));
@@ -173,6 +254,9 @@ fn any_wish() -> impl Strategy<Value = Command> {
         1 => (names(), 0..3_u8).prop_map(|(name, n)| generate(name, n)),
         1 => (names(), 0..3_u8).prop_map(|(name, n)| register(name, n)),
         3 => names().prop_map(|text| Command::Rename { name: name(text) }),
+        2 => any::<bool>().prop_map(|common| Command::Share { common }),
+        2 => vec(0..4_u8, 1..3).prop_map(|numbers| associate(&numbers)),
+        2 => vec(0..4_u8, 1..3).prop_map(|numbers| dissociate(&numbers)),
         1 => Just(Command::Retire),
     ]
 }

@@ -7,6 +7,7 @@ use keytrail_domain::{
     fact::Fact,
     grouped::grouped,
     host_key,
+    id::RepositoryId,
     index_run::{
         self, Cause,
         batch::{self, CommitBatch, CommitSet, RefBatch},
@@ -229,21 +230,35 @@ fn pull_request(event: &pull_request::Event) -> String {
 }
 
 fn ssh_key(event: &ssh_key::Event) -> String {
-    use ssh_key::Event::{Added, Generated, Registered, Renamed, Retired};
+    use ssh_key::Event::{Added, Associated, Dissociated, Generated, Registered, Renamed, Retired, Shared};
+    let these = |repositories: &[RepositoryId]| match repositories {
+        [one] => format!("repository {one}"),
+        several => format!("{} repositories", grouped(several.len() as u64)),
+    };
+    let reserved = |common: &bool| if *common { "" } else { "; it is not common" };
     match event {
-        Added { name, public, intake, secret: _ } => {
-            let (kind, how) = (public.algorithm.title(), intake.format.title());
-            format!("added the SSH key {name}, {kind} with {} bits in {how}: {}", public.bits, public.sha256)
+        Added { name, public, intake, common, secret: _ } => {
+            let (kind, how, reserved) = (public.algorithm.title(), intake.format.title(), reserved(common));
+            format!("added the SSH key {name}, {kind} with {} bits in {how}: {}{reserved}", public.bits, public.sha256)
         }
-        Generated { name, public, rsa_because, secret: _ } => {
+        Generated { name, public, rsa_because, common, secret: _ } => {
             let because = rsa_because.map(|reason| format!(", as {}", reason.title())).unwrap_or_default();
-            let kind = public.algorithm.title();
-            format!("generated the SSH key {name}, {kind} with {} bits{because}: {}", public.bits, public.sha256)
+            let (kind, bits, sha256) = (public.algorithm.title(), public.bits, &public.sha256);
+            format!("generated the SSH key {name}, {kind} with {bits} bits{because}: {sha256}{}", reserved(common))
         }
-        Registered { name, public, format: _, path } => {
-            let (kind, bits) = (public.algorithm.title(), public.bits);
-            format!("registered the SSH key {name}, {kind} with {bits} bits, in the file {path}: {}", public.sha256)
+        Registered { name, public, format: _, common, path } => {
+            let (kind, bits, sha256) = (public.algorithm.title(), public.bits, &public.sha256);
+            let reserved = reserved(common);
+            format!("registered the SSH key {name}, {kind} with {bits} bits, in the file {path}: {sha256}{reserved}")
         }
+        Shared { common: true } => "made the SSH key common: it is offered where no key was chosen".to_owned(),
+        Shared { common: false } => {
+            "made the SSH key one that is not common: it is offered only where it was chosen".to_owned()
+        }
+        Associated { repositories } => {
+            format!("associated the SSH key with {}: no other is offered there", these(repositories))
+        }
+        Dissociated { repositories } => format!("took the SSH key from {}", these(repositories)),
         Renamed { name, previous } => format!("renamed the SSH key {previous} to {name}"),
         Retired { name, sha256 } => {
             format!("retired the SSH key {name}, with which nothing is read any more: {sha256}")

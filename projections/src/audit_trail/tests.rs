@@ -190,6 +190,7 @@ fn every_event_is_a_sentence() {
                     format: ssh_key::Format::Pkcs1,
                     had_passphrase: true,
                 },
+                common: true,
                 secret: sealed(1),
             }),
             "added the SSH key Deploy, Ed25519 with 256 bits in PEM (PKCS#1): SHA256:1",
@@ -199,22 +200,42 @@ fn every_event_is_a_sentence() {
                 name: key_name("Deploy"),
                 public: public_key(1),
                 rsa_because: Some(ssh_key::RsaReason::AwsCodecommit),
+                common: false,
                 secret: sealed(1),
             }),
-            "generated the SSH key Deploy, Ed25519 with 256 bits, as AWS CodeCommit takes RSA only: SHA256:1",
+            "generated the SSH key Deploy, Ed25519 with 256 bits, as AWS CodeCommit takes RSA only: SHA256:1; it is \
+             not common",
         ),
         (
             Fact::SshKey(ssh_key::Event::Registered {
                 name: key_name("Deploy"),
                 public: public_key(1),
                 format: ssh_key::Format::OpenSsh,
+                common: false,
                 path: DisplayText::clean("/srv/keys/deploy"),
             }),
-            "registered the SSH key Deploy, Ed25519 with 256 bits, in the file /srv/keys/deploy: SHA256:1",
+            "registered the SSH key Deploy, Ed25519 with 256 bits, in the file /srv/keys/deploy: SHA256:1; it is not \
+             common",
         ),
         (
             Fact::SshKey(ssh_key::Event::Renamed { name: key_name("Build"), previous: key_name("Deploy") }),
             "renamed the SSH key Deploy to Build",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Shared { common: true }),
+            "made the SSH key common: it is offered where no key was chosen",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Shared { common: false }),
+            "made the SSH key one that is not common: it is offered only where it was chosen",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Associated { repositories: vec![tools] }),
+            "associated the SSH key with repository 00000000-0000-0002-0000-000000000001: no other is offered there",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Dissociated { repositories: vec![tools; 1200] }),
+            "took the SSH key from 1,200 repositories",
         ),
         (
             Fact::SshKey(ssh_key::Event::Retired { name: key_name("Build"), sha256: "SHA256:1".to_owned() }),

@@ -143,21 +143,27 @@ fn steps() -> impl Strategy<Value = Step> {
                 format: Format::Pkcs8,
                 had_passphrase: pasted
             },
+            common: pasted,
             secret: sealed(n),
         }),
         (keys(), 0..3_u64).prop_map(|(name, n)| ssh_key::Command::Generate {
             name,
             public: public_key(n),
             rsa_because: (n == 1).then_some(RsaReason::AwsCodecommit),
+            common: n != 1,
             secret: sealed(n),
         }),
         (keys(), 0..3_u64).prop_map(|(name, n)| ssh_key::Command::Register {
             name,
             public: public_key(n),
             format: Format::OpenSsh,
+            common: n != 2,
             path: DisplayText::clean("/srv/keys/deploy"),
         }),
         keys().prop_map(|name| ssh_key::Command::Rename { name }),
+        any::<bool>().prop_map(|common| ssh_key::Command::Share { common }),
+        (0..3_u64).prop_map(|n| ssh_key::Command::Associate { repositories: [RepositoryId(id(2, n))].into() }),
+        (0..3_u64).prop_map(|n| ssh_key::Command::Dissociate { repositories: [RepositoryId(id(2, n))].into() }),
         Just(ssh_key::Command::Retire),
     ];
     let shown = (prop::sample::select(vec!["ssh-rsa", "ssh-ed25519"]), 0..3_u8);

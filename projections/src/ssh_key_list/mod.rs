@@ -1,6 +1,7 @@
-//! The keys of SSH in the pool: what may be seen of each, and where its file lies if it is not sealed. Retired ones stay readable, since their history does. Never a
-//! private half, nor where it is sealed.
+//! The keys of SSH in the pool: what may be seen of each, where its file lies if it is not sealed, and the repositories that
+//! it is associated with. Retired ones stay readable, since their history does. Never a private half, nor where it is sealed.
 
+mod associations;
 mod reads;
 #[cfg(test)]
 mod tests;
@@ -12,8 +13,13 @@ use keytrail_domain::{
     ssh_key::{Event, Origin, PublicKey, SshKeyName},
 };
 
-pub use self::reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, on_disk, page};
+use self::associations::ASSOCIATIONS;
+pub use self::{
+    associations::{Association, association_counts, associations},
+    reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, on_disk, page},
+};
 use crate::{
+    row,
     rows::{Keys, Rows},
     view::{History, Kind, Table, View},
 };
@@ -41,6 +47,7 @@ const KEYS: Table = Table {
         ("public_blob", Kind::Text),
         ("rsa_because", Kind::MaybeText),
         ("file_path", Kind::MaybeText),
+        ("common", Kind::Int),
         ("added_at", Kind::Int),
         ("retired_at", Kind::MaybeInt),
         ("added_position", Kind::Int),
@@ -62,12 +69,17 @@ impl View for SshKeyList {
     }
 
     fn tables(&self) -> &'static [Table] {
-        &[KEYS]
+        &[KEYS, ASSOCIATIONS]
     }
 
     fn keys(&self, fact: &Recorded<Fact>, keys: &mut Keys) {
         match &fact.fact {
-            Fact::SshKey(_) => keys.want::<SshKey>(fact.stream.id),
+            Fact::SshKey(event) => {
+                keys.want::<SshKey>(fact.stream.id);
+                if let Event::Associated { repositories } | Event::Dissociated { repositories } = event {
+                    repositories.iter().for_each(|repository| keys.want::<Association>(*repository));
+                }
+            }
             Fact::Integration(_)
             | Fact::Repository(_)
             | Fact::IndexRun(_)
@@ -104,21 +116,39 @@ impl View for SshKeyList {
 
 fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
     match event {
-        Event::Added { name, public, intake, secret: _ } => {
+        Event::Added { name, public, intake, common, secret: _ } => {
             let origin = match intake.origin {
                 Origin::Pasted => KeyOrigin::Pasted,
                 Origin::File => KeyOrigin::File,
             };
-            let format = Some(intake.format);
-            rows.save(&SshKey { format, had_passphrase: intake.had_passphrase, ..row(fact, name, public, origin) });
+            let (format, had_passphrase) = (Some(intake.format), intake.had_passphrase);
+            rows.save(&SshKey { format, had_passphrase, ..key(fact, name, public, origin, *common) });
         }
-        Event::Generated { name, public, rsa_because, secret: _ } => {
-            rows.save(&SshKey { rsa_because: *rsa_because, ..row(fact, name, public, KeyOrigin::Generated) });
+        Event::Generated { name, public, rsa_because, common, secret: _ } => {
+            let rsa_because = *rsa_because;
+            rows.save(&SshKey { rsa_because, ..key(fact, name, public, KeyOrigin::Generated, *common) });
         }
-        Event::Registered { name, public, format, path } => {
-            let path = Some(path.as_str().to_owned());
-            rows.save(&SshKey { format: Some(*format), path, ..row(fact, name, public, KeyOrigin::OnDisk) });
+        Event::Registered { name, public, format, common, path } => {
+            let (format, path) = (Some(*format), Some(path.as_str().to_owned()));
+            rows.save(&SshKey { format, path, ..key(fact, name, public, KeyOrigin::OnDisk, *common) });
         }
+        Event::Associated { repositories } => {
+            let key = SshKeyId(fact.stream.id);
+            for repository in repositories {
+                rows.save(&Association { repository: *repository, key, position: fact.position });
+            }
+            change(rows, fact, |_| ());
+        }
+        Event::Dissociated { repositories } => {
+            for repository in repositories {
+                let is_ours = |one: Association| one.key.0 == fact.stream.id;
+                if rows.find::<Association>(*repository).is_some_and(is_ours) {
+                    rows.end(&ASSOCIATIONS, &row![*repository]);
+                }
+            }
+            change(rows, fact, |_| ());
+        }
+        Event::Shared { common } => change(rows, fact, |key| key.common = *common),
         Event::Renamed { name, previous: _ } => change(rows, fact, |key| {
             key.name = name.as_str().to_owned();
             key.folded_name = name.folded();
@@ -138,7 +168,7 @@ fn change(rows: &mut Rows, fact: &Recorded<Fact>, change: impl FnOnce(&mut SshKe
     });
 }
 
-fn row(fact: &Recorded<Fact>, name: &SshKeyName, public: &PublicKey, origin: KeyOrigin) -> SshKey {
+fn key(fact: &Recorded<Fact>, name: &SshKeyName, public: &PublicKey, origin: KeyOrigin, common: bool) -> SshKey {
     SshKey {
         id: SshKeyId(fact.stream.id),
         name: name.as_str().to_owned(),
@@ -150,6 +180,7 @@ fn row(fact: &Recorded<Fact>, name: &SshKeyName, public: &PublicKey, origin: Key
         public: public.clone(),
         rsa_because: None,
         path: None,
+        common,
         added_at: fact.metadata.at,
         retired_at: None,
         added_position: fact.position,

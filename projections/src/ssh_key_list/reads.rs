@@ -64,6 +64,8 @@ pub struct SshKey {
     pub rsa_because: Option<RsaReason>,
     /// Where its file was found, if its private half is not sealed.
     pub path: Option<String>,
+    /// Whether it is offered where no key was chosen.
+    pub common: bool,
     /// When it came.
     pub added_at: Timestamp,
     /// When it was taken away.
@@ -99,6 +101,7 @@ impl Stored for SshKey {
             },
             rsa_because: cells.maybe_word()?,
             path: cells.maybe_text()?.map(str::to_owned),
+            common: cells.bool()?,
             added_at: cells.time()?,
             retired_at: cells.maybe_time()?,
             added_position: cells.int()?,
@@ -124,6 +127,7 @@ impl Stored for SshKey {
             self.public.blob.as_str(),
             self.rsa_because.as_ref().map(Value::word),
             self.path.as_deref(),
+            self.common,
             self.added_at,
             self.retired_at,
             self.added_position,
@@ -137,7 +141,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT ssh_key, name, folded_name, state, origin, format, had_passphrase, algorithm, bits, key_comment, sha256, ",
-            "md5, public_blob, rsa_because, file_path, added_at, retired_at, added_position, version, position ",
+            "md5, public_blob, rsa_because, file_path, common, added_at, retired_at, added_position, version, position ",
             "FROM ssh_key_list@ ",
             $rest
         )

@@ -2,6 +2,7 @@
 
 use keytrail_domain::{
     display_text::DisplayText,
+    id::RepositoryId,
     ssh_key::{Algorithm, Format, Intake, RsaReason},
     timestamp::Timestamp,
 };
@@ -23,12 +24,12 @@ fn after(events: &[Event]) -> Vec<SshKey> {
 
 fn added() -> Event {
     let intake = Intake { origin: Origin::File, format: Format::PpkV2, had_passphrase: true };
-    Event::Added { name: key_name("Straße"), public: public_key(1), intake, secret: sealed(1) }
+    Event::Added { name: key_name("Straße"), public: public_key(1), intake, common: true, secret: sealed(1) }
 }
 
 fn generated() -> Event {
     let rsa_because = Some(RsaReason::AzureDevops);
-    Event::Generated { name: key_name("Build"), public: public_key(2), rsa_because, secret: sealed(2) }
+    Event::Generated { name: key_name("Build"), public: public_key(2), rsa_because, common: false, secret: sealed(2) }
 }
 
 fn retired() -> Event {
@@ -48,6 +49,7 @@ fn an_added_key_is_listed_with_all_that_may_be_seen() {
         public: public_key(1),
         rsa_because: None,
         path: None,
+        common: true,
         added_at: Timestamp::from_seconds(1),
         retired_at: None,
         added_position: 1,
@@ -67,10 +69,10 @@ fn a_generated_key_says_why_it_is_of_its_kind() {
 #[test]
 fn a_registered_key_says_where_its_file_was_found() {
     let path = DisplayText::clean("/srv/keys/deploy");
-    let registered = Event::Registered { name: key_name("Disk"), public: public_key(3), format: Format::Sec1, path };
-    let keys = after(&[registered]);
+    let (name, public, format) = (key_name("Disk"), public_key(3), Format::Sec1);
+    let keys = after(&[Event::Registered { name, public, format, common: false, path }]);
     assert_eq!((keys[0].origin, keys[0].path.as_deref()), (KeyOrigin::OnDisk, Some("/srv/keys/deploy")));
-    assert_eq!((keys[0].format, keys[0].had_passphrase), (Some(Format::Sec1), false));
+    assert_eq!((keys[0].format, keys[0].had_passphrase, keys[0].common), (Some(Format::Sec1), false, false));
 }
 
 #[test]
@@ -80,6 +82,46 @@ fn a_new_name_is_shown_and_a_retired_key_says_when() {
     assert_eq!((keys[0].name.as_str(), keys[0].folded_name.as_str()), ("Other", "other"));
     assert_eq!((keys[0].state, keys[0].retired_at), (KeyState::Retired, Some(Timestamp::from_seconds(3))));
     assert_eq!((keys[0].version, keys[0].position, keys[0].added_position), (4, 4, 1));
+}
+
+#[test]
+fn whether_a_key_is_common_is_what_was_said_last() {
+    let common = |events: &[Event]| after(events)[0].common;
+    assert!(common(&[added()]) && !common(&[generated()]));
+    assert!(!common(&[added(), Event::Shared { common: false }]));
+    assert!(common(&[generated(), Event::Shared { common: true }]));
+    assert_eq!(after(&[added(), Event::Shared { common: false }])[0].version, 2);
+}
+
+fn repositories(numbers: &[u64]) -> Vec<RepositoryId> {
+    numbers.iter().map(|n| RepositoryId(id(2, *n))).collect()
+}
+
+#[test]
+fn a_repository_has_the_key_that_it_was_associated_with_last_and_keeps_it_when_that_is_retired() {
+    let mut log = Log::default();
+    for (key, event) in [
+        (1, added()),
+        (2, generated()),
+        (1, Event::Associated { repositories: repositories(&[1, 2, 3]) }),
+        (1, Event::Dissociated { repositories: repositories(&[2]) }),
+        (2, Event::Associated { repositories: repositories(&[2]) }),
+        // It has another one by now.
+        (1, Event::Dissociated { repositories: repositories(&[2, 3]) }),
+        (1, retired()),
+    ] {
+        log.append(id(6, key), Fact::SshKey(event));
+    }
+    let store = FakeStore::folded(&SshKeyList, log.facts(), 2);
+    let found: Vec<_> = store.read(&ASSOCIATIONS, Association::read);
+    let one = |repository, key, position| Association {
+        repository: RepositoryId(id(2, repository)),
+        key: SshKeyId(id(6, key)),
+        position,
+    };
+    assert_eq!(found, [one(1, 1, 3), one(2, 2, 5)]);
+    let versions: Vec<_> = store.read(&KEYS, SshKey::read).iter().map(|key| key.version).collect();
+    assert_eq!(versions, [5, 2]);
 }
 
 #[test]
@@ -109,4 +151,8 @@ fn reads_fit_their_table() {
         check_columns(&read, &KEYS, "");
     }
     check_read(&counts(moment));
+    let one = SshKeyId(id(6, 1));
+    check_read(&associations(one, 10));
+    check_columns(&associations(one, 10), &ASSOCIATIONS, "");
+    check_read(&association_counts(one, one));
 }

@@ -1,6 +1,7 @@
-//! Which keys of SSH were offered to the host of a repository, and which it took, as one repository tells it.
+//! Which keys of SSH were offered to the host of a repository, which it took, and which is associated with it, as one
+//! repository tells it.
 
-use keytrail_domain::{id::RepositoryId, timestamp::Timestamp};
+use keytrail_domain::{id::RepositoryId, ssh_key::SshKey, timestamp::Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -28,4 +29,9 @@ pub(super) async fn offers(api: &Api, repository: RepositoryId) -> Result<Option
     let Offers { offered, accepted, at } = ssh_offers_of(&api.app.db, repository).await?;
     let offered = offered.into_iter().map(|key| key.0).collect();
     Ok(at.map(|at| ShownOffers { offered, accepted: accepted.map(|key| key.0), at }))
+}
+
+/// The key that is associated with it, if one is.
+pub(super) async fn associated(api: &Api, repository: RepositoryId) -> Result<Option<Uuid>, ApiError> {
+    Ok(api.app.log.holder(&SshKey::association(repository)).await?)
 }

@@ -86,7 +86,7 @@ impl Asked<'_> {
             Code::RepositoryUnknown => {
                 self.tag == "repositories"
                     || self.path.contains("{repository}")
-                    || self.is(&["ListProjects", "RetryIndex"])
+                    || self.is(&["ListProjects", "RetryIndex", "AssociateSshKey"])
             }
             Code::CommitUnknown => self.is_of_commit(),
             Code::ParentUnknown | Code::ObjectGone => self.is(&["ListCommitFiles", "GetCommitDiff"]),
@@ -108,8 +108,8 @@ impl Asked<'_> {
                 self.tag == "integrations" && !self.is_read || self.asks_for_runs() || self.acts_on_installation()
             }
             Code::IntegrationPaused => self.tag == "integrations" && !self.is_read || self.asks_for_runs(),
-            Code::RepositoryForgotten => self.is_of_commit() || self.asks_for_runs(),
-            Code::RepositoryRefused => self.asks_for_runs(),
+            Code::RepositoryForgotten => self.is_of_commit() || self.asks_for_runs() || self.is(&["AssociateSshKey"]),
+            Code::RepositoryRefused => self.asks_for_runs() || self.is(&["AssociateSshKey"]),
             Code::IndexRunEnded | Code::IndexRunNotStarted => self.is(&["CancelIndex", "CancelOperation"]),
             Code::OperationNotCancellable => self.is(&["CancelOperation"]),
             Code::IndexRunNotFailed => self.is(&["RetryIndex"]),
@@ -170,6 +170,7 @@ impl Asked<'_> {
             Code::SshKeyFolderOff | Code::SshKeyFileUnknown | Code::SshKeyFileUnusable => self.is(&["RegisterSshKey"]),
             Code::SshKeyRetired => self.tag == "ssh-keys" && !self.is_read,
             Code::SshKeyInUse => self.is(&["RetireSshKey"]),
+            Code::SshKeyAssociated | Code::RepositoryNotSsh => self.is(&["AssociateSshKey"]),
             Code::SshKeyHostNeedsRsa => self.is(&["GenerateSshKey"]),
             Code::SshKeyEmpty
             | Code::SshKeyTwice

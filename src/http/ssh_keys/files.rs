@@ -39,6 +39,9 @@ pub(in crate::http) struct KeyToRegister {
     /// Which: as `ssh-keygen -l` writes it, and the list of the files has it.
     #[schema(example = "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8")]
     fingerprint_sha256: String,
+    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    #[serde(default)]
+    common: Option<bool>,
 }
 
 /// What this node finds in its folder with keys.
@@ -158,7 +161,8 @@ pub(in crate::http) async fn register_ssh_key(
     };
     let public = facts::public_key(half, file.comment.as_deref().unwrap_or_default());
     let (format, path) = (facts::format(format), shown_path(&file.path));
-    let command = Command::Register { name: name.clone(), public: public.clone(), format, path };
+    let common = body.value.common.unwrap_or(true);
+    let command = Command::Register { name: name.clone(), public: public.clone(), format, common, path };
     kept(&api, SshKeyId(ids::new_id()), (&name, &public), command, context, Vec::new()).await
 }
 

@@ -42,6 +42,9 @@ pub(in crate::http) struct KeyToAdd {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     passphrase: Option<Secret<String>>,
+    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    #[serde(default)]
+    pub(super) common: Option<bool>,
 }
 
 /// A key that the server is to make.
@@ -59,6 +62,9 @@ pub(in crate::http) struct KeyToGenerate {
     #[serde(default)]
     #[schema(schema_with = words::git_host)]
     host: Option<String>,
+    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    #[serde(default)]
+    pub(super) common: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

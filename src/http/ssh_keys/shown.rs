@@ -58,6 +58,8 @@ pub(in crate::http) struct Shown {
     rsa_because: Option<&'static str>,
     /// The same in words.
     rsa_reason: Option<&'static str>,
+    /// Whether it is offered where no key was chosen: the common keys are, in the order in which they came.
+    common: bool,
     /// When it came.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -75,6 +77,11 @@ pub(in crate::http) struct Shown {
     /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     integrations: Vec<KeyUse>,
+    /// With how many repositories it is associated: no other key is offered for them.
+    associated: u64,
+    /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    repositories: Vec<KeyUse>,
     /// When it was taken away.
     #[schema(value_type = Option<String>, format = DateTime)]
     retired_at: Option<Timestamp>,
@@ -108,6 +115,7 @@ impl Shown {
             fingerprint_md5: public.md5,
             rsa_because: row.rsa_because.map(|reason| reason.as_str()),
             rsa_reason: row.rsa_because.map(|reason| reason.title()),
+            common: row.common,
             created_at: row.added_at,
             age_days: age / DAY,
             is_old: row.state == KeyState::Active && age > app.config.ssh_keys.old_micros(),
@@ -115,6 +123,8 @@ impl Shown {
             never_used: last_used_at.is_none(),
             used_by: uses.count(row.id),
             integrations: uses.named().to_vec(),
+            associated: uses.associated(row.id),
+            repositories: uses.repositories().to_vec(),
             retired_at: row.retired_at,
             version: row.version,
             position: row.position,
