@@ -178,7 +178,7 @@ impl Pool {
             |why: String| GitError::Transient { doing: format!("opening the SSH key {key}"), source: why.into() };
         let state = self.states.load::<Pooled>(StreamId::new("ssh_key", key.0)).await;
         let (state, _) = state.map_err(|error| failed(error.to_string()))?;
-        let Pooled::Active { name, sha256, path: Some(path) } = state else {
+        let Pooled::Active { name, sha256, path: Some(path), .. } = state else {
             return Err(failed("it was retired a moment ago".to_owned()));
         };
         match self.on_disk.open(sha256, path).await {
