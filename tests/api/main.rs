@@ -104,6 +104,7 @@ mod ssh_key_associations;
 mod ssh_key_commands;
 mod ssh_key_order;
 mod ssh_key_retirement;
+mod ssh_key_rotation;
 mod ssh_keys;
 mod ssh_transport;
 mod ssh_transport_commands;

@@ -1,5 +1,5 @@
-//! The keys of SSH in the pool: what may be seen of each, and the repositories that it is associated with. Retired ones stay readable, since their history does. Never a
-//! private half, nor where it is sealed.
+//! The keys of SSH in the pool: what may be seen of each, and the repositories that it is associated with. Retired ones stay
+//! readable, since their history does. Never a private half, nor where it is sealed.
 
 mod associations;
 mod reads;
@@ -8,7 +8,7 @@ mod tests;
 
 use keytrail_domain::{
     fact::Fact,
-    id::SshKeyId,
+    id::{RepositoryId, SshKeyId},
     recorded::Recorded,
     ssh_key::{Event, Intake, Origin, PublicKey, RsaReason, SshKeyName},
 };
@@ -16,7 +16,7 @@ use keytrail_domain::{
 use self::associations::ASSOCIATIONS;
 pub use self::{
     associations::{Association, association_counts, associations},
-    reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, page},
+    reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, page, tried_for},
 };
 use crate::{
     row,
@@ -47,6 +47,7 @@ const KEYS: Table = Table {
         ("public_blob", Kind::Text),
         ("rsa_because", Kind::MaybeText),
         ("common", Kind::Int),
+        ("rotation_to", Kind::MaybeBytes),
         ("added_at", Kind::Int),
         ("retired_at", Kind::MaybeInt),
         ("added_position", Kind::Int),
@@ -75,7 +76,10 @@ impl View for SshKeyList {
         match &fact.fact {
             Fact::SshKey(event) => {
                 keys.want::<SshKey>(fact.stream.id);
-                if let Event::Associated { repositories } | Event::Dissociated { repositories } = event {
+                if let Event::Associated { repositories }
+                | Event::Dissociated { repositories }
+                | Event::Rotated { repositories, .. } = event
+                {
                     repositories.iter().for_each(|repository| keys.want::<Association>(*repository));
                 }
             }
@@ -129,13 +133,21 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             change(rows, fact, |_| ());
         }
         Event::Dissociated { repositories } => {
-            for repository in repositories {
-                let is_ours = |one: Association| one.key.0 == fact.stream.id;
-                if rows.find::<Association>(*repository).is_some_and(is_ours) {
-                    rows.end(&ASSOCIATIONS, &row![*repository]);
-                }
-            }
+            dissociate(rows, fact, repositories);
             change(rows, fact, |_| ());
+        }
+        Event::RotationBegun { to } => change(rows, fact, |key| key.rotation_to = Some(*to)),
+        Event::RotationAccepted { .. } => change(rows, fact, |_| ()),
+        Event::RotationRefused { .. } | Event::RotationCancelled {} => {
+            change(rows, fact, |key| key.rotation_to = None);
+        }
+        Event::Rotated { repositories, .. } => {
+            // Those that the other key did not get have none now: they are gone.
+            dissociate(rows, fact, repositories);
+            change(rows, fact, |key| {
+                key.state = KeyState::Retired;
+                key.retired_at.get_or_insert(fact.metadata.at);
+            });
         }
         Event::Shared { common } => change(rows, fact, |key| key.common = *common),
         Event::Renamed { name, previous: _ } => change(rows, fact, |key| {
@@ -146,6 +158,16 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             key.state = KeyState::Retired;
             key.retired_at.get_or_insert(fact.metadata.at);
         }),
+    }
+}
+
+/// Takes the key from those that have it, and no other by now.
+fn dissociate(rows: &mut Rows, fact: &Recorded<Fact>, repositories: &[RepositoryId]) {
+    for repository in repositories {
+        let is_ours = |one: Association| one.key.0 == fact.stream.id;
+        if rows.find::<Association>(*repository).is_some_and(is_ours) {
+            rows.end(&ASSOCIATIONS, &row![*repository]);
+        }
     }
 }
 
@@ -179,6 +201,7 @@ fn key(
         public: public.clone(),
         rsa_because,
         common: true,
+        rotation_to: None,
         added_at: fact.metadata.at,
         retired_at: None,
         added_position: fact.position,

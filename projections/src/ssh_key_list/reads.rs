@@ -62,6 +62,8 @@ pub struct SshKey {
     pub rsa_because: Option<RsaReason>,
     /// Whether it is offered where no key was chosen.
     pub common: bool,
+    /// The key that took its place, or is about to.
+    pub rotation_to: Option<SshKeyId>,
     /// When it came.
     pub added_at: Timestamp,
     /// When it was taken away.
@@ -97,6 +99,7 @@ impl Stored for SshKey {
             },
             rsa_because: cells.maybe_word()?,
             common: cells.bool()?,
+            rotation_to: cells.maybe_id()?.map(SshKeyId),
             added_at: cells.time()?,
             retired_at: cells.maybe_time()?,
             added_position: cells.int()?,
@@ -122,6 +125,7 @@ impl Stored for SshKey {
             self.public.blob.as_str(),
             self.rsa_because.as_ref().map(Value::word),
             self.common,
+            self.rotation_to,
             self.added_at,
             self.retired_at,
             self.added_position,
@@ -135,7 +139,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT ssh_key, name, folded_name, state, origin, format, had_passphrase, algorithm, bits, key_comment, sha256, ",
-            "md5, public_blob, rsa_because, common, added_at, retired_at, added_position, version, position FROM ssh_key_list@ ",
+            "md5, public_blob, rsa_because, common, rotation_to, added_at, retired_at, added_position, version, position ",
+            "FROM ssh_key_list@ ",
             $rest
         )
     };
@@ -161,6 +166,11 @@ pub fn by_name(name: &str) -> Read<SshKey> {
 /// The key of the pool with this SHA-256 fingerprint. At most one row.
 pub fn by_fingerprint(sha256: &str) -> Read<SshKey> {
     read(select!("WHERE sha256 = $1 AND state <> 'retired' ORDER BY added_position DESC LIMIT 1"), row![sha256])
+}
+
+/// The key of the pool in whose place this one is tried. At most one row.
+pub fn tried_for(key: SshKeyId) -> Read<SshKey> {
+    read(select!("WHERE rotation_to = $1 AND state <> 'retired' ORDER BY added_position LIMIT 1"), row![key])
 }
 
 /// Keys in the order in which they came, from after `after` (an `added_position`) on; with `state`, only those; with
