@@ -67,8 +67,7 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
     let shown = lines(&done(home.run(["repository", "show", &id(&repository), "--json"]).await)).remove(0);
     assert_eq!((&shown["ssh"]["accepted"], &shown["ssh"]["offered"][0]), (&deploy["id"], &deploy["id"]));
     // One that is associated with it is the only one, and is not taken away from under it unasked either.
-    let associate = ["ssh-key", "associate", "other", &id(&repository)];
-    let printed = done(home.run(associate).await);
+    let printed = done(home.run(["ssh-key", "associate", "other", &id(&repository)]).await);
     assert_eq!(printed, "associated; the key is the only one that is offered for 1 repository\n");
     let printed = done(home.run(["ssh-key", "show", "other"]).await);
     let name = repository["name"].as_str().expect("a name");
