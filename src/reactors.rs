@@ -212,7 +212,7 @@ impl Reactor {
                 return Some(*integration);
             }
             Intent::RequestIndex(repository) | Intent::IndexRepository(_, repository) => repository,
-            Intent::StopIndexing(_) => return None,
+            Intent::StopIndexing(_) | Intent::RotateSshKey(_) => return None,
         };
         match self.app.load::<Repository>(StreamId::new("repository", repository.0)).await {
             Ok((Repository::Known { integration, .. }, _)) => Some(integration),
@@ -282,6 +282,7 @@ fn carried_out(intent: Intent) -> Means {
         Intent::ResetIntegration(integration) => of_all(Kind::ResetIntegration, integration),
         Intent::CancelIndexing(integration) => of_all(Kind::CancelIndexing, integration),
         Intent::StopIndexing(run) => Means::Stop(Kind::IndexRepository, run.to_string()),
+        Intent::RotateSshKey(key) => Means::Job(Kind::RotateSshKey, key.to_string(), None),
         // Whoever looks next asks for the jobs: which repositories there are is not known here.
         Intent::ListPullRequests(integration) => Means::Write(crate::jobs::list_pull_requests_soon(integration)),
     }

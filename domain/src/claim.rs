@@ -26,6 +26,8 @@ pub enum ClaimScope {
     SshKeyName,
     /// A repository for which one key of SSH is offered and no other.
     SshKeyOfRepository,
+    /// A repository whose associated key of SSH has been replaced, until the new one is associated with it.
+    SshKeyInRotation,
 }
 
 impl ClaimScope {
@@ -40,6 +42,7 @@ impl ClaimScope {
             Self::SshKey => "ssh_key",
             Self::SshKeyName => "ssh_key_name",
             Self::SshKeyOfRepository => "ssh_key_of_repository",
+            Self::SshKeyInRotation => "ssh_key_in_rotation",
         }
     }
 }

@@ -17,7 +17,8 @@ pub struct GitRemote {
     /// The sealed user and password or token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SecretRef>,
-    /// Over SSH, the one key of the pool that is offered. Without one, the common keys are, in the order of the pool.
+    /// Over SSH, the one key of the pool that is offered. Without one, the common keys are, in the order of the pool. A key that
+    /// is associated with the repository comes before both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh_key: Option<SshKeyId>,
     /// Whose certificates are good.

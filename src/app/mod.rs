@@ -8,6 +8,7 @@ mod indexing_again;
 mod operation;
 mod operation_id;
 mod operations;
+mod rotations;
 mod turns;
 mod verifications;
 

@@ -115,7 +115,8 @@ impl Operation {
             OperationId::IndexRun(_)
             | OperationId::ReindexIntegration(..)
             | OperationId::ResetIntegration(..)
-            | OperationId::VerifyViews(_) => true,
+            | OperationId::VerifyViews(_)
+            | OperationId::RotateSshKey(..) => true,
             OperationId::FetchRepository(_)
             | OperationId::DiscoverRepositories(_)
             | OperationId::ForgetRepositories(_)

@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use keytrail_domain::{
-    id::{IndexRunId, IntegrationId, RepositoryId},
+    id::{IndexRunId, IntegrationId, RepositoryId, SshKeyId},
     recorded::Position,
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,8 @@ pub enum OperationId {
     RebuildView(String, i64),
     /// A verification of the views, on the node that was asked.
     VerifyViews(Uuid),
+    /// Putting another key of SSH in the place of this one, asked for at this position.
+    RotateSshKey(SshKeyId, Position),
 }
 
 /// The text names no operation.
@@ -48,6 +50,7 @@ impl OperationId {
             | Self::ResetIntegration(id, _) => Some(id.0),
             Self::RebuildView(..) => None,
             Self::VerifyViews(id) => Some(*id),
+            Self::RotateSshKey(id, _) => Some(id.0),
         }
     }
 
@@ -70,6 +73,7 @@ impl OperationId {
             Self::ResetIntegration(..) => "reset_integration",
             Self::RebuildView(..) => "rebuild_view",
             Self::VerifyViews(_) => "verify_views",
+            Self::RotateSshKey(..) => "rotate_ssh_key",
         }
     }
 }
@@ -86,6 +90,7 @@ impl fmt::Display for OperationId {
             }
             Self::RebuildView(view, number) => write!(f, "{kind}.{view}.{number}"),
             Self::VerifyViews(id) => write!(f, "{kind}.{id}"),
+            Self::RotateSshKey(id, asked) => write!(f, "{kind}.{id}.{asked}"),
         }
     }
 }
@@ -115,26 +120,29 @@ impl FromStr for OperationId {
             "fetch_repository" => Self::FetchRepository(RepositoryId(id()?)),
             "discover_repositories" => Self::DiscoverRepositories(IntegrationId(id()?)),
             "forget_repositories" => Self::ForgetRepositories(IntegrationId(id()?)),
-            "reindex_integration" => asked(rest).map(|(id, asked)| Self::ReindexIntegration(id, asked))?,
-            "reset_integration" => asked(rest).map(|(id, asked)| Self::ResetIntegration(id, asked))?,
+            "reindex_integration" => {
+                asked(rest).map(|(id, asked)| Self::ReindexIntegration(IntegrationId(id), asked))?
+            }
+            "reset_integration" => asked(rest).map(|(id, asked)| Self::ResetIntegration(IntegrationId(id), asked))?,
             "rebuild_view" => {
                 let (view, number) = rest.split_once('.').ok_or(NoSuchOperation)?;
                 Self::RebuildView(view.to_owned(), number.parse().map_err(|_| NoSuchOperation)?)
             }
             "verify_views" => Self::VerifyViews(id()?),
+            "rotate_ssh_key" => asked(rest).map(|(id, asked)| Self::RotateSshKey(SshKeyId(id), asked))?,
             _ => return Err(NoSuchOperation),
         })
     }
 }
 
-/// An integration, and the position at which something was asked of it.
-fn asked(text: &str) -> Result<(IntegrationId, Position), NoSuchOperation> {
+/// What something was asked of, and the position at which it was.
+fn asked(text: &str) -> Result<(Uuid, Position), NoSuchOperation> {
     let (id, position) = text.split_once('.').ok_or(NoSuchOperation)?;
     let id = id.parse().map_err(|_| NoSuchOperation)?;
     // As it was written: one operation has one name.
     let is_plain = position.bytes().all(|byte| byte.is_ascii_digit()) && !position.starts_with('0');
     let position = position.parse().ok().filter(|_| is_plain).ok_or(NoSuchOperation)?;
-    Ok((IntegrationId(id), position))
+    Ok((id, position))
 }
 
 #[cfg(test)]
@@ -153,6 +161,7 @@ mod tests {
             OperationId::ResetIntegration(IntegrationId(id), 70),
             OperationId::RebuildView("issue_commits".into(), 7),
             OperationId::VerifyViews(id),
+            OperationId::RotateSshKey(SshKeyId(id), 700),
         ] {
             assert_eq!(operation.to_string().parse(), Ok(operation));
         }
@@ -165,6 +174,8 @@ mod tests {
             "other.1",
             ".",
             "reset_integration.7.7",
+            "rotate_ssh_key.00000000-0000-0000-0000-000000000007",
+            "rotate_ssh_key.00000000-0000-0000-0000-000000000007.07",
         ] {
             assert_eq!(bad.parse::<OperationId>(), Err(NoSuchOperation), "{bad}");
         }

@@ -68,6 +68,7 @@ impl App {
             OperationId::RebuildView(view, number) => {
                 self.views.build_of(view, *number).await?.map(|state| self.operation_of_build(id.clone(), state))
             }
+            OperationId::RotateSshKey(key, asked) => self.operation_of_rotation(*key, *asked).await?,
             OperationId::VerifyViews(verification) => {
                 let found = self.verification(*verification);
                 found.map(|found| Operation::of_verification(&found, self.clock.now()))
@@ -90,6 +91,8 @@ impl App {
         for (view, number) in self.views.under_construction().await? {
             found.extend(self.operation(&OperationId::RebuildView(view.to_owned(), number)).await?);
         }
+        // These are few, too.
+        found.extend(self.rotations_under_way(u32::MAX).await?);
         found.retain(|operation| follows(&operation.id));
         found.sort_by(|one, other| other.id.cmp(&one.id));
         // Of the others there may be thousands: only those of the page are looked at.

@@ -33,6 +33,7 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("ssh-key rename", "it can be called as before"),
     ("ssh-key share", "`ssh-key reserve` takes it back"),
     ("ssh-key reserve", "`ssh-key share` takes it back"),
+    ("ssh-key rotate", "nothing changes unless every repository takes the new key; its name says which one goes"),
     ("ssh-key associate", "`ssh-key dissociate` takes it back"),
     ("ssh-key dissociate", "`ssh-key associate` takes it back"),
     ("host-key scan", "nothing is trusted by it; that a known server shows another key is recorded once"),

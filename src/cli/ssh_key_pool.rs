@@ -1,6 +1,6 @@
-//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `share`, `reserve`, `associate`, `dissociate`, `retire`: the
-//! keys that the server keeps. A private key is looked at here first, so that what is wrong with it is said before anything is
-//! sent. None ever comes back.
+//! `keytrail ssh-key add`, `generate`, `list`, `show`, `rename`, `share`, `reserve`, `associate`, `dissociate`, `rotate`,
+//! `retire`: the keys that the server keeps. A private key is looked at here first, so that what is wrong with it is said before
+//! anything is sent. None ever comes back.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -15,10 +15,12 @@ use super::{
     CliError, chosen,
     client::{Client, with_client},
     consent::Consent,
+    form::Form,
     output,
     passphrase::Passphrase,
     ssh_key::{bytes_of, name_of, opened},
     ssh_key_told as told,
+    waiting::Waiting,
 };
 use crate::{config::Config, ssh_keys::GIT_HOSTS};
 
@@ -110,6 +112,18 @@ pub(super) enum Pool {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Try another key at all repositories that are read with it; where all of them take that, it takes its place
+    Rotate {
+        /// The old key: its name or its id
+        key: String,
+        /// The new key: its name or its id; its public half is at the git hosts already
+        #[arg(long, value_name = "KEY")]
+        to: String,
+        #[command(flatten)]
+        waiting: Waiting,
+        #[command(flatten)]
+        form: Form,
     },
     /// Take it away for good; the server forgets its private half, or leaves it in its file and reads nothing with it
     Retire {
@@ -223,6 +237,12 @@ impl Pool {
             }
             Self::Dissociate { key, repositories, json } => {
                 said_of(client, (&key, "dissociate"), &repositories, json).await
+            }
+            Self::Rotate { key, to, waiting, form } => {
+                let at = chosen::SSH_KEY.at(client, &key).await?;
+                let to = chosen::SSH_KEY.id(client, &to).await?;
+                let asked: Value = client.post(&format!("{at}/rotate"), &json!({ "to": to })).await?;
+                waiting.for_operation(client, asked["id"].as_str().unwrap_or_default(), form).await
             }
             Self::Retire { key, consent, json } => {
                 let at = chosen::SSH_KEY.at(client, &key).await?;

@@ -138,6 +138,10 @@ pub(super) fn kept(key: &Value, public: &Value) {
     field("common", if key["common"] == true { "yes: offered where no key was chosen" } else { "no" });
     field("chosen for", users(key).as_deref().unwrap_or("no integration"));
     field("only for", repositories(key).as_deref().unwrap_or("no repository"));
+    if !text("rotation_to").is_empty() {
+        let how = if text("state") == "retired" { "made way for" } else { "makes way for" };
+        field(how, text("rotation_to"));
+    }
     output::print("");
     output::print(text("halves"));
     if key["state"] == "retired" {

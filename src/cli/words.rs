@@ -62,6 +62,7 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("ShareSshKey", Some("ssh-key share"), "as ListSshKeys; `ssh-key reserve` is the other way"),
     ("AssociateSshKey", Some("ssh-key associate"), "as ListSshKeys"),
     ("DissociateSshKey", Some("ssh-key dissociate"), "as ListSshKeys"),
+    ("RotateSshKey", Some("ssh-key rotate"), "as ListSshKeys"),
     ("RetireSshKey", Some("ssh-key retire"), "as ListSshKeys"),
     ("ListHostKeys", Some("host-key list"), "as ListSshKeys"),
     ("GetHostKeys", Some("host-key show"), "as ListSshKeys"),

@@ -219,7 +219,7 @@ impl From<DispatchError> for ApiError {
                 ClaimScope::SshKeyName => {
                     Self::new(Code::SshKeyNameTaken, "Choose another name; the case of letters does not count.")
                 }
-                ClaimScope::SshKeyOfRepository => Self::new(
+                ClaimScope::SshKeyOfRepository | ClaimScope::SshKeyInRotation => Self::new(
                     Code::SshKeyAssociated,
                     "A repository has one associated SSH key at most. Nothing was changed. Dissociate the one that it has first.",
                 ),

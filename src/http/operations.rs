@@ -11,6 +11,7 @@ use keytrail_domain::{
     index_run::{Command, IndexRun as Run},
     integration::{Command as Wish, Integration},
     recorded::Position,
+    ssh_key::{Command as KeyWish, SshKey},
     timestamp::Timestamp,
 };
 use keytrail_projections::{
@@ -109,7 +110,7 @@ struct Progress {
 #[derive(Serialize, ToSchema)]
 struct OperationProblem {
     /// For machines, where there is one: of a run and of a look what failing runs have, too; of a look also `look_failed` and
-    /// `not_watched`.
+    /// `not_watched`; of a rotation of a key `ssh_key_not_taken`.
     code: Option<String>,
     /// For people: what happened.
     detail: String,
@@ -270,12 +271,13 @@ const fn views_of(id: &OperationId) -> &'static [&'static dyn View] {
         OperationId::DiscoverRepositories(_)
         | OperationId::ForgetRepositories(_)
         | OperationId::RebuildView(..)
-        | OperationId::VerifyViews(_) => &[],
+        | OperationId::VerifyViews(_)
+        | OperationId::RotateSshKey(..) => &[],
     }
 }
 
-/// Stops an index run, a verification, or indexing all of an integration again: each of its runs. What was recorded so far
-/// stays.
+/// Stops an index run, a verification, trying a key of SSH in the place of another, or indexing all of an integration again:
+/// each of its runs. What was recorded so far stays.
 #[utoipa::path(tag = "operations", operation_id = "CancelOperation", security(("bearer" = ["admin"])),
     params(("id" = String, Path, description = "As an answer names it, such as index_run.ID."),
         ("Idempotency-Key" = Option<String>, Header, description = "Sending it again with this key does it once.")),
@@ -309,8 +311,15 @@ pub(super) async fn cancel_operation(
                 verification.cancel();
             }
         }
+        OperationId::RotateSshKey(old, _) if operation.can_be_cancelled() => {
+            let context = admin.context(key.of(&api, &admin, "CancelOperation", &[]), None);
+            api.app.dispatch::<SshKey>(old.0, KeyWish::CancelRotation, context, Vec::new()).await?;
+        }
         // Saying it twice changes nothing.
-        OperationId::VerifyViews(_) | OperationId::ReindexIntegration(..) | OperationId::ResetIntegration(..)
+        OperationId::VerifyViews(_)
+        | OperationId::ReindexIntegration(..)
+        | OperationId::ResetIntegration(..)
+        | OperationId::RotateSshKey(..)
             if operation.state == OperationState::Cancelled => {}
         OperationId::VerifyViews(_)
         | OperationId::FetchRepository(_)
@@ -318,6 +327,7 @@ pub(super) async fn cancel_operation(
         | OperationId::ForgetRepositories(_)
         | OperationId::ReindexIntegration(..)
         | OperationId::ResetIntegration(..)
+        | OperationId::RotateSshKey(..)
         | OperationId::RebuildView(..) => {
             let detail = format!("It is {}, and ends by itself.", operation.state.as_str());
             return Err(ApiError::new(Code::OperationNotCancellable, detail).with("state", operation.state.as_str()));
@@ -362,6 +372,7 @@ async fn found(api: &Api, id: &OperationId) -> Result<app::Operation, ApiError> 
         | OperationId::ForgetRepositories(_)
         | OperationId::ReindexIntegration(..)
         | OperationId::ResetIntegration(..)
+        | OperationId::RotateSshKey(..)
         | OperationId::RebuildView(..) => Err(unknown(Code::OperationUnknown)),
     }
 }

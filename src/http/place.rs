@@ -133,6 +133,9 @@ pub(super) fn reachable(api: &Api, url: &Secret<String>) -> Result<RemoteUrl, Ap
 pub(super) async fn in_pool(api: &Api, key: SshKeyId) -> Result<Statement, ApiError> {
     let stream = StreamId::new("ssh_key", key.0);
     let detail = match api.app.load::<SshKey>(stream).await?.0 {
+        SshKey::Active { rotation: Some(_), .. } => {
+            "Another key is about to take the place of this SSH key. Wait until that has ended, or choose that one."
+        }
         SshKey::Active { sha256, .. } => {
             let held = ClaimChange::take(ClaimScope::SshKey, sha256);
             return Ok(as_long_as::is_held(held.claim(), stream));

@@ -100,6 +100,7 @@ pub(super) fn routes(config: &mut ServiceConfig<'_>) {
         .service(ssh_keys::sharing::share_ssh_key)
         .service(ssh_keys::associations::associate_ssh_key)
         .service(ssh_keys::associations::dissociate_ssh_key)
+        .service(ssh_keys::rotation::rotate_ssh_key)
         .service(ssh_keys::retire_ssh_key)
         // Host keys of SSH servers
         .service(host_keys::list_host_keys)

@@ -94,6 +94,7 @@ const TABLE: &[(Scope, &[&str])] = &[
             "ShareSshKey",
             "AssociateSshKey",
             "DissociateSshKey",
+            "RotateSshKey",
             "RetireSshKey",
             "ScanHostKeys",
             "TrustHostKeys",
@@ -113,9 +114,9 @@ const TABLE: &[(Scope, &[&str])] = &[
 /// Operations about long work of several kinds let these in, too. Their routes look at the kind with [`of_work`]: whoever may
 /// begin a work may look at it and stop it.
 const BY_KIND: &[(&str, &[Scope])] = &[
-    ("GetOperation", &[Scope::RepositoriesWrite, Scope::IntegrationsWrite, Scope::ServerWrite]),
-    ("WatchOperation", &[Scope::RepositoriesWrite, Scope::IntegrationsWrite, Scope::ServerWrite]),
-    ("CancelOperation", &[Scope::IntegrationsWrite, Scope::ServerWrite]),
+    ("GetOperation", &[Scope::RepositoriesWrite, Scope::IntegrationsWrite, Scope::SshKeysWrite, Scope::ServerWrite]),
+    ("WatchOperation", &[Scope::RepositoriesWrite, Scope::IntegrationsWrite, Scope::SshKeysWrite, Scope::ServerWrite]),
+    ("CancelOperation", &[Scope::IntegrationsWrite, Scope::SshKeysWrite, Scope::ServerWrite]),
 ];
 
 /// The scope that begins long work, and stops it.
@@ -126,6 +127,7 @@ pub(super) const fn of_work(id: &OperationId) -> Scope {
         | OperationId::ReindexIntegration(..)
         | OperationId::ResetIntegration(..) => Scope::RepositoriesWrite,
         OperationId::DiscoverRepositories(_) | OperationId::ForgetRepositories(_) => Scope::IntegrationsWrite,
+        OperationId::RotateSshKey(..) => Scope::SshKeysWrite,
         OperationId::RebuildView(..) | OperationId::VerifyViews(_) => Scope::ServerWrite,
     }
 }

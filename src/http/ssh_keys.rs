@@ -1,10 +1,11 @@
-//! The pool of SSH keys: added, generated, registered, listed, renamed, associated, retired. A private half comes in and is
-//! sealed; no route answers one.
+//! The pool of SSH keys: added, generated, registered, listed, renamed, associated, rotated, retired. A private half comes in
+//! and is sealed; no route answers one.
 
 pub(super) mod associations;
 mod facts;
 pub(super) mod files;
 mod intake;
+pub(super) mod rotation;
 pub(super) mod sharing;
 mod shown;
 mod uses;
@@ -267,6 +268,9 @@ pub(super) async fn retire_ssh_key(
         let (state, version) = api.app.load::<Aggregate>(StreamId::new("ssh_key", id.0)).await?;
         let would_end = matches!(state, Aggregate::Active { .. }) && seen.is_none_or(|seen| seen == version);
         let mut decided_on = seen;
+        if would_end {
+            rotation::is_tried_nowhere(&api, id).await?;
+        }
         if let Some(told) = query.told().filter(|_| would_end) {
             let associated = state.repositories().map_or(0, |repositories| repositories.len() as u64);
             if let Some(refusal) = Uses::at(&api, id, head).await?.in_the_way(id, associated, told) {

@@ -119,7 +119,7 @@ pub(super) fn repository_sort() -> utoipa::openapi::Object {
 /// What an operation does.
 pub(super) fn operation_kind() -> utoipa::openapi::Object {
     let kinds = ["index_run", "fetch_repository", "discover_repositories", "forget_repositories"];
-    let others = ["reindex_integration", "reset_integration", "rebuild_view", "verify_views"];
+    let others = ["reindex_integration", "reset_integration", "rotate_ssh_key", "rebuild_view", "verify_views"];
     list(kinds.into_iter().chain(others)).build()
 }
 

@@ -23,11 +23,13 @@ pub enum Kind {
     ReconcileInstallation,
     /// List the pull requests of a repository at its git service.
     ListPullRequests,
+    /// Put a key of SSH in the place of another.
+    RotateSshKey,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::DiscoverRepositories,
         Self::RequestIndex,
         Self::IndexRepository,
@@ -38,6 +40,7 @@ impl Kind {
         Self::LookNow,
         Self::ReconcileInstallation,
         Self::ListPullRequests,
+        Self::RotateSshKey,
     ];
 
     /// The stored word.
@@ -53,6 +56,7 @@ impl Kind {
             Self::LookNow => "look_now",
             Self::ReconcileInstallation => "reconcile_installation",
             Self::ListPullRequests => "list_pull_requests",
+            Self::RotateSshKey => "rotate_ssh_key",
         }
     }
 
@@ -64,7 +68,7 @@ impl Kind {
     /// long ones from ever being done.
     pub(super) const fn priority(self) -> i64 {
         match self {
-            Self::IndexRepository | Self::ListPullRequests => 0,
+            Self::IndexRepository | Self::ListPullRequests | Self::RotateSshKey => 0,
             Self::DiscoverRepositories
             | Self::RequestIndex
             | Self::ForgetRepositories

@@ -44,6 +44,7 @@ mod removed_app;
 mod repository_source;
 mod request_index;
 mod reset_integration;
+mod rotate_ssh_key;
 mod runner;
 mod schedule;
 mod shards;

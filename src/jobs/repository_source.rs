@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc};
 use keytrail_domain::{
     git_remote::{GitRemote, ProxySetting, Trust},
     github::GithubConnection,
-    id::{IntegrationId, RepositoryId},
+    id::{IntegrationId, RepositoryId, SshKeyId},
     index_run::FailureCode,
     integration::Integration,
     recorded::StreamId,
@@ -103,7 +103,7 @@ pub async fn source_of(app: &App, repository: &Repository) -> Result<Option<Repo
                 Reading::Mirrored => Source::Copied(local),
             }
         }
-        Connection::Git(remote) => Source::Remote(Box::new(opened(app, repository, *remote).await?)),
+        Connection::Git(remote) => Source::Remote(Box::new(opened(app, repository, *remote, None).await?)),
         Connection::GithubApp(github) => match of_app(app, id, *github, repository).await? {
             Some(remote) => Source::Remote(Box::new(remote)),
             None => Source::Held(HELD.to_owned()),
@@ -141,11 +141,40 @@ fn located(repository: &Repository) -> Option<RemoteUrl> {
     RemoteUrl::parse(&repository.location).ok().map(|parsed| parsed.url)
 }
 
-async fn opened(app: &App, repository: &Repository, remote: GitRemote) -> Result<Remote, JobError> {
+/// A repository over SSH as it is read with this key alone, and which of its refs are looked at. `None` when it is not read
+/// over SSH, or not any more.
+pub(super) async fn with_key(
+    app: &App,
+    repository: &Repository,
+    key: SshKeyId,
+) -> Result<Option<(Remote, RefSelection)>, JobError> {
+    let id = repository.integration;
+    let (integration, _) = app.load::<Integration>(StreamId::new("integration", id.0)).await?;
+    let (Integration::Active { connection, .. } | Integration::Paused { connection, .. }) = integration else {
+        return Ok(None);
+    };
+    let looks_there = RepositoryId::of(id, &connection.natural_key()) == repository.id;
+    match connection {
+        Connection::Git(remote) if looks_there && remote.url.scheme() == Scheme::Ssh => {
+            let refs = remote.refs.clone();
+            Ok(Some((opened(app, repository, *remote, Some(key)).await?, refs)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// With `only`, whatever key else may be offered.
+async fn opened(
+    app: &App,
+    repository: &Repository,
+    remote: GitRemote,
+    only: Option<SshKeyId>,
+) -> Result<Remote, JobError> {
     let (id, settings) = (repository.integration, &app.jobs.git);
-    let ssh = match remote.url.scheme() {
-        Scheme::Ssh => Some(ssh_access::access(app, Some(repository.id), &remote.url, remote.ssh_key).await?),
-        Scheme::Https | Scheme::Http | Scheme::Git => None,
+    let ssh = match (remote.url.scheme(), only) {
+        (Scheme::Ssh, Some(key)) => Some(ssh_access::access_with(app, &remote.url, key).await?),
+        (Scheme::Ssh, None) => Some(ssh_access::access(app, Some(repository.id), &remote.url, remote.ssh_key).await?),
+        (Scheme::Https | Scheme::Http | Scheme::Git, _) => None,
     };
     let proxy = opened_proxy(app, id, remote.proxy.as_ref()).await?;
     Ok(Remote {

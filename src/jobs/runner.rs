@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     JobError, Kind, MOST_TRIES, Running, TakenJob, admission::Priority, cancel_indexing, discover_repositories,
     forget_repositories, index_repository, list_pull_requests, look_now, queue, reconcile_installation,
-    reindex_integration, request_index, reset_integration,
+    reindex_integration, request_index, reset_integration, rotate_ssh_key,
 };
 use crate::{app::App, ids, store::StoreError};
 
@@ -156,7 +156,8 @@ async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
         | Kind::CancelIndexing
         | Kind::LookNow
         | Kind::ReconcileInstallation
-        | Kind::ListPullRequests => Ok(()),
+        | Kind::ListPullRequests
+        | Kind::RotateSshKey => Ok(()),
     }
 }
 
@@ -172,5 +173,6 @@ async fn carry_out(app: &Arc<App>, job: &TakenJob, running: &Arc<Running>) -> Re
         Kind::LookNow => look_now::look_now(app, job),
         Kind::ReconcileInstallation => reconcile_installation::reconcile_installation(app, job).await,
         Kind::ListPullRequests => list_pull_requests::list_pull_requests(app, job, running).await,
+        Kind::RotateSshKey => rotate_ssh_key::rotate_ssh_key(app, job, running).await,
     }
 }

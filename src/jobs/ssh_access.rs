@@ -34,6 +34,11 @@ const CHOSEN_RETIRED: &str = "the key that was chosen was retired: choose anothe
 const ASSOCIATED_RETIRED: &str = "the key that is associated with the repository was retired: dissociate it, and associate \
                                   another one if there is to be one; no other key is offered in its place";
 
+const TRIED_RETIRED: &str = "the key that is tried was retired; choose another one";
+
+/// So many keys may have taken the place of each other, one after the other, before somebody chooses anew.
+const MOST_SUCCESSORS: usize = 32;
+
 /// Rows that are read at once.
 const PAGE: u32 = 500;
 
@@ -50,7 +55,7 @@ pub(super) async fn access(
     chosen: Option<SshKeyId>,
 ) -> Result<Arc<SshAccess>, JobError> {
     let associated = match repository {
-        Some(repository) => app.log.holder(&Pooled::association(repository)).await?.map(SshKeyId),
+        Some(repository) => associated(app, repository).await?,
         None => None,
     };
     let keys = match (associated, chosen) {
@@ -63,6 +68,27 @@ pub(super) async fn access(
         None => Offers::default(),
     };
     let before = accepted.filter(|key| keys.contains(key));
+    way(app, url, keys, before).await
+}
+
+/// The way with this one key, whatever else may be offered: to try it.
+pub(super) async fn access_with(app: &App, url: &RemoteUrl, key: SshKeyId) -> Result<Arc<SshAccess>, JobError> {
+    let keys = vec![in_pool(app, key, TRIED_RETIRED).await?];
+    way(app, url, keys, None).await
+}
+
+/// The key that is associated with a repository, or was and is being replaced.
+pub(super) async fn associated(app: &App, repository: RepositoryId) -> Result<Option<SshKeyId>, JobError> {
+    let (now, in_rotation) = (Pooled::association(repository), Pooled::rotated_association(repository));
+    Ok(app.log.holder_of_either(&now, &in_rotation).await?.map(SshKeyId))
+}
+
+async fn way(
+    app: &App,
+    url: &RemoteUrl,
+    keys: Vec<SshKeyId>,
+    before: Option<SshKeyId>,
+) -> Result<Arc<SshAccess>, JobError> {
     let settings = &app.jobs.git.ssh;
     let keychain = Arc::new(Pool {
         vault: app.vault.clone(),
@@ -106,13 +132,17 @@ pub(super) async fn met(app: &App, url: &RemoteUrl, trouble: &GitError) {
     }
 }
 
-/// A key, as long as it is in the pool; otherwise what to do.
-async fn in_pool(app: &App, key: SshKeyId, retired: &str) -> Result<SshKeyId, JobError> {
-    let (state, _) = app.load::<Pooled>(StreamId::new("ssh_key", key.0)).await?;
-    match state {
-        Pooled::Active { .. } => Ok(key),
-        Pooled::Absent | Pooled::Retired { .. } => Err(JobError::Failed(FailureCode::SshNoKey, retired.to_owned())),
+/// A key, or the one that took its place, as long as it is in the pool; otherwise what to do.
+async fn in_pool(app: &App, mut key: SshKeyId, retired: &str) -> Result<SshKeyId, JobError> {
+    for _ in 0..MOST_SUCCESSORS {
+        let (state, _) = app.load::<Pooled>(StreamId::new("ssh_key", key.0)).await?;
+        match (state.successor(), state) {
+            (Some(successor), _) => key = successor,
+            (None, Pooled::Active { .. }) => return Ok(key),
+            (None, Pooled::Absent | Pooled::Retired { .. }) => break,
+        }
     }
+    Err(JobError::Failed(FailureCode::SshNoKey, retired.to_owned()))
 }
 
 /// The common keys, in the order of the pool.

@@ -11,8 +11,19 @@ impl Log {
     /// The aggregate that holds this claim now; nothing when nobody does any more.
     pub async fn holder(&self, claim: &Claim) -> Result<Option<Uuid>, StoreError> {
         let sql = "SELECT aggregate_id FROM claims WHERE scope = $1 AND claim_key = $2";
-        let args = [Value::from(claim.scope.as_str()), Value::from(claim.key.as_str())];
-        let rows = self.db.read(Area::Log, sql, &args).await?;
+        self.id_of(sql, &[Value::from(claim.scope.as_str()), Value::from(claim.key.as_str())]).await
+    }
+
+    /// Who holds the first of two claims; otherwise who holds the second, at the same moment.
+    pub async fn holder_of_either(&self, first: &Claim, second: &Claim) -> Result<Option<Uuid>, StoreError> {
+        let sql = "SELECT aggregate_id FROM claims WHERE (scope = $1 AND claim_key = $2) OR (scope = $3 AND claim_key = $4) \
+                   ORDER BY CASE WHEN scope = $1 THEN 0 ELSE 1 END LIMIT 1";
+        let args = [first.scope.as_str(), first.key.as_str(), second.scope.as_str(), second.key.as_str()];
+        self.id_of(sql, &args.map(Value::from)).await
+    }
+
+    async fn id_of(&self, sql: &str, args: &[Value]) -> Result<Option<Uuid>, StoreError> {
+        let rows = self.db.read(Area::Log, sql, args).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let text = Cells::of(row).text().map_err(|error| StoreError::Corrupt(error.to_string()))?;
         text.parse().map(Some).map_err(|_| StoreError::Corrupt("a claim is held by what is no id".to_owned()))

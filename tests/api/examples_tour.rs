@@ -164,6 +164,8 @@ async fn keep_keys(tour: &mut Tour, server: &Server) {
     tour.call("DissociateSshKey", &[("id", &added.id())], Some(repositories)).await;
     let at = format!("/api/v1/integrations/{integration}");
     answer(server.local(Method::DELETE, &at).header("If-Match", "*")).await.with(StatusCode::OK);
+    let rotation = tour.call("RotateSshKey", &[("id", &made.id())], Some(json!({ "to": added.id() }))).await;
+    succeeded(server, &rotation.id()).await;
     tour.call("RetireSshKey", &changed, None).await;
     let key = ssh_keys::ed25519(Secret::new(vec![2; 32]), "mirror").expect("a key");
     put(server, "id_ed25519", &written(&key, Target::OpenSsh, None));

@@ -108,6 +108,7 @@ mod ssh_key_files;
 mod ssh_key_files_of_nodes;
 mod ssh_key_order;
 mod ssh_key_retirement;
+mod ssh_key_rotation;
 mod ssh_keys;
 mod ssh_transport;
 mod ssh_transport_commands;

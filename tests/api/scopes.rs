@@ -41,7 +41,7 @@ async fn every_scope_opens_its_operations_and_no_other(server: Server) {
 
 async fn whoever_begins_long_work_looks_at_it_and_stops_it_and_nobody_else_does(server: Server) {
     let mut tokens = Vec::new();
-    for scope in ["server:write", "repositories:write", "integrations:write", "repositories:read"] {
+    for scope in ["server:write", "repositories:write", "integrations:write", "ssh_keys:write", "repositories:read"] {
         let issued = issue(&server, "admin", json!([scope])).await.with(StatusCode::CREATED);
         tokens.push((scope, issued.text_of("token")));
     }
@@ -56,6 +56,7 @@ async fn whoever_begins_long_work_looks_at_it_and_stops_it_and_nobody_else_does(
         (format!("reset_integration.{nobody}.7"), "repositories:write"),
         (format!("discover_repositories.{nobody}"), "integrations:write"),
         (format!("forget_repositories.{nobody}"), "integrations:write"),
+        (format!("rotate_ssh_key.{nobody}.7"), "ssh_keys:write"),
     ] {
         let at = format!("/api/v1/operations/{operation}");
         for (scope, token) in &tokens {

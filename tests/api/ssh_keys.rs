@@ -48,7 +48,7 @@ async fn add(server: &Server, name: &str, text: &str) -> Answer {
 }
 
 /// How many private halves are sealed.
-async fn sealed(server: &Server) -> usize {
+pub(crate) async fn sealed(server: &Server) -> usize {
     let sql = "SELECT field FROM secrets WHERE owner_kind = 'ssh_key'";
     let rows = server.app.db.read(Area::Log, sql, &[]).await.expect("the secrets");
     assert!(rows.iter().all(|row| Cells::of(row).text() == Ok(ssh_private_keys::PRIVATE_KEY)));

@@ -30,6 +30,11 @@ impl Served {
         Self { sshd: sshd.expect("install the Debian package openssh-server"), folder }
     }
 
+    /// The same commits under another name.
+    pub(crate) fn serve_another(&self, name: &str) {
+        git(&self.folder.join("served"), &["clone", "-q", "--bare", "../work", name]);
+    }
+
     pub(crate) fn url(&self, name: &str) -> String {
         let path = self.folder.join("served").join(name);
         format!("ssh://{}@127.0.0.1:{}{}", self.sshd.user(), self.sshd.port, path.display())

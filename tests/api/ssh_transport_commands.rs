@@ -67,8 +67,7 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
     let shown = lines(&done(home.run(["repository", "show", &id(&repository), "--json"]).await)).remove(0);
     assert_eq!((&shown["ssh"]["accepted"], &shown["ssh"]["offered"][0]), (&deploy["id"], &deploy["id"]));
     // One that is associated with it is the only one, and is not taken away from under it unasked either.
-    let associate = ["ssh-key", "associate", "other", &id(&repository)];
-    let printed = done(home.run(associate).await);
+    let printed = done(home.run(["ssh-key", "associate", "other", &id(&repository)]).await);
     assert_eq!(printed, "associated; the key is the only one that is offered for 1 repository\n");
     let printed = done(home.run(["ssh-key", "show", "other"]).await);
     let name = repository["name"].as_str().expect("a name");
@@ -97,4 +96,16 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
     assert!(printed.contains("chosen for   shop\n"), "{printed}");
     let local = ["integration", "add", text(home.folder()), "--name", "local", "--ssh-key", "deploy"];
     failed(home.run(local).await, 2);
+    // One that nobody needs makes way for another at once.
+    let next = made("next").await;
+    let rotate = ["ssh-key", "rotate", "other", "--to", "next", "--json"];
+    let rotated = lines(&done(home.run(rotate).await)).remove(0);
+    assert_eq!((&rotated["kind"], &rotated["state"]), (&"rotate_ssh_key".into(), &"succeeded".into()));
+    let was = lines(&done(home.run(["ssh-key", "show", &id(&other), "--json"]).await)).remove(0);
+    assert_eq!((&was["state"], &was["rotation_to"]), (&"retired".into(), &next["id"]));
+    let printed = done(home.run(["ssh-key", "show", &id(&other)]).await);
+    assert!(printed.contains(&format!("made way for  {}\n", id(&next))), "{printed}");
+    made("last").await;
+    let printed = done(home.run(["ssh-key", "rotate", "next", "--to", "last", "--no-wait"]).await);
+    assert!(printed.contains("keytrail operation show rotate_ssh_key."), "{printed}");
 }

@@ -24,6 +24,7 @@ on_both_engines!(
     only_the_last_change_of_a_claim_in_an_append_counts,
     a_stream_takes_again_what_it_holds,
     only_its_holder_releases_a_claim,
+    of_two_claims_the_holder_of_the_first_is_told_before_that_of_the_second,
 );
 
 async fn held(db: &Db) -> Vec<Row> {
@@ -51,6 +52,24 @@ async fn the_second_taker_is_refused_and_told_what_is_taken(db: Arc<Db>) {
         before,
         [row!["connection", "path:/srv/One", id.as_str()], row!["integration_name", "one", id.as_str()]]
     );
+}
+
+async fn of_two_claims_the_holder_of_the_first_is_told_before_that_of_the_second(db: Arc<Db>) {
+    let log = open(&db).await;
+    let claim = |name: &str| ClaimChange::take(ClaimScope::IntegrationName, name).claim().clone();
+    let place = ClaimChange::take(ClaimScope::Connection, "path:/srv/two").claim().clone();
+    let (one, two, nobody) = (new_stream(), new_stream(), claim("nobody"));
+    append(&log, of(one, 0, &[added("one")])).await;
+    append(&log, of(two, 0, &[added("two")])).await;
+    for (first, second, wanted) in [
+        (claim("one"), place.clone(), Some(one.id)),
+        (place.clone(), claim("one"), Some(two.id)),
+        (nobody.clone(), claim("two"), Some(two.id)),
+        (claim("two"), nobody.clone(), Some(two.id)),
+        (nobody.clone(), nobody, None),
+    ] {
+        assert_eq!(log.holder_of_either(&first, &second).await.expect("an answer"), wanted, "{first:?} {second:?}");
+    }
 }
 
 async fn of_many_takers_at_once_one_wins(db: Arc<Db>) {

@@ -22,7 +22,7 @@ const ALL: [&str; 11] = [
     "log_0007_webhook_inbox",
     "log_0008_pull_request_listings",
     "log_0009_ssh_key_uses",
-    "log_0011_ssh_key_folders",
+    "log_0010_ssh_key_folders",
     "views_0001_builds",
 ];
 

@@ -8,7 +8,7 @@ use keytrail_domain::{
     display_text::DisplayText,
     fact::Fact,
     host_key::{self, Endpoint, HostPublicKey},
-    id::{IntegrationId, RepositoryId, TokenId},
+    id::{IntegrationId, RepositoryId, SshKeyId, TokenId},
     index_run::{
         self, Cause, Counts, FailureCode,
         batch::{self, Commit, CommitBatch, CommitSet, CommitSha, Cursor, Places, RefBatch, RefMove},
@@ -288,7 +288,10 @@ fn access_settings() -> access_settings::Event {
 }
 
 fn ssh_key_events() -> Vec<ssh_key::Event> {
-    use ssh_key::Event::{Added, Associated, Dissociated, Generated, Registered, Renamed, Retired, Shared};
+    use ssh_key::Event::{
+        Added, Associated, Dissociated, Generated, Registered, Renamed, Retired, Rotated, RotationAccepted,
+        RotationBegun, RotationCancelled, RotationRefused, Shared,
+    };
     let name = |name: &str| SshKeyName::parse(name).expect("a good name");
     let secret = |n: u128| SecretRef(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_0100 + n));
     let ed25519 = ssh_key::PublicKey {
@@ -299,6 +302,7 @@ fn ssh_key_events() -> Vec<ssh_key::Event> {
         md5: "MD5:65:96:2d:fc:e8:d5:a9:11:64:0c:0f:ea:00:6e:5b:bd".to_owned(),
         blob: "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl".to_owned(),
     };
+    let to = SshKeyId(secret(4).0);
     let rsa = ssh_key::PublicKey { algorithm: ssh_key::Algorithm::Rsa, bits: 4096, ..ed25519.clone() };
     let intake =
         ssh_key::Intake { origin: ssh_key::Origin::Pasted, format: ssh_key::Format::PpkV3, had_passphrase: true };
@@ -322,6 +326,20 @@ fn ssh_key_events() -> Vec<ssh_key::Event> {
         Shared { common: false },
         Associated { repositories: vec![REPOSITORY, RepositoryId(secret(3).0)] },
         Dissociated { repositories: vec![REPOSITORY] },
+        RotationBegun { to },
+        RotationRefused {
+            to,
+            not_taken: vec![ssh_key::NotTaken {
+                repository: REPOSITORY,
+                name: text("shop é 漢"),
+                code: FailureCode::SshAuthFailed,
+                text: text("the host takes none of the keys"),
+            }],
+            others: 2,
+        },
+        RotationCancelled {},
+        RotationAccepted { to, repositories: vec![REPOSITORY] },
+        Rotated { to, name: name("Deploy"), sha256: ed25519.sha256.clone(), repositories: vec![REPOSITORY] },
         Retired { name: name("Deploy"), sha256: ed25519.sha256 },
     ]
 }

@@ -8,6 +8,7 @@ mod index_again_on_request;
 mod index_on_discover;
 mod list_pull_requests_on_return;
 mod reconcile_on_wish;
+mod rotate_on_request;
 mod run_on_request;
 mod stop_indexing_on_cancel;
 mod stop_on_cancel;
@@ -16,7 +17,7 @@ mod tests;
 
 use crate::{
     fact::Fact,
-    id::{IndexRunId, IntegrationId, RepositoryId},
+    id::{IndexRunId, IntegrationId, RepositoryId, SshKeyId},
     recorded::Recorded,
 };
 
@@ -43,6 +44,8 @@ pub enum Intent {
     ReconcileInstallation(IntegrationId),
     /// List the pull requests of each repository of an integration with the next look, however lately that was done.
     ListPullRequests(IntegrationId),
+    /// Try a key of SSH at the repositories that are read with this one, and let it take its place.
+    RotateSshKey(SshKeyId),
 }
 
 /// A policy: its name, which is the actor of what follows, and its rule.
@@ -60,4 +63,5 @@ pub const POLICIES: &[Policy] = &[
     ("stop_indexing_on_cancel", stop_indexing_on_cancel::stop_indexing_on_cancel),
     ("forget_on_remove", forget_on_remove::forget_on_remove),
     ("reconcile_on_wish", reconcile_on_wish::reconcile_on_wish),
+    ("rotate_on_request", rotate_on_request::rotate_on_request),
 ];

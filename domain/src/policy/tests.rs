@@ -13,7 +13,7 @@ use crate::{
     fact::Fact,
     github::{GithubConnection, GithubHost, Login},
     host_key,
-    id::{EventId, IndexRunId, IntegrationId, RepositoryId},
+    id::{EventId, IndexRunId, IntegrationId, RepositoryId, SshKeyId},
     index_run::{
         self, Cause, Counts, FailureCode,
         batch::{self, CommitSet, CommitSha, RefBatch},
@@ -174,7 +174,13 @@ fn table() -> Vec<(Fact, Follows)> {
     table.extend(installations(integration));
     table.push((Fact::AccessSettings(access_settings::Event::Changed { services: None }), Vec::new()));
     table.extend(pull_request::tests::one_of_each().into_iter().map(|event| (Fact::PullRequest(event), Vec::new())));
-    table.extend(ssh_key::tests::one_of_each().into_iter().map(|event| (Fact::SshKey(event), Vec::new())));
+    table.extend(ssh_key::tests::one_of_each().into_iter().map(|event| {
+        let follows = match &event {
+            ssh_key::Event::RotationBegun { .. } => vec![("rotate_on_request", Intent::RotateSshKey(SshKeyId(ID)))],
+            _ => Vec::new(),
+        };
+        (Fact::SshKey(event), follows)
+    }));
     table.extend(host_key::tests::one_of_each().into_iter().map(|event| (Fact::HostKey(event), Vec::new())));
     table
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{Format, Intake, PublicKey, RsaReason, SshKeyName};
-use crate::{display_text::DisplayText, id::RepositoryId, secret_ref::SecretRef};
+use super::{Format, Intake, NotTaken, PublicKey, RsaReason, SshKeyName};
+use crate::{
+    display_text::DisplayText,
+    id::{RepositoryId, SshKeyId},
+    secret_ref::SecretRef,
+};
 
 /// In the API: AddSshKey, GenerateSshKey, RegisterSshKey, RenameSshKey, ShareSshKey, AssociateSshKey, DissociateSshKey,
-/// RetireSshKey.
+/// RotateSshKey, RetireSshKey, CancelOperation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Take a key that somebody has, which was tried out.
@@ -68,6 +72,29 @@ pub enum Command {
         /// Those that do not have it stay as they are.
         repositories: BTreeSet<RepositoryId>,
     },
+    /// Try another key at all repositories that are read with this one, and let it take its place.
+    Rotate {
+        /// The other key.
+        to: SshKeyId,
+    },
+    /// Not all repositories took the other key.
+    RefuseRotation {
+        /// The other key.
+        to: SshKeyId,
+        /// The first of those that did not.
+        not_taken: Vec<NotTaken>,
+        /// How many did not, besides.
+        others: u64,
+    },
+    /// The other key is not to be tried any more.
+    CancelRotation,
+    /// All repositories took the other key.
+    AcceptRotation {
+        /// The other key.
+        to: SshKeyId,
+    },
+    /// The other key has taken its place.
+    FinishRotation,
     /// Take it away for good; its private half is forgotten, or stays in its file and is not used any more.
     Retire,
 }

@@ -14,6 +14,9 @@ pub enum Error {
     /// It is gone for good; only its history is left.
     #[error("this SSH key was retired, and nothing is read with it any more; add it again or generate another one")]
     Retired,
+    /// Another key is about to take its place.
+    #[error("another key is about to take the place of this SSH key; wait until that has ended, or cancel it")]
+    Rotating,
 }
 
 impl Refusal for Error {
@@ -22,6 +25,7 @@ impl Refusal for Error {
             Self::AlreadyAdded => "ssh_key_exists",
             Self::Unknown => "ssh_key_unknown",
             Self::Retired => "ssh_key_retired",
+            Self::Rotating => "ssh_key_rotating",
         }
     }
 }

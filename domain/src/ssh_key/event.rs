@@ -2,8 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Format, Intake, PublicKey, RsaReason, SshKeyName};
-use crate::{display_text::DisplayText, id::RepositoryId, secret_ref::SecretRef, stored_events};
+use super::{Format, Intake, NotTaken, PublicKey, RsaReason, SshKeyName};
+use crate::{
+    display_text::DisplayText,
+    id::{RepositoryId, SshKeyId},
+    secret_ref::SecretRef,
+    stored_events,
+};
 
 pub(super) const fn yes() -> bool {
     true
@@ -83,6 +88,40 @@ pub enum Event {
         /// Those that had it.
         repositories: Vec<RepositoryId>,
     },
+    /// Another key is tried at the repositories that are read with this one.
+    RotationBegun {
+        /// The other key.
+        to: SshKeyId,
+    },
+    /// Not all of them took it: everything stays as it was.
+    RotationRefused {
+        /// The other key.
+        to: SshKeyId,
+        /// The first of those that did not.
+        not_taken: Vec<NotTaken>,
+        /// How many did not, besides.
+        others: u64,
+    },
+    /// Somebody stopped it: everything stays as it was.
+    RotationCancelled {},
+    /// All of them took it: from now on it is offered wherever this one was.
+    RotationAccepted {
+        /// The other key.
+        to: SshKeyId,
+        /// The repositories that this one was associated with.
+        repositories: Vec<RepositoryId>,
+    },
+    /// The other key has taken its place; it was taken away, and its private half forgotten.
+    Rotated {
+        /// The other key.
+        to: SshKeyId,
+        /// Its last name, which is free again.
+        name: SshKeyName,
+        /// Its SHA-256 fingerprint; it may be added again.
+        sha256: String,
+        /// The repositories that it was associated with when the other one was accepted.
+        repositories: Vec<RepositoryId>,
+    },
     /// It was taken away, and its private half forgotten where it was sealed. Repositories that it is associated with stay
     /// so, until somebody dissociates it.
     Retired {
@@ -101,5 +140,10 @@ stored_events!(Event {
     Shared => "ssh_key.shared" v "1",
     Associated => "ssh_key.associated" v "1",
     Dissociated => "ssh_key.dissociated" v "1",
+    RotationBegun => "ssh_key.rotation_begun" v "1",
+    RotationRefused => "ssh_key.rotation_refused" v "1",
+    RotationCancelled => "ssh_key.rotation_cancelled" v "1",
+    RotationAccepted => "ssh_key.rotation_accepted" v "1",
+    Rotated => "ssh_key.rotated" v "1",
     Retired => "ssh_key.retired" v "1",
 });

@@ -7,6 +7,7 @@ mod error;
 mod event;
 mod facts;
 mod name;
+mod rotation;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -21,13 +22,14 @@ pub use self::{
     event::Event,
     facts::{Algorithm, Format, Intake, Origin, PublicKey, RsaReason},
     name::{BadName, SshKeyName},
+    rotation::{NotTaken, Rotation},
 };
 use crate::{
     aggregate::Aggregate,
     claim::{Claim, ClaimChange, ClaimScope},
     display_text::DisplayText,
     event_sourced,
-    id::RepositoryId,
+    id::{RepositoryId, SshKeyId},
     stamped::Stamped,
 };
 
@@ -53,12 +55,18 @@ pub enum SshKey {
         /// The repositories for which it is the only key that is offered.
         #[serde(default)]
         repositories: BTreeSet<RepositoryId>,
+        /// The key that is about to take its place, while one is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rotation: Option<Rotation>,
     },
     /// It is gone for good, its private half with it.
     Retired {
         /// The repositories that are not read until somebody takes it from them.
         #[serde(default)]
         repositories: BTreeSet<RepositoryId>,
+        /// The key that took its place, if one did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        successor: Option<SshKeyId>,
     },
 }
 
@@ -68,17 +76,37 @@ impl SshKey {
         ClaimChange::take(ClaimScope::SshKeyOfRepository, repository.to_string()).claim().clone()
     }
 
+    /// What a key that is replaced holds of a repository that it was associated with, until the new one has it.
+    pub fn rotated_association(repository: RepositoryId) -> Claim {
+        ClaimChange::take(ClaimScope::SshKeyInRotation, repository.to_string()).claim().clone()
+    }
+
+    /// The key that is offered in its place, where all repositories took one.
+    pub fn successor(&self) -> Option<SshKeyId> {
+        match self {
+            Self::Absent => None,
+            Self::Active { rotation, .. } => rotation.filter(|rotation| rotation.accepted).map(|rotation| rotation.to),
+            Self::Retired { successor, .. } => *successor,
+        }
+    }
+
     /// The repositories that it is associated with.
     pub fn repositories(&self) -> Option<&BTreeSet<RepositoryId>> {
         match self {
             Self::Absent => None,
-            Self::Active { repositories, .. } | Self::Retired { repositories } => Some(repositories),
+            Self::Active { repositories, .. } | Self::Retired { repositories, .. } => Some(repositories),
+        }
+    }
+
+    fn rotate(&mut self, now: Option<Rotation>) {
+        if let Self::Active { rotation, .. } = self {
+            *rotation = now;
         }
     }
 
     fn active(name: &SshKeyName, public: &PublicKey, path: Option<&DisplayText>, common: bool) -> Self {
         let (name, sha256, path) = (name.clone(), public.sha256.clone(), path.cloned());
-        Self::Active { name, sha256, path, common, repositories: BTreeSet::new() }
+        Self::Active { name, sha256, path, common, repositories: BTreeSet::new(), rotation: None }
     }
 
     fn begin(&self, event: Event) -> Result<Vec<Event>, Error> {
@@ -122,12 +150,16 @@ impl Aggregate for SshKey {
             Command::Associate { repositories: wanted } => match self {
                 Self::Absent => Err(Error::Unknown),
                 Self::Retired { .. } => Err(Error::Retired),
+                Self::Active { rotation: Some(_), .. } => Err(Error::Rotating),
                 Self::Active { repositories, .. } => {
                     let new: Vec<_> = wanted.difference(repositories).copied().collect();
                     Ok(if new.is_empty() { Vec::new() } else { vec![Event::Associated { repositories: new }] })
                 }
             },
             Command::Dissociate { repositories: unwanted } => {
+                if let Self::Active { rotation: Some(Rotation { accepted: true, .. }), .. } = self {
+                    return Err(Error::Rotating);
+                }
                 let repositories = self.repositories().ok_or(Error::Unknown)?;
                 let gone: Vec<_> = unwanted.intersection(repositories).copied().collect();
                 Ok(if gone.is_empty() { Vec::new() } else { vec![Event::Dissociated { repositories: gone }] })
@@ -135,9 +167,45 @@ impl Aggregate for SshKey {
             Command::Retire => match self {
                 Self::Absent => Err(Error::Unknown),
                 Self::Retired { .. } => Ok(Vec::new()),
+                Self::Active { rotation: Some(_), .. } => Err(Error::Rotating),
                 Self::Active { name, sha256, .. } => {
                     Ok(vec![Event::Retired { name: name.clone(), sha256: sha256.clone() }])
                 }
+            },
+            Command::Rotate { to } => match self {
+                Self::Absent => Err(Error::Unknown),
+                Self::Retired { .. } => Err(Error::Retired),
+                Self::Active { rotation: Some(_), .. } => Err(Error::Rotating),
+                Self::Active { rotation: None, .. } => Ok(vec![Event::RotationBegun { to }]),
+            },
+            // What comes of a rotation that was stopped, or was one to another key, comes too late.
+            Command::RefuseRotation { to, not_taken, others } => match self {
+                Self::Active { rotation, .. } if Rotation::is_tried(rotation.as_ref(), to) => {
+                    Ok(vec![Event::RotationRefused { to, not_taken, others }])
+                }
+                _ => Ok(Vec::new()),
+            },
+            Command::CancelRotation => match self {
+                Self::Active { rotation: Some(Rotation { accepted: true, .. }), .. } => Err(Error::Rotating),
+                Self::Active { rotation: Some(_), .. } => Ok(vec![Event::RotationCancelled {}]),
+                _ => Ok(Vec::new()),
+            },
+            Command::AcceptRotation { to } => match self {
+                Self::Active { rotation, repositories, .. } if Rotation::is_tried(rotation.as_ref(), to) => {
+                    let repositories = repositories.iter().copied().collect();
+                    Ok(vec![Event::RotationAccepted { to, repositories }])
+                }
+                _ => Ok(Vec::new()),
+            },
+            Command::FinishRotation => match self {
+                Self::Active {
+                    name, sha256, repositories, rotation: Some(Rotation { to, accepted: true }), ..
+                } => {
+                    let repositories = repositories.iter().copied().collect();
+                    let (name, sha256) = (name.clone(), sha256.clone());
+                    Ok(vec![Event::Rotated { to: *to, name, sha256, repositories }])
+                }
+                _ => Ok(Vec::new()),
             },
         }
     }
@@ -155,6 +223,10 @@ impl Aggregate for SshKey {
                     now.clone_from(name);
                 }
             }
+            Event::RotationBegun { to } => self.rotate(Some(Rotation { to: *to, accepted: false })),
+            Event::RotationAccepted { to, .. } => self.rotate(Some(Rotation { to: *to, accepted: true })),
+            Event::RotationRefused { .. } | Event::RotationCancelled {} => self.rotate(None),
+            Event::Rotated { to, .. } => *self = Self::Retired { repositories: BTreeSet::new(), successor: Some(*to) },
             Event::Shared { common } => {
                 if let Self::Active { common: now, .. } = self {
                     *now = *common;
@@ -166,19 +238,24 @@ impl Aggregate for SshKey {
                 }
             }
             Event::Dissociated { repositories: gone } => {
-                if let Self::Active { repositories, .. } | Self::Retired { repositories } = self {
+                if let Self::Active { repositories, .. } | Self::Retired { repositories, .. } = self {
                     repositories.retain(|one| !gone.contains(one));
                 }
             }
             Event::Retired { .. } => {
                 let repositories = self.repositories().cloned().unwrap_or_default();
-                *self = Self::Retired { repositories };
+                *self = Self::Retired { repositories, successor: None };
             }
         }
     }
 
     fn claims(event: &Event) -> Vec<ClaimChange> {
-        use ClaimScope::{SshKey as Key, SshKeyName as Name, SshKeyOfRepository as Association};
+        use ClaimScope::{
+            SshKey as Key, SshKeyInRotation as InRotation, SshKeyName as Name, SshKeyOfRepository as Association,
+        };
+        let each = |change: fn(ClaimScope, String) -> ClaimChange, scope, repositories: &[RepositoryId]| -> Vec<_> {
+            repositories.iter().map(|one| change(scope, one.to_string())).collect()
+        };
         match event {
             Event::Added { name, public, .. }
             | Event::Generated { name, public, .. }
@@ -190,12 +267,23 @@ impl Aggregate for SshKey {
             Event::Renamed { name, previous } => {
                 vec![ClaimChange::release(Name, previous.folded()), ClaimChange::take(Name, name.folded())]
             }
-            Event::Shared { .. } => Vec::new(),
-            Event::Associated { repositories } => {
-                repositories.iter().map(|one| ClaimChange::take(Association, one.to_string())).collect()
+            Event::Shared { .. }
+            | Event::RotationBegun { .. }
+            | Event::RotationRefused { .. }
+            | Event::RotationCancelled {} => Vec::new(),
+            Event::Associated { repositories } => each(ClaimChange::take, Association, repositories),
+            Event::Dissociated { repositories } => each(ClaimChange::release, Association, repositories),
+            // Whoever has the old one keeps a claim that leads to the new one, until that has its own.
+            Event::RotationAccepted { repositories, .. } => {
+                let mut changes = each(ClaimChange::release, Association, repositories);
+                changes.extend(each(ClaimChange::take, InRotation, repositories));
+                changes
             }
-            Event::Dissociated { repositories } => {
-                repositories.iter().map(|one| ClaimChange::release(Association, one.to_string())).collect()
+            Event::Rotated { name, sha256, repositories, .. } => {
+                let mut changes = each(ClaimChange::release, InRotation, repositories);
+                changes.push(ClaimChange::release(Key, sha256.as_str()));
+                changes.push(ClaimChange::release(Name, name.folded()));
+                changes
             }
             // Who it is associated with has no other key until somebody says so.
             Event::Retired { name, sha256 } => {

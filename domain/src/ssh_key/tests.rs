@@ -4,9 +4,7 @@ use proptest::{collection::vec, prelude::*};
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    claim::Claim, display_text::DisplayText, given::given, histories, id::RepositoryId, secret_ref::SecretRef,
-};
+use crate::{display_text::DisplayText, given::given, histories, index_run::FailureCode, secret_ref::SecretRef};
 
 fn name(text: &str) -> SshKeyName {
     SshKeyName::parse(text).expect("a name")
@@ -86,6 +84,36 @@ fn dissociated(numbers: &[u8]) -> Event {
     Event::Dissociated { repositories: repositories(numbers) }
 }
 
+const NEXT: SshKeyId = SshKeyId(Uuid::from_u128(77));
+const OTHER: SshKeyId = SshKeyId(Uuid::from_u128(78));
+
+fn not_taken() -> Vec<NotTaken> {
+    vec![NotTaken {
+        repository: RepositoryId(Uuid::from_u128(1)),
+        name: DisplayText::clean("shop"),
+        code: FailureCode::SshAuthFailed,
+        text: DisplayText::clean("it takes none"),
+    }]
+}
+
+fn refuse(to: SshKeyId) -> Command {
+    Command::RefuseRotation { to, not_taken: not_taken(), others: 3 }
+}
+
+fn refused() -> Event {
+    Event::RotationRefused { to: NEXT, not_taken: not_taken(), others: 3 }
+}
+
+const BEGUN: Event = Event::RotationBegun { to: NEXT };
+
+fn accepted(numbers: &[u8]) -> Event {
+    Event::RotationAccepted { to: NEXT, repositories: repositories(numbers) }
+}
+
+fn rotated(text: &str, n: u8, numbers: &[u8]) -> Event {
+    Event::Rotated { to: NEXT, name: name(text), sha256: public(n).sha256, repositories: repositories(numbers) }
+}
+
 fn retired(text: &str, n: u8) -> Event {
     Event::Retired { name: name(text), sha256: public(n).sha256 }
 }
@@ -100,6 +128,11 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         shared(false),
         associated(&[1, 2]),
         dissociated(&[1]),
+        BEGUN,
+        refused(),
+        Event::RotationCancelled {},
+        accepted(&[2]),
+        rotated("Build", 1, &[2]),
         retired("Build", 1),
     ]
 }
@@ -171,6 +204,70 @@ fn a_retired_key_keeps_its_repositories_until_it_is_taken_from_them() {
 }
 
 #[test]
+fn a_key_that_all_repositories_take_takes_the_place_of_another() {
+    let known = [added("Deploy", 1), associated(&[1, 2]), BEGUN, accepted(&[1, 2])];
+    given::<SshKey>(&known[..2]).when(Command::Rotate { to: NEXT }).then(&[BEGUN]);
+    for wish in [Command::Rotate { to: OTHER }, associate(&[3]), Command::Retire] {
+        given::<SshKey>(&known[..3]).when(wish.clone()).then_refused("ssh_key_rotating");
+        given::<SshKey>(&known).when(wish).then_refused("ssh_key_rotating");
+    }
+    given::<SshKey>(&known[..3]).when(dissociate(&[1])).then(&[dissociated(&[1])]);
+    given::<SshKey>(&known[..3]).when(Command::FinishRotation).then_nothing();
+    given::<SshKey>(&known[..3]).when(Command::AcceptRotation { to: OTHER }).then_nothing();
+    given::<SshKey>(&known[..3]).when(Command::AcceptRotation { to: NEXT }).then(&[accepted(&[1, 2])]);
+    // There is no way back.
+    for wish in [dissociate(&[1]), Command::CancelRotation] {
+        given::<SshKey>(&known).when(wish).then_refused("ssh_key_rotating");
+    }
+    given::<SshKey>(&known).when(refuse(NEXT)).then_nothing();
+    given::<SshKey>(&known).when(Command::FinishRotation).then(&[rotated("Deploy", 1, &[1, 2])]);
+    let state = |events: &[Event]| {
+        let mut state = SshKey::default();
+        events.iter().for_each(|event| state.evolve(event));
+        state
+    };
+    let end = [known.to_vec(), vec![rotated("Deploy", 1, &[1, 2])]].concat();
+    assert_eq!(
+        [&known[..3], &known[..], &end[..]].map(|events| state(events).successor()),
+        [None, Some(NEXT), Some(NEXT)]
+    );
+    for (wish, code) in [(Command::Rotate { to: OTHER }, "ssh_key_retired"), (associate(&[3]), "ssh_key_retired")] {
+        given::<SshKey>(&end).when(wish).then_refused(code);
+    }
+    given::<SshKey>(&end).when(Command::Retire).then_nothing();
+    given::<SshKey>(&[]).when(Command::Rotate { to: NEXT }).then_refused("ssh_key_unknown");
+}
+
+#[test]
+fn a_rotation_that_is_refused_or_stopped_leaves_everything_as_it_was() {
+    let known = [added("Deploy", 1), associated(&[1]), BEGUN];
+    given::<SshKey>(&known).when(refuse(OTHER)).then_nothing();
+    given::<SshKey>(&known).when(refuse(NEXT)).then(&[refused()]);
+    given::<SshKey>(&known).when(Command::CancelRotation).then(&[Event::RotationCancelled {}]);
+    for end in [refused(), Event::RotationCancelled {}] {
+        let ended = [known.to_vec(), vec![end]].concat();
+        for late in [Command::AcceptRotation { to: NEXT }, refuse(NEXT), Command::CancelRotation] {
+            given::<SshKey>(&ended).when(late).then_nothing();
+        }
+        given::<SshKey>(&ended).when(Command::Retire).then(&[retired("Deploy", 1)]);
+        given::<SshKey>(&ended).when(Command::Rotate { to: NEXT }).then(&[BEGUN]);
+    }
+}
+
+#[test]
+fn an_associated_repository_is_somebodys_all_along_a_rotation() {
+    let one = RepositoryId(Uuid::from_u128(1));
+    let (old, between) = (SshKey::association(one), SshKey::rotated_association(one));
+    assert_eq!(SshKey::claims(&accepted(&[1])), [ClaimChange::Release(old), ClaimChange::Take(between.clone())]);
+    let freed = [
+        ClaimChange::Release(between),
+        ClaimChange::release(ClaimScope::SshKey, public(1).sha256),
+        ClaimChange::release(ClaimScope::SshKeyName, "build"),
+    ];
+    assert_eq!(SshKey::claims(&rotated("Build", 1, &[1])), freed);
+}
+
+#[test]
 fn a_key_that_was_stored_before_it_was_said_is_common_and_is_written_as_it_was() {
     for (word, event) in [("added", added("Deploy", 1)), ("registered", registered("Deploy", 1))] {
         let stored = serde_json::to_value(&event).expect("JSON");
@@ -235,7 +332,7 @@ fn a_name_is_clean_and_not_long() {
 
 #[test]
 fn refusals_differ() {
-    histories::refusals_differ(&[Error::AlreadyAdded, Error::Unknown, Error::Retired]);
+    histories::refusals_differ(&[Error::AlreadyAdded, Error::Unknown, Error::Retired, Error::Rotating]);
 }
 
 #[test]
@@ -257,6 +354,11 @@ fn any_wish() -> impl Strategy<Value = Command> {
         2 => any::<bool>().prop_map(|common| Command::Share { common }),
         2 => vec(0..4_u8, 1..3).prop_map(|numbers| associate(&numbers)),
         2 => vec(0..4_u8, 1..3).prop_map(|numbers| dissociate(&numbers)),
+        2 => prop::sample::select(vec![NEXT, OTHER]).prop_map(|to| Command::Rotate { to }),
+        1 => prop::sample::select(vec![NEXT, OTHER]).prop_map(refuse),
+        1 => prop::sample::select(vec![NEXT, OTHER]).prop_map(|to| Command::AcceptRotation { to }),
+        1 => Just(Command::CancelRotation),
+        1 => Just(Command::FinishRotation),
         1 => Just(Command::Retire),
     ]
 }

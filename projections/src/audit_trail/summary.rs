@@ -230,7 +230,10 @@ fn pull_request(event: &pull_request::Event) -> String {
 }
 
 fn ssh_key(event: &ssh_key::Event) -> String {
-    use ssh_key::Event::{Added, Associated, Dissociated, Generated, Registered, Renamed, Retired, Shared};
+    use ssh_key::Event::{
+        Added, Associated, Dissociated, Generated, Registered, Renamed, Retired, Rotated, RotationAccepted,
+        RotationBegun, RotationCancelled, RotationRefused, Shared,
+    };
     let these = |repositories: &[RepositoryId]| match repositories {
         [one] => format!("repository {one}"),
         several => format!("{} repositories", grouped(several.len() as u64)),
@@ -259,6 +262,18 @@ fn ssh_key(event: &ssh_key::Event) -> String {
             format!("associated the SSH key with {}: no other is offered there", these(repositories))
         }
         Dissociated { repositories } => format!("took the SSH key from {}", these(repositories)),
+        RotationBegun { to } => {
+            format!("asked for SSH key {to} in the place of this one, where all repositories take it")
+        }
+        RotationRefused { to, not_taken, others } => {
+            let count = grouped(not_taken.len() as u64 + others);
+            format!("left the SSH key where it is: {count} of its repositories did not take SSH key {to}")
+        }
+        RotationCancelled {} => "stopped trying another SSH key in the place of this one".to_owned(),
+        RotationAccepted { to, .. } => format!("offers SSH key {to} from now on wherever this one was offered"),
+        Rotated { to, name, sha256, .. } => {
+            format!("put SSH key {to} in the place of {name} and forgot the private half of that: {sha256}")
+        }
         Renamed { name, previous } => format!("renamed the SSH key {previous} to {name}"),
         Retired { name, sha256 } => {
             format!("retired the SSH key {name}, with which nothing is read any more: {sha256}")

@@ -8,7 +8,7 @@ use keytrail_domain::{
     commit_link,
     display_text::DisplayText,
     host_key,
-    id::{RepositoryId, TokenId},
+    id::{RepositoryId, SshKeyId, TokenId},
     index_run::{self, Cause, FailureCode},
     integration,
     metadata::{Actor, Causation, Metadata, Source},
@@ -36,7 +36,7 @@ fn every_event_is_a_sentence() {
     let run = |event| Fact::IndexRun(event);
     let folder =
         |depth, refs| Connection::Folder { path: "/srv/git".to_owned(), depth, reading: Reading::InPlace, refs };
-    let (tools, expiry) = (RepositoryId(id(2, 1)), Timestamp::from_seconds(0));
+    let (tools, next, expiry) = (RepositoryId(id(2, 1)), SshKeyId(id(6, 2)), Timestamp::from_seconds(0));
     let text = DisplayText::clean("the folder may not be read");
     let heads = [("refs/heads/a", Some(sha(1))), ("refs/heads/b", None)];
     let key = |kid: Option<&str>, algorithm, byte| TrustedKey {
@@ -236,6 +236,30 @@ fn every_event_is_a_sentence() {
         (
             Fact::SshKey(ssh_key::Event::Dissociated { repositories: vec![tools; 1200] }),
             "took the SSH key from 1,200 repositories",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::RotationBegun { to: next }),
+            "asked for SSH key 00000000-0000-0006-0000-000000000002 in the place of this one, where all repositories take it",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::RotationRefused { to: next, not_taken: Vec::new(), others: 1100 }),
+            "left the SSH key where it is: 1,100 of its repositories did not take SSH key \
+             00000000-0000-0006-0000-000000000002",
+        ),
+        (Fact::SshKey(ssh_key::Event::RotationCancelled {}), "stopped trying another SSH key in the place of this one"),
+        (
+            Fact::SshKey(ssh_key::Event::RotationAccepted { to: next, repositories: Vec::new() }),
+            "offers SSH key 00000000-0000-0006-0000-000000000002 from now on wherever this one was offered",
+        ),
+        (
+            Fact::SshKey(ssh_key::Event::Rotated {
+                to: next,
+                name: key_name("Build"),
+                sha256: "SHA256:1".to_owned(),
+                repositories: Vec::new(),
+            }),
+            "put SSH key 00000000-0000-0006-0000-000000000002 in the place of Build and forgot the private half of that: \
+             SHA256:1",
         ),
         (
             Fact::SshKey(ssh_key::Event::Retired { name: key_name("Build"), sha256: "SHA256:1".to_owned() }),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use keytrail_domain::{
     github::{App, GithubConnection, GithubHost, KeyFingerprint, Login},
+    id::SshKeyId,
     installation::{Account, Cause as Obstacle, Diagnosis, Key, Report, Seen, Selection, Suspension, There},
     secret_ref::SecretRef,
     ssh_key::{Format, Intake, Origin, RsaReason},
@@ -164,6 +165,10 @@ fn steps() -> impl Strategy<Value = Step> {
         any::<bool>().prop_map(|common| ssh_key::Command::Share { common }),
         (0..3_u64).prop_map(|n| ssh_key::Command::Associate { repositories: [RepositoryId(id(2, n))].into() }),
         (0..3_u64).prop_map(|n| ssh_key::Command::Dissociate { repositories: [RepositoryId(id(2, n))].into() }),
+        (0..3_u64).prop_map(|n| ssh_key::Command::Rotate { to: SshKeyId(id(6, n)) }),
+        (0..3_u64).prop_map(|n| ssh_key::Command::AcceptRotation { to: SshKeyId(id(6, n)) }),
+        Just(ssh_key::Command::CancelRotation),
+        Just(ssh_key::Command::FinishRotation),
         Just(ssh_key::Command::Retire),
     ];
     let shown = (prop::sample::select(vec!["ssh-rsa", "ssh-ed25519"]), 0..3_u8);

@@ -8,7 +8,7 @@ mod tests;
 
 use keytrail_domain::{
     fact::Fact,
-    id::SshKeyId,
+    id::{RepositoryId, SshKeyId},
     recorded::Recorded,
     ssh_key::{Event, Origin, PublicKey, SshKeyName},
 };
@@ -16,7 +16,7 @@ use keytrail_domain::{
 use self::associations::ASSOCIATIONS;
 pub use self::{
     associations::{Association, association_counts, associations},
-    reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, on_disk, page},
+    reads::{KeyCounts, KeyOrigin, KeyState, SshKey, by_fingerprint, by_id, by_name, counts, on_disk, page, tried_for},
 };
 use crate::{
     row,
@@ -48,6 +48,7 @@ const KEYS: Table = Table {
         ("rsa_because", Kind::MaybeText),
         ("file_path", Kind::MaybeText),
         ("common", Kind::Int),
+        ("rotation_to", Kind::MaybeBytes),
         ("added_at", Kind::Int),
         ("retired_at", Kind::MaybeInt),
         ("added_position", Kind::Int),
@@ -76,7 +77,10 @@ impl View for SshKeyList {
         match &fact.fact {
             Fact::SshKey(event) => {
                 keys.want::<SshKey>(fact.stream.id);
-                if let Event::Associated { repositories } | Event::Dissociated { repositories } = event {
+                if let Event::Associated { repositories }
+                | Event::Dissociated { repositories }
+                | Event::Rotated { repositories, .. } = event
+                {
                     repositories.iter().for_each(|repository| keys.want::<Association>(*repository));
                 }
             }
@@ -140,13 +144,21 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             change(rows, fact, |_| ());
         }
         Event::Dissociated { repositories } => {
-            for repository in repositories {
-                let is_ours = |one: Association| one.key.0 == fact.stream.id;
-                if rows.find::<Association>(*repository).is_some_and(is_ours) {
-                    rows.end(&ASSOCIATIONS, &row![*repository]);
-                }
-            }
+            dissociate(rows, fact, repositories);
             change(rows, fact, |_| ());
+        }
+        Event::RotationBegun { to } => change(rows, fact, |key| key.rotation_to = Some(*to)),
+        Event::RotationAccepted { .. } => change(rows, fact, |_| ()),
+        Event::RotationRefused { .. } | Event::RotationCancelled {} => {
+            change(rows, fact, |key| key.rotation_to = None);
+        }
+        Event::Rotated { repositories, .. } => {
+            // Those that the other key did not get have none now: they are gone.
+            dissociate(rows, fact, repositories);
+            change(rows, fact, |key| {
+                key.state = KeyState::Retired;
+                key.retired_at.get_or_insert(fact.metadata.at);
+            });
         }
         Event::Shared { common } => change(rows, fact, |key| key.common = *common),
         Event::Renamed { name, previous: _ } => change(rows, fact, |key| {
@@ -157,6 +169,16 @@ fn fold(rows: &mut Rows, fact: &Recorded<Fact>, event: &Event) {
             key.state = KeyState::Retired;
             key.retired_at.get_or_insert(fact.metadata.at);
         }),
+    }
+}
+
+/// Takes the key from those that have it, and no other by now.
+fn dissociate(rows: &mut Rows, fact: &Recorded<Fact>, repositories: &[RepositoryId]) {
+    for repository in repositories {
+        let is_ours = |one: Association| one.key.0 == fact.stream.id;
+        if rows.find::<Association>(*repository).is_some_and(is_ours) {
+            rows.end(&ASSOCIATIONS, &row![*repository]);
+        }
     }
 }
 
@@ -181,6 +203,7 @@ fn key(fact: &Recorded<Fact>, name: &SshKeyName, public: &PublicKey, origin: Key
         rsa_because: None,
         path: None,
         common,
+        rotation_to: None,
         added_at: fact.metadata.at,
         retired_at: None,
         added_position: fact.position,

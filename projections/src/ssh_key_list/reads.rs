@@ -66,6 +66,8 @@ pub struct SshKey {
     pub path: Option<String>,
     /// Whether it is offered where no key was chosen.
     pub common: bool,
+    /// The key that took its place, or is about to.
+    pub rotation_to: Option<SshKeyId>,
     /// When it came.
     pub added_at: Timestamp,
     /// When it was taken away.
@@ -102,6 +104,7 @@ impl Stored for SshKey {
             rsa_because: cells.maybe_word()?,
             path: cells.maybe_text()?.map(str::to_owned),
             common: cells.bool()?,
+            rotation_to: cells.maybe_id()?.map(SshKeyId),
             added_at: cells.time()?,
             retired_at: cells.maybe_time()?,
             added_position: cells.int()?,
@@ -128,6 +131,7 @@ impl Stored for SshKey {
             self.rsa_because.as_ref().map(Value::word),
             self.path.as_deref(),
             self.common,
+            self.rotation_to,
             self.added_at,
             self.retired_at,
             self.added_position,
@@ -141,7 +145,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT ssh_key, name, folded_name, state, origin, format, had_passphrase, algorithm, bits, key_comment, sha256, ",
-            "md5, public_blob, rsa_because, file_path, common, added_at, retired_at, added_position, version, position ",
+            "md5, public_blob, rsa_because, file_path, common, rotation_to, added_at, retired_at, added_position, version, position ",
             "FROM ssh_key_list@ ",
             $rest
         )
@@ -173,6 +177,11 @@ pub fn by_fingerprint(sha256: &str) -> Read<SshKey> {
 /// The keys of the pool whose files lie on the disks of the nodes, in the order in which they came.
 pub fn on_disk(limit: u32) -> Read<SshKey> {
     read(select!("WHERE origin = 'on_disk' AND state <> 'retired' ORDER BY added_position LIMIT $1"), row![limit])
+}
+
+/// The key of the pool in whose place this one is tried. At most one row.
+pub fn tried_for(key: SshKeyId) -> Read<SshKey> {
+    read(select!("WHERE rotation_to = $1 AND state <> 'retired' ORDER BY added_position LIMIT 1"), row![key])
 }
 
 /// Keys in the order in which they came, from after `after` (an `added_position`) on; with `state`, only those; with

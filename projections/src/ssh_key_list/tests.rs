@@ -50,6 +50,7 @@ fn an_added_key_is_listed_with_all_that_may_be_seen() {
         rsa_because: None,
         path: None,
         common: true,
+        rotation_to: None,
         added_at: Timestamp::from_seconds(1),
         retired_at: None,
         added_position: 1,
@@ -125,6 +126,36 @@ fn a_repository_has_the_key_that_it_was_associated_with_last_and_keeps_it_when_t
 }
 
 #[test]
+fn a_key_says_which_one_takes_its_place_and_keeps_no_repository() {
+    let (to, mine) = (SshKeyId(id(6, 2)), repositories(&[1, 2]));
+    let begun = Event::RotationBegun { to };
+    for end in [Event::RotationCancelled {}, Event::RotationRefused { to, not_taken: Vec::new(), others: 1 }] {
+        let keys = after(&[added(), begun.clone(), end]);
+        assert_eq!((keys[0].rotation_to, keys[0].state, keys[0].version), (None, KeyState::Active, 3));
+    }
+    let mut log = Log::default();
+    let accepted = Event::RotationAccepted { to, repositories: mine.clone() };
+    let rotated =
+        Event::Rotated { to, name: key_name("Straße"), sha256: "SHA256:1".to_owned(), repositories: mine.clone() };
+    for (key, event) in [
+        (1, added()),
+        (2, generated()),
+        (1, Event::Associated { repositories: mine }),
+        (1, begun),
+        (1, accepted),
+        (2, Event::Associated { repositories: repositories(&[1]) }),
+        (1, rotated),
+    ] {
+        log.append(id(6, key), Fact::SshKey(event));
+    }
+    let store = FakeStore::folded(&SshKeyList, log.facts(), 3);
+    let keys = store.read(&KEYS, SshKey::read);
+    assert_eq!((keys[0].state, keys[0].rotation_to, keys[0].version), (KeyState::Retired, Some(to), 5));
+    let found: Vec<_> = store.read(&ASSOCIATIONS, Association::read);
+    assert_eq!(found, [Association { repository: RepositoryId(id(2, 1)), key: to, position: 6 }]);
+}
+
+#[test]
 fn what_is_said_of_no_key_shows_nothing() {
     assert_eq!(after(&[retired()]), []);
 }
@@ -144,6 +175,7 @@ fn reads_fit_their_table() {
         by_name("Straße"),
         by_fingerprint("SHA256:x"),
         on_disk(10),
+        tried_for(SshKeyId(id(6, 1))),
         page(None, None, None, 10),
         page(Some(KeyState::Active), Some(moment), Some(7), 10),
     ] {

@@ -143,7 +143,9 @@ impl Asked<'_> {
             | Code::IntegrationOtherKind
             | Code::IntegrationCredentialElsewhere => self.connects(),
             Code::UrlInvalid | Code::UrlNotAllowed | Code::CredentialInvalid | Code::SshKeyUnusable => {
-                self.connects() || self.is(&["TestConnection"])
+                self.connects()
+                    || self.is(&["TestConnection"])
+                    || code == Code::SshKeyUnusable && self.is(&["RotateSshKey"])
             }
             Code::SshKeyNotSaid => self.is(&["ChangeConnection"]),
             Code::IntegrationNoWebLinks | Code::WebLinksInvalid => self.is(&["SetWebLinks"]),
@@ -171,6 +173,9 @@ impl Asked<'_> {
             Code::SshKeyRetired => self.tag == "ssh-keys" && !self.is_read,
             Code::SshKeyInUse => self.is(&["RetireSshKey"]),
             Code::SshKeyAssociated | Code::RepositoryNotSsh => self.is(&["AssociateSshKey"]),
+            Code::SshKeyRotating => {
+                self.is(&["AssociateSshKey", "DissociateSshKey", "RotateSshKey", "RetireSshKey", "CancelOperation"])
+            }
             Code::SshKeyHostNeedsRsa => self.is(&["GenerateSshKey"]),
             Code::SshKeyEmpty
             | Code::SshKeyTwice

@@ -46,8 +46,8 @@ const MOST: usize = 100;
 #[schema(as = SshKeyRepositories)]
 pub(in crate::http) struct Named {
     /// 1 to 100 ids.
-    #[schema(value_type = Vec<Uuid>, min_items = 1, max_items = 100)]
-    repositories: BTreeSet<Uuid>,
+    #[schema(min_items = 1, max_items = 100)]
+    repositories: Vec<Uuid>,
 }
 
 impl Named {

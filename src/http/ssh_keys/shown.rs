@@ -82,6 +82,8 @@ pub(in crate::http) struct Shown {
     /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     repositories: Vec<KeyUse>,
+    /// The key that is tried in its place, or has taken it.
+    rotation_to: Option<Uuid>,
     /// When it was taken away.
     #[schema(value_type = Option<String>, format = DateTime)]
     retired_at: Option<Timestamp>,
@@ -125,6 +127,7 @@ impl Shown {
             integrations: uses.named().to_vec(),
             associated: uses.associated(row.id),
             repositories: uses.repositories().to_vec(),
+            rotation_to: row.rotation_to.map(|key| key.0),
             retired_at: row.retired_at,
             version: row.version,
             position: row.position,
