@@ -152,6 +152,7 @@ mod tests {
             rsa_because: None,
             path: Some("/srv/keys/deploy".to_owned()),
             common: true,
+            rotation_to: None,
             added_at: Timestamp::from_seconds(1),
             retired_at: None,
             added_position: 1,
