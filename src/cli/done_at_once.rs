@@ -8,6 +8,7 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("integration add", "`integration remove` takes it back"),
     ("integration connect", "nothing happens before somebody opens the link; asking again makes it useless"),
     ("integration rename", "it can be called as before"),
+    ("integration set-web-links", "they can be set as before"),
     ("integration pause", "what was found stays; `integration resume` takes it back"),
     ("integration resume", "`integration pause` takes it back"),
     ("installation adopt", "the app stays as it is; `integration remove` gives it back"),

@@ -66,6 +66,9 @@ fn typed(words: &str, command: &Command) -> Cli {
         line.extend(words.split(' ').map(str::to_owned));
         for argument in command.get_arguments().filter(|argument| said(argument, with_positionals)) {
             line.extend(argument.get_long().map(|long| format!("--{long}")));
+            if !argument.get_action().takes_values() {
+                continue;
+            }
             let choice = argument.get_possible_values().first().map(|choice| choice.get_name().to_owned());
             line.push(choice.unwrap_or_else(|| value.to_owned()));
         }

@@ -43,7 +43,7 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         (
             "422",
             "What the body wishes cannot be done, or the idempotency key was used for another request.",
-            body || key,
+            body && !ALWAYS_POSSIBLE.contains(&name) || key,
         ),
         ("428", "If-Match is needed.", must_condition),
         ("429", "Too many requests were made. Retry-After says when to try again.", secured),
@@ -119,6 +119,9 @@ const RECORDING: [&str; 3] = ["ImportKnownHosts", "RepairInstallation", "ScanHos
 
 /// Changes whose answer is of no one thing that has a version.
 const OF_SEVERAL: [&str; 2] = ["ImportKnownHosts", "ScanHostKeys"];
+
+/// What they wish can always be done: their bodies leave nothing to choose but yes and no.
+const ALWAYS_POSSIBLE: [&str; 1] = ["ShareSshKey"];
 
 /// Changes whose answer waits for no view.
 const TOLD_AT_ONCE: [&str; 5] =
