@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn every_mistake_is_told_with_its_key_its_line_and_what_may_be_meant() {
         let text = "[server]\nworkrs = 3\nlisten = \"here\"\n[jbs]\nworkers = \"many\"\n[jobs]\nworkers = \"many\"\n\
-                    [log]\nformat = \"yaml\"\nlevel = \"info\"\nfolder = \"/x\"\n";
+                    [log]\nformat = \"yaml\"\nlevel = \"info\"\ndatabase_url = \"x\"\n";
         let found = of(text);
         assert_eq!(found.len(), 6, "{found:#?}");
         assert_eq!(found[0], "server.workrs: there is no such key (k.toml:2); did you mean server.workers?");
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(found[2], "jbs.workers: there is no such key (k.toml:5); did you mean jobs.workers?");
         assert!(found[3].starts_with("jobs.workers: it must be") && found[3].contains("many"), "{}", found[3]);
         assert!(found[4].contains("auto") && found[4].contains("yaml"), "{}", found[4]);
-        assert!(found[5].ends_with("did you mean store.folder?"), "{}", found[5]);
+        assert!(found[5].ends_with("did you mean store.database_url?"), "{}", found[5]);
         assert_eq!(of("[server]\nworkers = 3\n"), Vec::<String>::new());
     }
 

@@ -110,7 +110,7 @@ async fn what_lies_in_the_folder_is_told_with_what_is_wrong_and_what_mends_it(se
 
     let refused = register(&server, "sealed", 4).await.refused(422, "ssh_key_file_unusable");
     assert_eq!(refused.body["problem"]["code"], "ssh_key_passphrase_needed", "{}", refused.text);
-    register(&server, "none", 9).await.refused(404, "ssh_key_file_unknown");
+    register(&server, "none", 9).await.refused(422, "ssh_key_file_unknown");
     register(&server, " ", 1).await.refused(422, "name_invalid");
     // With its passphrase it is added, and the file and the key of the pool know of each other.
     let body = json!({ "name": "sealed", "private_key": written(&key(4), Target::OpenSsh, Some("a passphrase")),
