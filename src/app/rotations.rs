@@ -96,7 +96,8 @@ fn is_begun(event: &Recorded<Fact>) -> bool {
 /// Each repository with why, and what to do.
 fn why(not_taken: &[NotTaken], others: u64) -> String {
     if not_taken.is_empty() {
-        return "the new key was retired; nothing was changed: ask for it again with another one".to_owned();
+        return "the new key was retired or is being replaced; nothing was changed: ask again with another one"
+            .to_owned();
     }
     let mut told: Vec<_> = not_taken
         .iter()
