@@ -67,7 +67,11 @@ pub(super) async fn access(
         Some(repository) => offers_of(&app.db, repository).await?,
         None => Offers::default(),
     };
-    let before = accepted.filter(|key| keys.contains(key));
+    // The one that was taken may have been replaced since.
+    let before = match accepted {
+        Some(key) if !keys.contains(&key) => in_its_place(app, key).await?.filter(|key| keys.contains(key)),
+        accepted => accepted,
+    };
     way(app, url, keys, before).await
 }
 
