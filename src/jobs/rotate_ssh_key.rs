@@ -178,7 +178,10 @@ impl Tried {
         };
         match list_remote_refs(&remote, &refs, git::MAX_REFS).await {
             Ok(_) => Ok(None),
-            Err(error) => refused(error.failure_code().unwrap_or(FailureCode::Internal), &error.to_string()),
+            Err(error) => {
+                ssh_access::met(app, &remote.url, &error).await;
+                refused(error.failure_code().unwrap_or(FailureCode::Internal), &error.to_string())
+            }
         }
     }
 
