@@ -71,6 +71,8 @@ pub struct Operation {
     pub problem: Option<(String, String)>,
     /// What came of it.
     pub result: Option<OperationResult>,
+    /// Whether it got so far that there is no way back.
+    pub is_decided: bool,
 }
 
 /// How far an operation is.
@@ -106,7 +108,17 @@ impl Operation {
     }
 
     pub(super) const fn new(id: OperationId, state: OperationState) -> Self {
-        Self { id, state, asked_at: None, began_at: None, ended_at: None, progress: None, problem: None, result: None }
+        Self {
+            id,
+            state,
+            asked_at: None,
+            began_at: None,
+            ended_at: None,
+            progress: None,
+            problem: None,
+            result: None,
+            is_decided: false,
+        }
     }
 
     /// Whether somebody can stop it.
@@ -122,7 +134,7 @@ impl Operation {
             | OperationId::ForgetRepositories(_)
             | OperationId::RebuildView(..) => false,
         };
-        may_stop && !self.state.has_ended()
+        may_stop && !self.is_decided && !self.state.has_ended()
     }
 
     /// An index run, without how far it is.

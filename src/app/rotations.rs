@@ -37,13 +37,19 @@ impl App {
             return Ok(None);
         };
         let id = OperationId::RotateSshKey(key, asked);
+        let mut is_decided = false;
         let end = events.find_map(|event| match &event.fact {
+            Fact::SshKey(Event::RotationAccepted { .. }) => {
+                is_decided = true;
+                None
+            }
             Fact::SshKey(end) if end.ends_a_rotation() => Some((event.metadata.at, end)),
             _ => None,
         });
         let mut found = Operation {
             asked_at: Some(begun.metadata.at),
             ended_at: end.map(|(at, _)| at),
+            is_decided,
             ..Operation::new(id, OperationState::Waiting)
         };
         match end {
@@ -61,7 +67,11 @@ impl App {
     async fn under_way(&self, found: &mut Operation, key: SshKeyId) -> Result<(), StoreError> {
         let Some(job) = self.jobs.standing(Kind::RotateSshKey, &key.to_string()).await? else { return Ok(()) };
         found.problem = job.last_error.map(|text| (String::new(), text));
-        if job.is_running {
+        if job.is_running && found.is_decided {
+            found.state = OperationState::Running;
+            let (phase, unit) = ("switching".to_owned(), "repositories");
+            found.progress = Some(OperationProgress { phase, done: 0, total: 0, unit, eta_seconds: None });
+        } else if job.is_running {
             found.state = OperationState::Running;
             let text = self.jobs.progress(Kind::RotateSshKey, &key.to_string()).await?;
             // What a worker of another version wrote may have another shape: then nothing is known.
@@ -96,7 +106,8 @@ fn is_begun(event: &Recorded<Fact>) -> bool {
 /// Each repository with why, and what to do.
 fn why(not_taken: &[NotTaken], others: u64) -> String {
     if not_taken.is_empty() {
-        return "the new key was retired; nothing was changed: ask for it again with another one".to_owned();
+        return "the new key was retired or is being replaced; nothing was changed: ask again with another one"
+            .to_owned();
     }
     let mut told: Vec<_> = not_taken
         .iter()

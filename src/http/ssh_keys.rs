@@ -269,7 +269,9 @@ pub(super) async fn retire_ssh_key(
         let would_end = matches!(state, Aggregate::Active { .. }) && seen.is_none_or(|seen| seen == version);
         let mut decided_on = seen;
         if would_end {
-            rotation::is_tried_nowhere(&api, id).await?;
+            rotation::is_tried_nowhere(&api, id, head).await?;
+            // It may be tried in the place of another at this very moment.
+            companions.push(as_long_as::nothing_came_to_others_after(StreamId::new("ssh_key", id.0), head));
         }
         if let Some(told) = query.told().filter(|_| would_end) {
             let associated = state.repositories().map_or(0, |repositories| repositories.len() as u64);

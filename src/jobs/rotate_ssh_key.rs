@@ -13,7 +13,6 @@ use std::{
 };
 
 use keytrail_domain::{
-    claim::{ClaimChange, ClaimScope},
     display_text::DisplayText,
     id::{IntegrationId, RepositoryId, SshKeyId},
     index_run::FailureCode,
@@ -66,7 +65,7 @@ pub(super) async fn rotate_ssh_key(app: &App, job: &TakenJob, running: &Running)
         };
         match app.dispatch::<SshKey>(old.0, command, context(), companions).await {
             Err(DispatchError::Store(StoreError::Fenced)) => {
-                return Err(JobError::Later("the new key was retired at this very moment".to_owned()));
+                return Err(JobError::Later("something happened to the new key at this very moment".to_owned()));
             }
             done => done.map(|_| ())?,
         }
@@ -78,13 +77,12 @@ fn stream(key: SshKeyId) -> StreamId {
     StreamId::new("ssh_key", key.0)
 }
 
-/// Takes it back where the key is retired at the same moment; nothing where it was retired before.
+/// Takes it back where the key is retired or rotated at the same moment; nothing where it was before.
 async fn as_long_as_it_is_there(app: &App, key: SshKeyId) -> Result<Option<Statement>, JobError> {
-    Ok(match app.load::<SshKey>(stream(key)).await?.0 {
-        SshKey::Active { sha256, .. } => {
-            Some(as_long_as::is_held(ClaimChange::take(ClaimScope::SshKey, sha256).claim(), stream(key)))
-        }
-        SshKey::Absent | SshKey::Retired { .. } => None,
+    let (state, version) = app.load::<SshKey>(stream(key)).await?;
+    Ok(match state {
+        SshKey::Active { rotation: None, .. } => Some(as_long_as::stands_at(stream(key), version)),
+        SshKey::Active { .. } | SshKey::Absent | SshKey::Retired { .. } => None,
     })
 }
 
@@ -180,7 +178,10 @@ impl Tried {
         };
         match list_remote_refs(&remote, &refs, git::MAX_REFS).await {
             Ok(_) => Ok(None),
-            Err(error) => refused(error.failure_code().unwrap_or(FailureCode::Internal), &error.to_string()),
+            Err(error) => {
+                ssh_access::met(app, &remote.url, &error).await;
+                refused(error.failure_code().unwrap_or(FailureCode::Internal), &error.to_string())
+            }
         }
     }
 
@@ -204,15 +205,18 @@ async fn switch(app: &App, old: SshKeyId, context: impl Fn() -> Context) -> Resu
     let SshKey::Active { rotation: Some(Rotation { to, accepted: true }), common, repositories, .. } = state else {
         return Ok(());
     };
-    if common {
-        app.dispatch::<SshKey>(to.0, Command::Share { common: true }, context(), Vec::new()).await?;
-    }
-    for repository in repositories {
-        associate(app, repository, to, &context).await?;
-    }
-    let head = app.log.feed().head().position;
-    for integration in app.read_at_least(head, integration_list::by_ssh_key(old, MOST)).await? {
-        choose(app, integration.id, (old, to), &context).await?;
+    // Where the new one is gone, too, there is nothing to give it.
+    if let Some(to) = ssh_access::in_its_place(app, to).await? {
+        if common {
+            app.dispatch::<SshKey>(to.0, Command::Share { common: true }, context(), Vec::new()).await?;
+        }
+        for repository in repositories {
+            associate(app, repository, to, &context).await?;
+        }
+        let head = app.log.feed().head().position;
+        for integration in app.read_at_least(head, integration_list::by_ssh_key(old, MOST)).await? {
+            choose(app, integration.id, (old, to), &context).await?;
+        }
     }
     let forget = vec![Vault::forget_all_of(ssh_private_keys::owner(old))];
     app.dispatch::<SshKey>(old.0, Command::FinishRotation, context(), forget).await?;

@@ -67,7 +67,11 @@ pub(super) async fn access(
         Some(repository) => offers_of(&app.db, repository).await?,
         None => Offers::default(),
     };
-    let before = accepted.filter(|key| keys.contains(key));
+    // The one that was taken may have been replaced since.
+    let before = match accepted {
+        Some(key) if !keys.contains(&key) => in_its_place(app, key).await?.filter(|key| keys.contains(key)),
+        accepted => accepted,
+    };
     way(app, url, keys, before).await
 }
 
@@ -133,16 +137,22 @@ pub(super) async fn met(app: &App, url: &RemoteUrl, trouble: &GitError) {
 }
 
 /// A key, or the one that took its place, as long as it is in the pool; otherwise what to do.
-async fn in_pool(app: &App, mut key: SshKeyId, retired: &str) -> Result<SshKeyId, JobError> {
+async fn in_pool(app: &App, key: SshKeyId, retired: &str) -> Result<SshKeyId, JobError> {
+    let found = in_its_place(app, key).await?;
+    found.ok_or_else(|| JobError::Failed(FailureCode::SshNoKey, retired.to_owned()))
+}
+
+/// A key, or the one that took its place, as long as it is in the pool.
+pub(super) async fn in_its_place(app: &App, mut key: SshKeyId) -> Result<Option<SshKeyId>, JobError> {
     for _ in 0..MOST_SUCCESSORS {
         let (state, _) = app.load::<Pooled>(StreamId::new("ssh_key", key.0)).await?;
         match (state.successor(), state) {
             (Some(successor), _) => key = successor,
-            (None, Pooled::Active { .. }) => return Ok(key),
+            (None, Pooled::Active { .. }) => return Ok(Some(key)),
             (None, Pooled::Absent | Pooled::Retired { .. }) => break,
         }
     }
-    Err(JobError::Failed(FailureCode::SshNoKey, retired.to_owned()))
+    Ok(None)
 }
 
 /// The common keys, in the order of the pool.

@@ -17,6 +17,13 @@ pub fn nothing_came_after(aggregate_type: &'static str, position: Position) -> S
     Statement::new(sql, row![position, aggregate_type]).expecting(1)
 }
 
+/// As long as nothing is recorded in other streams of this one's type after `position`. The append itself is to this one.
+pub fn nothing_came_to_others_after(own: StreamId, position: Position) -> Statement {
+    let sql = "UPDATE log_head SET position = position WHERE id = 0 AND NOT EXISTS \
+               (SELECT 1 FROM events WHERE global_position > $1 AND aggregate_type = $2 AND aggregate_id <> $3)";
+    Statement::new(sql, row![position, own.aggregate_type, own.id.to_string()]).expecting(1)
+}
+
 /// As long as this stream holds this claim.
 pub fn is_held(claim: &Claim, holder: StreamId) -> Statement {
     let sql = "UPDATE claims SET scope = scope \

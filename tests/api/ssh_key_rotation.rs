@@ -235,10 +235,30 @@ async fn what_cannot_take_the_place_of_a_key_is_refused(server: Server) {
     server.look_behind().await;
 }
 
+/// Each would take the place of the other: one does.
+async fn two_keys_do_not_take_the_place_of_each_other(server: Server) {
+    for round in 0..8 {
+        let (a, b) = (key(&server, &format!("a {round}")).await, key(&server, &format!("b {round}")).await);
+        let (there, back) = tokio::join!(rotate(&server, &a, &b), rotate(&server, &b, &a));
+        let is_done = |answer: &Answer| answer.status == StatusCode::ACCEPTED;
+        assert!(is_done(&there) != is_done(&back), "{} {}", there.text, back.text);
+        let (done, refused, gone, stays) = if is_done(&there) { (there, back, a, b) } else { (back, there, b, a) };
+        let code = refused.body["code"].as_str().unwrap_or_default();
+        assert!(["ssh_key_unusable", "ssh_key_rotating", "busy"].contains(&code), "{}", refused.text);
+        let href = done.header("location");
+        soon("it has ended", || async { server.get(&href).await.body["state"] == "succeeded" }).await;
+        let (was, is) = (told(&server, &gone).await, told(&server, &stays).await);
+        assert_eq!((&was["state"], &was["rotation_to"]), (&json!("retired"), &stays["id"]), "{was}");
+        assert_eq!((&is["state"], &is["rotation_to"]), (&json!("active"), &Value::Null), "{is}");
+    }
+    server.look_behind().await;
+}
+
 on_both_engines!(
     reaching_this_machine;
     a_key_that_all_repositories_take_gets_all_that_the_old_one_had,
     a_key_that_one_repository_does_not_take_changes_nothing,
     a_rotation_is_watched_stopped_and_goes_on_after_a_restart,
     what_cannot_take_the_place_of_a_key_is_refused,
+    two_keys_do_not_take_the_place_of_each_other,
 );

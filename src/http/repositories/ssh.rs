@@ -31,7 +31,8 @@ pub(super) async fn offers(api: &Api, repository: RepositoryId) -> Result<Option
     Ok(at.map(|at| ShownOffers { offered, accepted: accepted.map(|key| key.0), at }))
 }
 
-/// The key that is associated with it, if one is.
+/// The key that is associated with it, if one is; while another one takes its place, either of them.
 pub(super) async fn associated(api: &Api, repository: RepositoryId) -> Result<Option<Uuid>, ApiError> {
-    Ok(api.app.log.holder(&SshKey::association(repository)).await?)
+    let (now, in_rotation) = (SshKey::association(repository), SshKey::rotated_association(repository));
+    Ok(api.app.log.holder_of_either(&now, &in_rotation).await?)
 }

@@ -8,6 +8,7 @@ use actix_web::{
 };
 use keytrail_domain::{
     id::SshKeyId,
+    recorded::{Position, StreamId},
     ssh_key::{Command, SshKey as Aggregate},
 };
 use keytrail_projections::ssh_key_list;
@@ -15,8 +16,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::TRIES;
 use crate::{
-    app::{self, OperationId},
+    app::{self, Context, DispatchError, OperationId},
     http::{
         Api,
         auth::Admin,
@@ -28,6 +30,8 @@ use crate::{
         operations::{Operation, OperationRef},
         place,
     },
+    log::{Committed, as_long_as},
+    store::StoreError,
 };
 
 /// Which key takes the place.
@@ -56,18 +60,17 @@ pub(in crate::http) async fn rotate_ssh_key(
     key: IdempotencyKey,
     body: Input<Rotation>,
 ) -> Result<HttpResponse, ApiError> {
-    let context = admin.context(key.of(&api, &admin, "RotateSshKey", &body.bytes), if_match.version());
+    let key = key.of(&api, &admin, "RotateSshKey", &body.bytes);
+    let context = || admin.context(key.clone(), if_match.version());
     let to = SshKeyId(body.value.to);
-    let committed = match api.remembered(&context).await? {
+    let committed = match api.remembered(&context()).await? {
         Some(committed) => committed,
         None => {
             if to.0 == *id {
                 let detail = "A key does not take its own place. Name another key of the pool as `to`.";
                 return Err(ApiError::new(Code::SshKeyUnusable, detail));
             }
-            is_tried_nowhere(&api, SshKeyId(*id)).await?;
-            let is_there = place::in_pool(&api, to).await?;
-            api.app.dispatch::<Aggregate>(*id, Command::Rotate { to }, context, vec![is_there]).await?
+            begun(&api, SshKeyId(*id), to, context).await?
         }
     };
     let operation = OperationId::RotateSshKey(SshKeyId(*id), committed.last);
@@ -84,9 +87,25 @@ pub(in crate::http) async fn rotate_ssh_key(
     Ok(response.json(Operation::of(found.unwrap_or_else(|| app::Operation::asked_for(operation)))))
 }
 
-/// A key that is tried in the place of another is to stay until that has ended.
-pub(super) async fn is_tried_nowhere(api: &Api, key: SshKeyId) -> Result<(), ApiError> {
-    let others = api.read_now(ssh_key_list::tried_for(key)).await?;
+/// Neither key may be part of another rotation that begins at this very moment.
+async fn begun(api: &Api, old: SshKeyId, to: SshKeyId, context: impl Fn() -> Context) -> Result<Committed, ApiError> {
+    for _ in 0..TRIES {
+        let head = api.app.log.feed().head().position;
+        is_tried_nowhere(api, old, head).await?;
+        let is_there = place::in_pool(api, to).await?;
+        let own = StreamId::new("ssh_key", old.0);
+        let companions = vec![is_there, as_long_as::nothing_came_to_others_after(own, head)];
+        match api.app.dispatch::<Aggregate>(old.0, Command::Rotate { to }, context(), companions).await {
+            Err(DispatchError::Store(StoreError::Fenced)) => api.knows_more(head).await,
+            done => return Ok(done?),
+        }
+    }
+    Err(DispatchError::Busy.into())
+}
+
+/// A key that is tried in the place of another, as the log stood at `head`, is to stay until that has ended.
+pub(super) async fn is_tried_nowhere(api: &Api, key: SshKeyId, head: Position) -> Result<(), ApiError> {
+    let others = api.read_at(head, ssh_key_list::tried_for(key)).await?;
     let Some(other) = others.into_iter().next() else { return Ok(()) };
     let detail = format!(
         "It is tried in the place of {}. Nothing was changed. Wait until that has ended, or cancel it.",
