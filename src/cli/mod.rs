@@ -263,8 +263,7 @@ impl Cli {
 
     fn carry_out(self) -> Result<ExitCode, CliError> {
         if let Command::Openapi = self.command {
-            let text = crate::http::spec().to_pretty_json().map_err(|error| CliError::Failed(error.to_string()))?;
-            output::print(&text);
+            output::print(&crate::http::spec::json());
             return Ok(ExitCode::SUCCESS);
         }
         match &self.command {

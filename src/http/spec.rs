@@ -12,6 +12,8 @@ mod shared;
 mod variants;
 
 use actix_web::{App, HttpResponse, guard::Get, http::header::LOCATION, web};
+use serde::Serialize as _;
+use serde_json::{Serializer, ser::PrettyFormatter};
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, RefOr, Schema,
     ServerBuilder,
@@ -126,8 +128,11 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation
 
 /// The whole description as it is committed and printed: indented JSON.
 pub fn json() -> String {
+    // Deeply nested: with two blanks a level, half of it would be blanks.
+    let mut text = Vec::new();
+    let mut writer = Serializer::with_formatter(&mut text, PrettyFormatter::with_indent(b" "));
     // It is made of strings, numbers and lists, which can always be written.
-    spec().to_pretty_json().unwrap_or_default()
+    spec().serialize(&mut writer).map(|()| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
 }
 
 /// The description as it is committed, which a test holds to what the routes say. A part of the program as text: as a
