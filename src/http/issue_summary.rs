@@ -75,7 +75,8 @@ struct InRepository {
     branches: u64,
     /// Pull requests that name the issue, without those that were deleted.
     pull_requests: u64,
-    /// Why none can be known, and what a person can do; nothing where they are known.
+    /// Why none can be known, and what a person can do; nothing where they are known. While the list of integrations
+    /// is built anew, that it cannot be told.
     pull_requests_unknown: Option<String>,
     /// When the first of the counted commits was committed; nothing when there is none.
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -10,6 +10,9 @@ use uuid::Uuid;
 use super::{Api, error::ApiError, issues::RepositoryName, recommendation};
 use crate::views::ViewError;
 
+const UNTOLD: &str = "Whether the pull requests of this repository are known cannot be told now: the list of integrations \
+                      cannot be read. Ask again later.";
+
 /// The integrations that some rows are of.
 pub(super) struct PageLinks(HashMap<Uuid, Integration>);
 
@@ -37,8 +40,23 @@ impl PageLinks {
         integration.map(|row| row.web_links.templates(&row.connection, &repository.name)).unwrap_or_default()
     }
 
-    /// Why its pull requests cannot be known; nothing where they can.
+    /// Why its pull requests cannot be known, or that this cannot be told now; nothing where they can.
     pub(super) fn pull_requests_unknown(&self, repository: &RepositoryName) -> Option<String> {
-        recommendation::pull_requests_unknown(&self.0.get(&repository.integration)?.connection)
+        match self.0.get(&repository.integration) {
+            Some(integration) => recommendation::pull_requests_unknown(&integration.connection),
+            None => Some(UNTOLD.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_told_of_pull_requests_is_not_taken_for_known() {
+        let repository = RepositoryName { id: Uuid::nil(), name: "shop".to_owned(), integration: Uuid::nil() };
+        let said = PageLinks(HashMap::new()).pull_requests_unknown(&repository);
+        assert_eq!(said.as_deref(), Some(UNTOLD));
     }
 }

@@ -11,7 +11,7 @@ mod trust;
 
 use keytrail_domain::{
     claim::{ClaimChange, ClaimScope},
-    id::SshKeyId,
+    id::{IntegrationId, RepositoryId, SshKeyId},
     recorded::StreamId,
     remote_url::RemoteUrl,
     service::{self, Connection},
@@ -146,6 +146,20 @@ pub(super) async fn in_pool(api: &Api, key: SshKeyId) -> Result<Statement, ApiEr
     Err(ApiError::new(Code::SshKeyUnusable, detail))
 }
 
+/// Whether no key is associated with a repository that is left for another one, which would be offered the common keys. The
+/// statement takes the move back where a key is associated at the same moment.
+async fn has_no_key(api: &Api, repository: RepositoryId) -> Result<Statement, ApiError> {
+    let association = SshKey::association(repository);
+    let in_rotation = SshKey::rotated_association(repository);
+    if api.app.log.holder_of_either(&association, &in_rotation).await?.is_none() {
+        return Ok(as_long_as::nobody_holds(&association));
+    }
+    let detail = "The address is that of another repository. The SSH key that is associated with this one does not go with \
+                  it, and nothing is said of keys. Name a key of the pool as `ssh_key`, or give `null` to offer the common \
+                  keys.";
+    Err(ApiError::new(Code::SshKeyNotSaid, detail))
+}
+
 /// The place in the words of the domain, when it can be connected to and this caller may.
 pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Result<Checked, ApiError> {
     let Asked { caller, integration, before } = asked;
@@ -169,14 +183,18 @@ pub(super) async fn checked(api: &Api, asked: Asked<'_>, place: &Place) -> Resul
             }
         }
         Place::Git(remote) => {
+            let checked = remote.checked(&api.app.jobs.git.addresses)?;
+            checked.says_its_keys(before)?;
+            if let Some(left) = checked.leaves_in_silence(before) {
+                let repository = RepositoryId::of(IntegrationId(integration), &left.natural_key());
+                companions.push(has_no_key(api, repository).await?);
+            }
             let (owner, now) = (Owner::new("integration", integration), api.app.clock.now());
             let seal = |field: &'static str, login: &HttpLogin| {
                 let (secret, row) = api.app.vault.seal(owner, field, &login.write(), now);
                 companions.push(row.into_statement());
                 secret
             };
-            let checked = remote.checked(&api.app.jobs.git.addresses)?;
-            checked.says_its_keys(before)?;
             let connection = checked.sealed(before, seal);
             let chosen = connection.ssh_key().filter(|key| before.and_then(Connection::ssh_key) != Some(*key));
             if let Some(key) = chosen {

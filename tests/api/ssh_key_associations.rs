@@ -202,7 +202,17 @@ async fn a_repository_that_goes_holds_no_key_any_more(server: Server) {
     assert_eq!(told(&server, &mine).await["associated"], 2);
     remove(&server, &shop).await.with(StatusCode::OK);
     soon("one is left", || async { told(&server, &mine).await["associated"] == 1 }).await;
-    let elsewhere = json!({ "kind": "git", "url": "ssh://git@127.0.0.1:1/elsewhere.git" });
+    // The common keys are offered elsewhere only where somebody says so.
+    for place in ["127.0.0.1:1/elsewhere.git", "127.0.0.1:2/pay.git", "localhost:1/pay.git"] {
+        let elsewhere = json!({ "kind": "git", "url": format!("ssh://git@{place}") });
+        change(&server, &pay, elsewhere).await.refused(422, "ssh_key_not_said");
+    }
+    assert_eq!(holder(&server, &pay_repository).await, Some(id(&mine)), "nothing was changed");
+    // The same repository keeps it.
+    let same = json!({ "kind": "git", "url": "ssh://other@127.0.0.1:1/pay" });
+    change(&server, &pay, same).await.with(StatusCode::OK);
+    assert_eq!(holder(&server, &pay_repository).await, Some(id(&mine)));
+    let elsewhere = json!({ "kind": "git", "url": "ssh://git@127.0.0.1:1/elsewhere.git", "ssh_key": null });
     change(&server, &pay, elsewhere).await.with(StatusCode::OK);
     soon("none is left", || async { told(&server, &mine).await["associated"] == 0 }).await;
     assert_eq!((holder(&server, &shop_repository).await, holder(&server, &pay_repository).await), (None, None));

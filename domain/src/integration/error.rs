@@ -25,7 +25,8 @@ pub enum Error {
     CredentialElsewhere,
     /// What it shows has no page that could be told so.
     #[error(
-        "links are set for one repository: those of a GitHub App have GitHub's, those of a folder none, and of a          repository of this machine only templates of your own can be set"
+        "links are set for one repository: those of a GitHub App have GitHub's, those of a folder none, and of a \
+         repository of this machine only templates of your own can be set"
     )]
     NoWebLinks,
 }

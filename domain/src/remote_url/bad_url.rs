@@ -36,6 +36,11 @@ pub enum BadUrl {
     /// A percent sign that two hexadecimal digits do not follow, or bytes that are no UTF-8.
     #[error("a percent sign in a URL must be followed by two hexadecimal digits that stand for UTF-8 text")]
     BadPercent,
+    /// A percent sign in the form `user@host:path`, where nothing is encoded.
+    #[error(
+        "the path of user@host:path is not percent-decoded; write the address as ssh://user@host/path, where it is"
+    )]
+    PercentInScpPath,
     /// It goes on after the path.
     #[error("the URL of a repository must not have a query (`?`) or a fragment (`#`)")]
     QueryOrFragment,
@@ -83,6 +88,7 @@ impl BadUrl {
             Self::UnsafeCharacter => "url_unsafe_character",
             Self::DotSegment => "url_dot_segment",
             Self::BadPercent => "url_bad_percent",
+            Self::PercentInScpPath => "url_percent_in_scp_path",
             Self::QueryOrFragment => "url_query_or_fragment",
             Self::NoPath => "url_no_path",
             Self::BadHost => "url_bad_host",

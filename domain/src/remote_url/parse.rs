@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 
 use super::{BadUrl, EmbeddedCredential, Host, Parsed, RemoteUrl, Scheme};
 
+/// The hosts of Azure DevOps, which show people addresses of the form of scp with a percent-encoded path.
+const ENCODED_BY: [&str; 2] = ["ssh.dev.azure.com", "vs-ssh.visualstudio.com"];
+
 pub(super) fn parse(text: &str) -> Result<Parsed, BadUrl> {
     if text.is_empty() {
         return Err(BadUrl::Empty);
@@ -75,19 +78,24 @@ fn without_scheme(text: &str) -> Result<Parsed, BadUrl> {
     if path.contains('@') {
         return Err(BadUrl::BadUser);
     }
-    // Nothing is percent-decoded in this form, so it cannot be carried over to a URL.
-    if path.contains('%') {
-        return Err(BadUrl::BadPercent);
-    }
     if path.contains(['?', '#']) {
         return Err(BadUrl::QueryOrFragment);
+    }
+    let host = Host::parse(host)?;
+    if path.contains('%') {
+        // Nothing is percent-decoded in this form, so it cannot be carried over to a URL, but for who shows it encoded.
+        if !matches!(&host, Host::Name(name) if ENCODED_BY.contains(&name.as_str())) {
+            return Err(BadUrl::PercentInScpPath);
+        }
+        let path = checked_path(&format!("/{}", path.trim_start_matches('/')))?;
+        return assemble(Scheme::Ssh, credential, host, None, path);
     }
     let mut path = checked_path(path)?;
     if !path.starts_with('/') {
         // As it was written: what was encoded by the check is no part of this form.
         path = decode(&path)?;
     }
-    assemble(Scheme::Ssh, credential, Host::parse(host)?, None, path)
+    assemble(Scheme::Ssh, credential, host, None, path)
 }
 
 fn assemble(

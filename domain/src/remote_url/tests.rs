@@ -34,6 +34,9 @@ fn every_form_that_git_clone_takes_over_a_network_has_one_canonical_text() {
         ("https://dev.azure.com/org/My%20Project/_git/x", "https://dev.azure.com/org/My%20Project/_git/x"),
         ("https://host/größe", "https://host/gr%C3%B6%C3%9Fe"),
         ("git@host:größe", "git@host:größe"),
+        ("git@ssh.dev.azure.com:v3/org/shop/api", "git@ssh.dev.azure.com:v3/org/shop/api"),
+        ("git@SSH.dev.azure.com:v3/org/My%20Project/api", "ssh://git@ssh.dev.azure.com/v3/org/My%20Project/api"),
+        ("org@vs-ssh.visualstudio.com:v3/org/A%20B/api", "ssh://org@vs-ssh.visualstudio.com/v3/org/A%20B/api"),
         ("https://my_host/~user/a", "https://my_host/~user/a"),
     ] {
         assert_eq!(canonical(given), text);
@@ -96,7 +99,11 @@ fn what_could_be_an_option_a_command_or_a_local_path_is_refused_each_with_its_ow
         ("https://host/a%zz", BadPercent),
         ("https://host/a%2", BadPercent),
         ("https://host/a%ff", BadPercent),
-        ("host:a%20b", BadPercent),
+        ("host:a%20b", PercentInScpPath),
+        ("host:a%zz", PercentInScpPath),
+        ("git@ssh.dev.azure.com:v3/a%zz", BadPercent),
+        ("git@ssh.dev.azure.com:v3/%2e%2e/b", DotSegment),
+        ("git@ssh.dev.azure.com:%2da", LeadingDash),
         ("https://host/a?b", QueryOrFragment),
         ("https://host/a#b", QueryOrFragment),
         ("https://host?@other/a", QueryOrFragment),

@@ -33,6 +33,7 @@ fn a_host_that_is_certain_has_its_links_however_it_is_reached() {
             "ssh://git@ssh.dev.azure.com/v3/org/My%20Project/api",
             "https://dev.azure.com/org/My%20Project/_git/api/commit/",
         ),
+        ("git@ssh.dev.azure.com:v3/org/My%20Project/api", "https://dev.azure.com/org/My%20Project/_git/api/commit/"),
         ("https://dev.azure.com/org/shop/_git/api", "https://dev.azure.com/org/shop/_git/api/commit/"),
         ("ssh://git@codeberg.org/shop/api.git", "https://codeberg.org/shop/api/commit/"),
         ("https://go.googlesource.com/go", "https://go.googlesource.com/go/+/"),

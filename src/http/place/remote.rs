@@ -162,6 +162,13 @@ impl Checked {
         Err(ApiError::new(Code::SshKeyNotSaid, detail))
     }
 
+    /// What is left, where this is another repository over SSH, and nothing is said of keys.
+    pub(super) fn leaves_in_silence<'a>(&self, before: Option<&'a Connection>) -> Option<&'a Connection> {
+        let Self { remote: GitRemote { url, .. }, ssh_key, .. } = self;
+        let is_left = |before: &RemoteUrl| url.scheme() == Scheme::Ssh && before.natural_key() != url.natural_key();
+        before.filter(|before| matches!(before, Connection::Git(before) if ssh_key.is_none() && is_left(&before.url)))
+    }
+
     /// With the credentials that are new, sealed by `seal` under a field, and those that stay. A credential goes to the
     /// scheme, host and port that it was given for, and to no other.
     pub(super) fn sealed(
