@@ -213,7 +213,7 @@ const APP_COMMANDS: [&[&str]; 3] = [
 ];
 
 /// The commands that change something, or say nothing of a server.
-const OTHERS: [&str; 59] = [
+const OTHERS: [&str; 65] = [
     "integration test",
     "host-key scan",
     "host-key trust",
@@ -224,6 +224,12 @@ const OTHERS: [&str; 59] = [
     "ssh-key add",
     "ssh-key rename",
     "ssh-key retire",
+    "ssh-key share",
+    "ssh-key reserve",
+    "ssh-key associate",
+    "ssh-key dissociate",
+    "ssh-key rotate",
+    "integration set-web-links",
     "ssh-key inspect",
     "ssh-key convert",
     "ssh-key generate",

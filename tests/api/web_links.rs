@@ -16,7 +16,7 @@ use crate::{
 
 async fn set(server: &Server, integration: &str, links: Value) -> Answer {
     let path = format!("/api/v1/integrations/{integration}/web-links");
-    answer(server.request(Method::PUT, &path).header("If-Match", "*").json(&links)).await
+    answer(server.local(Method::PUT, &path).header("If-Match", "*").json(&links)).await
 }
 
 fn own() -> Value {

@@ -36,7 +36,11 @@ pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
         ("403", "The token's role does not allow this.", secured),
         ("404", "There is no such thing.", path.contains('{')),
         ("408", "The body did not arrive in time.", body),
-        ("409", "This cannot be done as things are.", records || path.ends_with("/filter-preview")),
+        (
+            "409",
+            "This cannot be done as things are.",
+            records || path.ends_with("/filter-preview") || path.ends_with("/ssh-key-files"),
+        ),
         ("412", "It was changed since If-Match was read.", condition),
         ("413", "The body is too large.", body),
         ("415", "The body is not JSON.", body),

@@ -2,7 +2,7 @@
 //! demand: to die, to stall or to trickle in the middle. And it counts connections, and how many are open at once.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs,
     io::{self, Read, Write},
     net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -255,13 +255,27 @@ impl Shared {
 /// Connections to a port of this machine whose client has not closed its end, as the kernel tells: those that nobody
 /// accepted yet are among them, and nobody who closed is.
 fn established(port: u16) -> usize {
+    // The kernel writes its table piece by piece: only what it says twice was so at one moment.
+    let mut before = clients_of(port);
+    loop {
+        let now = clients_of(port);
+        if now == before {
+            return now.len();
+        }
+        before = now;
+    }
+}
+
+/// The addresses of these clients.
+fn clients_of(port: u16) -> BTreeSet<String> {
     let table = fs::read_to_string("/proc/net/tcp").expect("these tests run on Linux");
     let local = format!(":{port:04X}");
-    let is_one = |line: &&str| {
+    let client = |line: &str| {
         let mut words = line.split_whitespace().skip(1);
-        words.next().is_some_and(|at| at.ends_with(&local)) && words.nth(1) == Some("01")
+        let (at, client, state) = (words.next()?, words.next()?, words.next()?);
+        (at.ends_with(&local) && state == "01").then(|| client.to_owned())
     };
-    table.lines().filter(is_one).count()
+    table.lines().filter_map(client).collect()
 }
 
 impl Drop for Relay {
