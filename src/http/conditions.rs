@@ -165,7 +165,7 @@ impl Api {
 pub(super) fn unknown(code: Code) -> ApiError {
     // No list has apps: each is its integration's.
     let detail = if code == Code::InstallationUnknown {
-        "Only an integration of the kind `github_app` has one; GET /api/v1/integrations tells the kinds."
+        "It has no app: only an integration of the kind `github_app` has one; GET /api/v1/integrations tells the kinds."
     } else {
         "Look at the list for what is there."
     };
