@@ -49,10 +49,20 @@ fn kind(key: u8) -> usize {
     usize::from(key) / 2
 }
 
+/// As RFC 8709 and RFC 5656 write such a key; nobody signs with it.
 fn public(key: u8) -> HostPublicKey {
     let algorithm = KINDS[kind(key)];
-    let length = u32::try_from(algorithm.len()).expect("it is short").to_be_bytes();
-    let blob = [&length[..], algorithm.as_bytes(), &[0, 0, 0, 1, key]].concat();
+    let point = vec![key; 32];
+    let curve_point = [&[4][..], &[key; 64]].concat();
+    let fields: &[&[u8]] = match kind(key) {
+        0 => &[algorithm.as_bytes(), &point],
+        _ => &[algorithm.as_bytes(), b"nistp256", &curve_point],
+    };
+    let mut blob = Vec::new();
+    for field in fields {
+        blob.extend(u32::try_from(field.len()).expect("it is short").to_be_bytes());
+        blob.extend_from_slice(field);
+    }
     HostPublicKey { algorithm: algorithm.to_owned(), blob }
 }
 
