@@ -23,7 +23,7 @@ use crate::{
     jobs::{
         JobError, RepositorySource, Source,
         index_repository::{Failure, Outgrowth, known_refs, look, stopped},
-        source_of, ssh_access,
+        source_of, ssh_access, ssh_key_uses,
     },
 };
 
@@ -131,17 +131,16 @@ pub(super) async fn poll(
     };
     let ssh = source.ssh();
     let looked = look(cancel, source, graph, &Arc::default()).await;
-    // The repository says what it is in trouble with first: a scan of its host may take a while.
+    if let Some((_, access)) = &ssh {
+        ssh_key_uses::note(app, id, access).await;
+    }
+    // The repository says what it is in trouble with before its host is told of: a scan of that may take a while.
     let failing = match &looked {
         Err(Failure::Git(GitError::Cancelled)) | Ok(_) | Err(Failure::Job(_)) => None,
         Err(Failure::Git(error)) => Some(failed(app, repository, remembered, error).await),
     };
-    if let Some(ssh) = &ssh {
-        let trouble = match &looked {
-            Err(Failure::Git(error)) => Some(error),
-            Ok(_) | Err(Failure::Job(_)) => None,
-        };
-        ssh_access::ended(app, id, ssh, trouble).await;
+    if let (Some((url, _)), Err(Failure::Git(error))) = (&ssh, &looked) {
+        ssh_access::met(app, url, error).await;
     }
     if let Some(polled) = failing {
         return polled;
