@@ -10,7 +10,7 @@ use keytrail_domain::{
     display_text::DisplayText,
     github::GithubConnection,
     id::IntegrationId,
-    installation::{Cause, Command, Diagnosis, Installation, TooMany},
+    installation::{Cause, Command, Confirmation, Diagnosis, Installation, TooMany},
     recorded::Position,
     timestamp::Timestamp,
 };
@@ -147,9 +147,18 @@ pub(super) async fn list(
         kilobytes,
         proposed: DisplayText::clean(&proposed(app.clock.now())),
     });
+    // What has gaps can be seen to be too many, and never that it is few enough.
+    let is_known = complete || too_many.is_some();
     let is_too_many = too_many.is_some();
-    say(app, id, cause, Command::CountRepositories { too_many }).await?;
-    let held = is_too_many && !is_confirmed(app, id).await?;
+    if is_known {
+        say(app, id, cause, Command::CountRepositories { too_many }).await?;
+    }
+    let held = match confirmation(app, id).await? {
+        Some(Confirmation::Wanted { .. }) => true,
+        Some(Confirmation::Given { .. }) => false,
+        // Something else stands in the way of asking.
+        None => is_too_many,
+    };
     let pass = Pass { token: allowed.token, connection: github.clone(), pages };
     Ok(Listing::Seen(Box::new(Seen { repositories, complete, held, pass })))
 }
@@ -303,12 +312,9 @@ async fn stands_no_more(app: &App, id: IntegrationId, cause: Position) -> Result
     Ok(())
 }
 
-async fn is_confirmed(app: &App, id: IntegrationId) -> Result<bool, JobError> {
-    use keytrail_domain::installation::Confirmation::Given;
-    let installation = app_access::installation(app, id).await?;
-    Ok(
-        matches!(installation, Installation::Registered(registered) if matches!(registered.confirmation, Some(Given { .. }))),
-    )
+async fn confirmation(app: &App, id: IntegrationId) -> Result<Option<Confirmation>, JobError> {
+    let Installation::Registered(registered) = app_access::installation(app, id).await? else { return Ok(None) };
+    Ok(registered.confirmation)
 }
 
 async fn say(app: &App, id: IntegrationId, cause: Position, command: Command) -> Result<(), JobError> {

@@ -62,8 +62,16 @@ pub(crate) async fn becomes(server: &Server, id: &str, status: &str) {
     soon(&format!("it is {status}"), || async { shown(server, id).await["status"] == status }).await;
 }
 
+/// All pages of them: what was seen once stays, forgotten.
 pub(crate) async fn repositories(server: &Server, id: &str) -> Vec<Value> {
-    server.get(&format!("/api/v1/integrations/{id}/repositories")).await.with(StatusCode::OK).items().to_vec()
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let at = format!("/api/v1/integrations/{id}/repositories?limit=500{cursor}");
+        let page = server.get(&at).await.with(StatusCode::OK);
+        all.extend(page.items().to_vec());
+        let Some(next) = page.body["next"].as_str() else { return all };
+        cursor = format!("&cursor={next}");
+    }
 }
 
 /// Waits until nothing is left to do. What is to be tried again later is, for days pass.
