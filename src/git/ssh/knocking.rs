@@ -72,13 +72,16 @@ impl<'a> Knocking<'a> {
         Ok(Self { remote, access, program, addresses, address: 0, keys, key: 0 })
     }
 
-    /// Waits for a place at the host and takes the next key out.
+    /// Waits for a place at the host, but not for ever, and takes the next key out.
     pub(in crate::git) async fn door(&mut self) -> Result<Door, GitError> {
         let refused = || self.remote.trouble(RemoteTrouble::SshAuthFailed);
         let (key, address) = (*self.keys.get(self.key).ok_or_else(refused)?, self.addresses.get(self.address).copied());
         let address = address.ok_or_else(|| self.remote.trouble(RemoteTrouble::Unreachable))?;
         let host = format!("{}:{}", self.remote.url.host(), self.remote.url.port());
-        let place = self.access.waits.during(self.access.places.take(&host)).await.ok_or(GitError::Cancelled)?;
+        let places = &self.access.places;
+        let taking = tokio::time::timeout(places.patience(), places.take(&host));
+        let taken = self.access.waits.during(taking).await;
+        let place = taken.map_err(|_| GitError::HostBusy { host })?.ok_or(GitError::Cancelled)?;
         let host_now = self.access.keychain.host().await?.unwrap_or_else(|| self.access.host.clone());
         is_trusted(self.remote, &host_now)?;
         let signer = self.access.keychain.open(key).await?;

@@ -146,7 +146,8 @@ impl Place {
             None => fetching.await,
         };
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
-        if fetched.is_err() && waited_for(source).saturating_sub(waited) > FETCH_TAKES / 2 {
+        let found_no_place = matches!(&fetched, Ok(Err(GitError::HostBusy { .. })));
+        if found_no_place || fetched.is_err() && waited_for(source).saturating_sub(waited) > FETCH_TAKES / 2 {
             return Err(DiffTrouble::Busy.into());
         }
         let doing = "fetching what a commit changed within a minute".to_owned();
