@@ -5,6 +5,7 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use keytrail_domain::id::SshKeyId;
@@ -45,7 +46,7 @@ pub(in crate::git) struct Door {
     options: Vec<String>,
     /// Fingerprints of the host's keys that are trusted.
     trusted: Vec<String>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl<'a> Knocking<'a> {
@@ -94,7 +95,8 @@ impl<'a> Knocking<'a> {
         let files = Files { socket: agent.socket(), public_half: &public_half, known_hosts: &known_hosts };
         let options = options(address, self.remote.limits.connect, &files).map_err(beginning)?;
         let trusted = host_now.fingerprints();
-        Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, place: Some(place) })
+        let (program, place) = (self.program.to_owned(), Some(Arc::new(place)));
+        Ok(Door { agent, key, address, program, options, trusted, place })
     }
 
     /// The host let us in by this door.
@@ -178,9 +180,9 @@ impl Door {
         self.agent.group()
     }
 
-    /// The place at the host, for who keeps it until the program is gone. Else it goes with the door.
-    pub(super) fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.place.take()
+    /// The place at the host, for who keeps it until the program is gone. It is given back with the last who has it.
+    pub(in crate::git) fn place(&self) -> Option<Arc<OwnedSemaphorePermit>> {
+        self.place.clone()
     }
 
     /// Whether the host knows the key.
