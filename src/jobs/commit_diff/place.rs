@@ -85,7 +85,7 @@ impl Place {
         let (jobs, path) = (&app.jobs, local.path());
         let silence = jobs.git.limits.silence;
         jobs.left_behind.admit(path, self.repository, silence)?;
-        let place = jobs.diffs.places.to_ask(&Mounts::read().of(path)).await?;
+        let place = jobs.diffs.places.to_ask(&Mounts::lately().of(path)).await?;
         Ok((place, jobs.left_behind.turn(path, self.repository, silence).await?))
     }
 
