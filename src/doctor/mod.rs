@@ -133,7 +133,11 @@ pub fn not_configured(why: &str) -> (Subject, Finding) {
 
 fn not_made(id: &'static str, error: JobError) -> Finding {
     let why = match error {
-        JobError::Later(why) | JobError::Panicked(why) | JobError::NotBefore(_, why) | JobError::Failed(_, why) => why,
+        JobError::Later(why)
+        | JobError::Panicked(why)
+        | JobError::NotBefore(_, why)
+        | JobError::NoPlace(why)
+        | JobError::Failed(_, why) => why,
         JobError::Left => "the server stops".to_owned(),
     };
     let remedy = "ask again in a moment; if it stays so, look at the server's log";

@@ -119,6 +119,15 @@ pub enum GitError {
         /// Why.
         reason: String,
     },
+    /// All connections that a host may have from this node over SSH were in use for as long as anybody waits.
+    #[error(
+        "all connections that {host} may have from this node are in use; it goes on when one is free; \
+         ssh.connections_per_host is how many there are"
+    )]
+    HostBusy {
+        /// The host and its port.
+        host: String,
+    },
     /// A person or the server stopped the work.
     #[error("the work was stopped before its end")]
     Cancelled,
@@ -136,7 +145,7 @@ pub enum GitError {
 }
 
 impl GitError {
-    /// The code to record; `None` when the work was stopped, which is no failure.
+    /// The code to record; `None` when the work was stopped, or has not had its turn, which is no failure.
     pub const fn failure_code(&self) -> Option<FailureCode> {
         Some(match self {
             // The closed list has no word of its own for a format that cannot be read; the sentence says which it is.
@@ -156,7 +165,7 @@ impl GitError {
             Self::SshKeyNotOnThisNode { .. } => FailureCode::SshKeyNotOnThisNode,
             Self::Remote(error) => error.trouble.failure_code(),
             Self::Fetch(error) => error.failure_code(),
-            Self::Cancelled => return None,
+            Self::Cancelled | Self::HostBusy { .. } => return None,
         })
     }
 
@@ -171,7 +180,10 @@ impl GitError {
     /// Whether trying again may help.
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Transient { .. } | Self::FolderAbsent { .. } | Self::FileSystemSilent { .. } => true,
+            Self::Transient { .. }
+            | Self::FolderAbsent { .. }
+            | Self::FileSystemSilent { .. }
+            | Self::HostBusy { .. } => true,
             Self::Remote(error) => error.trouble.is_transient(),
             Self::Fetch(error) => error.is_transient(),
             _ => false,

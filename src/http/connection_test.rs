@@ -103,7 +103,7 @@ pub(super) async fn test_connection(
     // A few at a time: each of them waits for a host.
     let _turn = api.app.jobs.connection_tests.take().await.map_err(ViewError::from)?;
     let tested = jobs::test_connection(&api.app, &url, chosen).await.map_err(|error| match error {
-        JobError::Later(text) | JobError::NotBefore(_, text) | JobError::Failed(_, text) => {
+        JobError::Later(text) | JobError::NotBefore(_, text) | JobError::NoPlace(text) | JobError::Failed(_, text) => {
             tracing::warn!(text, "a connection could not be tried out");
             ApiError::new(Code::Busy, "The connection could not be tried out now. Try again.").retry_after(1)
         }

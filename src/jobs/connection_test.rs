@@ -112,6 +112,8 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
     }
     match listed {
         Ok(listed) => tested.refs = listed.refs.len() as u64,
+        // It says nothing of the place.
+        Err(error @ GitError::HostBusy { .. }) => return Err(error.into()),
         Err(error) => {
             tested.failed = Some(told(&error, is_ssh, &tested));
             ssh_access::met(app, url, &error).await;

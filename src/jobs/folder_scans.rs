@@ -44,7 +44,7 @@ impl FolderScans {
         stop: &CancellationToken,
         scan: impl FnOnce(&ScanWatch) -> R + Send + 'static,
     ) -> Result<R, JobError> {
-        let place = Mounts::read().of(path);
+        let place = Mounts::lately().of(path);
         let turns = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             all.entry(place.clone()).or_insert_with(|| Arc::new(Semaphore::new(1))).clone()

@@ -116,6 +116,8 @@ pub(super) async fn index_repository(app: &Arc<App>, job: &TakenJob, running: &A
         // Cancelled by a person: the run says so already. By the server's stop: the job is left to the next start.
         Err(Failure::Git(GitError::Cancelled)) if app.stopping().is_cancelled() => Err(JobError::Left),
         Err(Failure::Git(GitError::Cancelled)) => Ok(()),
+        // It says nothing of the repository.
+        Err(Failure::Git(error @ GitError::HostBusy { .. })) => Err(error.into()),
         // The copy is made anew first; where that never comes about, it is as any other failure.
         Err(Failure::Git(error))
             if copied && job.attempts < MOST_TRIES && app.jobs.doubted.raised_by(repository, &error) =>

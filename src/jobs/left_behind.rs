@@ -101,7 +101,7 @@ impl LeftBehind {
 
     /// The file system below this path, for work on this repository; an error where one more would hang, too.
     pub(super) fn admit(&self, path: &Path, repository: RepositoryId, silence: Duration) -> Result<Share, GitError> {
-        self.admit_at(Mounts::read().of(path), repository, patience(silence))
+        self.admit_at(Mounts::lately().of(path), repository, patience(silence))
     }
 
     fn admit_at(&self, place: Arc<str>, repository: RepositoryId, patience: Duration) -> Result<Share, GitError> {
@@ -131,7 +131,7 @@ impl LeftBehind {
         path: &Path,
         repository: RepositoryId,
     ) -> Result<Turn, DiffTrouble> {
-        let place = Mounts::read().of(path);
+        let place = Mounts::lately().of(path);
         // Who is left behind has no turn any more, and holds up nobody.
         self.admit_at(place.clone(), repository, patience)?;
         let turn = {

@@ -131,6 +131,8 @@ pub enum JobError {
     Later(String),
     /// It may work later, and not before this time is over: somebody asked for that.
     NotBefore(Duration, String),
+    /// It has not been tried, or not to its end: what it needs is in use by others. It comes again soon, which is no try.
+    NoPlace(String),
     /// It does not work, and will not by itself: why, for machines and for people.
     Failed(FailureCode, String),
     /// It panicked: it may have been chance, but not for ever.
@@ -149,6 +151,7 @@ impl From<GitError> for JobError {
     fn from(error: GitError) -> Self {
         match (&error, error.retry_after()) {
             (GitError::Cancelled, _) => Self::Left,
+            (GitError::HostBusy { .. }, _) => Self::NoPlace(error.to_string()),
             (_, Some(wait)) => Self::NotBefore(wait, error.to_string()),
             (_, None) => Self::Later(error.to_string()),
         }

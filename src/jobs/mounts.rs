@@ -1,18 +1,30 @@
 //! Which file system of this machine a path lies in, told without a look at the file system itself: one that hangs, as a
-//! share whose server is away, would not answer. Asked by the schedule and by scans of folders.
+//! share whose server is away, would not answer. Asked by the schedule, by scans of folders and by who reads for a person.
 
 use std::{
     fs,
     os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
+
+use tokio::time::Instant;
+
+/// For so long what was read is as good as now, for who asks often: with many file systems it is a long list.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Where file systems are mounted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Mounts(Vec<PathBuf>);
 
 impl Mounts {
+    /// As they were a moment ago at most.
+    pub(super) fn lately() -> Arc<Self> {
+        static LAST: Latest = Latest(Mutex::new(None));
+        LAST.within(MOMENT, Self::read)
+    }
+
     /// As they are now. Where that cannot be read, all is one file system.
     pub(super) fn read() -> Self {
         Self::parse(&fs::read("/proc/self/mountinfo").unwrap_or_default())
@@ -31,6 +43,23 @@ impl Mounts {
         let innermost =
             self.0.iter().filter(|place| path.starts_with(place)).max_by_key(|place| place.as_os_str().len());
         innermost.map_or_else(|| "/".into(), |place| place.to_string_lossy().into())
+    }
+}
+
+/// What was read last, and when.
+struct Latest(Mutex<Option<(Instant, Arc<Mounts>)>>);
+
+impl Latest {
+    fn within(&self, moment: Duration, read: impl FnOnce() -> Mounts) -> Arc<Mounts> {
+        let last = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = last().clone().filter(|(at, _)| at.elapsed() < moment);
+        if let Some((_, mounts)) = known {
+            return mounts;
+        }
+        // Nobody waits for who reads.
+        let (at, mounts) = (Instant::now(), Arc::new(read()));
+        *last() = Some((at, mounts.clone()));
+        mounts
     }
 }
 
@@ -79,8 +108,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_a_moment_ago_is_not_read_again() {
+        let of = |place: &str| Mounts(vec![PathBuf::from(place)]);
+        let last = Latest(Mutex::new(None));
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(*last.within(hour, || of("/one")), of("/one"));
+        assert_eq!(*last.within(hour, || panic!("it is known")), of("/one"));
+        assert_eq!(*last.within(Duration::ZERO, || of("/two")), of("/two"));
+        assert_eq!(*last.within(hour, || of("/three")), of("/two"));
+    }
+
+    #[test]
     fn this_machine_has_more_than_one() {
-        let mounts = Mounts::read();
+        let mounts = Mounts::lately();
         assert_ne!(mounts.of(Path::new("/proc/self")), mounts.of(Path::new("/no such folder")));
     }
 }

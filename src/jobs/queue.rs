@@ -173,6 +173,25 @@ impl TakenJob {
         );
         db.write(Area::Log, vec![Statement::new(sql, args)]).await.map(|_| ())
     }
+
+    /// It gives its worker to others: after this pause it waits behind those of its line, and this was no try.
+    pub(super) async fn give_way(
+        &self,
+        db: &Db,
+        pause_micros: i64,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut args = self.args();
+        args.extend([Value::Int(pause_micros), Value::from(why)]);
+        let now = db.lease_clock(&mut args, now);
+        let turn = admission::turn(db, "jobs.line", "jobs.priority");
+        let sql = format!(
+            "UPDATE jobs SET state = 'waiting', run_after = {now} + $4, noted_at = {now}, last_error = $5, owner = NULL, \
+             turn = {turn} WHERE kind = $1 AND key = $2 AND epoch = $3"
+        );
+        db.write(Area::Log, vec![Statement::new(sql, args)]).await.map(|_| ())
+    }
 }
 
 /// A job that has not been done.

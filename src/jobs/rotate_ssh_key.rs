@@ -30,7 +30,7 @@ use keytrail_projections::{
 use super::{JobError, Running, TakenJob, repository_source, ssh_access, ssh_key_uses::taken_at};
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, remote::list_remote_refs},
+    git::{self, GitError, remote::list_remote_refs},
     log::as_long_as,
     secrets::{Vault, ssh_private_keys},
     store::{Statement, StoreError},
@@ -176,7 +176,14 @@ impl Tried {
             Err(JobError::Failed(code, text)) => return refused(code, &text),
             Err(error) => return Err(error),
         };
-        match list_remote_refs(&remote, &refs, git::MAX_REFS).await {
+        let listed = loop {
+            match list_remote_refs(&remote, &refs, git::MAX_REFS).await {
+                // It says nothing of the key, and what was tried before is not tried again.
+                Err(GitError::HostBusy { .. }) => {}
+                listed => break listed,
+            }
+        };
+        match listed {
             Ok(_) => Ok(None),
             Err(error) => {
                 ssh_access::met(app, &remote.url, &error).await;

@@ -23,6 +23,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const RENEW: Duration = Duration::from_secs(1);
 /// The first pause before trying again; it doubles.
 const FIRST_PAUSE_MICROS: i64 = 500_000;
+/// How long a worker is left to others by a job that found no place.
+const GIVES_WAY_MICROS: i64 = 10_000_000;
 
 /// Starts the workers.
 pub async fn start(app: &Arc<App>, workers: usize, stop: &CancellationToken) -> Result<(), StoreError> {
@@ -124,24 +126,33 @@ pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>
         }
         Err(JobError::Left) if app.stopping().is_cancelled() => job.leave(&app.db).await,
         Err(JobError::Left) => Ok(()),
+        Err(JobError::NoPlace(why)) => {
+            metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "again").increment(1);
+            tracing::info!(kind, key = job.key, why, "a job gives way to others and comes again");
+            job.give_way(&app.db, GIVES_WAY_MICROS + jitter(GIVES_WAY_MICROS), &why, now).await
+        }
         Err(error @ (JobError::Later(_) | JobError::Panicked(_) | JobError::NotBefore(..) | JobError::Failed(..))) => {
             let (at_least, error) = match error {
                 JobError::NotBefore(wait, error) => (i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 4), error),
                 JobError::Later(error) | JobError::Panicked(error) | JobError::Failed(_, error) => (0, error),
-                JobError::Left => (0, String::new()),
+                JobError::Left | JobError::NoPlace(_) => (0, String::new()),
             };
             metrics::counter!("keytrail_jobs_total", "kind" => kind, "outcome" => "again").increment(1);
             tracing::warn!(kind, key = job.key, attempts = job.attempts, error, "a job will be tried again");
             let doublings = job.attempts.clamp(1, 20) - 1;
             let pause = (FIRST_PAUSE_MICROS << doublings).min(queue::LONGEST_PAUSE_MICROS);
-            let jitter = i64::from(u16::from_le_bytes(ids::random_bytes())) * pause / 4 / i64::from(u16::MAX);
-            job.again_in(&app.db, pause.max(at_least) + jitter, &error, now).await
+            job.again_in(&app.db, pause.max(at_least) + jitter(pause), &error, now).await
         }
     };
     if let Err(error) = noted {
         // Its lease runs out, and it is done again: jobs can be repeated.
         tracing::warn!(kind, key = job.key, %error, "the end of a job could not be written down");
     }
+}
+
+/// Up to a quarter of a pause, so that not all come back at once.
+fn jitter(pause_micros: i64) -> i64 {
+    i64::from(u16::from_le_bytes(ids::random_bytes())) * pause_micros / 4 / i64::from(u16::MAX)
 }
 
 /// What is said of a job that is not tried any more; its row goes.

@@ -39,6 +39,8 @@ use crate::{app::App, store::Area};
 
 /// How often timers are looked at, and whether anything changed.
 const TICK: Duration = Duration::from_millis(500);
+/// How long after a look that found no connection free to its host the next one is, at most.
+const GIVES_WAY: Duration = Duration::from_secs(10);
 /// How often other nodes are told that this one lives.
 const RENEW: Duration = Duration::from_secs(10);
 
@@ -284,6 +286,13 @@ impl Schedule {
                     return self.tell(id, LookOutcome::NotWatched);
                 };
                 watched.remembered = remembered;
+                if matches!(polled, Err(JobError::NoPlace(_))) {
+                    count("full");
+                    // Who wanted this look waits for the next one.
+                    watched.wanted |= watched.owed;
+                    (watched.timer.busy, watched.timer.due) = (false, Instant::now() + GIVES_WAY.min(shortest));
+                    return;
+                }
                 // Who asked meanwhile waits for the next one.
                 if !watched.wanted {
                     let outcome = match &polled {

@@ -5,6 +5,7 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use keytrail_domain::id::SshKeyId;
@@ -45,7 +46,7 @@ pub(in crate::git) struct Door {
     options: Vec<String>,
     /// Fingerprints of the host's keys that are trusted.
     trusted: Vec<String>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl<'a> Knocking<'a> {
@@ -72,13 +73,16 @@ impl<'a> Knocking<'a> {
         Ok(Self { remote, access, program, addresses, address: 0, keys, key: 0 })
     }
 
-    /// Waits for a place at the host and takes the next key out.
+    /// Waits for a place at the host, but not for ever, and takes the next key out.
     pub(in crate::git) async fn door(&mut self) -> Result<Door, GitError> {
         let refused = || self.remote.trouble(RemoteTrouble::SshAuthFailed);
         let (key, address) = (*self.keys.get(self.key).ok_or_else(refused)?, self.addresses.get(self.address).copied());
         let address = address.ok_or_else(|| self.remote.trouble(RemoteTrouble::Unreachable))?;
         let host = format!("{}:{}", self.remote.url.host(), self.remote.url.port());
-        let place = self.access.waits.during(self.access.places.take(&host)).await.ok_or(GitError::Cancelled)?;
+        let places = &self.access.places;
+        let taking = tokio::time::timeout(places.patience(), places.take(&host));
+        let taken = self.access.waits.during(taking).await;
+        let place = taken.map_err(|_| GitError::HostBusy { host })?.ok_or(GitError::Cancelled)?;
         let host_now = self.access.keychain.host().await?.unwrap_or_else(|| self.access.host.clone());
         is_trusted(self.remote, &host_now)?;
         let signer = self.access.keychain.open(key).await?;
@@ -91,7 +95,8 @@ impl<'a> Knocking<'a> {
         let files = Files { socket: agent.socket(), public_half: &public_half, known_hosts: &known_hosts };
         let options = options(address, self.remote.limits.connect, &files).map_err(beginning)?;
         let trusted = host_now.fingerprints();
-        Ok(Door { agent, key, address, program: self.program.to_owned(), options, trusted, place: Some(place) })
+        let (program, place) = (self.program.to_owned(), Some(Arc::new(place)));
+        Ok(Door { agent, key, address, program, options, trusted, place })
     }
 
     /// The host let us in by this door.
@@ -175,9 +180,9 @@ impl Door {
         self.agent.group()
     }
 
-    /// The place at the host, for who keeps it until the program is gone. Else it goes with the door.
-    pub(super) fn take_place(&mut self) -> Option<OwnedSemaphorePermit> {
-        self.place.take()
+    /// The place at the host, for who keeps it until the program is gone. It is given back with the last who has it.
+    pub(in crate::git) fn place(&self) -> Option<Arc<OwnedSemaphorePermit>> {
+        self.place.clone()
     }
 
     /// Whether the host knows the key.

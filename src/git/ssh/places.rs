@@ -1,16 +1,22 @@
-//! How many connections are open to one host at once. Asked before each of them; who finds no place waits for one.
+//! How many connections are open to one host at once. Asked before each of them; who finds no place waits for one, and not
+//! for ever.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long anybody waits for a place: a fetch may keep one for hours, and who waits keeps a worker.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The places of each host of this node.
 #[derive(Debug)]
 pub struct Places {
     of_each: usize,
+    patience: Duration,
     hosts: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
@@ -19,7 +25,18 @@ impl Places {
     pub fn new(of_each: usize) -> Self {
         // Told from the beginning on, also where nothing is reached over SSH.
         metrics::counter!("keytrail_ssh_connections_total").increment(0);
-        Self { of_each: of_each.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::default() }
+        Self { of_each: of_each.clamp(1, Semaphore::MAX_PERMITS), patience: PATIENCE, hosts: Mutex::default() }
+    }
+
+    /// The same, where nobody waits for longer than this.
+    #[cfg(test)]
+    pub(in crate::git) fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// How long to wait for a place, before it is left to others.
+    pub(super) const fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Waits for a place at `host`, which is given back when the permit goes. `None` only when the server ends.

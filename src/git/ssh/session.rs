@@ -1,7 +1,7 @@
 //! A connection over SSH to the program that serves a repository, spoken to by our own client. Made by the stream of git's
 //! protocol; dropping it ends it with all its processes.
 
-use std::{io, process::Stdio, time::Duration};
+use std::{io, process::Stdio, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
@@ -42,7 +42,7 @@ pub(in crate::git) struct Session {
 struct Running {
     group: Group,
     child: Option<Child>,
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Running {
@@ -101,7 +101,7 @@ impl Session {
     /// One attempt.
     async fn by(
         remote: &Remote,
-        mut door: Door,
+        door: Door,
         silence: Duration,
     ) -> Result<Result<Self, (Door, RemoteTrouble)>, GitError> {
         let starting = |error: io::Error| GitError::transient("starting the ssh program", error);
@@ -125,7 +125,7 @@ impl Session {
         let group = Group::of(&child);
         door.group().send_replace(group.id());
         let outlets = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let mut running = Running { group, child: Some(child), place: door.take_place() };
+        let mut running = Running { group, child: Some(child), place: door.place() };
         let (Some(stdin), Some(mut stdout), Some(stderr)) = outlets else {
             return Err(starting(io::Error::other("it has no output")));
         };

@@ -20,6 +20,8 @@ use crate::git::{GitError, Steps};
 const MOST_BYTES: u64 = 64 * 1024;
 /// The same for the configuration: some hold a section for each of thousands of branches.
 const MOST_CONFIG_BYTES: u64 = 4 * 1024 * 1024;
+/// What the file is called in which a lender names its own lenders.
+const OF_LENDER: &str = "info/alternates of what it borrows objects from";
 
 /// Where the parts of a repository are.
 #[derive(Debug)]
@@ -161,20 +163,23 @@ impl Check<'_> {
             let of_servers = self.roots.is_some().then_some("info/http-alternates");
             for name in ["info/alternates"].into_iter().chain(of_servers) {
                 let file = objects.join(name);
-                let Some(text) = self.text(&file, MOST_BYTES)? else { continue };
+                let found = self.text(&file, MOST_BYTES);
+                let is_of_lender = objects != first && name == "info/alternates";
+                let found = if is_of_lender { found.map_err(of_lender) } else { found };
+                let Some(text) = found? else { continue };
                 let lines =
                     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
                 for line in lines {
                     let other = joined(&objects, line);
                     let other = self.there(other, &file)?;
                     // Git reads a lender's relative line from the lender, the library that reads objects from the
-                    // first borrower.
+                    // first borrower. Also of what git copies that library lists the refs, and looks into tags.
                     let read = joined(first, line);
                     if fs::canonicalize(&read).is_ok_and(|real| !self.allows(&real)) {
                         return Err(self.outside(&file));
                     }
                     if fs::canonicalize(&read).ok() != fs::canonicalize(&other).ok() {
-                        let extension = "a relative path in info/alternates of what it borrows objects from".to_owned();
+                        let extension = format!("a relative path in {OF_LENDER}: write it in full there");
                         return Err(GitError::FormatUnsupported { path: self.path.to_owned(), extension });
                     }
                     all.extend([other, read]);
@@ -275,6 +280,14 @@ impl Check<'_> {
     fn named(&self, part: &Path) -> String {
         let shown = part.strip_prefix(self.path).unwrap_or_else(|_| Path::new(part.file_name().unwrap_or_default()));
         if shown.as_os_str().is_empty() { "its folder".to_owned() } else { shown.display().to_string() }
+    }
+}
+
+/// A trouble with the file in which a lender names its own lenders.
+fn of_lender(error: GitError) -> GitError {
+    match error {
+        GitError::NotPlain { path, .. } => GitError::NotPlain { path, part: OF_LENDER.to_owned() },
+        other => other,
     }
 }
 

@@ -85,7 +85,7 @@ impl Place {
         let (jobs, path) = (&app.jobs, local.path());
         let silence = jobs.git.limits.silence;
         jobs.left_behind.admit(path, self.repository, silence)?;
-        let place = jobs.diffs.places.to_ask(&Mounts::read().of(path)).await?;
+        let place = jobs.diffs.places.to_ask(&Mounts::lately().of(path)).await?;
         Ok((place, jobs.left_behind.turn(path, self.repository, silence).await?))
     }
 
@@ -146,7 +146,8 @@ impl Place {
             None => fetching.await,
         };
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
-        if fetched.is_err() && waited_for(source).saturating_sub(waited) > FETCH_TAKES / 2 {
+        let found_no_place = matches!(&fetched, Ok(Err(GitError::HostBusy { .. })));
+        if found_no_place || fetched.is_err() && waited_for(source).saturating_sub(waited) > FETCH_TAKES / 2 {
             return Err(DiffTrouble::Busy.into());
         }
         let doing = "fetching what a commit changed within a minute".to_owned();

@@ -56,6 +56,7 @@ impl From<GitError> for DiffTrouble {
         match error {
             GitError::Fetch(FetchError::RefsMoved) => Self::ObjectGone,
             GitError::Cancelled => Self::Stopped,
+            GitError::HostBusy { .. } => Self::Busy,
             error => Self::Unreadable {
                 code: error.failure_code(),
                 text: error.to_string(),
@@ -81,6 +82,7 @@ impl From<JobError> for DiffTrouble {
                 Self::Unreadable { code: None, text, is_transient: true }
             }
             JobError::Failed(code, text) => Self::Unreadable { code: Some(code), text, is_transient: false },
+            JobError::NoPlace(_) => Self::Busy,
             JobError::Panicked(_) | JobError::Left => Self::Stopped,
         }
     }

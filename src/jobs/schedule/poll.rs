@@ -134,6 +134,11 @@ pub(super) async fn poll(
     if let Some((_, access)) = &ssh {
         ssh_key_uses::note(app, id, access).await;
     }
+    let looked = match looked {
+        // Nothing was looked at.
+        Err(Failure::Git(error @ GitError::HostBusy { .. })) => return Err(error.into()),
+        looked => looked,
+    };
     // The repository says what it is in trouble with before its host is told of: a scan of that may take a while.
     let failing = match &looked {
         Err(Failure::Git(GitError::Cancelled)) | Ok(_) | Err(Failure::Job(_)) => None,

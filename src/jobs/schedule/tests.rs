@@ -223,6 +223,32 @@ async fn who_wanted_a_look_during_a_run_that_fails_gets_it_after_the_run_once() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_wanted_a_look_that_found_no_place_at_its_host_gets_another_one() {
+    let (folder, app) = still().await;
+    let id = integration(&app, folder_at(folder.path(), RefSelection::default())).await;
+    let repository = repositories(&app, id, 1, false).await[0];
+    settle(&app).await;
+    let mut schedule = Schedule::of(&app);
+    schedule.list.keep_up(&app).await.expect("the views");
+    app.jobs.looks.ask(repository, app.clock.now());
+    for is_wanted in [false, true] {
+        let watched = schedule.list.repositories.get_mut(&repository).expect("it is watched");
+        (watched.wanted, watched.owed, watched.timer.busy) = (false, is_wanted, true);
+        let full = Err(JobError::NoPlace("all connections are in use".to_owned()));
+        let looked = Looked::Repository(repository, Remembered::default(), full);
+        let look = schedule.looks.spawn(async move { looked });
+        schedule.at.insert(look.id(), At::Repository(repository));
+        let ended = schedule.looks.join_next_with_id().await.expect("a look");
+        schedule.end(ended);
+        let watched = &schedule.list.repositories[&repository];
+        assert_eq!((watched.wanted, watched.timer.busy), (is_wanted, false));
+        assert!(watched.timer.due <= Instant::now() + GIVES_WAY, "soon");
+        assert!(app.jobs.look_at(repository).is_some_and(|look| look.ended.is_none()), "nothing was looked at");
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_failed_while_an_app_was_away_is_looked_at_though_nobody_saw_it_away() {
     let (_folder, app) = still().await;
     let began_at = app.log.feed().head().position;

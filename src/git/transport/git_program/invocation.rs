@@ -5,10 +5,14 @@ use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
     process::Stdio,
+    sync::Arc,
 };
 
 use rustix::process::Pid;
-use tokio::{process::Command, sync::watch};
+use tokio::{
+    process::Command,
+    sync::{OwnedSemaphorePermit, watch},
+};
 use zeroize::Zeroizing;
 
 /// What every call is told, whatever the mirror's own configuration says.
@@ -59,6 +63,8 @@ pub(in crate::git) struct Invocation {
     pub(super) memory: Option<u64>,
     /// Who wants to know which processes these are.
     pub(super) attendant: Option<watch::Sender<Option<Pid>>>,
+    /// The place at a host that its processes have, until none of them is left.
+    pub(super) place: Option<Arc<OwnedSemaphorePermit>>,
     /// What it reads; nothing when it is empty.
     pub(super) input: Vec<u8>,
 }
@@ -74,6 +80,7 @@ impl Invocation {
             environment: Vec::new(),
             memory: None,
             attendant: None,
+            place: None,
             input: Vec::new(),
         }
     }
@@ -93,6 +100,12 @@ impl Invocation {
     /// Tells the group of its processes when it starts.
     pub(in crate::git) fn attended(mut self, by: watch::Sender<Option<Pid>>) -> Self {
         self.attendant = Some(by);
+        self
+    }
+
+    /// Keeps this place until none of its processes is left.
+    pub(in crate::git) fn keeping(mut self, place: Option<Arc<OwnedSemaphorePermit>>) -> Self {
+        self.place = place;
         self
     }
 

@@ -1,11 +1,13 @@
 //! Runs one call of the git program, and ends it with all its children when it is dropped or told to. Called by the
 //! fetch and by `tend`. It holds a bounded part of what the program says, and decides nothing about it.
 
-use std::{future::Future, io, path::Path, process::ExitStatus, time::Duration};
+use std::{future::Future, io, path::Path, process::ExitStatus, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-    process::Child,
+    process::{Child, ChildStderr},
+    runtime::Handle,
+    sync::OwnedSemaphorePermit,
     time::MissedTickBehavior,
 };
 
@@ -75,6 +77,31 @@ impl Drop for Group {
     }
 }
 
+/// The processes of a call, and the place at a host that they have. They are ended with the value.
+struct Processes {
+    group: Group,
+    /// Where all of them say what goes wrong; until it is known that none is left.
+    stderr: Option<ChildStderr>,
+    place: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        self.group.kill();
+        if let (Some(mut stderr), Some(place), Ok(runtime)) =
+            (self.stderr.take(), self.place.take(), Handle::try_current())
+        {
+            // What is killed has its connection for a moment more, and no child of ours has it. This has an end when the
+            // last of them is gone.
+            runtime.spawn(async move {
+                let mut rest = [0; 1024];
+                while let Ok(1..) = stderr.read(&mut rest).await {}
+                drop(place);
+            });
+        }
+    }
+}
+
 /// Makes the call. When it is stopped, or the future is dropped, no process of it is left.
 pub(in crate::git) async fn run<W: Watch>(
     program: &Path,
@@ -82,16 +109,17 @@ pub(in crate::git) async fn run<W: Watch>(
     watch: &mut W,
 ) -> Result<Ending, Unended<W::Stop>> {
     let mut child = invocation.command(program).spawn().map_err(Unended::System)?;
-    let mut group = Group::of(&child);
+    let (group, stderr) = (Group::of(&child), child.stderr.take());
+    let mut processes = Processes { group, stderr, place: invocation.place.clone() };
     if let Some(attendant) = &invocation.attendant {
-        attendant.send_replace(group.0);
+        attendant.send_replace(processes.group.0);
     }
-    if let (Some(bytes), Some(group)) = (invocation.memory, group.0) {
+    if let (Some(bytes), Some(group)) = (invocation.memory, processes.group.0) {
         // Whom nobody holds does not run: the drop ends it.
         memory::hold(group, bytes).map_err(Unended::System)?;
     }
     let mut input = child.stdin.take();
-    let (Some(mut stdout), Some(mut stderr)) = (child.stdout.take(), child.stderr.take()) else {
+    let (Some(mut stdout), Some(stderr)) = (child.stdout.take(), processes.stderr.as_mut()) else {
         return Err(Unended::System(io::Error::other("the program has no output")));
     };
     let mut ticks = tokio::time::interval(TICK);
@@ -113,24 +141,26 @@ pub(in crate::git) async fn run<W: Watch>(
         kept
     };
     let rest = async { tokio::join!(feed, output).1 };
-    let ended = watched(rest, &mut stderr, &mut ticks, watch);
-    let stdout = match ended.await {
+    let ended = watched(rest, stderr, &mut ticks, watch).await;
+    let stdout = match ended {
         Ok(stdout) => stdout,
         Err(stop) => {
-            drop(group);
+            drop(processes);
             dead(&mut child).await;
             return Err(Unended::Stopped(stop));
         }
     };
+    // Whoever had the other end is gone, but for who closed it and goes on.
+    processes.stderr = None;
     let status = wait(&mut child, &mut ticks, watch).await;
     match status {
         Ok(status) => {
-            group.ended();
+            processes.group.ended();
             use std::os::unix::process::ExitStatusExt as _;
             Ok(Ending { success: status.success(), stdout, signal: status.signal() })
         }
         Err(unended) => {
-            drop(group);
+            drop(processes);
             dead(&mut child).await;
             Err(unended)
         }

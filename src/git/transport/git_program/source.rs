@@ -149,7 +149,8 @@ fn ssh(invocation: Invocation, remote: &Remote, door: Option<&Door>) -> Result<I
         .config("remote.origin.url", url_for_git(&remote.url))
         .config("core.sshCommand", door.in_shell()?)
         .config("ssh.variant", "ssh")
-        .attended(door.group()))
+        .attended(door.group())
+        .keeping(door.place()))
 }
 
 async fn local(

@@ -1,6 +1,8 @@
 //! Which programs are used, and what they get to see.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, sync::Arc};
+
+use tokio::sync::Semaphore;
 
 use super::*;
 
@@ -111,6 +113,35 @@ async fn a_program_that_does_not_end_is_ended_with_its_children() {
     while !state().is_empty() && !state().contains(") Z ") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn the_place_of_a_program_that_is_ended_is_given_back_when_nothing_that_it_started_is_left() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mark = folder.path().join("child");
+    // Out of the group, as one that takes its time to end.
+    let does = format!("setsid sh -c 'echo $$ > {}; exec sleep 1000' & wait", mark.display());
+    let hangs = script(folder.path(), "hangs", &does);
+    let places = Arc::new(Semaphore::new(1));
+    let place = places.clone().try_acquire_owned().expect("it is free");
+    let invocation = Invocation::new([]).keeping(Some(Arc::new(place)));
+    let mut calling = Box::pin(running::output(&hangs, &invocation, Duration::from_secs(600)));
+    let child = loop {
+        let _ = tokio::time::timeout(Duration::from_millis(5), &mut calling).await;
+        match fs::read_to_string(&mark) {
+            Ok(text) if text.ends_with('\n') => break text.trim().parse::<i32>().expect("a number"),
+            _ => {}
+        }
+    };
+    drop(calling);
+    drop(invocation);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(places.available_permits(), 0, "one of them goes on");
+    let child = rustix::process::Pid::from_raw(child).expect("a process");
+    rustix::process::kill_process(child, rustix::process::Signal::KILL).expect("it goes on");
+    let _place = places.acquire().await.expect("it is given back");
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use git2::Odb;
 use keytrail_domain::index_run::batch::CommitSha;
 
 use super::{
-    new_objects::NewObjects, pack_sink::Shared, pack_writer::PackWriter, pulse::Pulse, source_objects::SourceObjects,
+    new_objects::NewObjects, pack_gauge::PER_OBJECT, pack_sink::Shared, pack_writer::PackWriter, pulse::Pulse,
+    source_objects::SourceObjects,
 };
 use crate::git::{
     GitError, Mirror,
@@ -54,16 +55,19 @@ fn copy(
     shared: &Arc<Shared>,
 ) -> Result<Fetched, GitError> {
     let here = mirror_objects(mirror)?;
-    let mut source = SourceObjects::open(source, shared)?;
+    let mut from = SourceObjects::open(source.clone(), shared)?;
     let mut new = Vec::new();
-    NewObjects::new(&mut source, &here, shared).put_into(&mut new, missing.iter().copied())?;
+    NewObjects::new(&mut from, &here, shared).put_into(&mut new, missing.iter().copied())?;
     if new.is_empty() {
         // Whatever is wanted came with something else before.
         return Ok(Fetched::default());
     }
+    // Beside each object is the list, and what is kept of all until the pack is whole; no more what was looked at for it.
+    from = SourceObjects::open(source, shared)?;
+    from.leave(new.len() as u64 * PER_OBJECT)?;
     let mut pack = PackWriter::new(mirror, shared, new.len())?;
     for sha in new {
-        let (kind, bytes) = source.read(sha)?;
+        let (kind, bytes) = from.read(sha)?;
         pack.object(kind, bytes)?;
     }
     let tips: Vec<CommitSha> = missing.iter().copied().collect();

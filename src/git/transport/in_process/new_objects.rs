@@ -20,6 +20,8 @@ use crate::git::{
 
 /// Bytes of a name that waits to be looked at; a list that grows is there twice.
 const PER_NAME: u64 = 40;
+/// Bytes of a name that was looked at and is not in the list; a table that grows is half empty, and there twice.
+const PER_SEEN: u64 = 72;
 
 /// A way down through a repository.
 pub(super) struct NewObjects<'a, 'b> {
@@ -49,6 +51,8 @@ impl<'a, 'b> NewObjects<'a, 'b> {
                 if !self.is_new(id)? {
                     continue;
                 }
+                let held = self.held(list, open.len());
+                self.source.leave(held)?;
                 let (kind, bytes) = self.source.read(id).map_err(|error| behind(error, id == tip))?;
                 match kind {
                     Kind::Commit => {
@@ -63,8 +67,7 @@ impl<'a, 'b> NewObjects<'a, 'b> {
                 }
                 self.put(list, id)?;
                 // Folders may name far more than there is.
-                let names = (open.len() + files.len()) as u64;
-                self.fits(list.len() as u64 * PER_OBJECT + names * PER_NAME)?;
+                self.fits(self.held(list, open.len() + files.len()))?;
                 for file in files.drain(..) {
                     if self.is_new(file)? {
                         self.source.check_file(file)?;
@@ -80,7 +83,13 @@ impl<'a, 'b> NewObjects<'a, 'b> {
         list.push(id);
         self.shared.steps().step();
         // As many are refused when they come.
-        self.fits(list.len() as u64 * PER_OBJECT)
+        self.fits(self.held(list, 0))
+    }
+
+    /// Bytes of memory that the list takes, with so many names that wait, and those that were seen and are not in it.
+    fn held(&self, list: &[CommitSha], names: usize) -> u64 {
+        let known = self.seen.len().saturating_sub(list.len());
+        list.len() as u64 * PER_OBJECT + known as u64 * PER_SEEN + names as u64 * PER_NAME
     }
 
     fn fits(&self, bytes: u64) -> Result<(), GitError> {
@@ -168,6 +177,17 @@ mod tests {
         assert!((1..300).contains(&put) && steps == put, "{put} objects in {steps} steps");
     }
 
+    /// How many objects are new behind this tip; with so much memory.
+    fn put_within(memory: u64, made: &git2::Repository, here: &Odb<'_>, tip: CommitSha) -> Result<usize, GitError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
+        let mut shared = Shared::alone(&mirror);
+        shared.limits.memory_bytes = memory;
+        let mut source = SourceObjects::open(made.path().join("objects"), &shared).expect("objects");
+        let mut list = Vec::new();
+        NewObjects::new(&mut source, here, &shared).put_into(&mut list, [tip]).map(|()| list.len())
+    }
+
     #[test]
     fn folders_that_name_far_more_than_there_is_are_bounded() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -179,19 +199,43 @@ mod tests {
             let entry = [b"40000 a\0", below.as_bytes()].concat();
             below = objects.write(git2::ObjectType::Tree, &entry.repeat(10_000)).expect("it is written");
         }
-        let mirror = Mirror::open_or_make(&folder.path().join("mirror")).expect("a mirror");
         let here = Odb::new().expect("libgit2");
         let tip = CommitSha(below.as_bytes().try_into().expect("twenty bytes"));
-        let put = |memory_bytes| {
-            let mut shared = Shared::alone(&mirror);
-            shared.limits.memory_bytes = memory_bytes;
-            let mut source = SourceObjects::open(made.path().join("objects"), &shared).expect("objects");
-            let mut list = Vec::new();
-            NewObjects::new(&mut source, &here, &shared).put_into(&mut list, [tip]).map(|()| list.len())
-        };
+        let put = |memory_bytes| put_within(memory_bytes, &made, &here, tip);
         let refused = put(1_000_000).expect_err("the names alone take more");
         assert!(matches!(refused, GitError::Fetch(FetchError::PackNeedsMemory { .. })), "{refused:?}");
         assert_eq!(put(10_000_000).expect("they fit"), 5);
+    }
+
+    #[test]
+    fn what_the_mirror_has_and_was_looked_at_takes_memory_as_well() {
+        const FOLDERS: usize = 4;
+        const FILES: usize = 5_000;
+        let folder = tempfile::tempdir().expect("a folder");
+        let made = git2::Repository::init_bare(folder.path().join("made.git")).expect("a repository");
+        let objects = made.odb().expect("objects");
+        let here = Odb::new().expect("libgit2");
+        let _in_memory = here.add_new_mempack_backend(1).expect("libgit2");
+        let mut above = Vec::new();
+        for number in 0..FOLDERS {
+            let mut folder = Vec::new();
+            for file in 0..FILES {
+                let text = format!("{number} {file}");
+                let file = here.write(git2::ObjectType::Blob, text.as_bytes()).expect("it is written");
+                folder.extend_from_slice(b"100644 a\0");
+                folder.extend_from_slice(file.as_bytes());
+            }
+            let folder = objects.write(git2::ObjectType::Tree, &folder).expect("it is written");
+            above.extend_from_slice(b"40000 a\0");
+            above.extend_from_slice(folder.as_bytes());
+        }
+        let above = objects.write(git2::ObjectType::Tree, &above).expect("it is written");
+        let tip = CommitSha(above.as_bytes().try_into().expect("twenty bytes"));
+        let put = |memory_bytes| put_within(memory_bytes, &made, &here, tip);
+        // Each folder alone fits.
+        let refused = put(1_000_000).expect_err("the names of all files take more");
+        assert!(matches!(refused, GitError::Fetch(FetchError::PackNeedsMemory { .. })), "{refused:?}");
+        assert_eq!(put(4_000_000).expect("they fit"), 1 + FOLDERS);
     }
 
     #[test]

@@ -19,8 +19,10 @@ use crate::git::{
     transport::{FetchError, room},
 };
 
-/// What is kept of objects that others are stored as differences to.
-const DELTA_CACHE_BYTES: usize = 16 * 1024 * 1024;
+/// What is kept of objects that others are stored as differences to, where that is a quarter of the memory at most.
+const DELTA_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// The memory that is left for one object shrinks by portions of this part of all: with each the objects are opened again.
+const PORTIONS: u64 = 64;
 /// More than this is not kept for the next object.
 const KEPT: usize = 1024 * 1024;
 /// Bytes whose name is computed between two looks at whether anybody wants them still.
@@ -40,6 +42,8 @@ pub(super) struct SourceObjects<'a> {
 /// Bytes of memory.
 #[derive(Clone, Copy)]
 struct Bounds {
+    /// What is kept of objects that others are stored as differences to.
+    cache: u64,
     /// An object that is held whole.
     whole: u64,
     /// One with what it is put together from: twice the largest of these and all differences. The buffer grows by what
@@ -47,13 +51,34 @@ struct Bounds {
     together: u64,
 }
 
+impl Bounds {
+    /// Of so much, so much is held by others.
+    fn of(memory: u64, held: u64) -> Self {
+        let cache = DELTA_CACHE_BYTES.min(memory / 4);
+        let left = memory.saturating_sub(held).saturating_sub(cache);
+        Self { cache, whole: left.min(memory / 2), together: left.min(memory / 4 * 3) }
+    }
+}
+
 impl<'a> SourceObjects<'a> {
     /// Those in a folder of objects, and in the ones that it names as alternates.
     pub(super) fn open(folder: PathBuf, shared: &'a Shared) -> Result<Self, GitError> {
-        let memory = shared.limits.memory_bytes;
-        let bounds = Bounds { whole: memory / 2, together: memory / 4 * 3 };
+        let bounds = Bounds::of(shared.limits.memory_bytes, 0);
         let (objects, packs) = opened(&folder, bounds)?;
         Ok(Self { folder, objects, packs, opened_again: false, buffer: Vec::new(), bounds, shared })
+    }
+
+    /// Leaves so many bytes of the memory to others from here on. What was left to them before is not taken back.
+    pub(super) fn leave(&mut self, held: u64) -> Result<(), GitError> {
+        let memory = self.shared.limits.memory_bytes;
+        let portion = (memory / PORTIONS).max(1);
+        // Rounded up: it shrinks too early, and never too late.
+        let bounds = Bounds::of(memory, held.div_ceil(portion).saturating_mul(portion));
+        if bounds.together < self.bounds.together {
+            (self.objects, self.packs) = opened(&self.folder, bounds)?;
+            self.bounds = bounds;
+        }
+        Ok(())
     }
 
     /// The object's kind and its bytes.
@@ -141,7 +166,8 @@ fn opened(folder: &Path, bounds: Bounds) -> Result<(HandleArc, Option<FileMark>)
     let store = gix::odb::Store::at_opts(folder.to_owned(), gix::hash::Kind::Sha1, &mut std::iter::empty(), options)
         .map_err(|error| GitError::transient("opening the objects", error))?;
     let mut objects = Arc::new(store).to_cache_arc();
-    objects.set_pack_cache(|| Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(DELTA_CACHE_BYTES)));
+    let cache = usize::try_from(bounds.cache).unwrap_or(usize::MAX);
+    objects.set_pack_cache(move || Box::new(gix::odb::pack::cache::lru::MemoryCappedHashmap::new(cache)));
     Ok((objects, packs))
 }
 
@@ -197,6 +223,15 @@ mod tests {
         let refused =
             source.check_file(large).expect_err("40 MB and 40 MB are not, and nobody has to read it for that");
         assert!(matches!(refused, GitError::Fetch(FetchError::PackNeedsMemory { .. })), "{refused:?}");
+        // The list of what is new takes memory, too.
+        source.leave(10 * MEGABYTE as u64).expect("objects");
+        source.check_file(fits).expect("24 MB and 24 MB are within 70");
+        source.leave(40 * MEGABYTE as u64).expect("objects");
+        let refused = [source.check_file(fits), source.read(fits).map(|_| ())];
+        for refused in refused {
+            let is_refused = matches!(&refused, Err(GitError::Fetch(FetchError::PackNeedsMemory { .. })));
+            assert!(is_refused, "of 40 that are left: {refused:?}");
+        }
     }
 
     #[test]

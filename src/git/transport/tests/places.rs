@@ -173,6 +173,21 @@ fn a_lender_whose_own_lender_would_be_misread_is_refused() {
 }
 
 #[test]
+fn a_lender_that_names_far_too_many_is_refused_by_what_it_is() {
+    let places = Places::new();
+    places.bare("lender");
+    let path = places.bare("borrower");
+    fs::write(path.join("objects/info/alternates"), places.below("lender/objects").as_os_str().as_encoded_bytes())
+        .expect("a file");
+    fs::write(places.below("lender/objects/info/alternates"), "#".repeat(65 << 10)).expect("a file");
+    for refused in [places.connection(&path).open(), opened(&path)] {
+        let error = refused.err().expect("git makes none like this");
+        assert!(matches!(&error, GitError::NotPlain { path: named, .. } if *named == path), "{error}");
+        assert!(error.to_string().contains("info/alternates of what it borrows objects from"), "{error}");
+    }
+}
+
+#[test]
 fn a_pipe_or_a_device_is_refused_and_nobody_waits_for_it() {
     let places = Places::new();
     for part in ["HEAD", "config", "commondir", "packed-refs", "shallow", "refs/heads/pipe", "objects/info/alternates"]

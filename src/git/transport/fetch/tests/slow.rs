@@ -1,7 +1,7 @@
 //! Servers that keep a fetch waiting: with nothing, with words, or with a few bytes now and then. No fetch is without an
 //! end, and what is told is why.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use keytrail_domain::ref_selection::RefSelection;
 use keytrail_test_support::web_server::{Door, Ending, Fault, Relay, Scripted};
@@ -16,7 +16,7 @@ use crate::git::{
         Limits, list_remote_refs,
         pkt_line::{push_flush, push_line},
     },
-    ssh::SshAccess,
+    ssh::{Places, SshAccess},
 };
 
 const SOON: Duration = Duration::from_secs(2);
@@ -153,4 +153,34 @@ async fn a_host_whose_connections_are_all_in_use_is_no_slow_one() {
     waits(&ssh, BOUND, stage.fetch(Way::InProcess)).await;
     waits(&ssh, BOUND, stage.fetch(Way::Program)).await;
     drop(all);
+}
+
+#[tokio::test]
+async fn who_finds_no_connection_free_for_too_long_gives_up_and_is_let_in_later() {
+    let mut stage = Stage::new(Server::Ssh, &Shape { commits: 1, ..Shape::default() });
+    let remote = stage.remote().clone();
+    let ssh = remote.ssh.clone().expect("it has keys");
+    let places = Arc::new(Places::new(1).patient_for(Duration::ZERO));
+    // One key: a connection is not gone at once.
+    let taken = (ssh.keys.last().copied().into_iter().collect(), None);
+    let (program, keychain) = (ssh.program.clone(), ssh.keychain.clone());
+    let hurried = SshAccess::new(program, ssh.folder.clone(), taken, keychain, ssh.host.clone(), places.clone());
+    let remote = Remote { ssh: Some(Arc::new(hurried)), ..remote };
+    let place = places.take_up_to(1, &format!("127.0.0.1:{}", remote.url.port())).await;
+    assert!(place.is_some(), "it is free");
+    let is_busy = |error: &GitError| {
+        let is_trouble = error.failure_code().is_some() || !error.is_transient();
+        matches!(error, GitError::HostBusy { .. }) && !is_trouble
+    };
+    let refs = RefSelection::default();
+    let error = list_remote_refs(&remote, &refs, MAX_REFS).await.expect_err("no place is free");
+    assert!(is_busy(&error), "{error}");
+    stage.from(remote);
+    for way in WAYS {
+        let error = stage.fetch(way).await.expect_err("no place is free");
+        assert!(is_busy(&error), "{way:?}: {error}");
+        nothing_is_left(&stage, &format!("{way:?}")).await;
+    }
+    drop(place);
+    list_remote_refs(stage.remote(), &refs, MAX_REFS).await.expect("it is free again");
 }
