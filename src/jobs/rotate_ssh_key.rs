@@ -38,7 +38,7 @@ use crate::{
 
 /// The actor of what follows from the wish.
 const PART: &str = "rotate_on_request";
-/// More integrations than these have no key in common.
+/// More integrations or repositories than these have no key in common.
 const MOST: u32 = 100_000;
 /// How often something is decided again after somebody else was faster.
 const TRIES: u32 = 5;
@@ -100,7 +100,7 @@ async fn users(
         users.extend(app.read_at_least(head, briefs).await?.into_iter().map(|brief| brief.id));
     }
     if common {
-        users.extend(taken_at(&app.db, old).await?);
+        users.extend(taken_at(&app.db, old, MOST).await?);
     }
     Ok(users)
 }

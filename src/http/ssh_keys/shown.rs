@@ -82,6 +82,13 @@ pub(in crate::http) struct Shown {
     /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     repositories: Vec<KeyUse>,
+    /// How many repositories are read with it now because it is common: their host took it last. At most 1000 are counted.
+    /// Where one key is told of; left out in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    common_for: Option<u64>,
+    /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    common_repositories: Vec<KeyUse>,
     /// The key that is tried in its place, or has taken it.
     rotation_to: Option<Uuid>,
     /// When it was taken away.
@@ -127,6 +134,8 @@ impl Shown {
             integrations: uses.named().to_vec(),
             associated: uses.associated(row.id),
             repositories: uses.repositories().to_vec(),
+            common_for: uses.common_for(),
+            common_repositories: uses.common_repositories().to_vec(),
             rotation_to: row.rotation_to.map(|key| key.0),
             retired_at: row.retired_at,
             version: row.version,
