@@ -144,10 +144,11 @@ pub(super) async fn end(app: &App, job: &TakenJob, outcome: Result<(), JobError>
     }
 }
 
-/// What is said of a job that is not tried any more; its row goes.
+/// What is said of a job that is not tried any more; its row goes, unless there is no way back from what it began.
 async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
     match job.kind {
         Kind::IndexRepository => index_repository::give_up(app, job).await,
+        Kind::RotateSshKey => rotate_ssh_key::give_up(app, job).await,
         Kind::DiscoverRepositories
         | Kind::RequestIndex
         | Kind::ForgetRepositories
@@ -156,8 +157,7 @@ async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
         | Kind::CancelIndexing
         | Kind::LookNow
         | Kind::ReconcileInstallation
-        | Kind::ListPullRequests
-        | Kind::RotateSshKey => Ok(()),
+        | Kind::ListPullRequests => Ok(()),
     }
 }
 

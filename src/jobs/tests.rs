@@ -1,5 +1,6 @@
 //! What is tried again, what is given up, and what a stop leaves behind.
 
+mod rotations;
 mod silent_shares;
 
 use std::{path::Path, time::Duration};
