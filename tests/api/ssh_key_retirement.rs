@@ -91,7 +91,7 @@ async fn a_common_key_is_retired_only_when_who_reads_with_it_was_told_of(server:
     is_indexed(&server, &shop).await;
     let row = repository_of(&server, &shop).await;
     assert_eq!(row["ssh"]["accepted"], used["id"], "{row}");
-    // One that has a key of its own, and one that is gone, do not need it.
+    // One that has a key of its own does not need it.
     let mut own = connection("pay.git");
     own["ssh_key"] = other["id"].clone();
     let pay = server.connect("pay", connection("pay.git")).await.with(StatusCode::CREATED).id();
@@ -102,7 +102,7 @@ async fn a_common_key_is_retired_only_when_who_reads_with_it_was_told_of(server:
     soon("only one is left", || async { told(&server, &used).await["common_repositories"] == named }).await;
     let kept = told(&server, &used).await;
     assert_eq!((&kept["common_for"], &kept["used_by"], &kept["associated"]), (&json!(1), &json!(0), &json!(0)));
-    assert_eq!(told(&server, &other).await["common_for"], 0, "where it was chosen it is counted as chosen");
+    assert_eq!(told(&server, &other).await["common_for"], Value::Null, "where it was chosen it is counted as chosen");
     let listed = server.get("/api/v1/ssh-keys").await.with(StatusCode::OK);
     assert!(listed.items().iter().all(|row| row["common_for"].is_null()), "{}", listed.text);
 
@@ -113,21 +113,19 @@ async fn a_common_key_is_retired_only_when_who_reads_with_it_was_told_of(server:
         assert!(refused.text_of("detail").contains(&format!("because it is common: {name}.")), "{}", refused.text);
     }
     assert_eq!(told(&server, &used).await["state"], "active", "nothing was done");
-    // Reserved, it is offered there no more.
-    let common = format!("/api/v1/ssh-keys/{}/common", id(&used));
-    for (is_common, count) in [(false, 0), (true, 1)] {
-        let share = server.local(Method::PUT, &common).header("If-Match", "*");
-        let shared = answer(share.json(&json!({ "common": is_common }))).await.with(StatusCode::OK);
-        assert_eq!(shared.body["common_for"], count, "{}", shared.text);
-    }
     retire(&server, &used, "?confirmed=true&used_by=0&associated=0&common_for=1", "*").await.with(StatusCode::OK);
     let retired = told(&server, &used).await;
-    assert_eq!((&retired["state"], &retired["common_for"]), (&json!("retired"), &json!(0)), "{retired}");
+    assert_eq!((&retired["state"], &retired["common_for"]), (&json!("retired"), &Value::Null), "{retired}");
     look(&server, &id(&row)).await;
     soon("it is read with the other", || async {
         repository_of(&server, &shop).await["ssh"]["accepted"] == other["id"]
     })
     .await;
+    assert_eq!(told(&server, &other).await["common_repositories"], named);
+    // Reserved, it is offered there no more.
+    let share = server.local(Method::PUT, &format!("/api/v1/ssh-keys/{}/common", id(&other))).header("If-Match", "*");
+    let shared = answer(share.json(&json!({ "common": false }))).await.with(StatusCode::OK);
+    assert_eq!(shared.body["common_for"], Value::Null, "{}", shared.text);
     server.look_behind().await;
 }
 

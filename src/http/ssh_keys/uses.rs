@@ -66,7 +66,7 @@ pub(super) struct Uses {
     named: Vec<KeyUse>,
     associated: HashMap<SshKeyId, u64>,
     repositories: Vec<KeyUse>,
-    common_for: Option<u64>,
+    common_for: u64,
     common_repositories: Vec<KeyUse>,
 }
 
@@ -100,7 +100,7 @@ impl Uses {
             repositories.push(KeyUse { id: one.repository.0, name });
         }
         let mut reading = read_as_common(api, id, min_position).await?;
-        let common_for = Some(reading.len() as u64);
+        let common_for = reading.len() as u64;
         reading.truncate(NAMED as usize);
         Ok(Self { named, repositories, common_for, common_repositories: reading, ..counted })
     }
@@ -138,9 +138,10 @@ impl Uses {
         &self.repositories
     }
 
-    /// How many repositories are read with the one key because it is common; nothing where more keys were asked about.
-    pub(super) const fn common_for(&self) -> Option<u64> {
-        self.common_for
+    /// How many repositories are read with the one key because it is common; nothing where there is none, or more keys were
+    /// asked about.
+    pub(super) fn common_for(&self) -> Option<u64> {
+        Some(self.common_for).filter(|count| *count > 0)
     }
 
     /// The first of those.
@@ -152,7 +153,7 @@ impl Uses {
     /// Its own stream says with how many repositories it is associated.
     pub(super) fn in_the_way(&self, id: SshKeyId, associated: u64, told: Told) -> Option<ApiError> {
         let count = self.count(id).max(self.named.len() as u64);
-        let common_for = self.common_for.unwrap_or(0);
+        let common_for = self.common_for;
         if count <= told.used_by && associated <= told.associated && common_for <= told.common_for {
             return None;
         }
