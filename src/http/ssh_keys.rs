@@ -120,7 +120,7 @@ impl RetireQuery {
     params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
 #[get("/api/v1/ssh-keys")]
 pub(super) async fn list_ssh_keys(
-    _: Viewer,
+    viewer: Viewer,
     api: Data<Api>,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
@@ -136,7 +136,7 @@ pub(super) async fn list_ssh_keys(
     let rows = api.read(query.min_position, ssh_key_list::page(query.state, before, after, limit + 1)).await?;
     let ids = || rows.iter().map(|row| row.id);
     let uses = Uses::between(&api, ids().min().zip(ids().max()), query.min_position).await?;
-    let show = |row| Shown::at(&api.app, row, &uses);
+    let show = |row| Shown::at(&api.app, row, &uses).seen_by(&viewer);
     api.cursors.page(rows, limit, &list, now, |row| row.added_position, show)?.answer()
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn list_ssh_keys(
     params(OneQuery), responses((status = 200, description = "It.", body = Shown)))]
 #[get("/api/v1/ssh-keys/{id}")]
 pub(super) async fn get_ssh_key(
-    _: Viewer,
+    viewer: Viewer,
     api: Data<Api>,
     id: Path<Uuid>,
     query: Query<OneQuery>,
@@ -153,7 +153,7 @@ pub(super) async fn get_ssh_key(
     let id = SshKeyId(*id);
     let row = api.one(query.min_position, || ssh_key_list::by_id(id), Code::SshKeyUnknown).await?;
     let uses = Uses::of(&api, id, query.min_position).await?;
-    Ok(tell_one(&Shown::at(&api.app, row, &uses)))
+    Ok(tell_one(&Shown::at(&api.app, row, &uses).seen_by(&viewer)))
 }
 
 /// The public half of a key in the forms that git hosts ask for, and where it goes on each of them.
