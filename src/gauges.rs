@@ -1,14 +1,15 @@
 //! What is measured when somebody asks: how far things are behind, what waits, what the process holds. Set before the
 //! metrics are shown; what happens is counted where it happens.
 
+use keytrail_domain::timestamp::Timestamp;
 use keytrail_projections::{
     host_key_list::{self, HostKeyCounts},
-    ssh_key_list::{self, KeyCounts},
+    ssh_key_list::{self, KeyCounts, KeyState},
 };
 
 use crate::{
     app::App,
-    jobs::{Kind, STATES, backlog},
+    jobs::{self, JobError, Kind, STATES, backlog},
     process, reactors,
     store::StoreError,
 };
@@ -33,9 +34,20 @@ pub async fn set(app: &App) {
     }
 }
 
-/// How many keys of SSH there are, and how old. While the view is built they stay as they were.
+/// Keys of SSH that are read at once.
+const KEYS: u32 = 1_000;
+
+/// How many keys of SSH there are, how old, and how long not used. While the view is built they stay as they were.
 async fn of_ssh_keys(app: &App) {
     let now = app.clock.now();
+    match key_uses(app).await {
+        Ok((never_used, used)) => {
+            let longest = used.map_or(0, |used| (now.seconds() - used.seconds()).max(0));
+            metrics::gauge!("keytrail_ssh_keys_never_used").set(never_used as f64);
+            metrics::gauge!("keytrail_ssh_key_last_used_seconds").set(longest as f64);
+        }
+        Err(error) => tracing::debug!(?error, "the metrics do not tell which keys of SSH are used"),
+    }
     let before = now.plus_micros(-app.config.ssh_keys.old_micros());
     let counts = match app.read(ssh_key_list::counts(before)).await {
         Ok(rows) => rows.into_iter().next().unwrap_or_default(),
@@ -44,11 +56,30 @@ async fn of_ssh_keys(app: &App) {
             return;
         }
     };
-    let KeyCounts { all, old, oldest } = counts;
+    let KeyCounts { all, on_disk, old, oldest } = counts;
     let oldest = oldest.map_or(0, |oldest| (now.seconds() - oldest.seconds()).max(0));
-    metrics::gauge!("keytrail_ssh_keys").set(all as f64);
+    metrics::gauge!("keytrail_ssh_keys", "store" => "server").set(all.saturating_sub(on_disk) as f64);
+    metrics::gauge!("keytrail_ssh_keys", "store" => "disk").set(on_disk as f64);
     metrics::gauge!("keytrail_ssh_keys_old").set(old as f64);
     metrics::gauge!("keytrail_ssh_key_oldest_seconds").set(oldest as f64);
+}
+
+/// How many keys of the pool no host ever took, and when the one was taken that was not for longest.
+async fn key_uses(app: &App) -> Result<(u64, Option<Timestamp>), JobError> {
+    let (mut never_used, mut longest, mut after) = (0, None, None);
+    loop {
+        let page = app.read(ssh_key_list::page(Some(KeyState::Active), None, after, KEYS)).await?;
+        let ids = || page.iter().map(|key| key.id);
+        let Some((first, last)) = ids().min().zip(ids().max()) else { return Ok((never_used, longest)) };
+        after = page.last().map(|key| key.added_position);
+        let used = jobs::last_ssh_key_uses(&app.db, first, last).await?;
+        for key in ids() {
+            match used.get(&key) {
+                Some(at) => longest = Some(longest.map_or(*at, |before: Timestamp| before.min(*at))),
+                None => never_used += 1,
+            }
+        }
+    }
 }
 
 /// How many SSH servers are trusted, and how many wait for a decision. While the view is built they stay as they were.

@@ -4,6 +4,8 @@
 use keytrail_domain::{
     fact::Fact,
     id::SshKeyId,
+    index_run::FailureCode,
+    metadata::{Actor, Metadata},
     recorded::{Position, Recorded, StreamId},
     ssh_key::{Event, NotTaken},
 };
@@ -14,6 +16,8 @@ use crate::{jobs::Kind, log::FeedError, store::StoreError};
 
 /// So many repositories are named; the others are counted.
 const TOLD: usize = 20;
+const GIVEN_UP: &str = "the server made an error again and again while it tried the new key; its log has more, and nothing was \
+                        changed: ask for it again";
 
 impl From<FeedError> for OperationTrouble {
     fn from(error: FeedError) -> Self {
@@ -43,12 +47,12 @@ impl App {
                 is_decided = true;
                 None
             }
-            Fact::SshKey(end) if end.ends_a_rotation() => Some((event.metadata.at, end)),
+            Fact::SshKey(end) if end.ends_a_rotation() => Some((&event.metadata, end)),
             _ => None,
         });
         let mut found = Operation {
             asked_at: Some(begun.metadata.at),
-            ended_at: end.map(|(at, _)| at),
+            ended_at: end.map(|(metadata, _)| metadata.at),
             is_decided,
             ..Operation::new(id, OperationState::Waiting)
         };
@@ -57,6 +61,11 @@ impl App {
             Some((_, Event::RotationRefused { not_taken, others, .. })) => {
                 found.state = OperationState::Failed;
                 found.problem = Some(("ssh_key_not_taken".to_owned(), why(not_taken, *others)));
+            }
+            // The server stops one only where it cannot go on.
+            Some((Metadata { actor: Actor::Server { .. }, .. }, Event::RotationCancelled {})) => {
+                found.state = OperationState::Failed;
+                found.problem = Some((word(FailureCode::Internal).unwrap_or_default(), GIVEN_UP.to_owned()));
             }
             Some(_) => found.state = OperationState::Cancelled,
             None => self.under_way(&mut found, key).await?,

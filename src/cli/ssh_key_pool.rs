@@ -249,11 +249,11 @@ impl Pool {
                 // Only what somebody was told of is meant: who chooses or associates the key meanwhile is in the way.
                 let mut query = "confirmed=true".to_owned();
                 if !consent.is_given_already() {
-                    let Loss { is_any, lines, used_by, associated } = would_retire(client, &at).await?;
+                    let Loss { is_any, lines, used_by, associated, common_for } = would_retire(client, &at).await?;
                     if (is_any || consent.is_dry_run()) && !consent.given(&lines, json)? {
                         return Ok(());
                     }
-                    query = format!("confirmed=true&used_by={used_by}&associated={associated}");
+                    query = format!("confirmed=true&used_by={used_by}&associated={associated}&common_for={common_for}");
                 }
                 let retired: Value = client.delete_for(&format!("{at}?{query}")).await?;
                 if json {
@@ -341,6 +341,8 @@ struct Loss {
     used_by: u64,
     /// How many repositories have it.
     associated: u64,
+    /// How many repositories are read with it because it is common.
+    common_for: u64,
 }
 
 /// As the server has it now.
@@ -350,7 +352,7 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     let which = format!("the SSH key {} ({}, {})", text("name"), text("algorithm"), text("fingerprint_sha256"));
     if text("state") == "retired" {
         let lines = vec![format!("{which} is retired already; nothing would change")];
-        return Ok(Loss { is_any: false, lines, used_by: 0, associated: 0 });
+        return Ok(Loss { is_any: false, lines, used_by: 0, associated: 0, common_for: 0 });
     }
     let lost = match key["path"].as_str() {
         Some(path) => format!("its file {path} stays on the server, which reads nothing with it any more"),
@@ -365,6 +367,13 @@ async fn would_retire(client: &Client, at: &str) -> Result<Loss, CliError> {
     lines.extend(repositories.as_ref().map(|repositories| {
         format!("it is associated with {repositories}: they are not read until a person takes it from them")
     }));
+    let reading = told::reading(&key);
+    lines.extend(reading.as_ref().map(|reading| {
+        format!(
+            "read with it now, because it is common: {reading}; the other common keys are offered there from then on"
+        )
+    }));
     let count = |member: &str| key[member].as_u64().unwrap_or_default();
-    Ok(Loss { is_any: true, lines, used_by: count("used_by"), associated: count("associated") })
+    let [used_by, associated, common_for] = ["used_by", "associated", "common_for"].map(count);
+    Ok(Loss { is_any: true, lines, used_by, associated, common_for })
 }

@@ -138,6 +138,9 @@ pub(super) fn kept(key: &Value, public: &Value) {
     field("common", if key["common"] == true { "yes: offered where no key was chosen" } else { "no" });
     field("chosen for", users(key).as_deref().unwrap_or("no integration"));
     field("only for", repositories(key).as_deref().unwrap_or("no repository"));
+    if let Some(reading) = reading(key) {
+        field("reads", &reading);
+    }
     if !text("rotation_to").is_empty() {
         let how = if text("state") == "retired" { "made way for" } else { "makes way for" };
         field(how, text("rotation_to"));
@@ -173,6 +176,11 @@ pub(super) fn users(key: &Value) -> Option<String> {
 /// The repositories that it is associated with, if there are any.
 pub(super) fn repositories(key: &Value) -> Option<String> {
     named(key, "associated", "repositories")
+}
+
+/// The repositories that are read with it because it is common, if there are any.
+pub(super) fn reading(key: &Value) -> Option<String> {
+    named(key, "common_for", "common_repositories")
 }
 
 fn named(key: &Value, count: &str, named: &str) -> Option<String> {

@@ -110,7 +110,7 @@ struct Progress {
 #[derive(Serialize, ToSchema)]
 struct OperationProblem {
     /// For machines, where there is one: of a run and of a look what failing runs have, too; of a look also `look_failed` and
-    /// `not_watched`; of a rotation of a key `ssh_key_not_taken`.
+    /// `not_watched`; of a rotation of a key `ssh_key_not_taken` or `internal`.
     code: Option<String>,
     /// For people: what happened.
     detail: String,

@@ -89,25 +89,29 @@ pub(super) struct NewName {
 #[into_params(parameter_in = Query)]
 pub(super) struct RetireQuery {
     /// That it is meant, also where the key is chosen for integrations or associated with repositories: these are not read
-    /// until a person chooses another key, or none.
+    /// until a person chooses another key, or none. Also where repositories are read with it because it is common: these
+    /// are offered the other common keys.
     confirmed: Option<bool>,
     /// For how many integrations it was chosen when that was confirmed (`used_by`): where more have it by now, nothing is
     /// changed.
     used_by: Option<u64>,
     /// With how many repositories it was associated when that was confirmed (`associated`): as above.
     associated: Option<u64>,
+    /// How many repositories were read with it as a common key when that was confirmed (`common_for`): as above.
+    common_for: Option<u64>,
 }
 
 impl RetireQuery {
     /// Of how many uses somebody was told who means it; nothing where it is meant whatever there are.
     fn told(&self) -> Option<Told> {
-        match (self.confirmed, self.used_by, self.associated) {
-            (Some(true), None, None) => None,
-            (Some(true), used_by, associated) => {
-                Some(Told { used_by: used_by.unwrap_or(u64::MAX), associated: associated.unwrap_or(u64::MAX) })
-            }
-            _ => Some(Told::default()),
+        if self.confirmed != Some(true) {
+            return Some(Told::default());
         }
+        let said = [self.used_by, self.associated, self.common_for];
+        said.iter().any(Option::is_some).then(|| {
+            let [used_by, associated, common_for] = said.map(|count| count.unwrap_or(u64::MAX));
+            Told { used_by, associated, common_for }
+        })
     }
 }
 
@@ -116,7 +120,7 @@ impl RetireQuery {
     params(ListQuery), responses((status = 200, description = "A page.", body = Page<Shown>)))]
 #[get("/api/v1/ssh-keys")]
 pub(super) async fn list_ssh_keys(
-    _: Viewer,
+    viewer: Viewer,
     api: Data<Api>,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
@@ -132,7 +136,7 @@ pub(super) async fn list_ssh_keys(
     let rows = api.read(query.min_position, ssh_key_list::page(query.state, before, after, limit + 1)).await?;
     let ids = || rows.iter().map(|row| row.id);
     let uses = Uses::between(&api, ids().min().zip(ids().max()), query.min_position).await?;
-    let show = |row| Shown::at(&api.app, row, &uses);
+    let show = |row| Shown::at(&api.app, row, &uses).seen_by(&viewer);
     api.cursors.page(rows, limit, &list, now, |row| row.added_position, show)?.answer()
 }
 
@@ -141,7 +145,7 @@ pub(super) async fn list_ssh_keys(
     params(OneQuery), responses((status = 200, description = "It.", body = Shown)))]
 #[get("/api/v1/ssh-keys/{id}")]
 pub(super) async fn get_ssh_key(
-    _: Viewer,
+    viewer: Viewer,
     api: Data<Api>,
     id: Path<Uuid>,
     query: Query<OneQuery>,
@@ -149,7 +153,7 @@ pub(super) async fn get_ssh_key(
     let id = SshKeyId(*id);
     let row = api.one(query.min_position, || ssh_key_list::by_id(id), Code::SshKeyUnknown).await?;
     let uses = Uses::of(&api, id, query.min_position).await?;
-    Ok(tell_one(&Shown::at(&api.app, row, &uses)))
+    Ok(tell_one(&Shown::at(&api.app, row, &uses).seen_by(&viewer)))
 }
 
 /// The public half of a key in the forms that git hosts ask for, and where it goes on each of them.
@@ -248,7 +252,8 @@ pub(super) async fn rename_ssh_key(
 /// What may be seen of the key stays in the list.
 ///
 /// A key that is chosen for integrations or associated with repositories is retired only when that is confirmed; the refusal
-/// names them. No other key is offered in its place: the repositories say `ssh_no_key` until a person chooses.
+/// names them. No other key is offered in its place: the repositories say `ssh_no_key` until a person chooses. So is one with
+/// which repositories are read because it is common: these are offered the other common keys.
 #[utoipa::path(tag = "ssh-keys", operation_id = "RetireSshKey", security(("bearer" = ["admin"])),
     params(RetireQuery, ("If-Match" = String, Header, description = "The ETag that was seen, or *.")),
     responses((status = 200, description = "It is retired.", body = Shown)))]
@@ -285,7 +290,10 @@ pub(super) async fn retire_ssh_key(
         }
         let context = admin.context(None, decided_on);
         match api.app.dispatch::<Aggregate>(id.0, Command::Retire, context, companions).await {
-            Ok(committed) => return tell(&api, id, committed, Uses::of(&api, id, None).await.ok()).await,
+            Ok(committed) => {
+                let uses = Uses::of(&api, id, Some(committed.last)).await.ok();
+                return tell(&api, id, committed, uses).await;
+            }
             Err(DispatchError::Store(StoreError::Fenced)) => api.knows_more(head).await,
             Err(DispatchError::Stale { .. }) if seen.is_none() => {}
             Err(error) => return Err(error.into()),

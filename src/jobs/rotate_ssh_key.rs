@@ -1,10 +1,11 @@
 //! Puts one key of SSH in the place of another: the new one is tried alone at each repository that is read with the old one,
 //! and only where all of them let it in, it gets what the old one had, and the old one goes. It may be repeated at any point:
 //! how far it is stands in the stream of the old key, and from the moment when the new one is accepted, it is offered wherever
-//! the old one was.
+//! the old one was. What was not accepted in half an hour is refused.
 
 use std::{
     collections::BTreeSet,
+    pin::pin,
     sync::{
         Arc, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,15 +13,18 @@ use std::{
     time::Duration,
 };
 
+use futures::{StreamExt as _, stream::FuturesUnordered};
 use keytrail_domain::{
     display_text::DisplayText,
+    fact::Fact,
     id::{IntegrationId, RepositoryId, SshKeyId},
     index_run::FailureCode,
     integration::{self, Integration},
-    recorded::StreamId,
+    recorded::{Position, StreamId},
     repository::Repository,
     service::Connection,
-    ssh_key::{Command, NotTaken, Rotation, SshKey},
+    ssh_key::{Command, Event, NotTaken, Rotation, SshKey},
+    timestamp::Timestamp,
 };
 use keytrail_projections::{
     integration_list,
@@ -38,7 +42,7 @@ use crate::{
 
 /// The actor of what follows from the wish.
 const PART: &str = "rotate_on_request";
-/// More integrations than these have no key in common.
+/// More integrations or repositories than these have no key in common.
 const MOST: u32 = 100_000;
 /// How often something is decided again after somebody else was faster.
 const TRIES: u32 = 5;
@@ -46,6 +50,10 @@ const TRIES: u32 = 5;
 const LOOK: Duration = Duration::from_millis(50);
 /// Every so many looks, it is also looked whether somebody stopped it.
 const ROUND: u32 = 10;
+/// So many repositories are tried at once, and of one host no more than it has places.
+const AT_ONCE: usize = 4;
+/// So long after it was asked for, what was not accepted is refused.
+const MOST_MINUTES: i64 = 30;
 
 pub(super) async fn rotate_ssh_key(app: &App, job: &TakenJob, running: &Running) -> Result<(), JobError> {
     let Ok(old) = job.key.parse::<SshKeyId>() else { return Ok(()) };
@@ -71,6 +79,19 @@ pub(super) async fn rotate_ssh_key(app: &App, job: &TakenJob, running: &Running)
         }
     }
     switch(app, old, context).await
+}
+
+/// Ends one that panicked again and again, so that another one may begin. One that was accepted has no way back, and is tried
+/// on.
+pub(super) async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
+    let Ok(old) = job.key.parse::<SshKeyId>() else { return Ok(()) };
+    let (state, _) = app.load::<SshKey>(stream(old)).await?;
+    if let SshKey::Active { rotation: Some(Rotation { accepted: true, .. }), .. } = state {
+        return Err(JobError::Later("the server made an error again and again; its log has more".to_owned()));
+    }
+    let context = Context::server(PART, job.caused_by);
+    app.dispatch::<SshKey>(old.0, Command::CancelRotation, context, Vec::new()).await?;
+    Ok(())
 }
 
 fn stream(key: SshKeyId) -> StreamId {
@@ -100,9 +121,25 @@ async fn users(
         users.extend(app.read_at_least(head, briefs).await?.into_iter().map(|brief| brief.id));
     }
     if common {
-        users.extend(taken_at(&app.db, old).await?);
+        users.extend(taken_at(&app.db, old, MOST).await?);
     }
     Ok(users)
+}
+
+/// When somebody asked for it.
+async fn begun_at(app: &App, old: SshKeyId) -> Result<Timestamp, JobError> {
+    let events = app.log.stream(stream(old), Position::MAX).await;
+    let events = events.map_err(|error| JobError::Later(error.to_string()))?;
+    let begun = events.iter().rev().find(|event| matches!(event.fact, Fact::SshKey(Event::RotationBegun { .. })));
+    Ok(begun.map_or_else(|| app.clock.now(), |event| event.metadata.at))
+}
+
+/// Why no more repositories are tried.
+enum Stopped {
+    /// Somebody wants it so.
+    Wished,
+    /// It has taken as long as it may.
+    TimeIsOver,
 }
 
 /// What is tried.
@@ -125,11 +162,25 @@ impl Tried {
         let tell = move || format!("{{\"done\":{},\"total\":{total}}}", far.load(Ordering::Relaxed));
         *running.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(tell));
         let (mut not_taken, mut count) = (Vec::new(), 0);
-        for repository in users {
-            let refused = tokio::select! {
-                refused = self.at(app, *repository) => refused?,
-                stopped = self.is_stopped(app, running) => return stopped.map(|()| None),
+        let end = begun_at(app, self.old).await?.plus_micros(MOST_MINUTES * 60 * 1_000_000);
+        let mut stopped = pin!(self.stopped(app, running, end));
+        let (mut left, mut next) = (users.clone(), users.iter().copied());
+        let mut asked = FuturesUnordered::new();
+        while !left.is_empty() {
+            while asked.len() < AT_ONCE
+                && let Some(repository) = next.next()
+            {
+                asked.push(self.asked(app, repository));
+            }
+            let (repository, refused) = tokio::select! {
+                biased;
+                stopped = &mut stopped => match stopped? {
+                    Stopped::Wished => return Ok(None),
+                    Stopped::TimeIsOver => break,
+                },
+                Some(answer) = asked.next() => answer?,
             };
+            left.remove(&repository);
             if let Some(refused) = refused {
                 count += 1;
                 if not_taken.len() < NotTaken::MOST {
@@ -138,42 +189,63 @@ impl Tried {
             }
             done.fetch_add(1, Ordering::Relaxed);
         }
+        // Who did not answer is not waited for any more.
+        drop(asked);
+        count += self.without_answer(app, &left, &mut not_taken).await?;
+        not_taken.sort_by_key(|one| one.repository);
         Ok(Some((not_taken, count)))
     }
 
-    /// Waits until it is not to go on: somebody stopped it, or, as an error, the server stops.
-    async fn is_stopped(&self, app: &App, running: &Running) -> Result<(), JobError> {
+    /// Adds those that had not answered when the time was over; how many they are.
+    async fn without_answer(
+        &self,
+        app: &App,
+        left: &BTreeSet<RepositoryId>,
+        not_taken: &mut Vec<NotTaken>,
+    ) -> Result<u64, JobError> {
+        let mut count = 0;
+        for repository in left {
+            if not_taken.len() < NotTaken::MOST {
+                let Some(row) = self.user(app, *repository).await? else { continue };
+                let text = format!("it had not answered {MOST_MINUTES} minutes after the rotation was asked for");
+                not_taken.push(refused(&row, FailureCode::RemoteSlow, &text));
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Waits until it is not to go on. An error when the server stops.
+    async fn stopped(&self, app: &App, running: &Running, end: Timestamp) -> Result<Stopped, JobError> {
         loop {
             for _ in 0..ROUND {
                 if running.cancel.load(Ordering::Relaxed) {
                     return Err(JobError::Left);
+                }
+                if app.clock.now() >= end {
+                    return Ok(Stopped::TimeIsOver);
                 }
                 tokio::time::sleep(LOOK).await;
             }
             let goes_on = Rotation { to: self.to, accepted: false };
             match app.load::<SshKey>(stream(self.old)).await?.0 {
                 SshKey::Active { rotation, .. } if rotation == Some(goes_on) => {}
-                _ => return Ok(()),
+                _ => return Ok(Stopped::Wished),
             }
         }
     }
 
+    async fn asked(&self, app: &App, id: RepositoryId) -> Result<(RepositoryId, Option<NotTaken>), JobError> {
+        Ok((id, self.at(app, id).await?))
+    }
+
     /// Why a repository does not take it; nothing where it does, or is not read with the old one.
     async fn at(&self, app: &App, id: RepositoryId) -> Result<Option<NotTaken>, JobError> {
-        let Some(listed) = app.read(repository_list::by_id(id)).await?.pop() else { return Ok(None) };
-        let row = listed.repository;
-        let is_gone = matches!(row.state, RepositoryState::Forgotten | RepositoryState::Refused);
-        if is_gone || !self.is_read_with_the_old_one(app, &row).await? {
-            return Ok(None);
-        }
-        let refused = |code, text: &str| {
-            let (name, text) = (DisplayText::clean(&row.name), DisplayText::clean(text));
-            Ok(Some(NotTaken { repository: id, name, code, text }))
-        };
+        let Some(row) = self.user(app, id).await? else { return Ok(None) };
         let (remote, refs) = match repository_source::with_key(app, &row, self.to).await {
             Ok(Some(way)) => way,
             Ok(None) => return Ok(None),
-            Err(JobError::Failed(code, text)) => return refused(code, &text),
+            Err(JobError::Failed(code, text)) => return Ok(Some(refused(&row, code, &text))),
             Err(error) => return Err(error),
         };
         let listed = loop {
@@ -187,9 +259,18 @@ impl Tried {
             Ok(_) => Ok(None),
             Err(error) => {
                 ssh_access::met(app, &remote.url, &error).await;
-                refused(error.failure_code().unwrap_or(FailureCode::Internal), &error.to_string())
+                let code = error.failure_code().unwrap_or(FailureCode::Internal);
+                Ok(Some(refused(&row, code, &error.to_string())))
             }
         }
+    }
+
+    /// The row of a repository that is read with the old one.
+    async fn user(&self, app: &App, id: RepositoryId) -> Result<Option<repository_list::Repository>, JobError> {
+        let Some(listed) = app.read(repository_list::by_id(id)).await?.pop() else { return Ok(None) };
+        let row = listed.repository;
+        let is_gone = matches!(row.state, RepositoryState::Forgotten | RepositoryState::Refused);
+        Ok(if is_gone || !self.is_read_with_the_old_one(app, &row).await? { None } else { Some(row) })
     }
 
     async fn is_read_with_the_old_one(&self, app: &App, row: &repository_list::Repository) -> Result<bool, JobError> {
@@ -204,6 +285,11 @@ impl Tried {
             Integration::Absent | Integration::Removed { .. } => false,
         })
     }
+}
+
+fn refused(row: &repository_list::Repository, code: FailureCode, text: &str) -> NotTaken {
+    let (name, text) = (DisplayText::clean(&row.name), DisplayText::clean(text));
+    NotTaken { repository: row.id, name, code, text }
 }
 
 /// Gives the new key what the old one had, where it was accepted, and takes the old one away.

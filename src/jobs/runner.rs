@@ -155,10 +155,11 @@ fn jitter(pause_micros: i64) -> i64 {
     i64::from(u16::from_le_bytes(ids::random_bytes())) * pause_micros / 4 / i64::from(u16::MAX)
 }
 
-/// What is said of a job that is not tried any more; its row goes.
+/// What is said of a job that is not tried any more; its row goes, unless there is no way back from what it began.
 async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
     match job.kind {
         Kind::IndexRepository => index_repository::give_up(app, job).await,
+        Kind::RotateSshKey => rotate_ssh_key::give_up(app, job).await,
         Kind::DiscoverRepositories
         | Kind::RequestIndex
         | Kind::ForgetRepositories
@@ -167,8 +168,7 @@ async fn give_up(app: &App, job: &TakenJob) -> Result<(), JobError> {
         | Kind::CancelIndexing
         | Kind::LookNow
         | Kind::ReconcileInstallation
-        | Kind::ListPullRequests
-        | Kind::RotateSshKey => Ok(()),
+        | Kind::ListPullRequests => Ok(()),
     }
 }
 

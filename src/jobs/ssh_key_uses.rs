@@ -59,12 +59,12 @@ pub async fn last_uses(db: &Db, first: SshKeyId, last: SshKeyId) -> Result<HashM
     Ok(rows.await?.into_iter().collect())
 }
 
-/// The repositories whose host took this key at the latest attempt.
-pub(super) async fn taken_at(db: &Db, key: SshKeyId) -> Result<Vec<RepositoryId>, StoreError> {
+/// The repositories whose host took this key at the latest attempt: at most so many, those first where that was last.
+pub async fn taken_at(db: &Db, key: SshKeyId, most: u32) -> Result<Vec<RepositoryId>, StoreError> {
     let sql = "SELECT u.repository FROM ssh_key_uses AS u WHERE u.ssh_key = $1 AND u.accepted_at = u.offered_at AND \
                u.offered_at = (SELECT MAX(o.offered_at) FROM ssh_key_uses AS o WHERE o.repository = u.repository) \
-               ORDER BY u.repository";
-    db.read_as(Area::Log, sql, &row![key], |cells| Ok(RepositoryId(cells.id()?))).await
+               ORDER BY u.accepted_at DESC, u.repository LIMIT $2";
+    db.read_as(Area::Log, sql, &row![key, most], |cells| Ok(RepositoryId(cells.id()?))).await
 }
 
 /// Writes down what came of offering keys for a repository, where that is news. It decides nothing: what cannot be written

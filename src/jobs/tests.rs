@@ -1,6 +1,7 @@
 //! What is tried again, what is given up, and what a stop leaves behind.
 
 mod full_hosts;
+mod rotations;
 mod silent_shares;
 
 use std::{path::Path, time::Duration};

@@ -180,16 +180,22 @@ mod tests {
     #[test]
     fn the_list_that_is_shipped_is_whole_and_says_who_published_it() {
         let shipped = Published::read(None).expect("a list");
-        for host in ["github.com", "gitlab.com", "bitbucket.org", "ssh.dev.azure.com", "codeberg.org"] {
+        let hosts =
+            ["github.com", "ssh.github.com:443", "gitlab.com", "bitbucket.org", "ssh.dev.azure.com", "codeberg.org"];
+        for host in hosts {
             let found = shipped.of(&endpoint(host).expect("a server")).expect("it was published");
             assert!(found.by.as_str().starts_with("https://"), "{host}");
         }
-        assert_eq!(shipped.count(), 5);
+        assert_eq!(shipped.count(), hosts.len());
         // The key of github.com, as it stands in known_hosts files.
         let blob =
             STANDARD.decode("AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl").expect("base64");
         let key = HostPublicKey { algorithm: "ssh-ed25519".to_owned(), blob };
-        assert!(shipped.of(&endpoint("github.com").expect("a server")).is_some_and(|host| host.has(&key)));
-        assert!(shipped.of(&endpoint("github.com:443").expect("a server")).is_none());
+        for host in ["github.com", "ssh.github.com:443"] {
+            assert!(shipped.of(&endpoint(host).expect("a server")).is_some_and(|host| host.has(&key)), "{host}");
+        }
+        for other in ["github.com:443", "ssh.github.com"] {
+            assert!(shipped.of(&endpoint(other).expect("a server")).is_none(), "{other}");
+        }
     }
 }

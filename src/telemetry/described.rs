@@ -94,11 +94,17 @@ pub const METRICS: &[Metric] = &[
     counter("keytrail_schedule_rows_read_total", &[], "Rows that were read to learn which repositories there are."),
     counter("keytrail_ssh_connections_total", &[], "Connections over SSH that were begun, one for each key."),
     gauge(
+        "keytrail_ssh_key_last_used_seconds",
+        &[],
+        "How long ago a host took the key of SSH that was not used for longest; 0 without any that was used.",
+    ),
+    gauge(
         "keytrail_ssh_key_oldest_seconds",
         &[],
         "How long ago the oldest key of SSH in the pool came; 0 without any.",
     ),
-    gauge("keytrail_ssh_keys", &[], "Keys of SSH in the pool."),
+    gauge("keytrail_ssh_keys", &["store"], "Keys of SSH in the pool: sealed in the server, or in files on its disk."),
+    gauge("keytrail_ssh_keys_never_used", &[], "Those that no host took yet."),
     gauge("keytrail_ssh_keys_old", &[], "Those that came longer ago than ssh_keys.old_days."),
     gauge("keytrail_ssh_servers", &[], "SSH servers whose host keys are trusted."),
     gauge("keytrail_ssh_servers_changed", &[], "Those that show another key, while nobody decided: alarms."),

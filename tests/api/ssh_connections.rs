@@ -112,6 +112,7 @@ async fn one_connection_and_nothing_else(database_url: Option<String>) {
     let repository = made(&home.folder().join("served/shop.git"));
     let server = home.start().await;
     let host = Host::of(&server, &[]).await;
+    posted(&server, "/api/v1/ssh-keys/generate", &json!({ "name": "spare", "common": false })).await;
     host.add(&server, "shop", &repository.path).await;
     soon("it is indexed", || async { indexed(&server).await == 1 }).await;
     looked_at(&server, 2).await;
@@ -125,6 +126,9 @@ async fn one_connection_and_nothing_else(database_url: Option<String>) {
     assert_eq!((value(&before, READ), value(&after, READ)), (0.0, 0.0), "no commit was walked");
     assert_eq!(written(&before, is_embedded), written(&after, is_embedded));
     assert_eq!(otherwise(&before), otherwise(&after), "every look found nothing");
+    let keys = ["keytrail_ssh_keys{store=\"server\"}", "keytrail_ssh_keys_never_used"];
+    assert_eq!(keys.map(|series| value(&after, series)), [2.0, 1.0], "one of the two was taken");
+    assert!(value(&after, "keytrail_ssh_key_last_used_seconds") >= 0.0);
     let (_, ended) = server.terminate().await;
     assert!(ended.success());
 }

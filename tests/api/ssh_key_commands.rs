@@ -47,7 +47,9 @@ async fn a_key_is_added_from_a_file_shown_renamed_and_retired() {
     let shown = lines(&done(home.run(["ssh-key", "show", "DEPLOY", "--json"]).await)).remove(0);
     assert_eq!(shown["public"]["openssh"], shown["public_key"]);
     let figures = metrics(&server).await;
-    assert_eq!((value(&figures, "keytrail_ssh_keys"), value(&figures, "keytrail_ssh_keys_old")), (1.0, 0.0));
+    let told = ["{store=\"server\"}", "{store=\"disk\"}", "_never_used", "_old"];
+    let told = told.map(|which| value(&figures, &format!("keytrail_ssh_keys{which}")));
+    assert_eq!(told, [1.0, 0.0, 1.0, 0.0]);
     assert!(value(&figures, "keytrail_ssh_key_oldest_seconds") >= 0.0);
 
     assert_eq!(done(home.run(["ssh-key", "rename", "deploy", "build"]).await), "renamed\n");
@@ -69,7 +71,10 @@ async fn a_key_is_added_from_a_file_shown_renamed_and_retired() {
     let would = done(home.run(["ssh-key", "retire", id, "--dry-run"]).await);
     assert!(would.contains("is retired already") && would.contains("nothing was done"), "{would}");
     done(home.run(["ssh-key", "retire", id]).await);
-    assert_eq!(value(&metrics(&server).await, "keytrail_ssh_keys"), 0.0);
+    let figures = metrics(&server).await;
+    for which in ["{store=\"server\"}", "_never_used"] {
+        assert_eq!(value(&figures, &format!("keytrail_ssh_keys{which}")), 0.0, "a retired key counts no more");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use keytrail_test_support::server::{Home, Options};
 
 use crate::{
     command_line::{done, failed, lines, text},
+    metrics::{metrics, value},
     ssh_keys::{key, written},
 };
 
@@ -51,6 +52,9 @@ async fn a_key_of_the_account_is_listed_registered_and_retired_and_its_file_stay
     let listed = lines(&done(home.run(["ssh-key", "list", "--json"]).await)).remove(0);
     assert_eq!((&listed["origin"], &listed["path"]), (&"on_disk".into(), &text(&plain).into()), "{listed}");
     assert_eq!(listed["common"], false, "{listed}");
+    let figures = metrics(&server).await;
+    let of = |store: &str| value(&figures, &format!("keytrail_ssh_keys{{store=\"{store}\"}}"));
+    assert_eq!((of("server"), of("disk")), (0.0, 1.0));
     let would = done(home.run(["ssh-key", "retire", "deploy", "--dry-run"]).await);
     assert!(would.contains("stays on the server"), "{would}");
     done(home.run(["ssh-key", "retire", "deploy", "--yes"]).await);

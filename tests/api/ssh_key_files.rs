@@ -167,6 +167,21 @@ async fn a_registered_key_is_one_of_the_pool_and_its_file_stays_as_it_is(server:
         }
     }
 
+    // Where it lies is for who may change the server.
+    let place = path.display().to_string();
+    for role in ["viewer", "auditor"] {
+        let token = server.token(role).await;
+        let get = async |path: &str| answer(server.request(Method::GET, path).bearer_auth(&token)).await;
+        let (one, list) = (get(&at).await.with(StatusCode::OK), get(KEYS).await.with(StatusCode::OK));
+        assert_eq!((&one.body["path"], &one.body["name"]), (&Value::Null, &json!("Deploy")), "{}", one.text);
+        assert!(!one.text.contains(&place) && !list.text.contains(&place), "{} {}", one.text, list.text);
+        get(FILES).await.refused(403, "role_insufficient");
+    }
+    let token = server.token("admin").await;
+    let one = answer(server.request(Method::GET, &at).bearer_auth(&token)).await.with(StatusCode::OK);
+    assert_eq!(one.body["path"], json!(path));
+    assert_eq!(server.get(KEYS).await.items()[0]["path"], json!(path));
+
     let rename = server.local(Method::PUT, &format!("{at}/name")).header("If-Match", "*");
     let renamed = answer(rename.json(&json!({ "name": "Mirror" }))).await.with(StatusCode::OK);
     assert_eq!(renamed.body["path"], json!(path));

@@ -79,6 +79,56 @@ async fn a_key_that_integrations_have_is_retired_only_when_that_is_confirmed(ser
     server.look_behind().await;
 }
 
+/// What is offered in its place may not be taken there: who retires it is told of it before.
+async fn a_common_key_is_retired_only_when_who_reads_with_it_was_told_of(server: Server) {
+    let served = Served::new(&server, &[]);
+    served.serve_another("pay.git");
+    let (used, other) = (key(&server, "used").await, key(&server, "other").await);
+    served.lets_in(&[&used, &other]);
+    trust(&server, &served.sshd).await;
+    let connection = |name: &str| json!({ "kind": "git", "url": served.url(name) });
+    let shop = server.connect("shop", connection("shop.git")).await.with(StatusCode::CREATED).id();
+    is_indexed(&server, &shop).await;
+    let row = repository_of(&server, &shop).await;
+    assert_eq!(row["ssh"]["accepted"], used["id"], "{row}");
+    // One that has a key of its own does not need it.
+    let mut own = connection("pay.git");
+    own["ssh_key"] = other["id"].clone();
+    let pay = server.connect("pay", connection("pay.git")).await.with(StatusCode::CREATED).id();
+    is_indexed(&server, &pay).await;
+    assert_eq!(told(&server, &used).await["common_for"], 2);
+    change(&server, &pay, own).await.with(StatusCode::OK);
+    let named = json!([{ "id": row["id"], "name": row["name"] }]);
+    soon("only one is left", || async { told(&server, &used).await["common_repositories"] == named }).await;
+    let kept = told(&server, &used).await;
+    assert_eq!((&kept["common_for"], &kept["used_by"], &kept["associated"]), (&json!(1), &json!(0), &json!(0)));
+    assert_eq!(told(&server, &other).await["common_for"], Value::Null, "where it was chosen it is counted as chosen");
+    let listed = server.get("/api/v1/ssh-keys").await.with(StatusCode::OK);
+    assert!(listed.items().iter().all(|row| row["common_for"].is_null()), "{}", listed.text);
+
+    for query in ["", "?confirmed=true&common_for=0", "?confirmed=true&used_by=0&associated=0&common_for=0"] {
+        let refused = retire(&server, &used, query, "*").await.refused(409, "ssh_key_in_use");
+        assert_eq!((&refused.body["common_for"], &refused.body["common_repositories"]), (&json!(1), &named));
+        let name = row["name"].as_str().expect("a name");
+        assert!(refused.text_of("detail").contains(&format!("because it is common: {name}.")), "{}", refused.text);
+    }
+    assert_eq!(told(&server, &used).await["state"], "active", "nothing was done");
+    retire(&server, &used, "?confirmed=true&used_by=0&associated=0&common_for=1", "*").await.with(StatusCode::OK);
+    let retired = told(&server, &used).await;
+    assert_eq!((&retired["state"], &retired["common_for"]), (&json!("retired"), &Value::Null), "{retired}");
+    look(&server, &id(&row)).await;
+    soon("it is read with the other", || async {
+        repository_of(&server, &shop).await["ssh"]["accepted"] == other["id"]
+    })
+    .await;
+    assert_eq!(told(&server, &other).await["common_repositories"], named);
+    // Reserved, it is offered there no more.
+    let share = server.local(Method::PUT, &format!("/api/v1/ssh-keys/{}/common", id(&other))).header("If-Match", "*");
+    let shared = answer(share.json(&json!({ "common": false }))).await.with(StatusCode::OK);
+    assert_eq!(shared.body["common_for"], Value::Null, "{}", shared.text);
+    server.look_behind().await;
+}
+
 /// Neither looks away while the other is done: where both are asked for at once, at most one is.
 async fn a_key_is_not_chosen_and_retired_at_the_same_moment(server: Server) {
     let common = json!({ "kind": "git", "url": "ssh://git@127.0.0.1:1/shop.git", "ssh_key": null });
@@ -114,6 +164,7 @@ async fn a_key_is_not_chosen_and_retired_at_the_same_moment(server: Server) {
 on_both_engines!(
     reaching_this_machine;
     a_key_that_integrations_have_is_retired_only_when_that_is_confirmed,
+    a_common_key_is_retired_only_when_who_reads_with_it_was_told_of,
     a_key_is_not_chosen_and_retired_at_the_same_moment,
 );
 

@@ -204,6 +204,58 @@ async fn a_rotation_is_watched_stopped_and_goes_on_after_a_restart(server: Serve
     server.look_behind().await;
 }
 
+/// Hosts that never answer hold it up no longer than it may take, and not one after the other.
+async fn a_rotation_asks_several_repositories_at_once_and_has_an_end(server: Server) {
+    let mut served = Served::new(&server, &[]);
+    let (old, new) = (key(&server, "old").await, key(&server, "new").await);
+    served.lets_in(&[&old]);
+    trust(&server, &served.sshd).await;
+    let mut names = Vec::new();
+    for name in ["shop", "pay", "docs"] {
+        if name != "shop" {
+            served.serve_another(&format!("{name}.git"));
+        }
+        let integration = connect(&server, name, &served.url(&format!("{name}.git")), Some(&old)).await;
+        is_indexed(&server, &integration).await;
+        names.push(repository_of(&server, &integration).await["name"].as_str().expect("a name").to_owned());
+        // So that nobody else comes to the host.
+        server.post(&format!("/api/v1/integrations/{integration}/pause"), json!({})).await.with(StatusCode::OK);
+    }
+    served.sshd.stop();
+    let silent = TcpListener::bind(("127.0.0.1", served.sshd.port)).expect("its port is free");
+    let host = format!("127.0.0.1:{}", served.sshd.port);
+    let open = || server.app.jobs.git.ssh.places.open_at(&host);
+    soon("nobody is there", || async { open() == 0 }).await;
+
+    let href = rotate(&server, &old, &new).await.with(StatusCode::ACCEPTED).header("location");
+    soon("all three are asked", || async { open() == names.len() }).await;
+    server.pass_seconds(29 * 60);
+    assert_eq!(server.get(&href).await.body["ended_at"], Value::Null, "it may take so long");
+    server.pass_seconds(60);
+    soon("it has ended", || async { !server.get(&href).await.body["ended_at"].is_null() }).await;
+    let ended = server.get(&href).await.body;
+    assert_eq!(
+        (&ended["state"], &ended["problem"]["code"]),
+        (&json!("failed"), &json!("ssh_key_not_taken")),
+        "{ended}"
+    );
+    let detail = ended["problem"]["detail"].as_str().expect("a text");
+    for name in &names {
+        assert!(detail.contains(&format!("{name} (remote_slow: it had not answered 30 minutes")), "{detail}");
+    }
+    soon("nobody waits for them any more", || async { open() == 0 }).await;
+    let was = told(&server, &old).await;
+    assert_eq!((&was["state"], &was["used_by"], &was["rotation_to"]), (&json!("active"), &json!(3), &Value::Null));
+
+    drop(silent);
+    served.sshd.start_again().expect("it listens again");
+    served.lets_in(&[&old, &new]);
+    let done = rotated(&server, &old, &new).await;
+    assert_eq!(done["state"], "succeeded", "{done}");
+    assert_eq!(told(&server, &new).await["used_by"], 3);
+    server.look_behind().await;
+}
+
 async fn what_cannot_take_the_place_of_a_key_is_refused(server: Server) {
     let (old, gone) = (key(&server, "old").await, key(&server, "gone").await);
     retire(&server, &gone).await.with(StatusCode::OK);
@@ -259,6 +311,7 @@ on_both_engines!(
     a_key_that_all_repositories_take_gets_all_that_the_old_one_had,
     a_key_that_one_repository_does_not_take_changes_nothing,
     a_rotation_is_watched_stopped_and_goes_on_after_a_restart,
+    a_rotation_asks_several_repositories_at_once_and_has_an_end,
     what_cannot_take_the_place_of_a_key_is_refused,
     two_keys_do_not_take_the_place_of_each_other,
 );

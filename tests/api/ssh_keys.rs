@@ -320,7 +320,7 @@ async fn a_key_that_ages_says_so(server: Server) {
     let counts = async |before: Timestamp| server.app.read(ssh_key_list::counts(before)).await.expect("a view");
     let oldest = now.plus_micros(-366 * 24 * 3600 * 1_000_000);
     let half = now.plus_micros(-24 * 3600 * 1_000_000);
-    assert_eq!(counts(half).await, [KeyCounts { all: 2, old: 1, oldest: Some(oldest) }]);
+    assert_eq!(counts(half).await, [KeyCounts { all: 2, on_disk: 0, old: 1, oldest: Some(oldest) }]);
     let at = format!("{KEYS}/{}", old.items()[0]["id"].as_str().expect("an id"));
     change(&server, Method::DELETE, &at, Some("*"), None).await.with(StatusCode::OK);
     server.get(&format!("{KEYS}?state=active")).await;

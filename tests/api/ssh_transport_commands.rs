@@ -89,6 +89,13 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
     assert_eq!(moved["connection"]["ssh_key"], Value::Null);
     let printed = done(home.run(["ssh-key", "show", "deploy"]).await);
     assert!(printed.contains("chosen for   no integration\n"), "{printed}");
+    // Nor while it is read with it as a common one.
+    soon("it is said who is read with it", || async {
+        done(home.run(["ssh-key", "show", "deploy"]).await).contains(&format!("reads        {name}\n"))
+    })
+    .await;
+    let said = failed(home.run(["ssh-key", "retire", "deploy"]).await, 2);
+    assert!(said.contains(&format!("because it is common: {name}")) && said.contains("--yes"), "{said}");
     let again = ["integration", "move", "shop", &url, "--ssh-key", "deploy", "--yes", "--json"];
     done(home.run(again).await);
     done(home.run(["ssh-key", "retire", "deploy", "--yes"]).await);

@@ -12,6 +12,7 @@ use crate::{
     indexing::indexed,
     repository::{self, git},
     server::{Answer, Server, answer, on_both_engines},
+    ssh_transport::change,
 };
 
 async fn set(server: &Server, integration: &str, links: Value) -> Answer {
@@ -114,7 +115,42 @@ async fn links_that_would_lead_elsewhere_are_refused(server: Server) {
     set(&server, &all.id(), own()).await.refused(422, "integration_no_web_links");
 }
 
-on_both_engines!(links_that_are_set_stand_in_every_answer, links_that_would_lead_elsewhere_are_refused);
+/// As long as nobody said anything; what a person said stays.
+async fn links_of_a_host_follow_the_connection_to_another_one(server: Server) {
+    // An outdated node takes no job: nobody goes to these hosts.
+    server.app.jobs.set_outdated();
+    let at = |host: &str| json!({ "kind": "git", "url": format!("https://{host}/shop/api.git") });
+    let shop = server.connect("shop", at("github.com")).await.with(StatusCode::CREATED);
+    let id = shop.id();
+    let links = |told: &Answer| {
+        let links = &told.body["web_links"];
+        [&links["by"], &links["preset"], &links["commit"]].map(Clone::clone)
+    };
+    let of = |by: &str, preset: &str, commit: &str| [json!(by), json!(preset), json!(commit)];
+    assert_eq!(links(&shop), of("host", "github", "https://github.com/shop/api/commit/${rev}"));
+    let moved = async |host: &str| links(&change(&server, &id, at(host)).await.with(StatusCode::OK));
+    assert_eq!(moved("gitlab.com").await, of("host", "gitlab", "https://gitlab.com/shop/api/-/commit/${rev}"));
+    assert_eq!(moved("codeberg.org").await, of("host", "gitea", "https://codeberg.org/shop/api/commit/${rev}"));
+    let unknown = [json!("host"), Value::Null, Value::Null];
+    assert_eq!(moved("git.example.invalid").await, unknown, "nobody knows what it is");
+    assert_eq!(moved("github.com").await, of("host", "github", "https://github.com/shop/api/commit/${rev}"));
+    assert_eq!(links(&server.get(&format!("/api/v1/integrations/{id}")).await), moved("github.com").await);
+
+    set(&server, &id, json!({ "by": "preset", "preset": "gitea" })).await.with(StatusCode::OK);
+    let own = of("preset", "gitea", "https://git.example.invalid/shop/api/commit/${rev}");
+    assert_eq!(moved("git.example.invalid").await, own);
+    set(&server, &id, json!({ "by": "off" })).await.with(StatusCode::OK);
+    assert_eq!(moved("gitlab.com").await, [json!("off"), Value::Null, Value::Null]);
+    let remove = server.local(Method::DELETE, &format!("/api/v1/integrations/{id}")).header("If-Match", "*");
+    answer(remove).await.with(StatusCode::OK);
+    server.restarted().await.look_behind().await;
+}
+
+on_both_engines!(
+    links_that_are_set_stand_in_every_answer,
+    links_that_would_lead_elsewhere_are_refused,
+    links_of_a_host_follow_the_connection_to_another_one,
+);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_are_set_by_the_command_line() {

@@ -52,6 +52,9 @@ fn it_is_built_from_what_is_there_with_the_compiler_and_the_variables_that_the_b
             assert!(!left_out.lines().any(|out| out.trim_start_matches('/') == *path), "{path} is not sent");
         }
     }
+    // Who adds a host to what was published begins with the list that the program has in it, as of the package.
+    let copies = lines.iter().filter(|line| line.starts_with("COPY ") && line.ends_with(" /usr/share/doc/keytrail/"));
+    assert!(copies.flat_map(|line| line.split(' ')).any(|path| path == "data/published_host_keys.toml"));
     for name in ["KEYTRAIL_BUILT_COMMIT", "KEYTRAIL_BUILT_DATE"] {
         let set = lines.iter().any(|line| line.starts_with("RUN ") && line.contains(&format!(" {name}=")));
         assert!(set && build.contains(name), "{name}");

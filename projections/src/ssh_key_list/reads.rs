@@ -208,6 +208,8 @@ pub fn page(
 pub struct KeyCounts {
     /// All of them.
     pub all: u64,
+    /// Those that lie on the disks of the nodes.
+    pub on_disk: u64,
     /// Those that came before the moment that was asked for.
     pub old: u64,
     /// When the oldest came.
@@ -218,9 +220,17 @@ pub struct KeyCounts {
 pub fn counts(added_before: Timestamp) -> Read<KeyCounts> {
     Read {
         view: &SshKeyList,
-        sql: "SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN added_at < $1 THEN 1 ELSE 0 END), 0) AS BIGINT), MIN(added_at) \
+        sql: "SELECT COUNT(*), COUNT(CASE WHEN origin = 'on_disk' THEN 1 END), \
+              CAST(COALESCE(SUM(CASE WHEN added_at < $1 THEN 1 ELSE 0 END), 0) AS BIGINT), MIN(added_at) \
               FROM ssh_key_list@ WHERE state <> 'retired'",
         args: row![added_before],
-        row: |cells| Ok(KeyCounts { all: cells.count()?, old: cells.count()?, oldest: cells.maybe_time()? }),
+        row: |cells| {
+            Ok(KeyCounts {
+                all: cells.count()?,
+                on_disk: cells.count()?,
+                old: cells.count()?,
+                oldest: cells.maybe_time()?,
+            })
+        },
     }
 }

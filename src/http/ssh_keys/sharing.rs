@@ -41,5 +41,6 @@ pub(in crate::http) async fn share_ssh_key(
     let command = Command::Share { common: body.value.common };
     let committed = api.app.dispatch::<Aggregate>(*id, command, context, Vec::new()).await?;
     let id = SshKeyId(*id);
-    tell(&api, id, committed, Uses::of(&api, id, None).await.ok()).await
+    let uses = Uses::of(&api, id, Some(committed.last)).await.ok();
+    tell(&api, id, committed, uses).await
 }

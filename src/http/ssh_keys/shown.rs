@@ -1,6 +1,6 @@
 //! How a key is told: all that may be seen of it, how old it is, and its public half in the forms that git hosts ask for.
 
-use keytrail_domain::{recorded::Sequence, ssh_key::Algorithm, timestamp::Timestamp};
+use keytrail_domain::{access::Role, recorded::Sequence, ssh_key::Algorithm, timestamp::Timestamp};
 use keytrail_projections::ssh_key_list::{KeyOrigin, KeyState, SshKey as Row};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
-    http::{changed::Versioned, words},
+    http::{auth::Caller, changed::Versioned, words},
     ssh_keys::{GIT_HOSTS, GitHost, Problem, PublicHalf},
 };
 
@@ -30,7 +30,8 @@ pub(in crate::http) struct Shown {
     /// How it came.
     #[schema(schema_with = words::ssh_key_origin)]
     origin: KeyOrigin,
-    /// Where its file was found, of a key that lies on the server's file system and is used from there.
+    /// Where its file was found, of a key that lies on the server's file system and is used from there; only for
+    /// administrators.
     path: Option<String>,
     /// Where each half is and where it goes.
     halves: &'static str,
@@ -82,6 +83,13 @@ pub(in crate::http) struct Shown {
     /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     repositories: Vec<KeyUse>,
+    /// How many repositories are read with it now because it is common: their host took it last. At most 1000 are counted.
+    /// Where one key is told of; left out where there is none, and in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    common_for: Option<u64>,
+    /// Those, the first 50 of them, where one key is told of; left out where there is none, and in the list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    common_repositories: Vec<KeyUse>,
     /// The key that is tried in its place, or has taken it.
     rotation_to: Option<Uuid>,
     /// When it was taken away.
@@ -127,11 +135,19 @@ impl Shown {
             integrations: uses.named().to_vec(),
             associated: uses.associated(row.id),
             repositories: uses.repositories().to_vec(),
+            common_for: uses.common_for(),
+            common_repositories: uses.common_repositories().to_vec(),
             rotation_to: row.rotation_to.map(|key| key.0),
             retired_at: row.retired_at,
             version: row.version,
             position: row.position,
         }
+    }
+
+    /// As this caller may see it: where files of the server lie is for administrators.
+    pub(super) fn seen_by(self, caller: &Caller) -> Self {
+        let path = self.path.filter(|_| caller.role == Role::Admin);
+        Self { path, ..self }
     }
 }
 

@@ -1,13 +1,21 @@
-//! What keys are used for: when a host last took each, the integrations for which it was chosen, and the repositories that it
-//! is associated with. Asked for before a key is told of, and before one is retired; it changes nothing.
+//! What keys are used for: when a host last took each, the integrations for which it was chosen, the repositories that it
+//! is associated with, and those that are read with it as a common key. Asked for before a key is told of, and before one is
+//! retired; it changes nothing.
 
 use std::collections::HashMap;
 
-use keytrail_domain::{id::SshKeyId, recorded::Position, timestamp::Timestamp};
+use keytrail_domain::{
+    id::{RepositoryId, SshKeyId},
+    recorded::Position,
+    remote_url::Scheme,
+    service::Connection,
+    ssh_key::SshKey,
+    timestamp::Timestamp,
+};
 use keytrail_projections::{
-    integration_list::{self, IntegrationList},
-    repository_list,
-    ssh_key_list::{self, SshKeyList},
+    integration_list::{self, IntegrationList, IntegrationState},
+    repository_list::{self, RepositoryState},
+    ssh_key_list::{self, KeyState, SshKeyList},
     view::View as _,
 };
 use serde::Serialize;
@@ -24,10 +32,12 @@ use crate::{
 
 /// So many integrations, and so many repositories, are named; the others are counted.
 const NAMED: u32 = 50;
+/// So many repositories that are read with a common key are counted: those where it was taken last.
+const COUNTED: u32 = 1_000;
 /// So many stand in a sentence.
 const TOLD: usize = 5;
 
-/// An integration for which a key was chosen, or a repository that it is associated with.
+/// An integration for which a key was chosen, or a repository that it is associated with or that is read with it.
 #[derive(Clone, Serialize, ToSchema)]
 #[schema(as = SshKeyUse)]
 pub(in crate::http) struct KeyUse {
@@ -44,6 +54,8 @@ pub(super) struct Told {
     pub(super) used_by: u64,
     /// How many repositories that it is associated with.
     pub(super) associated: u64,
+    /// How many repositories that are read with it as a common key.
+    pub(super) common_for: u64,
 }
 
 /// What keys are used for.
@@ -54,6 +66,8 @@ pub(super) struct Uses {
     named: Vec<KeyUse>,
     associated: HashMap<SshKeyId, u64>,
     repositories: Vec<KeyUse>,
+    common_for: u64,
+    common_repositories: Vec<KeyUse>,
 }
 
 impl Uses {
@@ -69,13 +83,12 @@ impl Uses {
         Ok(Self {
             last: jobs::last_ssh_key_uses(&api.app.db, first, last).await?,
             counts: counts.into_iter().collect(),
-            named: Vec::new(),
             associated: associated.into_iter().collect(),
-            repositories: Vec::new(),
+            ..Self::default()
         })
     }
 
-    /// Of one key, with the names of the integrations and of the repositories.
+    /// Of one key, with the names of the integrations and of the repositories, and those that are read with it as a common key.
     pub(super) async fn of(api: &Api, id: SshKeyId, min_position: Option<Position>) -> Result<Self, ApiError> {
         let counted = Self::between(api, Some((id, id)), min_position).await?;
         let rows = api.app.read(integration_list::by_ssh_key(id, NAMED)).await?;
@@ -86,7 +99,10 @@ impl Uses {
             let name = row.map(|row| row.repository.name).unwrap_or_default();
             repositories.push(KeyUse { id: one.repository.0, name });
         }
-        Ok(Self { named, repositories, ..counted })
+        let mut reading = read_as_common(api, id, min_position).await?;
+        let common_for = reading.len() as u64;
+        reading.truncate(NAMED as usize);
+        Ok(Self { named, repositories, common_for, common_repositories: reading, ..counted })
     }
 
     /// The same, where the log stood at `head` or later: for what is decided by it.
@@ -122,11 +138,23 @@ impl Uses {
         &self.repositories
     }
 
+    /// How many repositories are read with the one key because it is common; nothing where there is none, or more keys were
+    /// asked about.
+    pub(super) fn common_for(&self) -> Option<u64> {
+        Some(self.common_for).filter(|count| *count > 0)
+    }
+
+    /// The first of those.
+    pub(super) fn common_repositories(&self) -> &[KeyUse] {
+        &self.common_repositories
+    }
+
     /// Why a key that is in use is not retired before somebody says that this is meant, of more uses than they were `told` of.
     /// Its own stream says with how many repositories it is associated.
     pub(super) fn in_the_way(&self, id: SshKeyId, associated: u64, told: Told) -> Option<ApiError> {
         let count = self.count(id).max(self.named.len() as u64);
-        if count <= told.used_by && associated <= told.associated {
+        let common_for = self.common_for;
+        if count <= told.used_by && associated <= told.associated && common_for <= told.common_for {
             return None;
         }
         let uses = [("chosen for", count, &self.named), ("associated with", associated, &self.repositories)];
@@ -135,21 +163,74 @@ impl Uses {
             .filter(|(_, count, _)| *count > 0)
             .map(|(how, count, named)| format!("{how} {}", names(count, named)))
             .collect();
+        let own = (!uses.is_empty()).then(|| {
+            format!(
+                "It is {}. Give them another key: otherwise what is there is not read until a person chooses another key, or \
+                 none. ",
+                uses.join(", and ")
+            )
+        });
+        let common = (common_for > 0).then(|| {
+            format!(
+                "Read with it now, because it is common: {}. The other common keys are offered there from then on, and what \
+                 takes none of them is not read. ",
+                names(common_for, &self.common_repositories)
+            )
+        });
         let detail = format!(
-            "It is {}. Nothing was changed. Give them another key, or send `confirmed=true` (`--yes`): what is there is then \
-             not read until a person chooses another key, or none.",
-            uses.join(", and ")
+            "{}{}Nothing was changed. Where it is meant all the same, send `confirmed=true` (`--yes`).",
+            own.unwrap_or_default(),
+            common.unwrap_or_default()
         );
-        let [named, repositories] =
-            [&self.named, &self.repositories].map(|named| serde_json::to_value(named).unwrap_or_default());
+        let [named, repositories, common_repositories] = [&self.named, &self.repositories, &self.common_repositories]
+            .map(|named| serde_json::to_value(named).unwrap_or_default());
         Some(
             ApiError::new(Code::SshKeyInUse, detail)
                 .with("used_by", count)
                 .with("integrations", named)
                 .with("associated", associated)
-                .with("repositories", repositories),
+                .with("repositories", repositories)
+                .with("common_for", common_for)
+                .with("common_repositories", common_repositories),
         )
     }
+}
+
+/// The repositories that are read with this key because it is common: their host took it last, and it would be offered
+/// there again.
+async fn read_as_common(api: &Api, id: SshKeyId, min_position: Option<Position>) -> Result<Vec<KeyUse>, ApiError> {
+    let key = api.read(min_position, ssh_key_list::by_id(id)).await?.into_iter().next();
+    if !key.is_some_and(|key| key.common && key.state == KeyState::Active) {
+        return Ok(Vec::new());
+    }
+    let mut reading = Vec::new();
+    for repository in jobs::ssh_key_taken_at(&api.app.db, id, COUNTED).await? {
+        let Some(row) = api.app.read(repository_list::by_id(repository)).await?.into_iter().next() else { continue };
+        let row = row.repository;
+        if row.state != RepositoryState::Forgotten && takes_common_keys(api, &row).await? {
+            reading.push(KeyUse { id: repository.0, name: row.name });
+        }
+    }
+    Ok(reading)
+}
+
+/// Whether the common keys are offered for it: it is read over SSH, and has no key of its own.
+async fn takes_common_keys(api: &Api, row: &repository_list::Repository) -> Result<bool, ApiError> {
+    let integration = api.app.read(integration_list::by_id(row.integration)).await?.into_iter().next();
+    let Some(integration) = integration.filter(|found| found.state != IntegrationState::Removed) else {
+        return Ok(false);
+    };
+    Ok(match integration.connection {
+        Connection::Git(remote) if remote.url.scheme() == Scheme::Ssh && remote.ssh_key.is_none() => {
+            !has_its_own(api, row.id).await?
+        }
+        _ => false,
+    })
+}
+
+async fn has_its_own(api: &Api, repository: RepositoryId) -> Result<bool, ApiError> {
+    let (now, in_rotation) = (SshKey::association(repository), SshKey::rotated_association(repository));
+    Ok(api.app.log.holder_of_either(&now, &in_rotation).await?.is_some())
 }
 
 /// The first names, and how many there are besides.
