@@ -7,15 +7,20 @@ use std::{
     rc::Rc,
 };
 
-use keytrail_domain::{id::IntegrationId, web_links::Templates};
-use keytrail_projections::integration_list::{self, Integration, MOST_IDS};
+use keytrail_domain::{id::IntegrationId, installation::Installation, service::Connection, web_links::Templates};
+use keytrail_projections::{
+    installation_status,
+    integration_list::{self, Integration, MOST_IDS},
+};
 use uuid::Uuid;
 
 use super::{Api, error::ApiError, issues::RepositoryName, recommendation};
 use crate::views::ViewError;
 
-const UNTOLD: &str = "Whether the pull requests of this repository are known cannot be told now: the list of integrations \
-                      cannot be read. Ask again later.";
+const UNTOLD: &str = "Whether the pull requests of this repository are known cannot be told now: what is known of its \
+                      integration cannot be read. Ask again later.";
+const DENIED: &str = "The app that reads this repository may not read its pull requests. Grant it to read them in the \
+                      settings of the app at GitHub, and have an owner of the organisation accept it.";
 
 /// The integrations that some rows are of.
 #[derive(Default)]
@@ -23,6 +28,8 @@ pub(super) struct PageLinks {
     integrations: HashMap<Uuid, Integration>,
     /// By repository: a page has many rows of a few.
     templates: RefCell<HashMap<Uuid, Rc<Templates>>>,
+    /// The apps of which it was asked whether they may read pull requests.
+    apps: HashMap<Uuid, bool>,
 }
 
 impl PageLinks {
@@ -43,6 +50,25 @@ impl PageLinks {
         Ok(Self { integrations: found, ..Self::default() })
     }
 
+    /// The same, with what the apps among them may read.
+    pub(super) async fn with_apps(mut self, api: &Api) -> Result<Self, ApiError> {
+        for row in self.integrations.values().filter(|row| matches!(row.connection, Connection::GithubApp(_))) {
+            let found = match api.app.read(installation_status::by_id(row.id)).await {
+                Ok(found) => found.into_iter().next(),
+                Err(ViewError::Building { .. } | ViewError::Faulted { .. } | ViewError::Outdated { .. }) => None,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(found) = found {
+                let is_denied = match &found.state {
+                    Installation::Registered(registered) => registered.may_not_read_pull_requests(),
+                    Installation::Absent | Installation::Registering(_) | Installation::Removed { .. } => false,
+                };
+                self.apps.insert(row.id.0, !is_denied);
+            }
+        }
+        Ok(self)
+    }
+
     /// The links of a repository.
     pub(super) fn at(&self, repository: &RepositoryName) -> Rc<Templates> {
         let made = || {
@@ -52,10 +78,16 @@ impl PageLinks {
         Rc::clone(self.templates.borrow_mut().entry(repository.id).or_insert_with(|| Rc::new(made())))
     }
 
-    /// Why its pull requests cannot be known, or that this cannot be told now; nothing where they can.
+    /// Why its pull requests cannot be known, or that this cannot be told now; nothing where they can. Of an app that is
+    /// told by [`Self::with_apps`].
     pub(super) fn pull_requests_unknown(&self, repository: &RepositoryName) -> Option<String> {
-        match self.integrations.get(&repository.integration) {
-            Some(integration) => recommendation::pull_requests_unknown(&integration.connection),
+        match self.integrations.get(&repository.integration).map(|row| &row.connection) {
+            Some(Connection::GithubApp(_)) => match self.apps.get(&repository.integration) {
+                Some(true) => None,
+                Some(false) => Some(DENIED.to_owned()),
+                None => Some(UNTOLD.to_owned()),
+            },
+            Some(connection) => recommendation::pull_requests_unknown(connection),
             None => Some(UNTOLD.to_owned()),
         }
     }
@@ -65,7 +97,6 @@ impl PageLinks {
 mod tests {
     use keytrail_domain::{
         github::{GithubConnection, GithubHost, Login},
-        service::Connection,
         timestamp::Timestamp,
         web_links::WebLinks,
     };
