@@ -227,7 +227,7 @@ async fn whole(repository: &str, folder: &Path, started: Instant) -> String {
         if_match: None,
     };
     let name = IntegrationName::parse("bench").expect("a good name");
-    let add = integration::Command::Add { name, connection: Connection::path(repository.to_owned()) };
+    let add = integration::Command::Add { name, connection: Connection::path(repository.to_owned()), web_links: None };
     app.dispatch::<Integration>(keytrail::ids::new_id(), add, context, Vec::new()).await.expect("it can be added");
     say("added");
     let (mut phase, mut run) = (String::new(), None);

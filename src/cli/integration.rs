@@ -18,7 +18,7 @@ use super::{
     output,
     place::Place,
     watched_operation::{self, watch},
-    web_links::WebLinks,
+    web_links::{LinksOfNew, WebLinks},
 };
 use crate::config::Config;
 
@@ -31,6 +31,8 @@ pub(super) enum Integration {
         /// What people call it
         #[arg(long)]
         name: String,
+        #[command(flatten)]
+        links: LinksOfNew,
         #[command(flatten)]
         form: Form,
     },
@@ -142,8 +144,11 @@ impl Integration {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
-            Self::Add { place, name, form } => {
-                let body = json!({ "name": name, "connection": place.connection_by(client).await? });
+            Self::Add { place, name, links, form } => {
+                let mut body = json!({ "name": name, "connection": place.connection_by(client).await? });
+                if let Some(links) = links.body() {
+                    body["web_links"] = links;
+                }
                 form.show(&client.post("/api/v1/integrations", &body).await?)
             }
             Self::Connect(connection) => connection.connect(client).await,

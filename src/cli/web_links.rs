@@ -1,4 +1,5 @@
-//! `keytrail integration set-web-links`: where a browser finds what the repository of an integration has.
+//! Where a browser finds what the repository of an integration has: `keytrail integration set-web-links`, and the same for one
+//! that is added.
 
 use clap::{ArgGroup, Args};
 use serde_json::{Value, json};
@@ -49,5 +50,47 @@ impl WebLinks {
         };
         let at = at(client, &integration).await?;
         form.show(&client.put::<Value>(&format!("{at}/web-links"), &body).await?)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct LinksOfNew {
+    /// No links to pages, also where the host's name tells for certain what it is
+    #[arg(long, conflicts_with_all = ["links_of", "commit_link", "file_link", "branch_link", "pull_request_link"])]
+    no_links: bool,
+    /// Links to pages as a kind of host has them, such as gitlab, gitea or cgit
+    #[arg(long, value_name = "KIND",
+        conflicts_with_all = ["commit_link", "file_link", "branch_link", "pull_request_link"])]
+    links_of: Option<String>,
+    /// The address of a commit, with ${rev}: 'https://git.example.com/shop/commit/${rev}'
+    #[arg(long, value_name = "TEMPLATE")]
+    commit_link: Option<String>,
+    /// The address of a file, with ${path} and ${rev}
+    #[arg(long, value_name = "TEMPLATE")]
+    file_link: Option<String>,
+    /// The address of a branch, with ${branch}
+    #[arg(long, value_name = "TEMPLATE")]
+    branch_link: Option<String>,
+    /// The address of a pull request, with ${number}
+    #[arg(long, value_name = "TEMPLATE")]
+    pull_request_link: Option<String>,
+}
+
+impl LinksOfNew {
+    /// As the API takes them; nothing where none are given.
+    pub(super) fn body(&self) -> Option<Value> {
+        let Self { no_links, links_of, commit_link, file_link, branch_link, pull_request_link } = self;
+        if *no_links {
+            return Some(json!({ "by": "off" }));
+        }
+        if let Some(preset) = links_of {
+            return Some(json!({ "by": "preset", "preset": preset }));
+        }
+        [commit_link, file_link, branch_link, pull_request_link].into_iter().any(Option::is_some).then(|| {
+            json!({
+                "by": "templates", "commit": commit_link, "file": file_link, "branch": branch_link,
+                "pull_request": pull_request_link,
+            })
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! What a commit changed, looked up on demand: where the repository lies, or fetched from its server. Only commits that
 //! the index knows; nothing is recorded.
 
+use std::rc::Rc;
+
 use actix_web::{
     HttpResponse, get,
     web::{Data, Path, Query},
@@ -221,7 +223,7 @@ async fn changes(
     at: (Uuid, String),
     parent: Option<u16>,
     part: Part,
-) -> Result<(std::sync::Arc<CommitChanges>, Templates), ApiError> {
+) -> Result<(std::sync::Arc<CommitChanges>, Rc<Templates>), ApiError> {
     let (repository, commit) = place(api, at).await?;
     let asked = Asked { commit, parent: parent.map(usize::from), part };
     let changes = commit_changes(&api.app, &repository, asked).await.map_err(problem)?;

@@ -2,9 +2,7 @@
 //! operation to watch. The runs are asked for by a job.
 
 use actix_web::{
-    HttpResponse,
-    http::header::{ETAG, LOCATION},
-    post,
+    HttpResponse, post,
     web::{Data, Path},
 };
 use keytrail_domain::{
@@ -17,13 +15,12 @@ use uuid::Uuid;
 use super::{
     Api,
     auth::Admin,
-    changed::X_LOG_POSITION,
-    conditions::{IfMatch, etag},
+    conditions::IfMatch,
     error::ApiError,
-    idempotency::{IDEMPOTENCY_REPLAYED, IdempotencyKey},
-    operations::{Operation, OperationRef},
+    idempotency::IdempotencyKey,
+    operations::{Operation, asked_for},
 };
-use crate::app::{self, Context, OperationId};
+use crate::app::{Context, OperationId};
 
 /// Asks for an index run of each repository that the integration sees. One that is under way counts. The answer is the
 /// operation to watch: it tells of how many repositories a run has ended.
@@ -69,16 +66,5 @@ async fn ask(
     operation: fn(IntegrationId, Position) -> OperationId,
 ) -> Result<HttpResponse, ApiError> {
     let committed = api.app.dispatch::<Aggregate>(id, command, context, Vec::new()).await?;
-    let operation = operation(IntegrationId(id), committed.last);
-    // It is asked for: a view that is behind is no reason to say anything else.
-    let found = api.app.operation(&operation).await.ok().flatten();
-    let mut response = HttpResponse::Accepted();
-    response
-        .insert_header((LOCATION, OperationRef::of(&operation).href))
-        .insert_header((X_LOG_POSITION, committed.last.to_string()))
-        .insert_header((ETAG, etag(committed.sequence)));
-    if committed.replayed {
-        response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
-    }
-    Ok(response.json(Operation::of(found.unwrap_or_else(|| app::Operation::asked_for(operation)))))
+    Ok(asked_for(api, operation(IntegrationId(id), committed.last), committed).await)
 }

@@ -37,6 +37,7 @@ use super::{
     input::{Input, told_by_word},
     installations::ShownRemainder,
     place::{self, Asked, Checked, Place},
+    web_links::NewWebLinks,
     words,
 };
 use crate::{
@@ -58,6 +59,9 @@ pub(super) struct NewIntegration {
     /// Where its repositories are.
     #[serde(deserialize_with = "told_by_word")]
     connection: Place,
+    /// Where a browser finds what its repository has, set along with it.
+    #[serde(default)]
+    web_links: Option<NewWebLinks>,
 }
 
 /// Another name.

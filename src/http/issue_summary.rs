@@ -141,7 +141,8 @@ pub(super) async fn get_issue(
     let last_commit_at = shares.iter().map(|share| share.last_at).max();
     let authors = shares.iter().map(|share| share.author).collect::<BTreeSet<_>>().len() as u64;
     let mut repositories = in_repositories(shares, branches, pulls);
-    let links = PageLinks::of(&api, repositories.iter().map(|one| IntegrationId(one.repository.integration))).await?;
+    let integrations = repositories.iter().map(|one| IntegrationId(one.repository.integration));
+    let links = PageLinks::of(&api, integrations).await?.with_apps(&api).await?;
     for one in &mut repositories {
         one.pull_requests_unknown = links.pull_requests_unknown(&one.repository);
     }

@@ -2,7 +2,7 @@
 
 use actix_web::{
     HttpResponse, get,
-    http::header::LOCATION,
+    http::header::{ETAG, LOCATION},
     post,
     web::{Data, Path, Query},
 };
@@ -25,16 +25,20 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     Api,
     auth::{Admin, Auditor},
-    conditions::unknown,
+    changed::X_LOG_POSITION,
+    conditions::{etag, unknown},
     cursor::{List, Page, limit},
     error::{ApiError, Code, sentence},
-    idempotency::IdempotencyKey,
+    idempotency::{IDEMPOTENCY_REPLAYED, IdempotencyKey},
     integrations::OneQuery,
     scopes::of_work,
     views::Verdicts,
     words,
 };
-use crate::app::{self, OperationId, OperationResult, OperationState, OperationTrouble};
+use crate::{
+    app::{self, OperationId, OperationResult, OperationState, OperationTrouble},
+    log::Committed,
+};
 
 /// Where an operation is.
 #[derive(Serialize, ToSchema)]
@@ -51,6 +55,21 @@ impl OperationRef {
         let id = id.to_string();
         Self { href: format!("/api/v1/operations/{id}"), id }
     }
+}
+
+/// The answer to a wish for long work, which is recorded: the operation to watch.
+pub(super) async fn asked_for(api: &Api, operation: OperationId, committed: Committed) -> HttpResponse {
+    // What cannot be told of it now is no reason to say anything else.
+    let found = api.app.operation(&operation).await.ok().flatten();
+    let mut response = HttpResponse::Accepted();
+    response
+        .insert_header((LOCATION, OperationRef::of(&operation).href))
+        .insert_header((X_LOG_POSITION, committed.last.to_string()))
+        .insert_header((ETAG, etag(committed.sequence)));
+    if committed.replayed {
+        response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
+    }
+    response.json(Operation::of(found.unwrap_or_else(|| app::Operation::asked_for(operation))))
 }
 
 /// Long work.

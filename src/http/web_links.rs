@@ -131,7 +131,8 @@ pub(super) async fn set_web_links(
 }
 
 impl NewWebLinks {
-    fn checked(&self) -> Result<WebLinks, ApiError> {
+    /// As they are set, once they can be read.
+    pub(super) fn checked(&self) -> Result<WebLinks, ApiError> {
         let Self { by, preset, commit, file, branch, pull_request } = self;
         let has_templates = [commit, file, branch, pull_request].into_iter().any(Option::is_some);
         let is_preset = by == WAYS[1];

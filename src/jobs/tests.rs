@@ -131,7 +131,8 @@ async fn add(app: &App, name: &str, repository: &Repository, reading: Reading) -
     let connection = Connection::Path { path, reading, refs: RefSelection::default() };
     let integration = IntegrationId(ids::new_id());
     let id = RepositoryId::of(integration, &connection.natural_key());
-    let command = integration::Command::Add { name: IntegrationName::parse(name).expect("a name"), connection };
+    let command =
+        integration::Command::Add { name: IntegrationName::parse(name).expect("a name"), connection, web_links: None };
     app.dispatch::<Integration>(integration.0, command, Context::server("case", 0), Vec::new())
         .await
         .expect("it is added");

@@ -163,8 +163,17 @@ async fn who_suspends_it_here_is_named(server: Server) {
         now["text"].as_str().is_some_and(|text| text.starts_with("It was suspended from here by a admin;")),
         "{now}"
     );
-    act(&server, &id, "resume").await.with(StatusCode::OK);
-    becomes(&server, &id, "active").await;
+    // The app has another name by now, and GitHub does not take the word that it may run again: it was no stranger's doing.
+    github.fake.rename_app(github.app.id, "Another name");
+    assert_eq!(repaired(&server, &id).await.0, "suspended");
+    github.fake.fail_next_at("/suspended", 502, 1_000);
+    let told = act(&server, &id, "resume").await.with(StatusCode::OK).body;
+    assert!(
+        told["text"].as_str().is_some_and(|text| text.starts_with("It was resumed from here by local, and GitHub")),
+        "{told}"
+    );
+    github.fake.fail_no_more();
+    assert_eq!(repaired(&server, &id).await.0, "active");
     settled(&server, &[&github.fake]).await;
     assert_eq!(shown(&server, &id).await["wished_by"], Value::Null);
     // By the command line of the machine.
@@ -196,7 +205,12 @@ async fn an_organisation_is_held_by_its_new_name_too(server: Server) {
     for organisation in ["acme-two", "Acme-Two", "acme"] {
         let refused = server.connect("second", renamed(organisation)).await.refused(409, "connection_taken");
         assert_eq!(refused.body["integration"], first, "{}", refused.text);
-        assert_eq!(refused.text.contains("called something else"), organisation != "acme", "{}", refused.text);
+        let detail = refused.text_of("detail");
+        let tells_all =
+            ["“acme” has an app", "was called “acme”", &format!("/api/v1/integrations/{first}/installation")]
+                .iter()
+                .all(|part| detail.contains(part));
+        assert_eq!(tells_all, organisation != "acme", "{detail}");
     }
     // Nor does one that is there come to it.
     let other = server.connect("other", renamed("apex")).await.with(StatusCode::CREATED).id();

@@ -46,11 +46,20 @@ async fn pull_requests_that_an_app_may_not_read_are_told_of_and_listed_when_it_m
         server.look_behind().await;
     }
     assert!(of_issue(&server, "SHOP-1").await.is_empty());
+    let unknown = async || {
+        let issue = server.get("/api/v1/issues/SHOP-1").await.with(StatusCode::OK);
+        issue.body["repositories"][0]["pull_requests_unknown"].clone()
+    };
+    soon("it is said of the issue, too", || async {
+        unknown().await.as_str().is_some_and(|why| why.contains("may not read its pull requests"))
+    })
+    .await;
     assert!(github.fake.live_tokens() > 0, "one that may not read them is kept");
     // Granted, and nobody tells: whoever asks sees it. No time passes, so the token is as good as it was.
     grant(&github, &WITH);
     assert_eq!(repaired(&server, &id).await.0, "active");
     becomes(&server, "SHOP-1", "it is listed", |_| true).await;
+    soon("the issue says no more of it", || async { unknown().await.is_null() }).await;
     soon("nothing is in the way", || async { shown(&server, &id).await["cause"].is_null() }).await;
     assert_eq!(repaired(&server, &id).await, ("active".to_owned(), Value::Null));
     settled(&server, &[&github.fake]).await;

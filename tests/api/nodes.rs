@@ -58,7 +58,8 @@ pub(crate) async fn add(app: &App, name: &str, path: &Path) -> IntegrationId {
 /// Adds what is at this place.
 pub(crate) async fn connect(app: &App, name: &str, connection: Connection) -> IntegrationId {
     let id = IntegrationId(ids::new_id());
-    let command = Command::Add { name: IntegrationName::parse(name).expect("a good name"), connection };
+    let name = IntegrationName::parse(name).expect("a good name");
+    let command = Command::Add { name, connection, web_links: None };
     app.dispatch::<Integration>(id.0, command, Context::server("case", 0), Vec::new()).await.expect("it is added");
     id
 }

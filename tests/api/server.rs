@@ -1,4 +1,4 @@
-//! A server for one case, and a client that looks at every answer.
+//! A server for one case, and what a case asks of it.
 
 use std::{
     future::Future,
@@ -19,14 +19,16 @@ use keytrail::{
 };
 use keytrail_projections::value::Cells;
 use keytrail_test_support::postgres::database;
-use reqwest::{Method, RequestBuilder, StatusCode, header::HeaderMap};
+use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
+mod answers;
 mod clock;
 mod left;
+mod undone;
 
+pub(crate) use self::answers::{Answer, answer, looked_at};
 use self::clock::CaseClock;
-use crate::description;
 
 /// No case takes longer than this, however slow the machine: one that does hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -95,15 +97,6 @@ struct Running {
     address: SocketAddr,
     local_token: String,
     handle: ServerHandle,
-}
-
-/// An answer that was looked at.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Value,
-    pub(crate) text: String,
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -296,52 +289,6 @@ impl Server {
         .await;
     }
 
-    /// Nothing was left undone, and nothing broke. What is to be tried again later is: that time comes.
-    pub(crate) async fn look_behind(&self) {
-        for _ in 0..2_000 {
-            // What the last event asks for is no job until it is reacted to.
-            let reacted = keytrail::reactors::position(&self.app.db).await.expect("a checkpoint");
-            let left = self.later_comes().await;
-            if left == 0 && self.app.log.stored_head().await.expect("a head").position == reacted {
-                return self.views_are_live().await;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("jobs are left: {}", self.jobs_left().await);
-    }
-
-    /// What is not done, in words.
-    pub(crate) async fn jobs_left(&self) -> String {
-        let (jobs, now) = (self.jobs().await, self.app.clock.now().0);
-        format!("{jobs:?} at {now}")
-    }
-
-    /// Where nothing is done, and something is to be tried again later, that time comes. How many jobs there are.
-    pub(crate) async fn later_comes(&self) -> usize {
-        let jobs = self.jobs().await;
-        let next = jobs.iter().map(|job| job.run_after).min().unwrap_or_default();
-        let wait = next - self.app.clock.now().0;
-        if wait > 0 && jobs.iter().all(|job| job.state != "running") {
-            self.pass_micros(wait);
-        }
-        jobs.len()
-    }
-
-    async fn jobs(&self) -> Vec<LeftJob> {
-        // A delivery that came in is no job until it is worked off.
-        let sql = "SELECT kind, state, COALESCE(last_error, ''), run_after FROM jobs \
-                   UNION ALL SELECT event, CASE WHEN owner IS NULL THEN 'waiting' ELSE 'running' END, \
-                   COALESCE(outcome, ''), due_at FROM webhook_inbox WHERE state = 'waiting' ORDER BY 1, 4";
-        let rows = self.app.db.read(Area::Log, sql, &[]).await.expect("the jobs");
-        let read = |row: &Vec<_>| {
-            let mut cells = Cells::of(row);
-            let mut text = || cells.text().expect("a text").to_owned();
-            let (kind, state, error) = (text(), text(), text());
-            LeftJob { kind, state, error, run_after: cells.int().expect("a number") }
-        };
-        rows.iter().map(read).collect()
-    }
-
     pub(crate) fn is_sqlite(&self) -> bool {
         matches!(*self.app.db, Db::Sqlite(_))
     }
@@ -422,79 +369,6 @@ impl Server {
         read.expect("it closes").expect("it answers");
         String::from_utf8_lossy(&answer).into_owned()
     }
-}
-
-/// Sends it, and looks at what every answer has.
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
-    let (client, request) = request.build_split();
-    let request = request.expect("a request");
-    let (method, path) = (request.method().clone(), request.url().path().to_owned());
-    let response = client.execute(request).await.expect("an answer");
-    looked_at(&method, &path, response).await
-}
-
-/// Looks at what every answer has.
-pub(crate) async fn looked_at(method: &Method, path: &str, response: reqwest::Response) -> Answer {
-    let (status, headers) = (response.status(), response.headers().clone());
-    let text = response.text().await.expect("a body");
-    let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-    assert!(headers.contains_key("x-request-id"), "{status} {text}");
-    assert_eq!(headers["x-content-type-options"], "nosniff");
-    if status.is_client_error() || status.is_server_error() && body.get("ready").is_none() {
-        assert_eq!(headers["content-type"], "application/problem+json", "{status} {text}");
-        assert_eq!(body["status"], status.as_u16(), "{text}");
-        assert_eq!(body["request_id"].as_str(), headers["x-request-id"].to_str().ok(), "{text}");
-        assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with('.')), "{text}");
-        assert!(body["title"].is_string() && body["type"].is_string(), "{text}");
-    }
-    if let Some(why) = description::objection(method, path, status, &headers, &body) {
-        panic!("{why}: {text}");
-    }
-    Answer { status, headers, body, text }
-}
-
-impl Answer {
-    /// Demands this status.
-    #[track_caller]
-    pub(crate) fn with(self, status: StatusCode) -> Self {
-        assert_eq!(self.status, status, "{}", self.text);
-        self
-    }
-
-    /// Demands this problem.
-    #[track_caller]
-    pub(crate) fn refused(self, status: u16, code: &str) -> Self {
-        assert_eq!((self.status.as_u16(), self.body["code"].as_str()), (status, Some(code)), "{}", self.text);
-        self
-    }
-
-    pub(crate) fn id(&self) -> String {
-        self.text_of("id")
-    }
-
-    pub(crate) fn text_of(&self, member: &str) -> String {
-        self.body[member].as_str().unwrap_or_else(|| panic!("no {member} in {}", self.text)).to_owned()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> String {
-        let value = self.headers.get(name).unwrap_or_else(|| panic!("no {name} with {}", self.text));
-        value.to_str().expect("ASCII").to_owned()
-    }
-
-    pub(crate) fn items(&self) -> &[Value] {
-        self.body["items"].as_array().unwrap_or_else(|| panic!("no items in {}", self.text))
-    }
-}
-
-/// A job that is not done.
-#[derive(Debug)]
-struct LeftJob {
-    #[expect(dead_code, reason = "read by who reads that it was left")]
-    kind: String,
-    state: String,
-    #[expect(dead_code, reason = "as its kind")]
-    error: String,
-    run_after: i64,
 }
 
 /// Waits until something is so.

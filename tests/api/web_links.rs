@@ -146,10 +146,41 @@ async fn links_of_a_host_follow_the_connection_to_another_one(server: Server) {
     server.restarted().await.look_behind().await;
 }
 
+async fn links_come_with_what_is_added_or_nothing_is(server: Server) {
+    let path = server.root.join("shop");
+    repository::with_commits(&path, &["SHOP-1 begins"]);
+    let add = async |name: &str, links: Value| {
+        let body = json!({ "name": name, "connection": { "kind": "path", "path": path }, "web_links": links });
+        server.post("/api/v1/integrations", body).await
+    };
+    add("shop", json!({ "by": "templates", "commit": "javascript:alert(${rev})" }))
+        .await
+        .refused(422, "web_links_invalid");
+    // A path has no host.
+    add("shop", json!({ "by": "preset", "preset": "gitlab" })).await.refused(422, "integration_no_web_links");
+    assert!(server.get("/api/v1/integrations").await.items().is_empty(), "nothing was added");
+    let added = add("shop", own()).await.with(StatusCode::CREATED);
+    assert_eq!(added.body["web_links"]["by"], "templates");
+    assert_eq!(added.body["web_links"]["file"], own()["file"]);
+    let events_of = async |added: &Answer| {
+        let at = format!("/api/v1/events?stream={}&order=asc&min_position={}", added.id(), added.body["position"]);
+        let events = server.get(&at).await.with(StatusCode::OK);
+        events.items().iter().map(|event| event["event_type"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(events_of(&added).await, ["integration.added", "integration.web_links_set"]);
+    let path = format!("/api/v1/integrations/{}", added.id());
+    answer(server.local(Method::DELETE, &path).header("If-Match", "*")).await.with(StatusCode::OK);
+    // What holds anyway is no fact of its own.
+    let usual = add("usual", json!({ "by": "host" })).await.with(StatusCode::CREATED);
+    assert_eq!(usual.body["web_links"]["by"], "host");
+    assert_eq!(events_of(&usual).await, ["integration.added"]);
+}
+
 on_both_engines!(
     links_that_are_set_stand_in_every_answer,
     links_that_would_lead_elsewhere_are_refused,
     links_of_a_host_follow_the_connection_to_another_one,
+    links_come_with_what_is_added_or_nothing_is,
 );
 
 #[tokio::test(flavor = "multi_thread")]
@@ -167,5 +198,11 @@ async fn links_are_set_by_the_command_line() {
     let host = done(home.run(["integration", "set-web-links", "shop", "--host", "--json"]).await);
     assert_eq!(lines(&host)[0]["web_links"]["by"], "host");
     failed(home.run(["integration", "set-web-links", "shop"]).await, 2);
+    let other = home.folder().join("other");
+    repository::with_commits(&other, &["SHOP-2 begins"]);
+    let add =
+        ["integration", "add", other.to_str().expect("UTF-8"), "--name", "other", "--json", "--commit-link", template];
+    failed(home.run([&add[..], &["--no-links"]].concat()).await, 2);
+    assert_eq!(lines(&done(home.run(add).await))[0]["web_links"]["commit"], template);
     failed(home.run(["integration", "set-web-links", "shop", "--off", "--commit", template]).await, 2);
 }

@@ -143,6 +143,37 @@ async fn one_that_comes_again_shows_that_they_come_in(server: Server) {
     settled(&server, &[&github.fake]).await;
 }
 
+async fn a_hook_that_was_deleted_is_doubted_until_it_is_proved_anew(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    settled(&server, &[&github.fake]).await;
+    let secret = github.fake.hook_secret(github.app.id).expect("it was set");
+    let sent = async |number: u128, event: &str, body: &[u8]| {
+        server.pass_seconds(1);
+        deliver(&server, &id, event, Uuid::from_u128(number), &secret, body).await.with(StatusCode::ACCEPTED);
+        worked_off(&server, &id).await;
+        settled(&server, &[&github.fake]).await;
+        shown(&server, &id).await["webhooks"].clone()
+    };
+    let replayed = async |number: u128| {
+        let replay = format!("/api/v1/integrations/{id}/deliveries/{}/replay", Uuid::from_u128(number));
+        server.post(&replay, json!({})).await.with(StatusCode::OK);
+        worked_off(&server, &id).await;
+        settled(&server, &[&github.fake]).await;
+        shown(&server, &id).await["webhooks"].clone()
+    };
+    let (zen, gone) = (&br#"{"zen":"Design for failure."}"#[..], &br#"{"action":"deleted","hook_id":1}"#[..]);
+    assert_eq!(sent(1, "ping", zen).await, "proven");
+    // Another one, and then the first once more: each shows that deliveries come in again.
+    for (deleted, proof) in [(2, 3), (4, 1)] {
+        assert_ne!(sent(deleted, "meta", gone).await, "proven");
+        assert_eq!(sent(proof, "ping", zen).await, "proven");
+        for late in [deleted, 2] {
+            assert_eq!(replayed(late).await, "proven", "the {late}. one says nothing of now");
+        }
+    }
+}
+
 async fn deliveries_that_are_passed_on_from_elsewhere_are_doubted_once(server: Server) {
     let github = Github::start(&server).await;
     let id = active(&server, &github).await;
@@ -207,6 +238,7 @@ on_both_engines!(known reaching_this_machine;
     how_the_last_delivery_ended_says_what_to_look_at,
     deliveries_that_came_and_then_do_not_are_doubted_until_one_comes_again,
     one_that_comes_again_shows_that_they_come_in,
+    a_hook_that_was_deleted_is_doubted_until_it_is_proved_anew,
     deliveries_that_are_passed_on_from_elsewhere_are_doubted_once,
     a_github_of_the_internet_is_not_expected_to_reach_a_private_address,
 );

@@ -3,6 +3,7 @@
 use super::{
     Confirmation, Diagnosis, Event, Halt, Installation, Registered, Registration, RemovedApp, Service, Webhooks, Wish,
 };
+use crate::{display_text::DisplayText, github::App};
 
 pub(super) fn evolve(state: &mut Installation, event: &Event) {
     match event {
@@ -103,8 +104,9 @@ fn registered_evolves(state: &mut Registered, event: &Event) {
             };
         }
         Event::Suspended { by, since } => {
+            let by_the_app = is_bot_of(&state.app, by.as_ref());
             if let Service::Installed { suspended, .. } = &mut state.service {
-                *suspended = Some(Halt { by: by.clone(), since: *since });
+                *suspended = Some(Halt { by: by.clone(), since: *since, by_the_app });
             }
         }
         Event::Resumed {} => {
@@ -152,7 +154,13 @@ fn registered_evolves(state: &mut Registered, event: &Event) {
                 state.previous_taken_until = None;
             }
         }
-        Event::AppChanged { app } => state.app = app.clone(),
+        Event::AppChanged { app } => {
+            state.app = app.clone();
+            // A delivery may have named it so before.
+            if let Service::Installed { suspended: Some(halt), .. } = &mut state.service {
+                halt.by_the_app |= is_bot_of(app, halt.by.as_ref());
+            }
+        }
         Event::AccountRenamed { login } => {
             if let Some(account) = &mut state.account {
                 account.login = login.clone();
@@ -202,6 +210,11 @@ fn retire(state: &mut Registered) {
     {
         state.past.push(installation);
     }
+}
+
+/// Whether it is the name by which GitHub tells what this app did.
+fn is_bot_of(app: &App, name: Option<&DisplayText>) -> bool {
+    name.is_some_and(|name| name.as_str().strip_suffix("[bot]") == Some(app.slug.as_str()))
 }
 
 const fn not_installed(state: &Registered) -> Service {

@@ -187,6 +187,9 @@ pub struct Halt {
     pub by: Option<DisplayText>,
     /// Since when, by GitHub's clock.
     pub since: Option<Timestamp>,
+    /// Whether that was the app itself, by the name that it had then or got since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_the_app: bool,
 }
 
 /// What a person here wishes, until GitHub reports it.

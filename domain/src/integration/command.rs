@@ -17,6 +17,8 @@ pub enum Command {
         name: IntegrationName,
         /// Where its repositories are.
         connection: Connection,
+        /// Which links its repositories have, where that is said at once.
+        web_links: Option<WebLinks>,
     },
     /// Call it something else.
     Rename {

@@ -115,9 +115,16 @@ impl Aggregate for Integration {
     type Error = Error;
 
     fn decide(&self, stamped: Stamped<Command>) -> Result<Vec<Event>, Error> {
-        if let Command::Add { name, connection } = stamped.command {
+        if let Command::Add { name, connection, web_links } = stamped.command {
             return match self {
-                Self::Absent => Ok(vec![Event::Added { name, connection }]),
+                Self::Absent if web_links.as_ref().is_some_and(|links| !links.fits(&connection)) => {
+                    Err(Error::NoWebLinks)
+                }
+                Self::Absent => {
+                    let links = web_links.filter(|links| !links.is_usual());
+                    let set = links.map(|web_links| Event::WebLinksSet { web_links });
+                    Ok([Event::Added { name, connection }].into_iter().chain(set).collect())
+                }
                 Self::Removed { .. } => Err(Error::Removed),
                 Self::Active { .. } | Self::Paused { .. } => Err(Error::AlreadyAdded),
             };

@@ -26,7 +26,7 @@ fn path(path: &str) -> Connection {
 }
 
 fn add() -> Command {
-    Command::Add { name: name("Kafka"), connection: path("/git/kafka") }
+    Command::Add { name: name("Kafka"), connection: path("/git/kafka"), web_links: None }
 }
 
 fn remove() -> Command {
@@ -233,6 +233,21 @@ fn links_are_set_for_one_repository_and_said_once_and_survive_a_pause() {
     given::<Integration>(&gone()).when(off).then_refused("integration_removed");
 }
 
+#[test]
+fn links_that_come_with_a_new_one_are_set_at_once_where_they_can_be() {
+    let git = || Connection::git(remote(HERE, None));
+    let add = |connection, web_links| Command::Add { name: name("Shop"), connection, web_links: Some(web_links) };
+    let added = |connection| Event::Added { name: name("Shop"), connection };
+    let links = || WebLinks::Preset { preset: Preset::Gitlab };
+    let set = Event::WebLinksSet { web_links: links() };
+    given::<Integration>(&absent()).when(add(git(), links())).then(&[added(git()), set]);
+    // What holds anyway is no second fact.
+    given::<Integration>(&absent()).when(add(git(), WebLinks::Host)).then(&[added(git())]);
+    given::<Integration>(&absent()).when(add(path("/git/shop"), links())).then_refused("integration_no_web_links");
+    given::<Integration>(&active()).when(add(git(), links())).then_refused("integration_exists");
+    given::<Integration>(&gone()).when(add(git(), links())).then_refused("integration_removed");
+}
+
 const HERE: &str = "https://git.example.org/shop";
 
 fn remote(url: &str, credential: Option<u128>) -> GitRemote {
@@ -292,8 +307,13 @@ fn every_refusal_has_its_own_code_and_sentence() {
 pub(crate) fn any_command() -> impl Strategy<Value = Command> {
     let any_name = prop::sample::select(vec!["a", "A", "b", "B", "c"]).prop_map(name);
     let any_path = prop::sample::select(vec!["/a", "/b", "/c"]).prop_map(path);
+    let any_links = prop::option::of(Just(WebLinks::Off));
     prop_oneof![
-        (any_name.clone(), any_path.clone()).prop_map(|(name, connection)| Command::Add { name, connection }),
+        (any_name.clone(), any_path.clone(), any_links).prop_map(|(name, connection, web_links)| Command::Add {
+            name,
+            connection,
+            web_links
+        }),
         any_name.prop_map(|name| Command::Rename { name }),
         any_path.prop_map(|connection| Command::ChangeConnection { connection }),
         Just(Command::Pause),

@@ -237,13 +237,16 @@ fn split_page(page: &str) -> (&str, &str) {
 
 /// `…/scm/KEY/name` over HTTP and `KEY/name` over SSH are at `…/projects/KEY/repos/name`, those of persons at `…/users/`.
 fn data_center_page(origin: &str, path: &str) -> Option<String> {
-    let (context, place) = match path.split_once("scm/") {
-        Some((context, place)) if context.is_empty() || context.ends_with('/') => (context, place),
-        _ => ("", path),
+    let parts: Vec<&str> = path.split('/').collect();
+    // From the end on: a project and the place of the server may be called `scm`, too.
+    let (context, key, name) = match parts.as_slice() {
+        [context @ .., "scm", key, name] => (context, *key, *name),
+        [key, name] => (&parts[..0], *key, *name),
+        _ => return None,
     };
-    let (key, name) = place.split_once('/').filter(|(_, name)| !name.contains('/'))?;
+    let context: String = context.iter().map(|part| format!("{part}/")).collect();
     let (kind, key) = key.strip_prefix('~').map_or(("projects", key), |user| ("users", user));
-    Some(format!("{origin}/{}{kind}/{}/repos/{}", encoded(context), encoded(key), encoded(name)))
+    Some(format!("{origin}/{}{kind}/{}/repos/{}", encoded(&context), encoded(key), encoded(name)))
 }
 
 /// Over SSH `v3/organisation/project/name`; over HTTP the URL is the page.

@@ -50,6 +50,24 @@ fn a_host_that_is_certain_has_its_links_however_it_is_reached() {
 }
 
 #[test]
+fn a_repository_of_bitbucket_data_center_is_found_wherever_its_server_is_and_whatever_it_is_called() {
+    for (url, page) in [
+        ("https://git.example.com/scm/shop/api.git", "projects/shop/repos/api"),
+        ("https://git.example.com/x/scm/scm/api.git", "x/projects/scm/repos/api"),
+        ("https://git.example.com/scm/scm/shop/scm.git", "scm/projects/shop/repos/scm"),
+        ("https://git.example.com/a/my-scm/scm/~ann/api.git", "a/my-scm/users/ann/repos/api"),
+        ("ssh://git@git.example.com:7999/shop/api.git", "projects/shop/repos/api"),
+        ("ssh://git@git.example.com:7999/scm/api.git", "projects/scm/repos/api"),
+    ] {
+        let found = by(Preset::BitbucketDataCenter, url).commit_url("R");
+        assert_eq!(found, Some(format!("https://git.example.com/{page}/commits/R")), "{url}");
+    }
+    for url in ["https://git.example.com/scm/shop/api/more.git", "https://git.example.com/x/shop/api.git"] {
+        assert_eq!(by(Preset::BitbucketDataCenter, url).commit_url("R"), None, "{url}");
+    }
+}
+
+#[test]
 fn a_kind_is_guessed_and_has_all_its_links() {
     let proposed = |url: &str| Preset::proposed(&RemoteUrl::parse(url).expect("a URL").url);
     for (url, preset) in [

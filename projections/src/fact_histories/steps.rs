@@ -60,7 +60,8 @@ fn steps() -> impl Strategy<Value = Step> {
     let integration = prop_oneof![
         (0..3_u64, 0..3_u64).prop_map(|(n, at)| integration::Command::Add {
             name: name(&format!("Service {n}")),
-            connection: if at == 2 { github() } else { place(at) }
+            connection: if at == 2 { github() } else { place(at) },
+            web_links: None,
         }),
         (0..3_u64).prop_map(|n| integration::Command::Rename { name: name(&format!("Renamed {n}")) }),
         (0..3_u64).prop_map(|at| integration::Command::ChangeConnection { connection: place(at) }),

@@ -52,7 +52,7 @@ impl View for InstallationStatus {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn tables(&self) -> &'static [Table] {

@@ -49,19 +49,28 @@ pub(super) async fn naming_the_holder(api: &Api, error: DispatchError) -> ApiErr
         Code::OrganisationTaken => "has an app in this organisation. One app of ours is installed in an organisation",
         _ => return refused,
     };
-    let detail = format!("{} {has}. Use that integration, or remove it first.", named(api, holder).await);
+    let detail = format!("{} {has}. {}", named(api, holder).await, way_out(api, holder));
     ApiError::new(refused.code(), detail).with("integration", holder.to_string())
 }
 
 /// A refusal of an organisation that another integration has, perhaps by another name.
 pub(in crate::http) async fn held(api: &Api, code: Code, holder: IntegrationId, wanted: &Login) -> ApiError {
     let renamed = match connection(api, holder).await {
-        Ok(there) if !there.organisation.is(wanted) => ", which was called something else when it was connected",
-        _ => "",
+        Ok(there) if !there.organisation.is(wanted) => {
+            format!(" The organisation was called “{}” when that integration was connected.", there.organisation)
+        }
+        _ => String::new(),
     };
-    let name = named(api, holder).await;
-    let detail = format!("{name} has an app in this organisation{renamed}. Use that integration, or remove it first.");
+    let (name, way_out) = (named(api, holder).await, way_out(api, holder));
+    let detail = format!("{name} has an app for this organisation already.{renamed} {way_out}");
     ApiError::new(code, detail).with("integration", holder.to_string())
+}
+
+/// Where the holder is looked at, and what to do; for a browser where this server knows its own address.
+fn way_out(api: &Api, holder: IntegrationId) -> String {
+    let page = api.app.public_address.page(&format!("/github/apps/{holder}"));
+    let link = page.unwrap_or_else(|| format!("/api/v1/integrations/{holder}/installation"));
+    format!("Use that integration (its app: {link}), or remove it and then try this again.")
 }
 
 /// Which integration other than `but` has an app that its own organisation owns and that nobody installed yet, where

@@ -129,7 +129,7 @@ fn of_registered(status: Status, registered: &Registered, people: &People<'_>) -
         ),
         (Service::Installed { suspended, .. }, Status::Suspended) => {
             let whom = suspended.as_ref().and_then(|halt| halt.by.as_ref());
-            let by_the_app = whom.is_some_and(|whom| whom.as_str() == format!("{}[bot]", registered.app.slug));
+            let by_the_app = suspended.as_ref().is_some_and(|halt| halt.by_the_app);
             match (registered.wish, by_the_app) {
                 (Wish::Suspend, _) => (
                     format!("It was suspended from here{}; nothing is indexed.", by(people.wished_by)),

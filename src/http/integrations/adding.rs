@@ -10,6 +10,7 @@ use crate::{
         auth::Caller,
         error::ApiError,
         place::{self, Asked, Checked},
+        web_links::NewWebLinks,
     },
     ids,
     log::Committed,
@@ -24,12 +25,13 @@ pub(super) async fn added(
     context: Context,
 ) -> Result<Committed, ApiError> {
     let name = name(&wanted.name)?;
+    let web_links = wanted.web_links.as_ref().map(NewWebLinks::checked).transpose()?;
     // The secrets belong to it, so it has its id before it is there.
     let id = ids::new_id();
     for _ in 0..TRIES {
         let asked = Asked { caller, integration: id, before: None };
         let Checked { connection, companions } = place::checked(api, asked, &wanted.connection).await?;
-        let command = Command::Add { name: name.clone(), connection: connection.clone() };
+        let command = Command::Add { name: name.clone(), connection: connection.clone(), web_links: web_links.clone() };
         match api.app.dispatch::<Aggregate>(id, command, context.clone(), companions).await {
             Ok(committed) => return Ok(committed),
             Err(DispatchError::Store(StoreError::Fenced)) => {}

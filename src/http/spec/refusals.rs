@@ -148,7 +148,7 @@ impl Asked<'_> {
                     || code == Code::SshKeyUnusable && self.is(&["RotateSshKey"])
             }
             Code::SshKeyNotSaid => self.is(&["ChangeConnection"]),
-            Code::IntegrationNoWebLinks | Code::WebLinksInvalid => self.is(&["SetWebLinks"]),
+            Code::IntegrationNoWebLinks | Code::WebLinksInvalid => self.is(&["AddIntegration", "SetWebLinks"]),
             Code::AddressDenied => self.connects() || self.is(&["TestConnection"]) || self.looks_at_hosts(),
             Code::HostKeyUnknown => self.tag == "host-keys",
             Code::HostKeyAlarmed | Code::HostKeyDiffers | Code::HostKeyRefused => self.is(&["TrustHostKeys"]),

@@ -1,9 +1,7 @@
 //! A key in the place of another: one wish, answered at once with the operation to watch. The repositories are asked by a job.
 
 use actix_web::{
-    HttpResponse,
-    http::header::{ETAG, LOCATION},
-    post,
+    HttpResponse, post,
     web::{Data, Path},
 };
 use keytrail_domain::{
@@ -18,16 +16,15 @@ use uuid::Uuid;
 
 use super::TRIES;
 use crate::{
-    app::{self, Context, DispatchError, OperationId},
+    app::{Context, DispatchError, OperationId},
     http::{
         Api,
         auth::Admin,
-        changed::X_LOG_POSITION,
-        conditions::{IfMatch, etag},
+        conditions::IfMatch,
         error::{ApiError, Code},
-        idempotency::{IDEMPOTENCY_REPLAYED, IdempotencyKey},
+        idempotency::IdempotencyKey,
         input::Input,
-        operations::{Operation, OperationRef},
+        operations::{Operation, asked_for},
         place,
     },
     log::{Committed, as_long_as},
@@ -73,18 +70,7 @@ pub(in crate::http) async fn rotate_ssh_key(
             begun(&api, SshKeyId(*id), to, context).await?
         }
     };
-    let operation = OperationId::RotateSshKey(SshKeyId(*id), committed.last);
-    // It is asked for: what cannot be told of it now is no reason to say anything else.
-    let found = api.app.operation(&operation).await.ok().flatten();
-    let mut response = HttpResponse::Accepted();
-    response
-        .insert_header((LOCATION, OperationRef::of(&operation).href))
-        .insert_header((X_LOG_POSITION, committed.last.to_string()))
-        .insert_header((ETAG, etag(committed.sequence)));
-    if committed.replayed {
-        response.insert_header((IDEMPOTENCY_REPLAYED, "true"));
-    }
-    Ok(response.json(Operation::of(found.unwrap_or_else(|| app::Operation::asked_for(operation)))))
+    Ok(asked_for(&api, OperationId::RotateSshKey(SshKeyId(*id), committed.last), committed).await)
 }
 
 /// Neither key may be part of another rotation that begins at this very moment.

@@ -44,7 +44,7 @@ fn folder_at(path: &std::path::Path, refs: RefSelection) -> Connection {
 async fn integration(app: &App, connection: Connection) -> IntegrationId {
     let id = IntegrationId(ids::new_id());
     let name = IntegrationName::parse(&ids::new_id().to_string()).expect("a name");
-    tell(app, id, IntegrationCommand::Add { name, connection }).await;
+    tell(app, id, IntegrationCommand::Add { name, connection, web_links: None }).await;
     id
 }
 

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 
 use keytrail_domain::{
+    fact::Fact,
     github::GithubConnection,
     id::{IntegrationId, RepositoryId},
-    installation::{Command, Heard, Installation, Registered, Service, WebhookDoubt, Webhooks},
+    installation::{Command, Event, Heard, Installation, Registered, Service, WebhookDoubt, Webhooks},
     integration::Integration,
     pull_request::{How, PullRequest, named_by},
-    recorded::StreamId,
+    recorded::{Position, StreamId},
     service::Connection,
 };
 use keytrail_projections::repository_list::{self, RepositoryState};
@@ -97,8 +98,15 @@ impl<'a> Meaning<'a> {
         let late = self.app.clock.now().0 - taken.received_at.0 > FRESH_MICROS;
         let fresh = taken.origin == Origin::Sent && !late;
         let id = taken.integration;
+        // When GitHub sent one that was fetched is not known here.
+        let is_over =
+            read.says == Says::HookDeleted && (taken.origin == Origin::Fetched || self.is_proven_since(taken).await?);
         match read.says {
             Says::Of(heard) => return self.of_installation(taken, &github, &registered, heard, fresh).await,
+            Says::HookDeleted if is_over => {
+                self.ask(Kind::ReconcileInstallation, id, None);
+                return done("it is late; GitHub is asked how things are");
+            }
             Says::HookDeleted => {
                 self.say(taken, Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent, known: None }).await?;
                 self.app.jobs.webhook_secrets.set_proven(id, false);
@@ -146,6 +154,14 @@ impl<'a> Meaning<'a> {
                 done("the repository is looked at")
             }
         }
+    }
+
+    /// Whether it was written down that deliveries come in, after this one did.
+    async fn is_proven_since(&self, taken: &Taken) -> Result<bool, String> {
+        let stream = StreamId::new("installation", taken.integration.0);
+        let events = self.app.log.stream(stream, Position::MAX).await.map_err(|error| error.to_string())?;
+        let is_proof = |fact: &Fact| matches!(fact, Fact::Installation(Event::WebhooksProven {}));
+        Ok(events.iter().any(|event| is_proof(&event.fact) && event.metadata.at > taken.received_at))
     }
 
     /// A pull request was opened, changed or reviewed.

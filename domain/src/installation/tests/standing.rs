@@ -77,6 +77,38 @@ fn who_suspended_it_last_by_githubs_word_is_who_is_named() {
 }
 
 #[test]
+fn what_the_app_suspended_stays_its_doing_by_whatever_name() {
+    let by_the_app = |history: &[Event]| match folded(history) {
+        Installation::Registered(state) => {
+            let Service::Installed { suspended: Some(halt), .. } = state.service else { panic!("it is suspended") };
+            halt.by_the_app
+        }
+        _ => panic!("it is registered"),
+    };
+    let named = |history, name: &str| then_also(history, Event::Suspended { by: Some(text(name)), since: None });
+    let renamed = App { slug: text("keytrail-two"), ..app() };
+    let is_renamed = Event::AppChanged { app: renamed.clone() };
+    let before = then_also(named(installed(), "keytrail-octo[bot]"), is_renamed.clone());
+    assert!(by_the_app(&named(installed(), "keytrail-octo[bot]")) && by_the_app(&before));
+    assert!(by_the_app(&then_also(before.clone(), Event::AccountRenamed { login: login("octo-two") })));
+    // GitHub may tell of its new name first.
+    let early = named(installed(), "keytrail-two[bot]");
+    assert!(!by_the_app(&early) && by_the_app(&then_also(early, is_renamed.clone())));
+    // Or both at once.
+    let suspended = Suspension { by: Some(text("keytrail-two[bot]")), since: None };
+    let seen = There::Installed(Seen { suspended: Some(suspended), ..seen(100) });
+    let again = Event::Suspended { by: Some(text("keytrail-two[bot]")), since: None };
+    given::<Installation>(&named(installed(), "keytrail-octo[bot]"))
+        .when(Command::Report(Report::Read { app: renamed, there: seen }))
+        .then(&[is_renamed.clone(), again]);
+    assert!(by_the_app(&named(before.clone(), "keytrail-two[bot]")));
+    for other in ["alice", "keytrail-octo", "another[bot]"] {
+        assert!(!by_the_app(&then_also(named(installed(), other), is_renamed.clone())), "{other}");
+        assert!(!by_the_app(&named(before.clone(), other)), "{other}");
+    }
+}
+
+#[test]
 fn only_what_is_installed_is_suspended() {
     for command in [Command::Suspend, Command::Resume] {
         given::<Installation>(&[]).when(command.clone()).then_refused("app_not_registered");

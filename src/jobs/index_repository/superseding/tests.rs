@@ -73,7 +73,11 @@ async fn what_runs_said_that_did_not_complete_is_set_right_by_the_next_one() {
     // The worker of the first run waits.
     let graph = app.jobs.graph_of(id);
     let held = graph.lock().await;
-    let command = integration::Command::Add { name: IntegrationName::parse("shop").expect("a name"), connection };
+    let command = integration::Command::Add {
+        name: IntegrationName::parse("shop").expect("a name"),
+        connection,
+        web_links: None,
+    };
     let context = Context::server("case", 0);
     app.dispatch::<Integration>(integration.0, command, context, Vec::new()).await.expect("it is added");
     let filter = Filter { repository: Some(id), ..Filter::default() };
