@@ -79,7 +79,6 @@ use actix_web::{
     web::{self, Data},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
-use utoipa_actix_web::AppExt;
 
 pub use self::{
     access::{Access, BadAccess},
@@ -149,15 +148,12 @@ pub fn serve_with(
         Data::new(Api { app, local_token, metrics, cursors, known, access, large_deliveries, key_work, host_scans });
     let server = HttpServer::new(move || {
         Routes::new()
-            .into_utoipa_app()
-            .openapi(spec::frame())
             .app_data(api.clone())
             .app_data(web::PathConfig::default().error_handler(|error, _| unrouted::bad_path(&error).into()))
             .app_data(
                 web::QueryConfig::default().error_handler(|error, request| unrouted::bad_query(&error, request).into()),
             )
             .configure(routes::routes)
-            .into_app()
             .configure(spec::viewer)
             .configure(connecting::pages)
             .configure(&besides)

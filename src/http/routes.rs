@@ -1,7 +1,7 @@
 //! Every route, one line each: method and path stand at the function.
 
-use actix_web::web;
-use utoipa_actix_web::service_config::ServiceConfig;
+use actix_web::{Route, dev::HttpServiceFactory, web};
+use utoipa_actix_web::{OpenApiFactory, service_config::ServiceConfig};
 
 use super::{
     commit_links, commits, connecting, connection_test, deliveries, doctor, event_stream, events, explain, health,
@@ -10,8 +10,36 @@ use super::{
     ssh_keys, streams, tokens, unrouted::unrouted, views, web_links, webhooks,
 };
 
-/// Registers and describes them.
-pub(super) fn routes(config: &mut ServiceConfig<'_>) {
+/// Where routes are put. Each thread that answers has all of them: described there as well, they took 9 MB a thread.
+pub(super) trait Register {
+    fn service(&mut self, factory: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self;
+    fn route(&mut self, path: &str, route: Route) -> &mut Self;
+}
+
+/// To be answered.
+impl Register for web::ServiceConfig {
+    fn service(&mut self, factory: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
+        self.service(factory)
+    }
+
+    fn route(&mut self, path: &str, route: Route) -> &mut Self {
+        self.route(path, route)
+    }
+}
+
+/// To be described.
+impl Register for ServiceConfig<'_> {
+    fn service(&mut self, factory: impl HttpServiceFactory + OpenApiFactory + 'static) -> &mut Self {
+        self.service(factory)
+    }
+
+    fn route(&mut self, path: &str, route: Route) -> &mut Self {
+        self.route(path, route)
+    }
+}
+
+/// Puts them there.
+pub(super) fn routes(config: &mut impl Register) {
     config
         // Issues. First, as they are asked most: the router tries one route after the other.
         .service(issues::list_issue_commits)

@@ -47,7 +47,7 @@ const TAGS: [(&str, &str); 13] = [
 ];
 
 /// Everything but the routes.
-pub(super) fn frame() -> OpenApi {
+fn frame() -> OpenApi {
     let bearer = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("kt_")
@@ -104,7 +104,8 @@ pub(super) fn frame() -> OpenApi {
 
 /// The whole description.
 pub fn spec() -> OpenApi {
-    let (_, mut spec) = App::new().into_utoipa_app().openapi(frame()).configure(routes::routes).split_for_parts();
+    let (_, mut spec) =
+        App::new().into_utoipa_app().openapi(frame()).configure(|config| routes::routes(config)).split_for_parts();
     pages::refer(&mut spec);
     variants::close(&mut spec, &["Place", "Trust"]);
     let examples = examples::recorded();
