@@ -205,13 +205,29 @@ async fn by_program(
     if filter != Filter::Trees || lacking.is_empty() {
         return attempt;
     }
-    let folders = git_program::fetch::fetch(program, request, &lacking, Filter::Blobs, Behind::Everything).await?;
+    let folders = go_on(program, request, &lacking, Filter::Blobs).await?;
     let rest: BTreeSet<CommitSha> = missing.difference(&lacking).copied().collect();
     if rest.is_empty() {
         return Ok(folders);
     }
     // It has come already, and is asked for once more to be checked.
-    git_program::fetch::fetch(program, request, &rest, filter, Behind::Everything).await
+    go_on(program, request, &rest, filter).await
+}
+
+/// A fetch by the program after something came, which would be thrown away: whoever needs another connection to a busy
+/// host waits for it, however long.
+async fn go_on(
+    program: &GitProgram,
+    request: &FetchRequest<'_>,
+    missing: &BTreeSet<CommitSha>,
+    filter: Filter,
+) -> Result<Attempt, GitError> {
+    loop {
+        match git_program::fetch::fetch(program, request, missing, filter, Behind::Everything).await {
+            Err(GitError::HostBusy { .. }) => {}
+            attempt => return attempt,
+        }
+    }
 }
 
 enum Transport<'a> {

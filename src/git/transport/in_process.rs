@@ -134,7 +134,13 @@ async fn work(
             // Over SSH by the program that encrypts; what is said through it is our own.
             Scheme::Git | Scheme::Ssh => {
                 let (bound, waited) = (remote.limits.listing, remote.waited());
-                let asked = remote.within(bound, git_stream::ask(remote, &question, request)).await;
+                let asked = loop {
+                    match remote.within(bound, git_stream::ask(remote, &question, request)).await {
+                        // What came with the questions before would be thrown away.
+                        Some(Err(GitError::HostBusy { .. })) if all.objects > 0 => {}
+                        asked => break asked,
+                    }
+                };
                 let incoming = asked.unwrap_or_else(|| Err(remote.trouble(RemoteTrouble::Slow { bound })))?;
                 pace.waited(remote.waited().saturating_sub(waited));
                 receive(request, wants, incoming, shared, &mut pace).await?

@@ -155,17 +155,20 @@ async fn a_host_whose_connections_are_all_in_use_is_no_slow_one() {
     drop(all);
 }
 
-#[tokio::test]
-async fn who_finds_no_connection_free_for_too_long_gives_up_and_is_let_in_later() {
-    let mut stage = Stage::new(Server::Ssh, &Shape { commits: 1, ..Shape::default() });
-    let remote = stage.remote().clone();
+/// The same server with these places, and one key: a connection by another is not gone at once.
+fn hurried(remote: Remote, places: &Arc<Places>) -> Remote {
     let ssh = remote.ssh.clone().expect("it has keys");
-    let places = Arc::new(Places::new(1).patient_for(Duration::ZERO));
-    // One key: a connection is not gone at once.
     let taken = (ssh.keys.last().copied().into_iter().collect(), None);
     let (program, keychain) = (ssh.program.clone(), ssh.keychain.clone());
     let hurried = SshAccess::new(program, ssh.folder.clone(), taken, keychain, ssh.host.clone(), places.clone());
-    let remote = Remote { ssh: Some(Arc::new(hurried)), ..remote };
+    Remote { ssh: Some(Arc::new(hurried)), ..remote }
+}
+
+#[tokio::test]
+async fn who_finds_no_connection_free_for_too_long_gives_up_and_is_let_in_later() {
+    let mut stage = Stage::new(Server::Ssh, &Shape { commits: 1, ..Shape::default() });
+    let places = Arc::new(Places::new(1).patient_for(Duration::ZERO));
+    let remote = hurried(stage.remote().clone(), &places);
     let place = places.take_up_to(1, &format!("127.0.0.1:{}", remote.url.port())).await;
     assert!(place.is_some(), "it is free");
     let is_busy = |error: &GitError| {
@@ -183,4 +186,44 @@ async fn who_finds_no_connection_free_for_too_long_gives_up_and_is_let_in_later(
     }
     drop(place);
     list_remote_refs(stage.remote(), &refs, MAX_REFS).await.expect("it is free again");
+}
+
+#[tokio::test]
+async fn what_came_is_not_thrown_away_because_no_other_connection_is_free() {
+    const PATIENCE: Duration = Duration::from_millis(50);
+    let mut stage = Stage::new(Server::Ssh, &Shape { commits: 8_300, pull_requests: 0, ..Shape::default() });
+    let written = |arguments: &[&str], input: &str| {
+        let name = stage.source.git_with_input(arguments, input.as_bytes()).expect("git works");
+        String::from_utf8_lossy(&name).trim().to_owned()
+    };
+    let file = written(&["hash-object", "-w", "--stdin"], "a file");
+    let folder = written(&["mktree"], &format!("100644 blob {file}\ta\n"));
+    let commits = stage.source.git_line(&["rev-list", "refs/heads/main"]).expect("commits");
+    let named = |sha: &str| WantedRef { name: sha.as_bytes().to_vec(), target: sha.parse().expect("a name") };
+    let wanted: Vec<WantedRef> = commits.lines().chain([folder.as_str()]).map(named).collect();
+    let places = Arc::new(Places::new(1).patient_for(PATIENCE));
+    let remote = hurried(stage.remote().clone(), &places);
+    let (host, ssh) = (format!("127.0.0.1:{}", remote.url.port()), remote.ssh.clone().expect("it has a key"));
+    stage.from(remote);
+    // In this process these are more than one question holds; the program is given the folder by another fetch.
+    for way in WAYS {
+        stage.empties_its_mirror();
+        // No connection of the other way is left.
+        drop(places.take_up_to(1, &host).await);
+        let mut fetching = std::pin::pin!(stage.fetch_these(way, &wanted));
+        let next = async {
+            while places.open_at(&host) == 0 {
+                tokio::task::yield_now().await;
+            }
+            places.take_up_to(1, &host).await
+        };
+        let place = tokio::select! {
+            fetched = fetching.as_mut() => panic!("{way:?}: one connection was enough: {fetched:?}"),
+            place = next => place,
+        };
+        waits(&ssh, 3 * PATIENCE, fetching.as_mut()).await;
+        drop(place);
+        fetching.await.unwrap_or_else(|error| panic!("{way:?}: {error:?}"));
+        assert!(stage.has(&folder), "{way:?}");
+    }
 }
