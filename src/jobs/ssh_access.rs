@@ -25,6 +25,7 @@ use crate::{
         GitError,
         ssh::{HOST_ALIAS, Keychain, Opening, Signer, SshAccess, TrustedHost, Trusting},
     },
+    key_folder::Missing,
     secrets::{Vault, ssh_private_keys},
     ssh_keys::{self, SshKey},
 };
@@ -223,16 +224,31 @@ impl Pool {
         };
         match self.on_disk.open(sha256, path).await {
             Ok(opened) => Ok(Arc::new(OpenKey(opened)) as Arc<dyn Signer>),
-            Err(DiskTrouble::Silent(path)) => {
-                let (place, seconds) = (path.display().to_string(), PATIENCE.as_secs());
+            Err(DiskTrouble::Silent(_)) => {
+                let (place, seconds) = ("the folder with keys".to_owned(), PATIENCE.as_secs());
                 Err(GitError::FileSystemSilent { place, seconds })
             }
             Err(trouble @ (DiskTrouble::Busy | DiskTrouble::Fault(_))) => Err(failed(trouble.to_string())),
             Err(trouble @ (DiskTrouble::Off | DiskTrouble::Folder(_) | DiskTrouble::Key(_))) => {
-                let (name, reason) = (name.as_str().to_owned(), trouble.to_string());
+                let (name, reason) = (name.as_str().to_owned(), without_path(&trouble));
                 Err(GitError::SshKeyNotOnThisNode { name, reason })
             }
         }
+    }
+}
+
+/// Why a key is not opened from its file, without where that lies: it is said of the repository to everybody who sees it.
+fn without_path(trouble: &DiskTrouble) -> String {
+    match trouble {
+        DiskTrouble::Key(Missing::Absent(_)) => "no file in the folder with keys holds it".to_owned(),
+        DiskTrouble::Key(Missing::Locked(_)) => {
+            "a file holds it with a passphrase, which nobody is there to type".to_owned()
+        }
+        DiskTrouble::Folder(unreadable) | DiskTrouble::Key(Missing::Folder(unreadable)) => {
+            format!("the folder with keys cannot be read: {}", unreadable.source)
+        }
+        DiskTrouble::Silent(_) => "the folder with keys does not answer".to_owned(),
+        DiskTrouble::Off | DiskTrouble::Busy | DiskTrouble::Fault(_) => trouble.to_string(),
     }
 }
 

@@ -1,5 +1,5 @@
 //! How people make a key and give each half where it belongs, for each platform. Read by the command line; `docs/ssh.md`
-//! has the same text, and `tests/peers/ssh_keys.rs` compares it and runs every command.
+//! has the same text, and `tests/peers/key_remedies.rs` compares it and runs every command.
 
 /// A new key, the usual kind.
 pub(super) const NEW_ED25519: &str = "ssh-keygen -t ed25519 -N '' -C keytrail -f keytrail_key";

@@ -1,5 +1,5 @@
 //! What mends a key that cannot be used: a sentence, and the commands to type. Every command that begins with `ssh-keygen`,
-//! `puttygen` or `openssl` is run by `tests/peers/ssh_keys.rs`, and what comes out is taken.
+//! `puttygen` or `openssl` is run by `tests/peers/key_remedies.rs`, and what comes out is taken.
 
 use super::{
     guide::{NEW_ED25519, NEW_RSA},

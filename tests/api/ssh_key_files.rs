@@ -223,9 +223,11 @@ async fn a_key_is_used_from_its_file_and_one_that_goes_is_told_by_its_code(serve
         let step = step.unwrap_or_default();
         (step["step"].clone(), step["code"].clone(), step["text"].as_str().unwrap_or_default().to_owned())
     };
+    let folder = server.elsewhere.join("keys").display().to_string();
     let is_missed = async |says: &str| {
         let (step, code, text) = why().await;
         assert_eq!((&step, &code), (&json!("authentication"), &json!("ssh_key_not_on_this_node")), "{text}");
+        assert!(!text.contains(&folder), "{text}");
         assert!(text.contains(says) && text.contains("no other key is offered in its place"), "{text}");
     };
     let away = server.elsewhere.join("away");
@@ -236,6 +238,7 @@ async fn a_key_is_used_from_its_file_and_one_that_goes_is_told_by_its_code(serve
     server.look_behind().await;
     let row = repository_of(&server, &integration).await;
     assert_eq!(row["ssh"]["offered"], json!([used["id"]]), "{row}");
+    assert!(!row.to_string().contains(&folder), "who sees the repository may not know where keys lie: {row}");
     is_missed("no file in").await;
     let doctor = server.get("/api/v1/doctor").await.with(StatusCode::OK);
     let finding = found(doctor.items(), "key_folder");

@@ -253,6 +253,13 @@ async fn a_server_with_nothing_but_sha_1_is_explained_in_our_words() {
     assert_eq!(trouble(&remote).await, RemoteTrouble::SshAlgorithms);
     let error = list(&remote).await.expect_err("it is refused").to_string();
     assert!(error.contains("SHA-1") && error.contains("https://") && !error.contains("negotiate"), "{error}");
+    // One that is known by a key of today and wants such signatures from us refuses keys of RSA without a word.
+    let (_, rsa) = every_kind(&stage).swap_remove(0);
+    let wants = stage.sshd(&[&rsa()], None, &["PubkeyAcceptedAlgorithms ssh-rsa"], &[HostKeyKind::Ed25519]);
+    let remote = stage.remote(&wants, "shop.git", vec![rsa()]);
+    assert_eq!(trouble(&remote).await, RemoteTrouble::SshAuthFailed);
+    let error = list(&remote).await.expect_err("it is refused").to_string();
+    assert!(error.contains("SHA-1") && error.contains("Ed25519"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

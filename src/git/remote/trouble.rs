@@ -267,7 +267,8 @@ impl fmt::Display for RemoteError {
             RemoteTrouble::SshAuthFailed => write!(
                 f,
                 "{host} takes none of the SSH keys that were offered; give it the public half of one of them, and check \
-                 the user in the URL"
+                 the user in the URL; an RSA key is refused, too, by a server that knows only signatures with SHA-1: offer \
+                 an Ed25519 key there, or give the https:// address of the repository"
             ),
             RemoteTrouble::SshNoKey => write!(
                 f,

@@ -207,7 +207,8 @@ async fn read_as_common(api: &Api, id: SshKeyId, min_position: Option<Position>)
     for repository in jobs::ssh_key_taken_at(&api.app.db, id, COUNTED).await? {
         let Some(row) = api.app.read(repository_list::by_id(repository)).await?.into_iter().next() else { continue };
         let row = row.repository;
-        if row.state != RepositoryState::Forgotten && takes_common_keys(api, &row).await? {
+        let is_gone = matches!(row.state, RepositoryState::Forgotten | RepositoryState::Refused);
+        if !is_gone && takes_common_keys(api, &row).await? {
             reading.push(KeyUse { id: repository.0, name: row.name });
         }
     }
