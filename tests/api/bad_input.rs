@@ -50,10 +50,8 @@ impl Raw {
     }
 
     /// The same; only what is no request at all, by the rules of HTTP, is answered 400 without a word.
-    #[track_caller]
     fn is_a_refusal(&self, what: &str) {
-        let is_bare = self.status == 400 && self.text.ends_with("\r\n\r\n");
-        if !is_bare {
+        if self.status != 400 || !self.text.ends_with("\r\n\r\n") {
             self.is_a_problem(what);
         }
     }
