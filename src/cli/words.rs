@@ -51,27 +51,10 @@ const OTHERWISE: &[(&str, Option<&str>, &str)] = &[
     ("GetReadiness", Some("health"), "for the health checks of containers, which say it so"),
     ("GetLiveness", None, "a command that finds no server says so"),
     ("GetMetrics", None, "for programs that collect them"),
-    ("ListSshKeys", Some("ssh-key list"), "the words of one noun stay together"),
-    ("GetSshKey", Some("ssh-key show"), "as ListSshKeys"),
     ("GetSshKeyPublic", Some("ssh-key show"), "a person wants both"),
-    ("AddSshKey", Some("ssh-key add"), "as ListSshKeys"),
-    ("GenerateSshKey", Some("ssh-key generate"), "as ListSshKeys"),
-    ("ListSshKeyFiles", Some("ssh-key files"), "as ListSshKeys"),
-    ("RegisterSshKey", Some("ssh-key register"), "as ListSshKeys"),
-    ("RenameSshKey", Some("ssh-key rename"), "as ListSshKeys"),
-    ("ShareSshKey", Some("ssh-key share"), "as ListSshKeys; `ssh-key reserve` is the other way"),
-    ("AssociateSshKey", Some("ssh-key associate"), "as ListSshKeys"),
-    ("DissociateSshKey", Some("ssh-key dissociate"), "as ListSshKeys"),
-    ("RotateSshKey", Some("ssh-key rotate"), "as ListSshKeys"),
-    ("RetireSshKey", Some("ssh-key retire"), "as ListSshKeys"),
-    ("ListHostKeys", Some("host-key list"), "as ListSshKeys"),
-    ("GetHostKeys", Some("host-key show"), "as ListSshKeys"),
-    ("ScanHostKeys", Some("host-key scan"), "as ListSshKeys"),
-    ("TrustHostKeys", Some("host-key trust"), "as ListSshKeys"),
     ("ImportKnownHosts", Some("host-key import"), "beside what else is done with host keys"),
     ("AcceptHostKeyChange", Some("host-key accept"), "as ImportKnownHosts"),
     ("RefuseHostKeyChange", Some("host-key refuse"), "as ImportKnownHosts"),
-    ("ForgetHostKeys", Some("host-key forget"), "as ListSshKeys"),
     ("ReceiveGithubWebhook", None, "GitHub calls it, and nobody else can sign it"),
 ];
 
@@ -131,7 +114,7 @@ fn operations() -> Vec<String> {
 }
 
 /// The command of an operation by the rule: `RenameIntegration` is `integration rename`, `ListIntegrations` is `integration
-/// list`, `GetIntegration` is `integration show`, `ListIssueCommits` is `issue commits`.
+/// list`, `GetIntegration` is `integration show`, `ListIssueCommits` is `issue commits`, `TrustHostKeys` is `host-key trust`.
 fn by_rule(operation: &str, known: &BTreeSet<String>) -> Option<String> {
     let mut words: Vec<String> = Vec::new();
     for letter in operation.chars() {
@@ -140,12 +123,14 @@ fn by_rule(operation: &str, known: &BTreeSet<String>) -> Option<String> {
         }
         words.last_mut()?.push(letter.to_ascii_lowercase());
     }
-    let command = match &words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["list", noun] => vec![format!("{noun} list"), format!("{} list", singular(noun))],
-        ["get", noun] => vec![format!("{noun} show")],
-        ["list" | "get", noun, part] => vec![format!("{noun} {part}")],
-        [verb, noun] => vec![format!("{noun} {verb}"), format!("{noun}s {verb}")],
-        _ => Vec::new(),
+    let (verb, rest) = words.split_first()?;
+    let (part, whole) = rest.split_last()?;
+    let (noun, part) = (rest.join("-"), format!("{} {part}", whole.join("-")));
+    let one = singular(&noun);
+    let command = match verb.as_str() {
+        "list" => vec![format!("{noun} list"), format!("{one} list"), part],
+        "get" => vec![format!("{noun} show"), format!("{one} show"), part],
+        verb => vec![format!("{noun} {verb}"), format!("{noun}s {verb}"), format!("{one} {verb}")],
     };
     command.into_iter().find(|command| known.contains(command))
 }

@@ -17,6 +17,8 @@ pub(crate) struct Operation {
     /// The scope it needs of a token that has scopes.
     pub(crate) scope: Option<String>,
     pub(crate) takes_body: bool,
+    /// Whether it knows any word of a query.
+    pub(crate) takes_query: bool,
 }
 
 /// Every operation, with an address that leads to nothing in particular.
@@ -25,6 +27,7 @@ pub(crate) fn operations() -> Vec<Operation> {
     let mut all = Vec::new();
     for (path, item) in spec["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
+            let mut parameters = operation["parameters"].as_array().into_iter().flatten();
             let path = path
                 .replace("{id}", "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b")
                 .replace("{sha}", "4b825dc642cb6eb9a060e54bf8d69288fbee4904")
@@ -42,6 +45,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 role: operation.pointer("/security/0/bearer/0").and_then(Value::as_str).map(str::to_owned),
                 scope: operation["x-scope"].as_str().map(str::to_owned),
                 takes_body: operation.get("requestBody").is_some(),
+                takes_query: parameters.any(|one| one["in"] == "query"),
             });
         }
     }

@@ -14,7 +14,10 @@ use super::{headers, refusals};
 pub(super) fn add(path: &str, is_read: bool, operation: &mut Operation) {
     // Said of each that needs none, as what is left out may have been forgotten.
     let secured = operation.security.get_or_insert_default().iter().any(|one| *one != SecurityRequirement::default());
-    operation.parameters.iter_mut().flatten().for_each(bound);
+    for parameter in operation.parameters.iter_mut().flatten() {
+        named(parameter);
+        bound(parameter);
+    }
     let body = operation.request_body.is_some();
     let header = |name: &str| {
         let all = operation.parameters.iter().flatten();
@@ -136,6 +139,19 @@ const ASKING_FOR_RUNS: [&str; 3] = ["RequestIndex", "ResetIndex", "RetryIndex"];
 
 /// What begins long work that is not recorded.
 const BEGUN: [&str; 3] = ["FetchRepository", "RebuildView", "VerifyViews"];
+
+/// A part of an address, where the route says nothing of it.
+fn named(parameter: &mut Parameter) {
+    if parameter.description.is_some() || !matches!(parameter.parameter_in, ParameterIn::Path) {
+        return;
+    }
+    let said = match parameter.name.as_str() {
+        "delivery" => "The delivery, by the id that the list of deliveries gives.",
+        "name" => "As the list of views calls it.",
+        _ => "The id, as answers give it.",
+    };
+    parameter.description = Some(said.to_owned());
+}
 
 /// The form of what has one name everywhere.
 fn bound(parameter: &mut Parameter) {
