@@ -31,7 +31,7 @@ use uuid::Uuid;
 
 pub(super) use self::{
     asking::{asked, in_time},
-    holder::{awaiting, held},
+    holder::{awaiting, connected_already, held},
     reachable::answers,
     repair::repair_installation,
     repositories::{confirm_gone, confirm_repositories, filter, preview_filter},

@@ -35,7 +35,7 @@ use super::{
     error::{ApiError, Code},
     idempotency::IdempotencyKey,
     input::{Input, told_by_word},
-    installations::ShownRemainder,
+    installations::{ShownRemainder, connected_already},
     place::{self, Asked, Checked, Place},
     web_links::NewWebLinks,
     words,
@@ -193,6 +193,9 @@ async fn naming_the_holder(
         None => None,
     };
     let (claim, holder) = match (at_place, name) {
+        (Some(row), _) if matches!(row.connection, Connection::GithubApp(_)) => {
+            return connected_already(api, row.id).await;
+        }
         (Some(row), _) => (Claim { scope: ClaimScope::Connection, key: claim.key }, Some(row)),
         (None, Some(name)) => (claim, holder(integration_list::by_name(name.as_str())).await),
         (None, None) => (claim, None),

@@ -60,7 +60,7 @@ impl PageLinks {
             };
             if let Some(found) = found {
                 let is_denied = match &found.state {
-                    Installation::Registered(registered) => registered.may_not_read_pull_requests(),
+                    Installation::Registered(registered) => registered.is_kept_from_pull_requests(),
                     Installation::Absent | Installation::Registering(_) | Installation::Removed { .. } => false,
                 };
                 self.apps.insert(row.id.0, !is_denied);

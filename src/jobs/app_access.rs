@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     app::{App, DispatchError},
+    clock::Clock,
     git::{
         remote::Limits,
         services::github::{
@@ -108,6 +109,25 @@ pub async fn place(app: &App, id: IntegrationId, github: &GithubConnection) -> R
     })
 }
 
+/// What is needed to ask in the name of an app, opened. Its GitHub is not looked for yet.
+pub(super) struct Opened {
+    place: Place,
+    app: u64,
+    pem: Secret<Vec<u8>>,
+    clock: Clock,
+}
+
+impl Opened {
+    /// A way to ask.
+    pub(super) async fn access(self) -> Result<AppAccess, AskError> {
+        let Self { place, app, pem, clock } = self;
+        let unreadable = || GithubError { host: place.host.name().to_owned(), trouble: GithubTrouble::KeyUnreadable };
+        let pem = std::str::from_utf8(pem.expose()).map_err(|_| unreadable())?;
+        let now = Arc::new(move || clock.now());
+        Ok(AppAccess::new(Github::reach(&place).await?, place.host.clone(), app, pem, now)?)
+    }
+}
+
 /// A way to ask in the name of the app that is registered.
 pub async fn access(
     app: &App,
@@ -115,9 +135,19 @@ pub async fn access(
     github: &GithubConnection,
     registered: &Registered,
 ) -> Result<AppAccess, AskError> {
+    opened(app, id, github, registered).await?.access().await
+}
+
+/// The same, up to where its GitHub is looked for.
+pub(super) async fn opened(
+    app: &App,
+    id: IntegrationId,
+    github: &GithubConnection,
+    registered: &Registered,
+) -> Result<Opened, AskError> {
     is_at(github, &registered.host)?;
     let pem = key(app, id, registered).await?;
-    with_key(app, id, github, registered.app.id, &pem).await
+    with_key(app, id, github, registered.app.id, pem).await
 }
 
 /// The same for an app that was removed, with the key that was kept.
@@ -133,7 +163,7 @@ pub(super) async fn access_to_kept(
         Err(SecretsError::Store(error)) if !matches!(error, StoreError::Corrupt(_)) => return Err(error.into()),
         Err(error) => return Err(AskError::Sealed(format!("the kept key of the app cannot be opened ({error})"))),
     };
-    with_key(app, id, github, kept.app, &pem).await
+    with_key(app, id, github, kept.app, pem).await?.access().await
 }
 
 /// Neither the key nor the secrets of an app are for anybody else.
@@ -146,14 +176,9 @@ async fn with_key(
     id: IntegrationId,
     github: &GithubConnection,
     app_id: u64,
-    pem: &Secret<Vec<u8>>,
-) -> Result<AppAccess, AskError> {
-    let place = place(app, id, github).await?;
-    let unreadable = || GithubError { host: place.host.name().to_owned(), trouble: GithubTrouble::KeyUnreadable };
-    let pem = std::str::from_utf8(pem.expose()).map_err(|_| unreadable())?;
-    let clock = app.clock.clone();
-    let now = Arc::new(move || clock.now());
-    Ok(AppAccess::new(Github::reach(&place).await?, github.host.clone(), app_id, pem, now)?)
+    pem: Secret<Vec<u8>>,
+) -> Result<Opened, AskError> {
+    Ok(Opened { place: place(app, id, github).await?, app: app_id, pem, clock: app.clock.clone() })
 }
 
 /// Its key, opened. Where the key was changed since the app was looked at, the new one: the old one is forgotten with the

@@ -101,6 +101,8 @@ struct Told {
     /// GitHub's own documents, each repository once.
     documents: Vec<Value>,
     complete: bool,
+    /// So many more were counted than are told.
+    missed: u64,
     pages: Vec<(Option<String>, String)>,
 }
 
@@ -120,7 +122,7 @@ pub(super) async fn list(
         Ok(news) => news,
         Err(error) => return Err(in_the_way(app, id, cause, error).await),
     };
-    let Some(Told { mut documents, complete, pages }) = news else {
+    let Some(Told { mut documents, complete, missed, pages }) = news else {
         stands_no_more(app, id, cause).await?;
         return Ok(Listing::AsBefore);
     };
@@ -148,19 +150,23 @@ pub(super) async fn list(
         proposed: DisplayText::clean(&proposed(app.clock.now())),
     });
     // What has gaps can be seen to be too many, and never that it is few enough.
-    let is_known = complete || too_many.is_some();
-    let is_too_many = too_many.is_some();
-    if is_known {
+    if complete || too_many.is_some() {
         say(app, id, cause, Command::CountRepositories { too_many }).await?;
     }
-    let held = match confirmation(app, id).await? {
-        Some(Confirmation::Wanted { .. }) => true,
-        Some(Confirmation::Given { .. }) => false,
-        // Something else stands in the way of asking.
-        None => is_too_many,
-    };
+    let held =
+        is_held(confirmation(app, id).await?.as_ref(), count.saturating_add(missed), app.jobs.git.confirm_repositories);
     let pass = Pass { token: allowed.token, connection: github.clone(), pages };
     Ok(Listing::Seen(Box::new(Seen { repositories, complete, held, pass })))
+}
+
+/// Whether what is new has to wait for a person's word, where there are perhaps so many.
+const fn is_held(confirmation: Option<&Confirmation>, perhaps: u64, most: u64) -> bool {
+    match confirmation {
+        Some(Confirmation::Wanted { .. }) => true,
+        Some(Confirmation::Given { .. }) => false,
+        // Nobody was asked yet: all is to be seen first, or something else stands in the way of asking.
+        None => perhaps > most,
+    }
 }
 
 /// Says what keeps the repositories from being listed, unless the status of the app says it already.
@@ -271,10 +277,11 @@ async fn one_pass(app: &App, allowed: &Allowed) -> Result<Told, AskError> {
     }
     let count = documents.len() as u64;
     let complete = totals.len() == 1 && totals.iter().all(|total| total.is_none_or(|total| count >= total));
+    let missed = totals.into_iter().flatten().max().unwrap_or(0).saturating_sub(count);
     if !tagged {
         pages.clear();
     }
-    Ok(Told { documents, complete, pages })
+    Ok(Told { documents, complete, missed, pages })
 }
 
 /// Whether every page is what it was.
@@ -322,5 +329,25 @@ async fn say(app: &App, id: IntegrationId, cause: Position, command: Command) ->
         // It was removed meanwhile.
         Ok(_) | Err(DispatchError::Refused { .. }) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_too_many_waits_until_all_of_it_was_seen() {
+        let wanted = Confirmation::Wanted { repositories: 1_005, kilobytes: 0, proposed: DisplayText::clean("all") };
+        let given = Confirmation::Given { repositories: 1_005 };
+        for (confirmation, perhaps, held) in [
+            (None, 1_000, false),
+            // 998 that were seen, and 7 that were missed.
+            (None, 998 + 7, true),
+            (Some(&wanted), 998, true),
+            (Some(&given), 5_000, false),
+        ] {
+            assert_eq!(is_held(confirmation, perhaps, 1_000), held, "{confirmation:?}: {perhaps}");
+        }
     }
 }

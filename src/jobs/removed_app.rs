@@ -16,7 +16,7 @@ use keytrail_projections::installation_status;
 
 use super::{
     JobError,
-    app_access::{self, AskError},
+    app_access::{self, AskError, Opened},
     reconcile_installation::say,
 };
 use crate::{
@@ -70,10 +70,19 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
             // While that cannot be read the app is not given up: the job tries again.
             let github = last_connection(app, id).await?;
             let (installed, told) = (&registered, &mut goodbye);
-            let reached = reached(app, id, github.as_ref(), installed);
-            let work = |access| async move { take_away(app, id, access, installed, told).await };
-            if !ends_in_time(LONGEST_GOODBYE, reached, work).await? {
+            let opened = opened(app, id, github.as_ref(), installed);
+            let work = |opened: Option<Opened>| async move {
+                let access = match opened {
+                    Some(opened) => opened.access().await.ok(),
+                    None => None,
+                };
+                take_away(app, id, access, installed, told).await;
+            };
+            if !ends_in_time(LONGEST_GOODBYE, opened, work).await? {
                 tracing::debug!(integration = %id, "GitHub takes too long to let an app go; what is left is listed");
+                if let Some(installation) = registered.installation() {
+                    app.jobs.app_tokens.forget(&registered.host, installation);
+                }
             }
             true
         }
@@ -95,28 +104,28 @@ pub(super) async fn say_goodbye(app: &App, id: IntegrationId, keep: bool, cause:
     Ok(())
 }
 
-/// Whether GitHub was done with in time; what was done by then stands. The time begins when there is a way to ask: however
-/// long the store takes to open the key, it is not GitHub that does.
+/// Whether GitHub was done with in time; what was done by then stands. The time begins when the key is open: however long
+/// the store takes for that, it is not GitHub that does. Looking for its host counts.
 async fn ends_in_time<A, W: Future<Output = ()>>(
     longest: Duration,
-    reached: impl Future<Output = Result<A, AskError>>,
+    opened: impl Future<Output = Result<A, AskError>>,
     work: impl FnOnce(A) -> W,
 ) -> Result<bool, AskError> {
-    let access = reached.await?;
-    Ok(tokio::time::timeout(longest, work(access)).await.is_ok())
+    let opened = opened.await?;
+    Ok(tokio::time::timeout(longest, work(opened)).await.is_ok())
 }
 
-/// A way to ask, if there is one. An error is one of the store's, which passes: what the key is needed for is not given up
-/// with it.
-async fn reached(
+/// What is needed to ask, if it can be had. An error is one of the store's, which passes: what the key is needed for is not
+/// given up with it.
+async fn opened(
     app: &App,
     id: IntegrationId,
     github: Option<&GithubConnection>,
     registered: &Registered,
-) -> Result<Option<AppAccess>, AskError> {
+) -> Result<Option<Opened>, AskError> {
     let Some(github) = github else { return Ok(None) };
-    match app_access::access(app, id, github, registered).await {
-        Ok(access) => Ok(Some(access)),
+    match app_access::opened(app, id, github, registered).await {
+        Ok(opened) => Ok(Some(opened)),
         Err(error @ AskError::Later(_)) => Err(error),
         // A key that cannot be opened, or a GitHub that cannot be reached, keeps nobody from removing.
         Err(_) => Ok(None),

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     description::{DESCRIPTION, mismatch},
-    server::{Answer, Server, answer, on_sqlite_with_key_folder},
+    server::{Answer, Server, answer, on_sqlite_besides, with_key_folder},
 };
 
 const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/examples.json");
@@ -224,7 +224,7 @@ async fn tour(server: Server) {
 
 #[test]
 fn every_operation_has_an_example_that_a_server_gave() {
-    on_sqlite_with_key_folder(tour);
+    on_sqlite_besides(with_key_folder, tour);
 }
 
 #[test]

@@ -350,6 +350,9 @@ async fn what_cannot_be_connected_is_refused_before_anything_is_there(server: Se
     let second = json!({ "kind": "github_app", "host": fake.url(), "organisation": "ACME" });
     let refused = server.connect("again", second).await.refused(409, "connection_taken");
     assert_eq!(refused.body["integration"], scene.id, "{}", refused.text);
+    // It has no app yet, and is named with a link all the same.
+    let (detail, page) = (refused.text_of("detail"), scene.page(&format!("/github/apps/{}", scene.id)));
+    assert!(detail.contains("“theirs” is connected") && detail.contains(&page), "{detail}");
     for bad in [json!({ "app_name": "x".repeat(35) }), json!({ "app_name": " " })] {
         server.post(&at(&scene.id), bad).await.refused(422, "name_invalid");
     }

@@ -53,10 +53,10 @@ macro_rules! on_both_engines {
     };
     (key_folder; $($name:ident),+ $(,)?) => {
         mod sqlite_with_keys {
-            $(#[test] fn $name() { $crate::server::on_sqlite_with_key_folder(super::$name); })+
+            $(#[test] fn $name() { $crate::server::on_sqlite_besides($crate::server::with_key_folder, super::$name); })+
         }
         mod postgres_with_keys {
-            $(#[test] fn $name() { $crate::server::on_postgres_with_key_folder(super::$name); })+
+            $(#[test] fn $name() { $crate::server::on_postgres_besides($crate::server::with_key_folder, super::$name); })+
         }
     };
     ($settings:ident; $($name:ident),+ $(,)?) => {
@@ -148,22 +148,28 @@ pub(crate) fn on_postgres_known<F: Future<Output = ()>>(settings: fn(&mut Git), 
     });
 }
 
-/// The server looks for keys of SSH in [`with_key_folder`], and reaches this machine.
-pub(crate) fn on_sqlite_with_key_folder<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
-    runtime().block_on(serve(None, reaching_this_machine, openly, true, with_key_folder, case));
+/// With these settings besides, of all there are. The server reaches this machine.
+pub(crate) fn on_sqlite_besides<F: Future<Output = ()>>(
+    besides: fn(&mut Config, &Path),
+    case: impl FnOnce(Server) -> F,
+) {
+    runtime().block_on(serve(None, reaching_this_machine, openly, true, besides, case));
 }
 
-pub(crate) fn on_postgres_with_key_folder<F: Future<Output = ()>>(case: impl FnOnce(Server) -> F) {
+pub(crate) fn on_postgres_besides<F: Future<Output = ()>>(
+    besides: fn(&mut Config, &Path),
+    case: impl FnOnce(Server) -> F,
+) {
     runtime().block_on(async {
         let database = database().await;
-        serve(Some(database.url()), reaching_this_machine, openly, true, with_key_folder, case).await;
+        serve(Some(database.url()), reaching_this_machine, openly, true, besides, case).await;
     });
 }
 
 const fn nothing_besides(_: &mut Config, _: &Path) {}
 
-/// The folder `keys` that a case fills.
-fn with_key_folder(config: &mut Config, elsewhere: &Path) {
+/// The server looks for keys of SSH in the folder `keys`, which a case fills.
+pub(crate) fn with_key_folder(config: &mut Config, elsewhere: &Path) {
     let folder = elsewhere.join("keys");
     std::fs::create_dir(&folder).expect("a folder");
     config.ssh_keys.folder = Some(folder);

@@ -265,8 +265,13 @@ impl Registered {
 
     /// Whether it runs, and the organisation does not let it read pull requests. All else goes on.
     pub fn may_not_read_pull_requests(&self) -> bool {
+        !self.is_suspended() && self.is_kept_from_pull_requests()
+    }
+
+    /// Whether the organisation does not let it read pull requests, be it that it runs or not.
+    pub fn is_kept_from_pull_requests(&self) -> bool {
         let lacks = |permissions: &BTreeMap<String, String>| !permissions.contains_key("pull_requests");
-        !self.is_suspended() && matches!(&self.service, Service::Installed { permissions, .. } if lacks(permissions))
+        matches!(&self.service, Service::Installed { permissions, .. } if lacks(permissions))
     }
 
     /// Whether deliveries say all that happens: they come in, and GitHub sends them here. Somebody who passes them on from

@@ -66,6 +66,13 @@ pub(in crate::http) async fn held(api: &Api, code: Code, holder: IntegrationId, 
     ApiError::new(code, detail).with("integration", holder.to_string())
 }
 
+/// A refusal of an organisation that another integration is connected to, whether it has an app by now or not.
+pub(in crate::http) async fn connected_already(api: &Api, holder: IntegrationId) -> ApiError {
+    let (name, way_out) = (named(api, holder).await, way_out(api, holder));
+    let detail = format!("{name} is connected to this organisation already. {way_out}");
+    ApiError::new(Code::ConnectionTaken, detail).with("integration", holder.to_string())
+}
+
 /// Where the holder is looked at, and what to do; for a browser where this server knows its own address.
 fn way_out(api: &Api, holder: IntegrationId) -> String {
     let page = api.app.public_address.page(&format!("/github/apps/{holder}"));

@@ -150,7 +150,10 @@ fn an_app_that_runs_may_read_pull_requests_or_not() {
     };
     assert!(!may_not(&registered()), "it is not installed");
     assert!(may_not(&installed()));
-    assert!(!may_not(&then_also(installed(), Event::SuspensionWished {})), "nothing is to be read");
+    let suspended = then_also(installed(), Event::SuspensionWished {});
+    assert!(!may_not(&suspended), "nothing is to be read");
+    let Installation::Registered(state) = folded(&suspended) else { panic!("it is registered") };
+    assert!(state.is_kept_from_pull_requests(), "nor would they be if it ran");
     assert!(!may_not(&then_also(installed(), Event::Uninstalled { installation: 100 })));
     let permissions = BTreeMap::from([("pull_requests".to_owned(), "read".to_owned())]);
     assert!(!may_not(&then_also(installed(), Event::PermissionsChanged { permissions })));
