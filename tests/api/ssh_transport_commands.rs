@@ -94,6 +94,8 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
         done(home.run(["ssh-key", "show", "deploy"]).await).contains(&format!("reads        {name}\n"))
     })
     .await;
+    let printed = done(home.run(["ssh-key", "show", "deploy"]).await);
+    assert!(printed.contains(&format!("used for     {name}\n")), "{printed}");
     let said = failed(home.run(["ssh-key", "retire", "deploy"]).await, 2);
     assert!(said.contains(&format!("because it is common: {name}")) && said.contains("--yes"), "{said}");
     let again = ["integration", "move", "shop", &url, "--ssh-key", "deploy", "--yes", "--json"];
