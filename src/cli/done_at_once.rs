@@ -5,7 +5,7 @@ use super::words::leaves;
 
 /// The command, and why nobody is asked.
 pub(super) const BECAUSE: &[(&str, &str)] = &[
-    ("integration add", "`integration remove` takes it back"),
+    ("integration add", "`integration remove` takes it back, and `ssh-key retire` a key that came with it"),
     ("integration connect", "nothing happens before somebody opens the link; asking again makes it useless"),
     ("integration rename", "it can be called as before"),
     ("integration set-web-links", "they can be set as before"),

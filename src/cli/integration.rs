@@ -15,6 +15,7 @@ use super::{
     going::{seen, would_move, would_remove},
     how_far::first_indexes,
     installation_told::remains,
+    new_ssh_key::KeyOfNew,
     output,
     place::Place,
     watched_operation::{self, watch},
@@ -31,6 +32,8 @@ pub(super) enum Integration {
         /// What people call it
         #[arg(long)]
         name: String,
+        #[command(flatten)]
+        key: Box<KeyOfNew>,
         #[command(flatten)]
         links: LinksOfNew,
         #[command(flatten)]
@@ -144,12 +147,18 @@ impl Integration {
 
     async fn carry_out(self, client: &Client) -> Result<(), CliError> {
         match self {
-            Self::Add { place, name, links, form } => {
-                let mut body = json!({ "name": name, "connection": place.connection_by(client).await? });
+            Self::Add { place, name, key, links, form } => {
+                let mut connection = place.connection_by(client).await?;
+                let kept = key.choose(client, &name, &mut connection).await?;
+                let mut body = json!({ "name": name, "connection": connection });
                 if let Some(links) = links.body() {
                     body["web_links"] = links;
                 }
-                form.show(&client.post("/api/v1/integrations", &body).await?)
+                let added: Result<Value, CliError> = client.post("/api/v1/integrations", &body).await;
+                if let (Some(kept), true) = (&kept, added.is_err()) {
+                    kept.say_left();
+                }
+                form.show(&added?)
             }
             Self::Connect(connection) => connection.connect(client).await,
             Self::Test(test) => test.carry_out(client).await,

@@ -35,6 +35,7 @@ mod integration;
 mod issue;
 mod manual;
 mod migrate;
+mod new_ssh_key;
 mod operation;
 mod output;
 mod passphrase;

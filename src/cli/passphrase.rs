@@ -1,5 +1,5 @@
 //! The passphrase of a key: from a file, from standard input, or typed where nobody sees it. Never from an argument or the
-//! environment, which others on the machine can read. Called by `ssh_key.rs`.
+//! environment, which others on the machine can read. Called by `ssh_key.rs` and `new_ssh_key.rs`.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},
@@ -26,6 +26,11 @@ impl Passphrase {
     /// Whether standard input has it, and nothing else.
     pub(super) const fn is_on_stdin(&self) -> bool {
         self.passphrase_stdin
+    }
+
+    /// Whether the options name one.
+    pub(super) const fn is_given(&self) -> bool {
+        self.passphrase_file.is_some() || self.passphrase_stdin
     }
 
     /// The one that the options name.

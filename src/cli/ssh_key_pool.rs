@@ -4,7 +4,6 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use clap::{
     Args, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -16,9 +15,8 @@ use super::{
     client::{Client, with_client},
     consent::Consent,
     form::Form,
-    output,
+    new_ssh_key, output,
     passphrase::Passphrase,
-    ssh_key::{bytes_of, name_of, opened},
     ssh_key_told as told,
     waiting::Waiting,
 };
@@ -165,7 +163,7 @@ impl Pool {
     pub(super) async fn run(self, config: &Config) -> Result<ExitCode, CliError> {
         match self {
             Self::Add(add) => {
-                let body = add.body()?;
+                let body = new_ssh_key::body(&add.file, &add.passphrase, &add.name, add.reserved)?;
                 with_client(config, async |client| {
                     let added: Value = client.post(PATH, &body).await?;
                     shown(client, added, add.json).await
@@ -263,25 +261,6 @@ impl Pool {
                 Ok(())
             }
         }
-    }
-}
-
-impl Add {
-    /// What is sent. A key that cannot be used is not sent at all.
-    fn body(&self) -> Result<Value, CliError> {
-        let bytes = bytes_of(&self.file, &self.passphrase)?;
-        let name = name_of(&self.file);
-        let (key, passphrase) =
-            opened(bytes.expose(), &self.passphrase, &name)?.map_err(|problem| told::refusal(&problem, &name))?;
-        let mut body = json!({
-            "name": self.name,
-            "private_key_base64": STANDARD.encode(bytes.expose()),
-            "common": !self.reserved,
-        });
-        if let Some(passphrase) = passphrase.filter(|_| key.encryption().is_some()) {
-            body["passphrase"] = passphrase.expose().as_str().into();
-        }
-        Ok(body)
     }
 }
 

@@ -135,6 +135,9 @@ pub(super) fn kept(key: &Value, public: &Value) {
     field("created at", &format!("{} ({} days ago{old})", output::cell(&key["created_at"]), key["age_days"]));
     let used = if key["never_used"] == true { "never".to_owned() } else { output::cell(&key["last_used_at"]) };
     field("used at", &used);
+    if let Some(repository) = key["last_used_for"]["name"].as_str() {
+        field("used for", repository);
+    }
     field("common", if key["common"] == true { "yes: offered where no key was chosen" } else { "no" });
     field("chosen for", users(key).as_deref().unwrap_or("no integration"));
     field("only for", repositories(key).as_deref().unwrap_or("no repository"));

@@ -67,6 +67,14 @@ pub async fn taken_at(db: &Db, key: SshKeyId, most: u32) -> Result<Vec<Repositor
     db.read_as(Area::Log, sql, &row![key, most], |cells| Ok(RepositoryId(cells.id()?))).await
 }
 
+/// The repository whose host took this key last, whatever it was offered there for; of several at one moment always the same.
+pub async fn last_taken_at(db: &Db, key: SshKeyId) -> Result<Option<RepositoryId>, StoreError> {
+    let sql = "SELECT repository FROM ssh_key_uses WHERE ssh_key = $1 AND accepted_at IS NOT NULL \
+               ORDER BY accepted_at DESC, repository LIMIT 1";
+    let rows = db.read_as(Area::Log, sql, &row![key], |cells| Ok(RepositoryId(cells.id()?))).await?;
+    Ok(rows.into_iter().next())
+}
+
 /// Writes down what came of offering keys for a repository, where that is news. It decides nothing: what cannot be written
 /// is learnt anew.
 pub(super) async fn note(app: &App, repository: RepositoryId, ssh: &SshAccess) {

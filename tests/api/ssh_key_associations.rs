@@ -1,7 +1,13 @@
 //! Keys of SSH that are associated with repositories: the only ones that are offered there, one for a repository; what cannot
 //! be associated; and what becomes of it when a key is retired, or a repository goes.
 
-use keytrail_domain::{id::RepositoryId, recorded::StreamId, ssh_key::SshKey as Aggregate};
+use keytrail::store::{Area, Statement};
+use keytrail_domain::{
+    id::{RepositoryId, SshKeyId},
+    recorded::StreamId,
+    ssh_key::SshKey as Aggregate,
+};
+use keytrail_projections::{repository_list::MOST_NAMED, row};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -78,6 +84,7 @@ async fn the_associated_key_is_the_only_one_that_is_offered_and_nothing_takes_it
     assert_eq!((&associated.body["associated"], &associated.body["repositories"]), (&json!(1), &named));
     assert_eq!((&associated.body["used_by"], &associated.body["version"]), (&json!(0), &json!(2)));
     is_read_with(&server, &integration, &mine).await;
+    assert_eq!(told(&server, &mine).await["last_used_for"], named[0]);
     assert_eq!(repository_of(&server, &integration).await["ssh_key"], mine["id"]);
     let listed = server.get("/api/v1/ssh-keys").await.with(StatusCode::OK);
     let counts: Vec<_> = listed.items().iter().map(|row| row["associated"].clone()).collect();
@@ -257,9 +264,41 @@ async fn a_key_is_not_associated_with_what_goes_nor_retired_at_the_same_moment(s
     server.look_behind().await;
 }
 
+/// They are read some at a time: more than are asked for at once.
+async fn those_that_are_read_with_a_common_key_are_counted_however_many_there_are(server: Server) {
+    const MANY: usize = MOST_NAMED + 1;
+    let (shared, own) = (key(&server, "shared").await, key(&server, "own").await);
+    let mut repositories = Vec::new();
+    for n in 0..MANY {
+        repositories.push(nowhere(&server, &format!("shop-{n}")).await.1);
+    }
+    let sql =
+        "INSERT INTO ssh_key_uses (repository, ssh_key, place, offered_at, accepted_at) VALUES ($1, $2, 0, $3, $3)";
+    let taken = |(repository, at): (&String, i64)| {
+        let repository = RepositoryId(repository.parse().expect("an id"));
+        let key = SshKeyId(id(&shared).parse().expect("an id"));
+        Statement::new(sql, row![repository, key, at])
+    };
+    let statements = repositories.iter().zip(1_000_i64..).map(taken).collect();
+    server.app.db.write(Area::Log, statements).await.expect("they are written");
+    let all = told(&server, &shared).await;
+    assert_eq!(all["common_for"], MANY, "{all}");
+    // Where it was taken last comes first.
+    let named: Vec<_> = all["common_repositories"].as_array().expect("a list").iter().map(id).collect();
+    assert_eq!(named, repositories.iter().rev().take(50).cloned().collect::<Vec<_>>());
+    assert_eq!(all["last_used_for"], all["common_repositories"][0]);
+    let (first, last) = (repositories[0].as_str(), repositories[MANY - 1].as_str());
+    said(&server, "associate", &own, &[first, last]).await.with(StatusCode::OK);
+    let fewer = told(&server, &shared).await;
+    assert_eq!(fewer["common_for"], MANY - 2, "{fewer}");
+    assert_eq!(id(&fewer["common_repositories"][0]), repositories[MANY - 2]);
+    assert_eq!(id(&fewer["last_used_for"]), last, "where it was last used does not change with that");
+}
+
 on_both_engines!(
     reaching_this_machine;
     what_cannot_be_associated_is_refused_and_changes_nothing,
+    those_that_are_read_with_a_common_key_are_counted_however_many_there_are,
     a_repository_that_goes_holds_no_key_any_more,
     a_key_is_not_associated_with_what_goes_nor_retired_at_the_same_moment,
 );

@@ -100,6 +100,9 @@ async fn a_common_key_is_retired_only_when_who_reads_with_it_was_told_of(server:
     change(&server, &pay, own).await.with(StatusCode::OK);
     let named = json!([{ "id": row["id"], "name": row["name"] }]);
     soon("only one is left", || async { told(&server, &used).await["common_repositories"] == named }).await;
+    let chosen = repository_of(&server, &pay).await;
+    let place = json!({ "id": chosen["id"], "name": chosen["name"] });
+    soon("it is read with the chosen one", || async { told(&server, &other).await["last_used_for"] == place }).await;
     let kept = told(&server, &used).await;
     assert_eq!((&kept["common_for"], &kept["used_by"], &kept["associated"]), (&json!(1), &json!(0), &json!(0)));
     assert_eq!(told(&server, &other).await["common_for"], Value::Null, "where it was chosen it is counted as chosen");

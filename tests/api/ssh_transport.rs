@@ -131,14 +131,18 @@ async fn a_repository_over_ssh_is_connected_indexed_and_followed(server: Server)
     let issue = server.get("/api/v1/issues/SHOP-2").await.with(StatusCode::OK);
     assert_eq!(issue.body["commits"], 1, "{}", issue.text);
     // One key after the other, in the order of the pool.
-    let ssh = repository_of(&server, &integration).await["ssh"].clone();
+    let row = repository_of(&server, &integration).await;
+    let ssh = row["ssh"].clone();
     assert_eq!(ssh["offered"], json!([id(&first), id(&second)]), "{ssh}");
     assert_eq!(ssh["accepted"], id(&second), "{ssh}");
     let used = async |key: &Value| server.get(&format!("/api/v1/ssh-keys/{}", id(key))).await.body;
-    assert_eq!(used(&first).await["never_used"], true);
+    let offered = used(&first).await;
+    assert_eq!((&offered["never_used"], &offered["last_used_for"]), (&json!(true), &Value::Null));
     let taken = used(&second).await;
     assert!(taken["never_used"] == false && taken["last_used_at"] == ssh["at"], "{taken} {ssh}");
-    assert_eq!(server.get("/api/v1/ssh-keys").await.items()[1]["last_used_at"], ssh["at"]);
+    assert_eq!(taken["last_used_for"], json!({ "id": row["id"], "name": row["name"] }));
+    let listed = server.get("/api/v1/ssh-keys").await.items()[1].clone();
+    assert_eq!((&listed["last_used_at"], &listed["last_used_for"]), (&ssh["at"], &Value::Null), "{listed}");
 
     // A look at what did not change comes with the key that was taken, and with no other.
     let logins = || served.sshd.log().matches("Accepted publickey").count();

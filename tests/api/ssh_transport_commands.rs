@@ -1,5 +1,9 @@
 //! Repositories over SSH as a person types it: a key, the host's own key, trying it out, adding it.
 
+use keytrail::{
+    secrets::Secret,
+    ssh_keys::{self, Target},
+};
 use keytrail_test_support::{
     server::{Home, Options},
     sshd::{Config, Sshd},
@@ -10,6 +14,7 @@ use crate::{
     command_line::{done, failed, lines, text},
     repository::{self, git},
     server::soon,
+    ssh_keys::written,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_keytrail");
@@ -94,6 +99,8 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
         done(home.run(["ssh-key", "show", "deploy"]).await).contains(&format!("reads        {name}\n"))
     })
     .await;
+    let printed = done(home.run(["ssh-key", "show", "deploy"]).await);
+    assert!(printed.contains(&format!("used for     {name}\n")), "{printed}");
     let said = failed(home.run(["ssh-key", "retire", "deploy"]).await, 2);
     assert!(said.contains(&format!("because it is common: {name}")) && said.contains("--yes"), "{said}");
     let again = ["integration", "move", "shop", &url, "--ssh-key", "deploy", "--yes", "--json"];
@@ -115,4 +122,82 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
     made("last").await;
     let printed = done(home.run(["ssh-key", "rotate", "next", "--to", "last", "--no-wait"]).await);
     assert!(printed.contains("keytrail operation show rotate_ssh_key."), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_a_file_comes_with_a_new_integration_and_is_said_to_stay_where_that_is_refused() {
+    let env = [("KEYTRAIL__GIT__FREE_BYTES", "0"), ("KEYTRAIL__GIT__HOSTS", "[\"127.0.0.1\"]")];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let server = Home::new(PROGRAM, Options { env, ..Options::default() }).start().await;
+    let home = server.home();
+    let made = |n: u8, word: Option<&str>| {
+        let key = ssh_keys::ed25519(Secret::new(vec![n; 32]), "ann@laptop").expect("a key");
+        let file = home.folder().join(format!("key-{n}"));
+        std::fs::write(&file, written(&key, Target::OpenSsh, word)).expect("a file");
+        (key, file)
+    };
+    let ((key, file), (_, second), (_, third)) = (made(7, Some("correct horse")), made(8, None), made(9, None));
+    let word = home.folder().join("word");
+    std::fs::write(&word, "correct horse\n").expect("a file");
+    // Nobody runs it: the repository is there, and cannot be read for now.
+    let url = |name: &str| format!("ssh://git@127.0.0.1:1/{name}.git");
+    let (shop, pay, api) = (url("shop"), url("pay"), url("api"));
+    let add = ["integration", "add", &shop, "--name", "shop", "--ssh-key-file", text(&file)];
+    let with = |more: &[&str]| -> Vec<String> { add.iter().chain(more).map(|word| (*word).to_owned()).collect() };
+
+    // What cannot be is said before anything is sent.
+    let said = failed(home.run(with(&[])).await, 2);
+    assert!(said.contains("ssh_key_passphrase_needed") && said.contains("--passphrase-file"), "{said}");
+    for place in ["https://127.0.0.1:1/shop.git", "ssh://git@127.0.0.1:1/", text(home.folder())] {
+        let nowhere = ["integration", "add", place, "--name", "shop", "--ssh-key-file", text(&second)];
+        let said = failed(home.run(nowhere).await, 2);
+        assert!(!said.contains("keeps the SSH key"), "{place}: {said}");
+    }
+    failed(home.run(with(&["--ssh-key", "shop"])).await, 2);
+    failed(home.run(with(&["--common-ssh-keys"])).await, 2);
+    let without = ["integration", "add", &shop, "--name", "shop", "--passphrase-file", text(&word)];
+    let said = failed(home.run(without).await, 2);
+    assert!(said.contains("--ssh-key-file"), "{said}");
+    for list in ["ssh-key", "integration"] {
+        assert_eq!(done(home.run([list, "list", "--json"]).await), "", "nothing was kept");
+    }
+
+    let opened = with(&["--json", "--passphrase-file", text(&word)]);
+    let added = lines(&done(home.run(opened).await)).remove(0);
+    let kept = lines(&done(home.run(["ssh-key", "show", "shop", "--json"]).await)).remove(0);
+    assert_eq!((&added["connection"]["ssh_key"], &kept["common"]), (&kept["id"], &true.into()));
+    assert_eq!(kept["fingerprint_sha256"], key.public().sha256());
+    assert_eq!(kept["integrations"][0]["name"], "shop");
+
+    // The key is there already, or its name is: nothing is added.
+    let again = ["integration", "add", &pay, "--name", "pay", "--ssh-key-file", text(&file)];
+    let again = again.into_iter().chain(["--passphrase-file", text(&word)]);
+    let said = failed(home.run(again).await, 4);
+    assert!(said.contains("ssh_key_taken") && said.contains("with --ssh-key in place"), "{said}");
+    let same = ["integration", "add", &pay, "--name", "shop", "--ssh-key-file", text(&second)];
+    let said = failed(home.run(same).await, 4);
+    assert!(said.contains("ssh_key_name_taken") && said.contains("--ssh-key-name"), "{said}");
+    // The key is kept, and the integration is refused: what is said then goes.
+    let called = same.into_iter().chain(["--ssh-key-name", "the second", "--ssh-key-reserved"]);
+    let said = failed(home.run(called).await, 4);
+    for wanted in
+        ["integration_name_taken", "keeps the SSH key 'the second' now", "--ssh-key 'the second'", "ssh-key retire"]
+    {
+        assert!(said.contains(wanted), "{wanted}: {said}");
+    }
+    let left = lines(&done(home.run(["ssh-key", "show", "the second", "--json"]).await)).remove(0);
+    assert_eq!((&left["used_by"], &left["common"]), (&0.into(), &false.into()));
+    let as_said = ["integration", "add", &pay, "--name", "pay", "--ssh-key", "the second", "--json"];
+    let added = lines(&done(home.run(as_said).await)).remove(0);
+    assert_eq!(added["connection"]["ssh_key"], left["id"]);
+
+    // From standard input, too.
+    let piped = ["integration", "add", &api, "--name", "api", "--ssh-key-file", "-", "--json"];
+    let file = std::fs::File::open(&third).expect("a file");
+    let output = home.command(piped).stdin(file).output().await.expect("the program starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let added = lines(&String::from_utf8_lossy(&output.stdout)).remove(0);
+    let kept = lines(&done(home.run(["ssh-key", "show", "api", "--json"]).await)).remove(0);
+    assert_eq!(added["connection"]["ssh_key"], kept["id"]);
 }

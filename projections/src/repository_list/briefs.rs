@@ -9,7 +9,7 @@ use keytrail_domain::{
 use super::{RepositoryList, RepositoryState};
 use crate::{
     row,
-    value::{Cells, Row},
+    value::{Cells, Row, Value},
     view::Read,
 };
 
@@ -68,4 +68,39 @@ pub fn briefs_of(integration: IntegrationId, after: Option<Position>, limit: u32
         select!("WHERE r.integration = $3 AND r.added_position > $1 ORDER BY r.added_position LIMIT $2"),
         row![after.unwrap_or(0), limit, integration],
     )
+}
+
+/// What a repository is called, with what tells whether it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which.
+    pub id: RepositoryId,
+    /// The integration that sees it.
+    pub integration: IntegrationId,
+    /// What a person calls it.
+    pub name: String,
+    /// Where it is in its life.
+    pub state: RepositoryState,
+}
+
+/// How many can be asked for by [`named`] at once.
+pub const MOST_NAMED: usize = 50;
+
+/// The repositories with these ids, forgotten or not: at most [`MOST_NAMED`], what is more is not looked at.
+pub fn named(ids: &[RepositoryId]) -> Read<Named> {
+    let row = |cells: &mut Cells<'_>| {
+        Ok(Named {
+            id: RepositoryId(cells.id()?),
+            integration: IntegrationId(cells.id()?),
+            name: cells.text()?.to_owned(),
+            state: cells.word()?,
+        })
+    };
+    let sql = "SELECT r.repository, r.integration, r.name, r.state FROM repository_list@ r WHERE r.repository IN \
+               ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, \
+               $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50) \
+               ORDER BY r.repository";
+    // A place that is left over asks for the first once more.
+    let args = (0..MOST_NAMED).map(|n| Value::from(ids.get(n).or(ids.first()).copied())).collect();
+    Read { view: &RepositoryList, sql, args, row }
 }

@@ -22,7 +22,7 @@ use keytrail_domain::{
 
 pub use self::{
     again::{Again, Request, reindexed, request, reset, under_way},
-    briefs::{Brief, briefs_changed, briefs_of},
+    briefs::{Brief, MOST_NAMED, Named, briefs_changed, briefs_of, named},
 };
 
 use self::schema::{READINGS, REPOSITORIES, REQUESTS, RUNS};

@@ -228,6 +228,7 @@ fn reads_fit_their_tables() {
     }
     check_read(&briefs_changed(3, 10));
     check_read(&briefs_of(IntegrationId(id(1, 1)), Some(3), 10));
+    check_read(&named(&[RepositoryId(id(2, 1)), RepositoryId(id(2, 2))]));
 }
 
 #[test]

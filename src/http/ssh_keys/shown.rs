@@ -71,6 +71,10 @@ pub(in crate::http) struct Shown {
     /// When a git host last took it, within an hour; nothing when none did.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
+    /// The repository whose host took it last, be it chosen, associated or common; where one key is told of, and left out where
+    /// none did, and in the list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_for: Option<KeyUse>,
     /// Whether no git host ever took it.
     never_used: bool,
     /// For how many integrations it was chosen. Those that were removed do not count.
@@ -130,6 +134,7 @@ impl Shown {
             age_days: age / DAY,
             is_old: row.state == KeyState::Active && age > app.config.ssh_keys.old_micros(),
             last_used_at,
+            last_used_for: uses.last_for().cloned(),
             never_used: last_used_at.is_none(),
             used_by: uses.count(row.id),
             integrations: uses.named().to_vec(),

@@ -2,10 +2,11 @@
 //! is associated with, and those that are read with it as a common key. Asked for before a key is told of, and before one is
 //! retired; it changes nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keytrail_domain::{
-    id::{RepositoryId, SshKeyId},
+    claim::ClaimScope,
+    id::{IntegrationId, RepositoryId, SshKeyId},
     recorded::Position,
     remote_url::Scheme,
     service::Connection,
@@ -13,8 +14,8 @@ use keytrail_domain::{
     timestamp::Timestamp,
 };
 use keytrail_projections::{
-    integration_list::{self, IntegrationList, IntegrationState},
-    repository_list::{self, RepositoryState},
+    integration_list::{self, IntegrationList, IntegrationState, MOST_IDS},
+    repository_list::{self, MOST_NAMED, Named, RepositoryState},
     ssh_key_list::{self, KeyState, SshKeyList},
     view::View as _,
 };
@@ -62,6 +63,7 @@ pub(super) struct Told {
 #[derive(Default)]
 pub(super) struct Uses {
     last: HashMap<SshKeyId, Timestamp>,
+    last_for: Option<KeyUse>,
     counts: HashMap<SshKeyId, u64>,
     named: Vec<KeyUse>,
     associated: HashMap<SshKeyId, u64>,
@@ -93,16 +95,18 @@ impl Uses {
         let counted = Self::between(api, Some((id, id)), min_position).await?;
         let rows = api.app.read(integration_list::by_ssh_key(id, NAMED)).await?;
         let named = rows.into_iter().map(|row| KeyUse { id: row.id.0, name: row.name }).collect();
-        let mut repositories = Vec::new();
-        for one in api.app.read(ssh_key_list::associations(id, NAMED)).await? {
-            let row = api.app.read(repository_list::by_id(one.repository)).await?.into_iter().next();
-            let name = row.map(|row| row.repository.name).unwrap_or_default();
-            repositories.push(KeyUse { id: one.repository.0, name });
-        }
+        let associations = api.app.read(ssh_key_list::associations(id, NAMED)).await?;
+        let associated: Vec<_> = associations.into_iter().map(|one| one.repository).collect();
+        let last = jobs::ssh_key_last_taken_at(&api.app.db, id).await?;
+        let known = known(api, associated.iter().copied().chain(last)).await?;
+        let called = |id: RepositoryId| known.get(&id).map(|row| row.name.clone());
+        let last_for = last.and_then(|one| Some(KeyUse { id: one.0, name: called(one)? }));
+        let repositories =
+            associated.iter().map(|one| KeyUse { id: one.0, name: called(*one).unwrap_or_default() }).collect();
         let mut reading = read_as_common(api, id, min_position).await?;
         let common_for = reading.len() as u64;
         reading.truncate(NAMED as usize);
-        Ok(Self { named, repositories, common_for, common_repositories: reading, ..counted })
+        Ok(Self { last_for, named, repositories, common_for, common_repositories: reading, ..counted })
     }
 
     /// The same, where the log stood at `head` or later: for what is decided by it.
@@ -116,6 +120,11 @@ impl Uses {
     /// When a host last took a key, if one did.
     pub(super) fn last_at(&self, id: SshKeyId) -> Option<Timestamp> {
         self.last.get(&id).copied()
+    }
+
+    /// The repository whose host took the one key last.
+    pub(super) const fn last_for(&self) -> Option<&KeyUse> {
+        self.last_for.as_ref()
     }
 
     /// For how many integrations it was chosen.
@@ -203,35 +212,48 @@ async fn read_as_common(api: &Api, id: SshKeyId, min_position: Option<Position>)
     if !key.is_some_and(|key| key.common && key.state == KeyState::Active) {
         return Ok(Vec::new());
     }
-    let mut reading = Vec::new();
-    for repository in jobs::ssh_key_taken_at(&api.app.db, id, COUNTED).await? {
-        let Some(row) = api.app.read(repository_list::by_id(repository)).await?.into_iter().next() else { continue };
-        let row = row.repository;
-        let is_gone = matches!(row.state, RepositoryState::Forgotten | RepositoryState::Refused);
-        if !is_gone && takes_common_keys(api, &row).await? {
-            reading.push(KeyUse { id: repository.0, name: row.name });
-        }
+    let taken = jobs::ssh_key_taken_at(&api.app.db, id, COUNTED).await?;
+    let known = known(api, taken.iter().copied()).await?;
+    let is_there = |row: &&Named| !matches!(row.state, RepositoryState::Forgotten | RepositoryState::Refused);
+    let there: Vec<_> = taken.iter().filter_map(|one| known.get(one)).filter(is_there).collect();
+    let open = without_a_key(api, there.iter().map(|row| row.integration)).await?;
+    let there: Vec<_> = there.into_iter().filter(|row| open.contains(&row.integration)).collect();
+    let held = |row: &Named| SshKey::association(row.id).key;
+    let scopes = [ClaimScope::SshKeyOfRepository, ClaimScope::SshKeyInRotation];
+    let keys: Vec<_> = there.iter().map(|row| held(row)).collect();
+    let own = api.app.log.held_in_either(scopes, &keys).await?;
+    let reading = there.into_iter().filter(|row| !own.contains(&held(row)));
+    Ok(reading.map(|row| KeyUse { id: row.id.0, name: row.name.clone() }).collect())
+}
+
+/// The repositories with these ids that there are or were: some at a time, and not one by one.
+async fn known(api: &Api, ids: impl Iterator<Item = RepositoryId>) -> Result<HashMap<RepositoryId, Named>, ApiError> {
+    let ids: Vec<_> = ids.collect();
+    let mut known = HashMap::with_capacity(ids.len());
+    for some in ids.chunks(MOST_NAMED) {
+        known.extend(api.app.read(repository_list::named(some)).await?.into_iter().map(|row| (row.id, row)));
     }
-    Ok(reading)
+    Ok(known)
 }
 
-/// Whether the common keys are offered for it: it is read over SSH, and has no key of its own.
-async fn takes_common_keys(api: &Api, row: &repository_list::Repository) -> Result<bool, ApiError> {
-    let integration = api.app.read(integration_list::by_id(row.integration)).await?.into_iter().next();
-    let Some(integration) = integration.filter(|found| found.state != IntegrationState::Removed) else {
-        return Ok(false);
-    };
-    Ok(match integration.connection {
-        Connection::Git(remote) if remote.url.scheme() == Scheme::Ssh && remote.ssh_key.is_none() => {
-            !has_its_own(api, row.id).await?
-        }
-        _ => false,
-    })
+/// Of these integrations those that are reached over SSH and for which no key was chosen.
+async fn without_a_key(
+    api: &Api,
+    ids: impl Iterator<Item = IntegrationId>,
+) -> Result<HashSet<IntegrationId>, ApiError> {
+    let ids: Vec<_> = ids.collect::<HashSet<_>>().into_iter().collect();
+    let mut open = HashSet::new();
+    for some in ids.chunks(MOST_IDS) {
+        let rows = api.app.read(integration_list::by_ids(some)).await?.into_iter();
+        let live = rows.filter(|row| row.state != IntegrationState::Removed);
+        open.extend(live.filter(|row| takes_common_keys(&row.connection)).map(|row| row.id));
+    }
+    Ok(open)
 }
 
-async fn has_its_own(api: &Api, repository: RepositoryId) -> Result<bool, ApiError> {
-    let (now, in_rotation) = (SshKey::association(repository), SshKey::rotated_association(repository));
-    Ok(api.app.log.holder_of_either(&now, &in_rotation).await?.is_some())
+/// Whether the common keys are offered there, where the repository has no key of its own.
+fn takes_common_keys(connection: &Connection) -> bool {
+    matches!(connection, Connection::Git(remote) if remote.url.scheme() == Scheme::Ssh && remote.ssh_key.is_none())
 }
 
 /// The first names, and how many there are besides.
