@@ -191,8 +191,9 @@ async fn by(
     }
 }
 
-/// `tree:0` leaves out folders even when a ref names one, and the program takes such an answer for incomplete. What is
-/// lacking is asked for again, without files: if it is no folder, it is lacking again, and that is an error.
+/// `tree:0` leaves out what a wanted commit has even when a ref names that folder, and the program takes such an answer
+/// for incomplete. What is lacking is asked for again, without files: if it is no folder, it is lacking again, and that
+/// is an error.
 async fn by_program(
     program: &GitProgram,
     request: &FetchRequest<'_>,

@@ -198,6 +198,9 @@ async fn what_came_is_not_thrown_away_because_no_other_connection_is_free() {
     };
     let file = written(&["hash-object", "-w", "--stdin"], "a file");
     let folder = written(&["mktree"], &format!("100644 blob {file}\ta\n"));
+    let tip =
+        stage.source.git_line(&["commit-tree", "-m", "SHOP-1", "-p", "refs/heads/main", &folder]).expect("a commit");
+    stage.source.git_line(&["update-ref", "refs/heads/main", &tip]).expect("a branch");
     let commits = stage.source.git_line(&["rev-list", "refs/heads/main"]).expect("commits");
     let named = |sha: &str| WantedRef { name: sha.as_bytes().to_vec(), target: sha.parse().expect("a name") };
     let wanted: Vec<WantedRef> = commits.lines().chain([folder.as_str()]).map(named).collect();
@@ -205,7 +208,8 @@ async fn what_came_is_not_thrown_away_because_no_other_connection_is_free() {
     let remote = hurried(stage.remote().clone(), &places);
     let (host, ssh) = (format!("127.0.0.1:{}", remote.url.port()), remote.ssh.clone().expect("it has a key"));
     stage.from(remote);
-    // In this process these are more than one question holds; the program is given the folder by another fetch.
+    // In this process these are more than one question holds; the program is given the folder, which the last commit has
+    // as well, by another fetch.
     for way in WAYS {
         stage.empties_its_mirror();
         // No connection of the other way is left.
