@@ -91,6 +91,17 @@ async fn a_program_gets_nothing_of_the_environment_and_no_secret_as_an_argument(
     }
 }
 
+/// Lets a call go on until its program has written down which child it started.
+async fn child_of(mark: &Path, calling: &mut (impl Future + Unpin)) -> String {
+    loop {
+        let _ = tokio::time::timeout(Duration::from_millis(5), &mut *calling).await;
+        match fs::read_to_string(mark) {
+            Ok(text) if text.ends_with('\n') => return text.trim().to_owned(),
+            _ => {}
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_program_that_does_not_end_is_ended_with_its_children() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -100,13 +111,7 @@ async fn a_program_that_does_not_end_is_ended_with_its_children() {
     let invocation = Invocation::new([]);
     let calling = running::output(&hangs, &invocation, Duration::from_secs(600));
     let mut calling = Box::pin(calling);
-    let child = loop {
-        let _ = tokio::time::timeout(Duration::from_millis(5), &mut calling).await;
-        match fs::read_to_string(&mark) {
-            Ok(text) if text.ends_with('\n') => break text.trim().to_owned(),
-            _ => {}
-        }
-    };
+    let child = child_of(&mark, &mut calling).await;
     drop(calling);
     // A dead process that nobody waits for is still listed: its state is Z.
     let state = || fs::read_to_string(format!("/proc/{child}/stat")).unwrap_or_default();
@@ -126,20 +131,14 @@ async fn the_place_of_a_program_that_is_ended_is_given_back_when_nothing_that_it
     let place = places.clone().try_acquire_owned().expect("it is free");
     let invocation = Invocation::new([]).keeping(Some(Arc::new(place)));
     let mut calling = Box::pin(running::output(&hangs, &invocation, Duration::from_secs(600)));
-    let child = loop {
-        let _ = tokio::time::timeout(Duration::from_millis(5), &mut calling).await;
-        match fs::read_to_string(&mark) {
-            Ok(text) if text.ends_with('\n') => break text.trim().parse::<i32>().expect("a number"),
-            _ => {}
-        }
-    };
+    let child = child_of(&mark, &mut calling).await;
     drop(calling);
     drop(invocation);
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
     assert_eq!(places.available_permits(), 0, "one of them goes on");
-    let child = rustix::process::Pid::from_raw(child).expect("a process");
+    let child = rustix::process::Pid::from_raw(child.parse().expect("a number")).expect("a process");
     rustix::process::kill_process(child, rustix::process::Signal::KILL).expect("it goes on");
     let _place = places.acquire().await.expect("it is given back");
 }
