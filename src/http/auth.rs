@@ -1,5 +1,6 @@
 //! Who a caller is and what that allows. The edge finds out who; a route says what it needs by the type of an argument,
-//! so that a route without a check reads as one. No token is ever logged or answered.
+//! so that a route without a check reads as one; what the same request may not carry is refused with it. No token is ever
+//! logged or answered.
 
 use std::{
     future::{Ready, ready},
@@ -30,6 +31,7 @@ use super::{
     error::{ApiError, Code},
     limits::{Budget, CallerKey},
     services,
+    unrouted::refuse_unread_query,
 };
 use crate::{app::Context, ids::random_bytes, log::Idempotency};
 
@@ -248,7 +250,8 @@ macro_rules! needs {
             type Future = Ready<Result<Self, ApiError>>;
 
             fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-                ready(at_least(request, $role).map(Self))
+                let caller = at_least(request, $role);
+                ready(caller.and_then(|caller| refuse_unread_query(request).map(|()| Self(caller))))
             }
         }
 

@@ -124,12 +124,21 @@ fn explain(error: &serde_json::Error) -> String {
 
 /// The name of a field that is unknown is repeated, so that a typing error is found; not one that could be a secret.
 pub(super) fn without_secrets(text: &str) -> String {
-    // So long are tokens of GitHub and names of commits, and no field of ours.
-    const TOO_LONG: usize = 40;
     match text.split('`').nth(1) {
-        Some(name) if name.len() >= TOO_LONG || may_be_a_token(name) => text.replacen(name, "…", 1),
+        Some(name) if could_be_a_secret(name) => text.replacen(name, "…", 1),
         _ => text.to_owned(),
     }
+}
+
+/// A name that was sent, to be repeated as [`without_secrets`] does.
+pub(super) fn without_secret(name: &str) -> &str {
+    if could_be_a_secret(name) { "…" } else { name }
+}
+
+fn could_be_a_secret(name: &str) -> bool {
+    // So long are tokens of GitHub and names of commits, and no field of ours.
+    const TOO_LONG: usize = 40;
+    name.len() >= TOO_LONG || may_be_a_token(name)
 }
 
 /// Whether a word holds the beginning of a token: of one of ours, or of one of GitHub's kinds, which begin so that they can

@@ -1,4 +1,5 @@
-//! Requests that no route takes: nothing at the address, another method, or an address that cannot be read.
+//! Requests that no route takes: nothing at the address, another method, an address that cannot be read, or a query that
+//! nobody would read.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -18,7 +19,7 @@ use uuid::Uuid;
 use super::{
     Api,
     error::{ApiError, Code},
-    input::without_secrets,
+    input::{without_secret, without_secrets},
     scopes::{also_in, scope_of},
 };
 
@@ -29,10 +30,32 @@ struct KnownAddress {
     path: ResourceDef,
     /// The methods it takes.
     methods: String,
-    /// What a token with scopes needs, and what else lets it in, by method.
-    scopes: Vec<(Method, Scope, &'static [Scope])>,
+    operations: Vec<KnownOperation>,
+}
+
+struct KnownOperation {
+    method: Method,
+    /// What a token with scopes needs, and what else lets it in.
+    scope: Option<(Scope, &'static [Scope])>,
     /// The parameters of its query, each with what it takes.
     query: Vec<(String, Value)>,
+    /// Whether it is one of the API and takes no query.
+    refuses_queries: bool,
+}
+
+impl KnownOperation {
+    fn of(path: &str, method: Method, operation: &Operation) -> Self {
+        let parameters = operation.parameters.iter().flatten();
+        let query: Vec<_> = parameters
+            .filter(|one| matches!(one.parameter_in, ParameterIn::Query))
+            .map(|one| (one.name.clone(), serde_json::to_value(&one.schema).unwrap_or_default()))
+            .collect();
+        let name = operation.operation_id.as_deref();
+        let scope = name.and_then(|name| Some((scope_of(name)?, also_in(name))));
+        // Not what looks after the server or delivers to it: an address may have been given to it with a query.
+        let refuses_queries = query.is_empty() && path.starts_with("/api/");
+        Self { method, scope, query, refuses_queries }
+    }
 }
 
 impl Known {
@@ -45,41 +68,36 @@ impl Known {
             words.push("OPTIONS");
             words.join(", ")
         };
-        // Only reads take a query.
-        let query = |item: &PathItem| {
-            let all = item.get.iter().flat_map(|read| read.parameters.iter().flatten());
-            let queried = all.filter(|one| matches!(one.parameter_in, ParameterIn::Query));
-            queried.map(|one| (one.name.clone(), serde_json::to_value(&one.schema).unwrap_or_default())).collect()
-        };
-        let scopes = |item: &PathItem| {
+        let operations = |path: &str, item: &PathItem| {
             let all = [
                 (&item.get, Method::GET),
                 (&item.post, Method::POST),
                 (&item.put, Method::PUT),
                 (&item.delete, Method::DELETE),
             ];
-            let scopes = |(operation, method): (&Option<Operation>, Method)| {
-                let name = operation.as_ref()?.operation_id.as_deref()?;
-                Some((method, scope_of(name)?, also_in(name)))
+            let known = |(operation, method): (&Option<Operation>, Method)| {
+                operation.as_ref().map(|operation| KnownOperation::of(path, method, operation))
             };
-            all.into_iter().filter_map(scopes).collect()
+            all.into_iter().filter_map(known).collect()
         };
         let known = |(path, item): (&String, &PathItem)| KnownAddress {
             path: ResourceDef::new(path.as_str()),
             methods: methods(item),
-            scopes: scopes(item),
-            query: query(item),
+            operations: operations(path, item),
         };
         Self(spec.paths.paths.iter().map(known).collect())
     }
 
     /// What a token with scopes needs for this request, and what else lets it in; nothing where no such token has a right.
     pub(super) fn scope(&self, request: &HttpRequest) -> Option<(Scope, &'static [Scope])> {
+        self.operation(request)?.scope
+    }
+
+    fn operation(&self, request: &HttpRequest) -> Option<&KnownOperation> {
         // As the router matched it: no other form of the address counts.
         let pattern = request.match_pattern()?;
         let known = self.0.iter().find(|known| known.path.pattern() == Some(pattern.as_str()))?;
-        let mut all = known.scopes.iter();
-        all.find(|(method, ..)| method == request.method()).map(|(_, scope, also)| (*scope, *also))
+        known.operations.iter().find(|one| one.method == *request.method())
     }
 
     fn at(&self, path: &str) -> Option<&KnownAddress> {
@@ -118,7 +136,7 @@ pub(super) fn bad_query(error: &QueryPayloadError, request: &HttpRequest) -> Api
         return ApiError::new(Code::QueryInvalid, format!("The query cannot be read: {}.", without_secrets(&text)));
     }
     let sent = Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner);
-    let known = request.app_data::<Data<Api>>().and_then(|api| api.known.at(request.path()));
+    let known = request.app_data::<Data<Api>>().and_then(|api| api.known.operation(request));
     let wrong = known.zip(sent.ok()).and_then(|(known, sent)| {
         let mut all = known.query.iter();
         all.find_map(|(name, schema)| {
@@ -131,6 +149,28 @@ pub(super) fn bad_query(error: &QueryPayloadError, request: &HttpRequest) -> Api
         None => "One of the values of the query does not have its form.".to_owned(),
     };
     ApiError::new(Code::QueryInvalid, detail)
+}
+
+/// Refuses a query where nobody reads one: who sends it counts on something that would not happen. An operation that takes
+/// one refuses by itself what it does not know.
+pub(super) fn refuse_unread_query(request: &HttpRequest) -> Result<(), ApiError> {
+    if request.query_string().is_empty() {
+        return Ok(());
+    }
+    let known = request.app_data::<Data<Api>>().and_then(|api| api.known.operation(request));
+    if known.is_none_or(|known| !known.refuses_queries) {
+        return Ok(());
+    }
+    let sent = Query::<Vec<(String, String)>>::from_query(request.query_string()).map(Query::into_inner);
+    let detail = match sent.as_deref().map(<[_]>::first) {
+        // Separators alone.
+        Ok(None) => return Ok(()),
+        Ok(Some((name, _))) => {
+            format!("The parameter {} is unknown: this operation takes no query.", without_secret(name))
+        }
+        Err(_) => "The query cannot be read: this operation takes none.".to_owned(),
+    };
+    Err(ApiError::new(Code::QueryInvalid, detail))
 }
 
 /// What a parameter takes, when this value is nothing of it.

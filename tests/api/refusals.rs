@@ -3,7 +3,10 @@
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::server::{Answer, Server, answer, on_both_engines, on_sqlite};
+use crate::{
+    access::{Operation, operations},
+    server::{Answer, Server, answer, on_both_engines, on_sqlite},
+};
 
 async fn send(server: &Server, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
     let request = server.local(Method::POST, "/api/v1/integrations").header("Content-Type", kind);
@@ -121,8 +124,56 @@ async fn a_wrong_value_of_a_query_is_named_by_its_parameter_and_not_repeated(ser
     assert!(!refused.refused(400, "query_invalid").text_of("detail").contains('Q'));
 }
 
+async fn an_operation_without_a_query_refuses_any_and_what_is_no_part_of_the_api_takes_any(server: Server) {
+    let mut refused = 0;
+    for Operation { name, method, path, takes_body, takes_query, .. } in operations() {
+        let ask = |query: &str| {
+            let request = server.local(method.clone(), &format!("{path}?{query}"));
+            answer(if takes_body { request.json(&json!({})) } else { request })
+        };
+        if !path.starts_with("/api/") {
+            let answered = ask("dry_run=true").await;
+            assert_ne!(answered.body["code"], "query_invalid", "{name}: {}", answered.text);
+            continue;
+        }
+        if takes_query {
+            continue;
+        }
+        let told = ask("dry_run=kt_secret&x=1").await.refused(400, "query_invalid");
+        let detail = "The parameter dry_run is unknown: this operation takes no query.";
+        assert_eq!(told.text_of("detail"), detail, "{name}");
+        let hidden = ask("kt_secret=true").await.refused(400, "query_invalid");
+        assert!(!hidden.text.contains("kt_secret"), "{name}: {}", hidden.text);
+        refused += 1;
+    }
+    assert!(refused >= 50, "{refused}");
+}
+
+async fn a_change_with_a_query_that_it_does_not_know_is_not_made(server: Server) {
+    let body = json!({ "name": "ci", "role": "viewer", "expires_in_days": 30 });
+    let issued = server.post("/api/v1/tokens", body.clone()).await.with(StatusCode::CREATED);
+    let (at, token) = (issued.header("location"), issued.text_of("token"));
+    let dry = format!("{at}?dry_run=true");
+    answer(server.local(Method::DELETE, &dry)).await.refused(400, "query_invalid");
+    // Who may not do it is told that first.
+    answer(server.request(Method::DELETE, &dry)).await.refused(401, "token_missing");
+    answer(server.request(Method::DELETE, &dry).bearer_auth(&token)).await.refused(403, "role_insufficient");
+    // Nothing came in between; and a mark with nothing behind it asks for nothing.
+    let revoke = server.local(Method::DELETE, &format!("{at}?&")).header("If-Match", "\"1\"");
+    assert_eq!(answer(revoke).await.with(StatusCode::OK).text_of("state"), "revoked");
+    let issue = |query: &str| {
+        let request = server.local(Method::POST, &format!("/api/v1/tokens{query}"));
+        answer(request.header("Idempotency-Key", "t").json(&body))
+    };
+    issue("?dry_run=true").await.refused(400, "query_invalid");
+    // One that had been made would not be told again.
+    assert!(issue("").await.with(StatusCode::CREATED).text_of("token").starts_with("kt_"));
+}
+
 on_both_engines!(
     a_body_is_json_of_the_right_shape_and_size,
     addresses_and_methods_that_nobody_takes_are_problems_too,
     a_wrong_value_of_a_query_is_named_by_its_parameter_and_not_repeated,
+    an_operation_without_a_query_refuses_any_and_what_is_no_part_of_the_api_takes_any,
+    a_change_with_a_query_that_it_does_not_know_is_not_made,
 );
