@@ -54,7 +54,7 @@ impl World {
                     return Err(Refusal::EmptyRepository);
                 }
                 if self.refs(id, name).iter().any(|(known, _)| known == name) {
-                    return Err(Refusal::Unprocessable("Reference already exists"));
+                    return Err(Refusal::ReferenceExists);
                 }
                 if !name.starts_with("refs/heads/") || self.git(id, &["update-ref", name, sha]).is_none() {
                     return Err(Refusal::Unprocessable("Object does not exist"));

@@ -52,6 +52,8 @@ pub(super) enum Refusal {
     Unprocessable(&'static str),
     /// A repository without commits.
     EmptyRepository,
+    /// A ref that is there.
+    ReferenceExists,
     /// A pull request that cannot be opened, and why.
     PullRequest(String),
     /// A version of the API that it does not know.
@@ -130,17 +132,22 @@ impl Refusal {
                     .with("x-ratelimit-resource", "core")
             }
             Self::Secondary { retry_after, status } => {
-                let body: Value = json!({
-                    "message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try \
-                                again.",
-                    "documentation_url": "https://docs.github.com/free-pro-team@latest/rest/overview/\
-                                          rate-limits-for-the-rest-api#about-secondary-rate-limits",
-                });
-                let reply = Reply::json(*status, &body).with("x-ratelimit-remaining", "4321");
-                match retry_after {
-                    Some(seconds) => reply.with("retry-after", seconds.to_string()),
-                    None => reply,
-                }
+                let wait = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+                let reply = match retry_after {
+                    Some(seconds) => {
+                        let body: Value = json!({
+                            "message": format!(
+                                "{wait} If you reach out to GitHub Support for help, please include the request ID \
+                                 AAAA:BBBB:1:2:3."
+                            ),
+                            "documentation_url": "https://docs.github.com/free-pro-team@latest/rest/overview/\
+                                                  rate-limits-for-the-rest-api#about-secondary-rate-limits",
+                        });
+                        Reply::json(*status, &body).with("retry-after", seconds.to_string())
+                    }
+                    None => bare(*status, wait),
+                };
+                reply.with("x-ratelimit-remaining", "4321")
             }
             Self::Moved { url, status } => {
                 let body = json!({
@@ -152,11 +159,15 @@ impl Refusal {
             }
             Self::Unprocessable(message) => told(422, message, DOCS),
             Self::EmptyRepository => told(409, "Git Repository is empty.", DOCS),
+            Self::ReferenceExists => {
+                told(422, "Reference already exists", "https://docs.github.com/rest/git/refs#create-a-reference")
+            }
             Self::PullRequest(why) => {
                 let body = json!({
                     "message": "Validation Failed",
                     "errors": [{ "resource": "PullRequest", "code": "custom", "message": why }],
                     "documentation_url": "https://docs.github.com/rest/pulls/pulls#create-a-pull-request",
+                    "status": "422",
                 });
                 Reply::json(422, &body)
             }

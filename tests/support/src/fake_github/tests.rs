@@ -2,6 +2,7 @@
 
 mod clicking;
 mod described;
+mod recorded;
 mod sending;
 
 use std::{path::Path, process::Command};
@@ -50,8 +51,8 @@ impl Known {
         self.signed(&self.app.id.into(), -60, 540)
     }
 
-    /// Asks, and takes the status and the document.
-    async fn ask(&self, method: &str, path: &str, bearer: &str, body: Option<Value>) -> (u16, Value) {
+    /// Asks.
+    async fn asked(&self, method: &str, path: &str, bearer: &str, body: Option<Value>) -> reqwest::Response {
         let method = method.parse::<reqwest::Method>().expect("a method");
         let mut request = self.http.request(method, format!("{}{path}", self.github.api()));
         if !bearer.is_empty() {
@@ -60,7 +61,12 @@ impl Known {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        let answer = request.send().await.expect("an answer");
+        request.send().await.expect("an answer")
+    }
+
+    /// Asks, and takes the status and the document.
+    async fn ask(&self, method: &str, path: &str, bearer: &str, body: Option<Value>) -> (u16, Value) {
+        let answer = self.asked(method, path, bearer, body).await;
         let status = answer.status().as_u16();
         let text = answer.text().await.expect("a body");
         (status, serde_json::from_str(&text).unwrap_or_default())
