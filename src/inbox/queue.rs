@@ -30,7 +30,7 @@ pub struct Taken {
     pub origin: Origin,
     /// When it came.
     pub received_at: Timestamp,
-    receipt: Uuid,
+    pub(super) receipt: Uuid,
     epoch: i64,
 }
 

@@ -4,7 +4,7 @@ use keytrail_domain::{id::IntegrationId, timestamp::Timestamp};
 use keytrail_projections::value::{BadRow, Cells, Row, Value};
 use uuid::Uuid;
 
-use super::{Inbox, Origin, State, corrupt, packed::unpacked};
+use super::{Inbox, Origin, State, Taken, corrupt, packed::unpacked};
 use crate::store::{Area, Statement, StoreError};
 
 /// A delivery as it is told, without its body.
@@ -117,6 +117,19 @@ impl Inbox {
         let headers = cells.text().map_err(corrupt)?.to_owned();
         let body = unpacked(cells.bytes().map_err(corrupt)?).ok_or(BadRow).map_err(corrupt)?;
         Ok(Some(StoredBody { headers, body }))
+    }
+
+    /// Whether its service has sent something else to the same integration since this came, called otherwise.
+    pub async fn went_on(&self, taken: &Taken) -> Result<bool, StoreError> {
+        let sql = "SELECT receipt FROM webhook_inbox WHERE integration = $1 AND receipt > $2 AND origin = $3 \
+                   AND event <> $4 LIMIT 1";
+        let args = [
+            Value::from(taken.integration),
+            Value::from(taken.receipt),
+            Value::from(Origin::Sent.as_str()),
+            Value::from(taken.event.as_str()),
+        ];
+        Ok(!self.db.read(Area::Log, sql, &args).await?.is_empty())
     }
 
     /// How many wait to be worked off, counted no further than `most`.

@@ -2,6 +2,8 @@
 
 use std::{net::TcpListener, time::Duration};
 
+use keytrail::inbox::{Origin, Receipt};
+use keytrail_domain::id::IntegrationId;
 use keytrail_test_support::{
     fake_github::{FakeGithub, Selection, Sending},
     web_server::{NamedFront, Scripted, WebServer},
@@ -174,6 +176,35 @@ async fn a_hook_that_was_deleted_is_doubted_until_it_is_proved_anew(server: Serv
     }
 }
 
+async fn a_hook_that_was_deleted_before_another_delivery_came_raises_no_doubt(server: Server) {
+    let github = Github::start(&server).await;
+    let id = active(&server, &github).await;
+    settled(&server, &[&github.fake]).await;
+    let secret = github.fake.hook_secret(github.app.id).expect("it was set");
+    let sent = async |number: u128| {
+        let body = br#"{"zen":"Design for failure."}"#;
+        deliver(&server, &id, "ping", Uuid::from_u128(number), &secret, body).await.with(StatusCode::ACCEPTED);
+        worked_off(&server, &id).await;
+        settled(&server, &[&github.fake]).await;
+        shown(&server, &id).await["webhooks"].clone()
+    };
+    assert_eq!(sent(1).await, "proven");
+    let events = format!("/api/v1/events?stream={id}&type=installation.webhooks_doubted");
+    let doubts = async || server.get(&events).await.with(StatusCode::OK).items().len();
+    assert_eq!(doubts().await, 0);
+    // It comes in, and while it waits to be worked off another one does, which nobody doubted before.
+    let (integration, gone) = (IntegrationId(id.parse().expect("an id")), br#"{"action":"deleted","hook_id":1}"#);
+    let (delivery, now) = (Uuid::from_u128(2), server.app.clock.now());
+    let late = Receipt::new(integration, delivery, "meta", Some("deleted"), Origin::Sent, "{}", gone, now);
+    assert_eq!(sent(3).await, "proven");
+    server.app.inbox.put(late).await.expect("it is stored");
+    let all = worked_off(&server, &id).await;
+    settled(&server, &[&github.fake]).await;
+    let found = all.iter().find(|one| one["id"] == delivery.to_string()).expect("it is there");
+    assert_eq!(found["outcome"], "it is late; GitHub is asked how things are", "{found}");
+    assert_eq!((shown(&server, &id).await["webhooks"].clone(), doubts().await), ("proven".into(), 0));
+}
+
 async fn deliveries_that_are_passed_on_from_elsewhere_are_doubted_once(server: Server) {
     let github = Github::start(&server).await;
     let id = active(&server, &github).await;
@@ -239,6 +270,7 @@ on_both_engines!(known reaching_this_machine;
     deliveries_that_came_and_then_do_not_are_doubted_until_one_comes_again,
     one_that_comes_again_shows_that_they_come_in,
     a_hook_that_was_deleted_is_doubted_until_it_is_proved_anew,
+    a_hook_that_was_deleted_before_another_delivery_came_raises_no_doubt,
     deliveries_that_are_passed_on_from_elsewhere_are_doubted_once,
     a_github_of_the_internet_is_not_expected_to_reach_a_private_address,
 );

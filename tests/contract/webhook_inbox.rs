@@ -20,6 +20,7 @@ on_both_engines!(
     what_ended_in_an_error_is_taken_again_when_it_comes_again,
     one_node_at_a_time_works_a_delivery_off,
     a_delivery_is_worked_off_again_when_a_person_says_so,
+    it_is_known_whether_something_else_was_sent_since,
     deliveries_are_thrown_away_after_a_week,
     the_latest_are_listed_first,
 );
@@ -120,6 +121,28 @@ async fn a_delivery_is_worked_off_again_when_a_person_says_so(db: Arc<Db>) {
     assert!(inbox.replay(ONE, delivery).await.expect("a wish"));
     assert_eq!(inbox.take(1, NOW).await.expect("some").len(), 1);
     assert!(!inbox.replay(OTHER, delivery).await.expect("a wish"));
+}
+
+async fn it_is_known_whether_something_else_was_sent_since(db: Arc<Db>) {
+    let inbox = Inbox::open(db, "a");
+    for (delivery, event) in [(1, "push"), (2, "meta")] {
+        inbox.put(receipt(ONE, delivery, event)).await.expect("it is stored");
+    }
+    let taken = inbox.take(10, NOW).await.expect("some").pop().expect("one");
+    assert_eq!((taken.event.as_str(), inbox.went_on(&taken).await.expect("a read")), ("meta", false));
+    let fetched = Receipt::new(ONE, Uuid::from_u128(3), "push", None, Origin::Fetched, "{}", b"{}", NOW);
+    for (receipt, expected) in [
+        (fetched, false),
+        (receipt(ONE, 4, "meta"), false),
+        (receipt(OTHER, 5, "push"), false),
+        // What is there is not put in again.
+        (receipt(ONE, 1, "push"), false),
+        (receipt(ONE, 6, "push"), true),
+    ] {
+        let told = format!("{receipt:?}");
+        inbox.put(receipt).await.expect("it is stored");
+        assert_eq!(inbox.went_on(&taken).await.expect("a read"), expected, "{told}");
+    }
 }
 
 async fn deliveries_are_thrown_away_after_a_week(db: Arc<Db>) {

@@ -350,6 +350,7 @@ fn heard(state: &Registered, heard: Heard) -> Result<Vec<Event>, Error> {
             }
         }
         Heard::Anything
+        | Heard::Earlier
         | Heard::Uninstalled { .. }
         | Heard::Suspended { .. }
         | Heard::Resumed { .. }

@@ -69,6 +69,8 @@ pub struct Suspension {
 pub enum Heard {
     /// Something that has just come in, with a good signature.
     Anything,
+    /// The same, which came in a while ago: whatever was doubted since stays doubted.
+    Earlier,
     /// It was installed.
     Installed(Seen),
     /// This installation was taken away.

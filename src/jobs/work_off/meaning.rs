@@ -110,12 +110,16 @@ impl<'a> Meaning<'a> {
             Says::HookDeleted => {
                 self.say(taken, Command::DoubtWebhooks { cause: WebhookDoubt::NoneSent, known: None }).await?;
                 self.app.jobs.webhook_secrets.set_proven(id, false);
+                // What came in after that was looked up, and before this, found nothing doubted and said nothing.
+                if self.went_on(taken).await? {
+                    self.say(taken, Command::Hear(Heard::Anything)).await?;
+                }
                 self.ask(Kind::ReconcileInstallation, id, None);
                 return done("GitHub deleted the hook; it is asked how things are");
             }
             // One that came in before a doubt, or is worked off once more, shows nothing of now. Who takes one in lifts it.
             _ if fresh && registered.webhooks == Webhooks::Unproven => {
-                self.say(taken, Command::Hear(Heard::Anything)).await?;
+                self.say(taken, Command::Hear(Heard::Earlier)).await?;
             }
             _ => {}
         }
@@ -156,12 +160,20 @@ impl<'a> Meaning<'a> {
         }
     }
 
-    /// Whether it was written down that deliveries come in, after this one did.
+    /// Whether deliveries came in after this one did: something else is there, or it was written down. What comes while
+    /// nothing is doubted is not written down, and what comes once more is not kept again.
     async fn is_proven_since(&self, taken: &Taken) -> Result<bool, String> {
+        if self.went_on(taken).await? {
+            return Ok(true);
+        }
         let stream = StreamId::new("installation", taken.integration.0);
         let events = self.app.log.stream(stream, Position::MAX).await.map_err(|error| error.to_string())?;
         let is_proof = |fact: &Fact| matches!(fact, Fact::Installation(Event::WebhooksProven {}));
         Ok(events.iter().any(|event| is_proof(&event.fact) && event.metadata.at > taken.received_at))
+    }
+
+    async fn went_on(&self, taken: &Taken) -> Result<bool, String> {
+        self.app.inbox.went_on(taken).await.map_err(|error| error.to_string())
     }
 
     /// A pull request was opened, changed or reviewed.

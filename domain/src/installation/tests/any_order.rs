@@ -13,6 +13,7 @@ fn any_seen() -> impl Strategy<Value = Seen> {
 fn any_heard() -> impl Strategy<Value = Heard> {
     prop_oneof![
         Just(Heard::Anything),
+        Just(Heard::Earlier),
         any_seen().prop_map(Heard::Installed),
         (100..103_u64).prop_map(|installation| Heard::Uninstalled { installation }),
         (100..103_u64).prop_map(|installation| Heard::Suspended { installation, suspension: by("bob") }),
