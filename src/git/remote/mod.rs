@@ -186,7 +186,7 @@ impl Remote {
 
     /// How long places at the host were waited for until now.
     pub fn waited(&self) -> Duration {
-        self.ssh.as_ref().map_or(Duration::ZERO, |ssh| ssh.waits().total())
+        self.ssh.as_ref().map_or(Duration::ZERO, |ssh| ssh.waited())
     }
 
     /// This trouble with this remote.
