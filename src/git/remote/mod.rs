@@ -189,6 +189,12 @@ impl Remote {
         self.ssh.as_ref().map_or(Duration::ZERO, |ssh| ssh.waited())
     }
 
+    /// All connections over SSH that the host may have are in use.
+    pub fn busy(&self) -> GitError {
+        let host = format!("{}:{}", self.url.host(), self.url.port());
+        GitError::HostBusy { host, most: self.ssh.as_ref().map_or(0, |ssh| ssh.places.of_each()) }
+    }
+
     /// This trouble with this remote.
     pub fn trouble(&self, trouble: RemoteTrouble) -> GitError {
         GitError::of_remote(self.url.host(), trouble)
