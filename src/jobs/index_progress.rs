@@ -35,7 +35,7 @@ pub struct ProgressNow {
     /// What is being done, in a word: `listing`, `fetching`, `catching_up`, `discovering`, `ordering`, `recording`,
     /// `done`.
     pub phase: String,
-    /// Objects that were fetched.
+    /// Objects that were fetched; of a folder that is copied those that were found, until all are.
     pub objects: u64,
     /// Objects that are to be fetched.
     pub objects_total: u64,
