@@ -121,12 +121,14 @@ pub enum GitError {
     },
     /// All connections that a host may have from this node over SSH were in use for as long as anybody waits.
     #[error(
-        "all connections that {host} may have from this node are in use; it goes on when one is free; \
-         ssh.connections_per_host is how many there are"
+        "no connection over SSH to {host} is free, of {most} that this server may have open at once \
+         (ssh.connections_per_host); it goes on when one is"
     )]
     HostBusy {
         /// The host and its port.
         host: String,
+        /// How many there may be.
+        most: usize,
     },
     /// A person or the server stopped the work.
     #[error("the work was stopped before its end")]

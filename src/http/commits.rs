@@ -245,7 +245,7 @@ pub(super) fn problem(trouble: DiffTrouble) -> ApiError {
             let error = ApiError::new(Code::RepositoryUnreadable, detail).with("reason", reason);
             if is_transient { error.retry_after(10) } else { error }
         }
-        DiffTrouble::Busy => ApiError::new(Code::Busy, detail).retry_after(2),
+        DiffTrouble::Busy | DiffTrouble::HostBusy { .. } => ApiError::new(Code::Busy, detail).retry_after(2),
         DiffTrouble::Stopped => ApiError::new(Code::Busy, detail).retry_after(1),
     }
 }

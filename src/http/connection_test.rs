@@ -102,16 +102,22 @@ pub(super) async fn test_connection(
     }
     // A few at a time: each of them waits for a host.
     let _turn = api.app.jobs.connection_tests.take().await.map_err(ViewError::from)?;
-    let tested = jobs::test_connection(&api.app, &url, chosen).await.map_err(|error| match error {
-        JobError::Later(text) | JobError::NotBefore(_, text) | JobError::NoPlace(text) | JobError::Failed(_, text) => {
+    let tested = jobs::test_connection(&api.app, &url, chosen).await.map_err(untried)?;
+    Ok(HttpResponse::Ok().json(ConnectionTest::of(&url, tested)))
+}
+
+/// Why nothing was tried out.
+fn untried(error: JobError) -> ApiError {
+    match error {
+        JobError::NoPlace(text) => ApiError::new(Code::Busy, sentence(&text)).retry_after(2),
+        JobError::Later(text) | JobError::NotBefore(_, text) | JobError::Failed(_, text) => {
             tracing::warn!(text, "a connection could not be tried out");
             ApiError::new(Code::Busy, "The connection could not be tried out now. Try again.").retry_after(1)
         }
         JobError::Panicked(_) | JobError::Left => {
             ApiError::new(Code::Busy, "The server stopped trying it out before it was done. Try again.").retry_after(1)
         }
-    })?;
-    Ok(HttpResponse::Ok().json(ConnectionTest::of(&url, tested)))
+    }
 }
 
 impl ConnectionTest {
@@ -142,6 +148,23 @@ impl ConnectionTest {
             accepted: accepted.map(|key| key.0),
             refs,
             recommendation: Recommendation::of(&Connection::git(GitRemote::at(url.clone()))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{git::GitError, http::commits, jobs::DiffTrouble};
+
+    #[test]
+    fn who_finds_no_connection_free_is_told_to_which_host_of_how_many_and_what_to_do() {
+        let busy = DiffTrouble::from(GitError::HostBusy { host: "git.example.org:22".to_owned(), most: 4 });
+        for error in [untried(JobError::NoPlace(busy.to_string())), commits::problem(busy)] {
+            assert_eq!((error.code(), error.code().status()), (Code::Busy, 503));
+            let told = error.detail();
+            assert!(told.starts_with("No connection over SSH to git.example.org:22 is free, of 4 that"), "{told}");
+            assert!(told.contains("try again") && told.contains("raise ssh.connections_per_host"), "{told}");
         }
     }
 }

@@ -11,7 +11,7 @@ use keytrail_domain::{
 };
 use tokio::net::TcpStream;
 
-use super::{JobError, ssh_access};
+use super::{DiffTrouble, JobError, ssh_access};
 use crate::{
     app::App,
     git::{
@@ -103,7 +103,7 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
     let listing = list_remote_refs(&remote, &selection, git::MAX_REFS);
     // A place at the host may be waited for, beside what a listing may take.
     let Ok(listed) = tokio::time::timeout(2 * LISTING, listing).await else {
-        return Err(JobError::Later(format!("all connections that {} may have are in use", url.host())));
+        return Err(untried(remote.busy()));
     };
     if let Some(ssh) = remote.ssh.as_ref().and_then(|ssh| ssh.told()) {
         // A key is asked for once the host has shown one that is trusted.
@@ -113,13 +113,18 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
     match listed {
         Ok(listed) => tested.refs = listed.refs.len() as u64,
         // It says nothing of the place.
-        Err(error @ GitError::HostBusy { .. }) => return Err(error.into()),
+        Err(error @ GitError::HostBusy { .. }) => return Err(untried(error)),
         Err(error) => {
             tested.failed = Some(told(&error, is_ssh, &tested));
             ssh_access::met(app, url, &error).await;
         }
     }
     Ok(tested)
+}
+
+/// Nothing was tried, as it is said to who waits.
+fn untried(busy: GitError) -> JobError {
+    JobError::NoPlace(DiffTrouble::from(busy).to_string())
 }
 
 /// Whether somebody listens at an address that may be reached.

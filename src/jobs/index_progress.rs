@@ -35,7 +35,7 @@ pub struct ProgressNow {
     /// What is being done, in a word: `listing`, `fetching`, `catching_up`, `discovering`, `ordering`, `recording`,
     /// `done`.
     pub phase: String,
-    /// Objects that were fetched.
+    /// Objects that were fetched; of a folder that is copied those that were found, until all are.
     pub objects: u64,
     /// Objects that are to be fetched.
     pub objects_total: u64,
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lists_discovers_or_orders_has_no_end_that_could_be_told() {
+    fn what_fetches_or_records_says_when_it_ends_and_what_lists_discovers_or_orders_cannot() {
         let progress = IndexProgress::default();
         let long_ago = Instant::now() - Duration::from_secs(60);
         let at = |phase: &'static str| {
@@ -157,6 +157,12 @@ mod tests {
         assert!(at("fetching").is_some_and(|seconds| (6..=8).contains(&seconds)));
         progress.fetching.enter(FetchPhase::Done);
         assert_eq!(at("discovering"), None, "though all objects are here");
+        progress.walking.enter(Phase::Ordering);
+        assert_eq!(at("ordering"), None);
+        progress.walking.set_total(1_000);
+        progress.walking.set_emitted(900);
+        progress.walking.enter(Phase::Emitting);
+        assert!(at("recording").is_some_and(|seconds| (6..=8).contains(&seconds)));
     }
 
     #[test]

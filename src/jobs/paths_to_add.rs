@@ -47,6 +47,7 @@ impl From<DiffTrouble> for PathTrouble {
             | DiffTrouble::NoSuchParent { .. }
             | DiffTrouble::ObjectGone
             | DiffTrouble::Forgotten
+            | DiffTrouble::HostBusy { .. }
             | DiffTrouble::Stopped => Self::Stopped,
         }
     }

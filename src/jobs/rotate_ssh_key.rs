@@ -191,7 +191,7 @@ impl Tried {
         }
         // Who did not answer is not waited for any more.
         drop(asked);
-        count += self.without_answer(app, &left, &mut not_taken).await?;
+        count += self.without_answer(app, running, &left, &mut not_taken).await?;
         not_taken.sort_by_key(|one| one.repository);
         Ok(Some((not_taken, count)))
     }
@@ -200,17 +200,22 @@ impl Tried {
     async fn without_answer(
         &self,
         app: &App,
+        running: &Running,
         left: &BTreeSet<RepositoryId>,
         not_taken: &mut Vec<NotTaken>,
     ) -> Result<u64, JobError> {
         let mut count = 0;
         for repository in left {
+            if running.cancel.load(Ordering::Relaxed) {
+                return Err(JobError::Left);
+            }
+            // Also where no more are named: what is read by another key is none of those that are counted.
+            let Some(row) = self.user(app, *repository).await? else { continue };
+            count += 1;
             if not_taken.len() < NotTaken::MOST {
-                let Some(row) = self.user(app, *repository).await? else { continue };
                 let text = format!("it had not answered {MOST_MINUTES} minutes after the rotation was asked for");
                 not_taken.push(refused(&row, FailureCode::RemoteSlow, &text));
             }
-            count += 1;
         }
         Ok(count)
     }

@@ -11,7 +11,7 @@ mod watch_list;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -35,7 +35,7 @@ use self::{
     watch_list::{WatchList, Watched},
 };
 use super::{JobError, Kind, NewJob, discover_repositories::discover, looks::LookOutcome, shards::PollShards};
-use crate::{app::App, store::Area};
+use crate::{app::App, git::ssh::SshAccess, store::Area};
 
 /// How often timers are looked at, and whether anything changed.
 const TICK: Duration = Duration::from_millis(500);
@@ -202,7 +202,7 @@ impl Schedule {
             let (app, id, connection) = (self.app.clone(), *id, connection.clone());
             let look = self.looks.spawn(async move { Looked::Folder(id, rescan(&app, id, connection).await) });
             self.at.insert(look.id(), At::Folder(id));
-            self.slots.begin(look.id(), place.clone(), now);
+            self.slots.begin(look.id(), place.clone(), now, Box::new(|| Duration::ZERO));
         }
         self.begin_installations(now);
         let list = &self.list;
@@ -235,12 +235,15 @@ impl Schedule {
             watched.timer.busy = true;
             let (app, cancel) = (self.app.clone(), self.cancel.clone());
             let (id, mut remembered) = (*id, watched.remembered.clone());
+            let access: Arc<OnceLock<Arc<SshAccess>>> = Arc::default();
+            let theirs = access.clone();
             let look = self.looks.spawn(async move {
-                let polled = poll(&app, id, &mut remembered, is_wanted, &cancel).await;
+                let polled = poll(&app, id, &mut remembered, is_wanted, &cancel, &theirs).await;
                 Looked::Repository(id, remembered, polled)
             });
             self.at.insert(look.id(), At::Repository(id));
-            self.slots.begin(look.id(), place.clone(), now);
+            let waited = move || access.get().map_or(Duration::ZERO, |access| access.waited());
+            self.slots.begin(look.id(), place.clone(), now, Box::new(waited));
         }
     }
 
@@ -265,7 +268,7 @@ impl Schedule {
             let (app, id) = (self.app.clone(), *id);
             let look = self.looks.spawn(async move { Looked::Installation(id, installation::look(&app, id).await) });
             self.at.insert(look.id(), At::Installation(id));
-            self.slots.begin(look.id(), place, now);
+            self.slots.begin(look.id(), place, now, Box::new(|| Duration::ZERO));
         }
     }
 
@@ -275,7 +278,8 @@ impl Schedule {
             Err(error) => error.id(),
         };
         let at = self.at.remove(&look);
-        self.slots.end(look, Instant::now());
+        let found_no_place = matches!(&looked, Ok((_, Looked::Repository(_, _, Err(JobError::NoPlace(_))))));
+        self.slots.end(look, Instant::now(), !found_no_place);
         let settings = &self.app.jobs.git;
         let (shortest, longest) = (settings.shortest_poll, settings.longest_poll);
         let count =

@@ -108,6 +108,17 @@ async fn a_run_over_the_quota_fails_with_its_code_and_is_tried_again_later(trans
 }
 
 async fn a_run_whose_disk_is_full_goes_on_once_there_is_room(transport: Transport) {
+    goes_on_by_itself(transport, 0, fill, &["is full", "No space left"]).await;
+}
+
+async fn a_run_stops_at_the_floor_of_a_small_disk_and_goes_on_by_itself(transport: Transport) {
+    // Of 16 MB these leave four, where eight are kept free.
+    let most = |ballast: &Path| std::fs::write(ballast, vec![0; 12 << 20]).expect("there is room for it");
+    goes_on_by_itself(transport, 8_000_000, most, &["MB that are kept free"]).await;
+}
+
+/// On a small disk that something lies on, so that a run waits, until that is taken away.
+async fn goes_on_by_itself(transport: Transport, free_bytes: u64, lay: impl Fn(&Path), words: &[&str]) {
     let stage = Stage::new(transport);
     let mirrors = stage.folder.path().join("data/caches/mirrors");
     std::fs::create_dir_all(&mirrors).expect("a folder");
@@ -116,10 +127,10 @@ async fn a_run_whose_disk_is_full_goes_on_once_there_is_room(transport: Transpor
         return;
     };
     let ballast = mount.0.join("ballast");
-    fill(&ballast);
-    let app = stage.node(0, 20_000_000_000).await;
+    lay(&ballast);
+    let app = stage.node(free_bytes, 20_000_000_000).await;
     stage.connect(&app).await;
-    stopped_because(&app, &["is full", "No space left"]).await;
+    stopped_because(&app, words).await;
     std::fs::remove_file(&ballast).expect("the ballast is there");
     comes_to(&app, RepositoryState::Indexed).await;
     app.stop().await;
@@ -130,6 +141,7 @@ by_both_transports!(
     a_run_stops_at_the_floor_and_goes_on_once_there_is_room,
     a_run_over_the_quota_fails_with_its_code_and_is_tried_again_later,
     a_run_whose_disk_is_full_goes_on_once_there_is_room,
+    a_run_stops_at_the_floor_of_a_small_disk_and_goes_on_by_itself,
 );
 
 fn fill(ballast: &Path) {

@@ -1,4 +1,5 @@
-//! Looks at repositories where nothing is new: by the server's own counters they read no object and write no row.
+//! Looks at repositories where nothing is new: by the server's own counters they read no object and write no row. Where one
+//! commit is, not many are read for it.
 
 use std::{collections::BTreeSet, path::Path};
 
@@ -86,8 +87,21 @@ async fn nothing_is_read_or_written(
             && value(&text, "keytrail_log_position") > value(&after, "keytrail_log_position")
     })
     .await;
+    soon("the commit is counted", || async {
+        let all = server.client().list("/api/v1/repositories?state=indexed").await.unwrap_or_default();
+        all.first().is_some_and(|row| row["commits"] == 3)
+    })
+    .await;
+    let read = objects_read(&metrics(&server).await) - objects_read(&after);
+    assert!((1.0..=4.0).contains(&read), "{read} objects for one commit and one branch");
     let (_, ended) = server.terminate().await;
     assert!(ended.success());
+}
+
+/// Objects that were read, by whomever.
+fn objects_read(text: &str) -> f64 {
+    let lines = text.lines().filter(|line| line.starts_with("keytrail_git_objects_read_total{"));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
 /// Until so many more looks found nothing.
@@ -130,4 +144,10 @@ by_both_transports!(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_in_place_that_finds_nothing_reads_no_object_and_writes_no_row() {
     nothing_is_read_or_written(None, Transport::GitProgram, local("in_place")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_in_place_that_finds_nothing_reads_no_object_and_writes_no_row_on_postgresql() {
+    let database = postgres::database().await;
+    nothing_is_read_or_written(Some(database.url()), Transport::GitProgram, local("in_place")).await;
 }

@@ -74,3 +74,28 @@ fn of_tls(error: &rustls::Error) -> RemoteTrouble {
         _ => RemoteTrouble::TlsUntrusted,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keytrail_domain::index_run::FailureCode as Code;
+    use rustls::CertificateError as Wrong;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_certificate_has_a_code_of_its_own() {
+        for (wrong, code) in [
+            (Wrong::Expired, Code::TlsExpired),
+            (Wrong::NotValidYet, Code::TlsExpired),
+            (Wrong::NotValidForName, Code::TlsWrongHost),
+            (Wrong::ApplicationVerificationFailure, Code::TlsPinMismatch),
+            (Wrong::UnknownIssuer, Code::TlsUntrusted),
+            (Wrong::Revoked, Code::TlsUntrusted),
+            (Wrong::BadSignature, Code::TlsFailed),
+            (Wrong::BadEncoding, Code::TlsFailed),
+        ] {
+            assert_eq!(of_tls(&wrong.clone().into()).failure_code(), code, "{wrong:?}");
+        }
+        assert_eq!(of_tls(&rustls::Error::HandshakeNotComplete).failure_code(), Code::TlsFailed);
+    }
+}

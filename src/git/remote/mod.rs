@@ -186,7 +186,13 @@ impl Remote {
 
     /// How long places at the host were waited for until now.
     pub fn waited(&self) -> Duration {
-        self.ssh.as_ref().map_or(Duration::ZERO, |ssh| ssh.waits().total())
+        self.ssh.as_ref().map_or(Duration::ZERO, |ssh| ssh.waited())
+    }
+
+    /// All connections over SSH that the host may have are in use.
+    pub fn busy(&self) -> GitError {
+        let host = format!("{}:{}", self.url.host(), self.url.port());
+        GitError::HostBusy { host, most: self.ssh.as_ref().map_or(0, |ssh| ssh.places.of_each()) }
     }
 
     /// This trouble with this remote.

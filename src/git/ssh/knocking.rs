@@ -82,7 +82,7 @@ impl<'a> Knocking<'a> {
         let places = &self.access.places;
         let taking = tokio::time::timeout(places.patience(), places.take(&host));
         let taken = self.access.waits.during(taking).await;
-        let place = taken.map_err(|_| GitError::HostBusy { host })?.ok_or(GitError::Cancelled)?;
+        let place = taken.map_err(|_| self.remote.busy())?.ok_or(GitError::Cancelled)?;
         let host_now = self.access.keychain.host().await?.unwrap_or_else(|| self.access.host.clone());
         is_trusted(self.remote, &host_now)?;
         let signer = self.access.keychain.open(key).await?;

@@ -20,6 +20,7 @@ use std::{
     path::PathBuf,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use keytrail_domain::{host_key::HostPublicKey, id::SshKeyId};
@@ -146,6 +147,11 @@ impl SshAccess {
     /// What came of it so far; nothing where no key was offered.
     pub fn told(&self) -> Option<Told> {
         Some(self.locked().clone()).filter(|told| !told.offered.is_empty())
+    }
+
+    /// How long places at the host were waited for until now.
+    pub fn waited(&self) -> Duration {
+        self.waits.total()
     }
 
     /// What was waited for places at the host.

@@ -34,6 +34,11 @@ impl Places {
         Self { patience, ..self }
     }
 
+    /// How many a host has.
+    pub const fn of_each(&self) -> usize {
+        self.of_each
+    }
+
     /// How long to wait for a place, before it is left to others.
     pub(super) const fn patience(&self) -> Duration {
         self.patience

@@ -75,11 +75,11 @@ impl Progress {
         self.objects_read.fetch_add(objects, Ordering::Relaxed);
     }
 
-    pub(super) fn set_total(&self, total: u64) {
+    pub(crate) fn set_total(&self, total: u64) {
         self.total.store(total, Ordering::Relaxed);
     }
 
-    pub(super) fn set_emitted(&self, emitted: u64) {
+    pub(crate) fn set_emitted(&self, emitted: u64) {
         self.emitted.store(emitted, Ordering::Relaxed);
     }
 }

@@ -147,8 +147,10 @@ impl Place {
         };
         metrics::counter!("keytrail_diff_fetches_total").increment(1);
         let found_no_place = matches!(&fetched, Ok(Err(GitError::HostBusy { .. })));
-        if found_no_place || fetched.is_err() && waited_for(source).saturating_sub(waited) > FETCH_TAKES / 2 {
-            return Err(DiffTrouble::Busy.into());
+        if let FetchSource::Remote(remote) = source
+            && (found_no_place || fetched.is_err() && remote.waited().saturating_sub(waited) > FETCH_TAKES / 2)
+        {
+            return Err(DiffTrouble::from(remote.busy()).into());
         }
         let doing = "fetching what a commit changed within a minute".to_owned();
         let late = |error: Elapsed| GitError::Transient { doing, source: error.into() };

@@ -46,6 +46,17 @@ pub enum DiffTrouble {
     /// Too many wait already.
     #[error("too many wait to see what a commit changed; try again in a moment")]
     Busy,
+    /// All connections over SSH that the host may have are in use.
+    #[error(
+        "no connection over SSH to {host} is free, of {most} that this server may have open at once; try again in a moment, and \
+         where that happens often, raise ssh.connections_per_host"
+    )]
+    HostBusy {
+        /// The host and its port.
+        host: String,
+        /// How many there may be.
+        most: usize,
+    },
     /// The server stops, or failed.
     #[error("the server stopped looking before it was done; try again")]
     Stopped,
@@ -56,7 +67,7 @@ impl From<GitError> for DiffTrouble {
         match error {
             GitError::Fetch(FetchError::RefsMoved) => Self::ObjectGone,
             GitError::Cancelled => Self::Stopped,
-            GitError::HostBusy { .. } => Self::Busy,
+            GitError::HostBusy { host, most } => Self::HostBusy { host, most },
             error => Self::Unreadable {
                 code: error.failure_code(),
                 text: error.to_string(),

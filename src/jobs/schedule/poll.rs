@@ -2,7 +2,7 @@
 //! does not know; when nothing moved it writes nothing. Called by the schedule.
 
 use std::{
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use keytrail_projections::repository_list::{self, Repository, RepositoryState};
 
 use crate::{
     app::{App, Context, DispatchError},
-    git::{self, GitError, Graph, RefsStamp},
+    git::{self, GitError, Graph, RefsStamp, ssh::SshAccess},
     ids,
     jobs::{
         JobError, RepositorySource, Source,
@@ -66,13 +66,15 @@ pub(super) enum Polled {
     Gone,
 }
 
-/// Looks once. Where somebody wants it, also for what was too much before.
+/// Looks once. Where somebody wants it, also for what was too much before. What tells how long a place at the host is waited
+/// for is put into `over_ssh`.
 pub(super) async fn poll(
     app: &App,
     id: RepositoryId,
     remembered: &mut Remembered,
     is_wanted: bool,
     cancel: &AtomicBool,
+    over_ssh: &OnceLock<Arc<SshAccess>>,
 ) -> Result<Polled, JobError> {
     // As it is now: what the schedule knows of it may be some seconds old.
     let listed = app.read(repository_list::by_id(id)).await?;
@@ -130,6 +132,9 @@ pub(super) async fn poll(
         }
     };
     let ssh = source.ssh();
+    if let Some((_, access)) = &ssh {
+        over_ssh.get_or_init(|| access.clone());
+    }
     let looked = look(cancel, source, graph, &Arc::default()).await;
     if let Some((_, access)) = &ssh {
         ssh_key_uses::note(app, id, access).await;

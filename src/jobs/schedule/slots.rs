@@ -3,6 +3,7 @@
 //!
 //! The rule: of eight looks at once, two at one place, at most four are at places that did not answer within ten seconds
 //! the last time (or were never asked), one at each; a look that goes on for longer counts as one of those from then on.
+//! What a look waits for because of this node's own bounds is no silence of the place.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -29,20 +30,36 @@ pub(super) fn of_apps(host: &str) -> Arc<str> {
     format!("the apps of {host}").into()
 }
 
+/// How long a look has waited until now for what this node allows itself at its place.
+pub(super) type Waited = Box<dyn Fn() -> Duration + Send + Sync>;
+
 /// The looks that go on.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Slots {
-    looks: HashMap<Id, (Arc<str>, Instant)>,
+    looks: HashMap<Id, Look>,
     /// The places whose last look was over soon.
     answer: HashSet<Arc<str>>,
+}
+
+/// A look that goes on.
+struct Look {
+    place: Arc<str>,
+    began: Instant,
+    waited: Waited,
+}
+
+impl Look {
+    fn is_over_long(&self, now: Instant) -> bool {
+        now.duration_since(self.began).saturating_sub((self.waited)()) >= PATIENCE
+    }
 }
 
 impl Slots {
     /// Whether a look at this place may begin now.
     pub(super) fn admits(&self, place: &str, now: Instant) -> bool {
-        let here = self.looks.values().filter(|(at, _)| **at == *place).count();
-        let quiet = self.looks.values().filter(|(at, began)| !self.answers(at, *began, now)).count();
-        let waited_for = self.looks.values().any(|(at, began)| **at == *place && is_over_long(*began, now));
+        let here = self.looks.values().filter(|look| *look.place == *place).count();
+        let quiet = self.looks.values().filter(|look| !self.is_answered(look, now)).count();
+        let waited_for = self.looks.values().any(|look| *look.place == *place && look.is_over_long(now));
         if self.answer.contains(place) && !waited_for {
             let well = self.looks.len() - quiet;
             return here < OF_ONE_PLACE && well + quiet.min(QUIET) < AT_ONCE && self.looks.len() < MOST;
@@ -51,27 +68,23 @@ impl Slots {
     }
 
     /// A look at this place began.
-    pub(super) fn begin(&mut self, look: Id, place: Arc<str>, now: Instant) {
-        self.looks.insert(look, (place, now));
+    pub(super) fn begin(&mut self, look: Id, place: Arc<str>, now: Instant, waited: Waited) {
+        self.looks.insert(look, Look { place, began: now, waited });
     }
 
-    /// It ended, well or not.
-    pub(super) fn end(&mut self, look: Id, now: Instant) {
-        let Some((place, began)) = self.looks.remove(&look) else { return };
-        if is_over_long(began, now) {
-            self.answer.remove(&place);
-        } else {
-            self.answer.insert(place);
+    /// It ended, well or not; where it did not come to its place, that says nothing of whether this answers.
+    pub(super) fn end(&mut self, look: Id, now: Instant, came_there: bool) {
+        let Some(look) = self.looks.remove(&look) else { return };
+        if look.is_over_long(now) {
+            self.answer.remove(&look.place);
+        } else if came_there {
+            self.answer.insert(look.place);
         }
     }
 
-    fn answers(&self, place: &str, began: Instant, now: Instant) -> bool {
-        self.answer.contains(place) && !is_over_long(began, now)
+    fn is_answered(&self, look: &Look, now: Instant) -> bool {
+        self.answer.contains(&look.place) && !look.is_over_long(now)
     }
-}
-
-fn is_over_long(began: Instant, now: Instant) -> bool {
-    now.duration_since(began) >= PATIENCE
 }
 
 #[cfg(test)]
@@ -91,8 +104,14 @@ mod tests {
         }
 
         fn begin(&mut self, place: &str) -> Option<Id> {
+            self.begin_waiting(place, Duration::ZERO)
+        }
+
+        /// One that waits so long for what this node allows itself.
+        fn begin_waiting(&mut self, place: &str, waited: Duration) -> Option<Id> {
             let id = self.tasks.spawn(std::future::pending()).id();
-            self.slots.admits(place, self.now).then(|| self.slots.begin(id, place.into(), self.now))?;
+            let is_admitted = self.slots.admits(place, self.now);
+            is_admitted.then(|| self.slots.begin(id, place.into(), self.now, Box::new(move || waited)))?;
             Some(id)
         }
 
@@ -103,7 +122,7 @@ mod tests {
 
         fn answered(&mut self, place: &str) {
             let look = self.begin(place).expect("there is room");
-            self.slots.end(look, self.now);
+            self.slots.end(look, self.now, true);
         }
     }
 
@@ -127,15 +146,46 @@ mod tests {
         let mut stage = Stage::new();
         let first = stage.begin("https://one").expect("there is room");
         assert_eq!(stage.begin("https://one"), None, "nobody knows yet whether it answers");
-        stage.slots.end(first, stage.now);
+        stage.slots.end(first, stage.now, true);
         let looks = stage.fill(&["https://one".to_owned()]);
         assert_eq!(looks.len(), OF_ONE_PLACE);
         stage.now += PATIENCE;
-        stage.slots.end(looks[0], stage.now);
+        stage.slots.end(looks[0], stage.now, true);
         assert_eq!(stage.begin("https://one"), None, "the other look is waited for");
-        stage.slots.end(looks[1], stage.now);
+        stage.slots.end(looks[1], stage.now, true);
         assert!(stage.begin("https://one").is_some());
         assert_eq!(stage.begin("https://one"), None);
+    }
+
+    #[tokio::test]
+    async fn to_wait_for_what_this_node_allows_itself_is_no_silence_of_the_place() {
+        let mut stage = Stage::new();
+        stage.answered("ssh://one");
+        let waits = stage.begin_waiting("ssh://one", Duration::from_secs(1)).expect("there is room");
+        stage.now += PATIENCE;
+        assert!(stage.begin("ssh://one").is_some(), "nine seconds of it were the place's");
+        stage.now += Duration::from_secs(1);
+        assert_eq!(stage.begin("ssh://one"), None, "and these are ten");
+        stage.slots.end(waits, stage.now, true);
+        let looks: Vec<_> = stage.slots.looks.keys().copied().collect();
+        looks.into_iter().for_each(|look| stage.slots.end(look, stage.now, true));
+        assert_eq!(stage.fill(&["ssh://one".to_owned()]).len(), OF_ONE_PLACE, "the last one answered soon");
+    }
+
+    #[tokio::test]
+    async fn a_look_that_did_not_come_to_its_place_leaves_open_whether_that_answers() {
+        let mut stage = Stage::new();
+        for (answered, at_once) in [(false, 1), (true, OF_ONE_PLACE)] {
+            if answered {
+                stage.answered("ssh://one");
+            }
+            let turned_away = stage.begin_waiting("ssh://one", 3 * PATIENCE).expect("there is room");
+            stage.now += 3 * PATIENCE;
+            stage.slots.end(turned_away, stage.now, false);
+            let looks = stage.fill(&["ssh://one".to_owned()]);
+            assert_eq!(looks.len(), at_once);
+            looks.into_iter().for_each(|look| stage.slots.end(look, stage.now, false));
+        }
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ async fn a_run_that_found_no_place_at_its_host_gives_way_and_that_was_no_try() {
     stage.stand_still().await;
     let run = stage.request().await;
     let mut job = stage.take(run).await;
-    let full = || GitError::HostBusy { host: "git.example.org:22".to_owned() };
+    let full = || GitError::HostBusy { host: "git.example.org:22".to_owned(), most: 4 };
     for _ in 0..2 * MOST_TRIES {
         runner::end(&stage.app, &job, Err(full().into())).await;
         let now = stage.app.clock.now();

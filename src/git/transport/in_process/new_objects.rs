@@ -81,6 +81,7 @@ impl<'a, 'b> NewObjects<'a, 'b> {
 
     fn put(&self, list: &mut Vec<CommitSha>, id: CommitSha) -> Result<(), GitError> {
         list.push(id);
+        self.shared.found(list.len());
         self.shared.steps().step();
         // As many are refused when they come.
         self.fits(self.held(list, 0))
@@ -147,7 +148,7 @@ mod tests {
     use keytrail_test_support::repositories::{Shape, generate};
 
     use super::*;
-    use crate::git::Mirror;
+    use crate::git::{Mirror, transport::FetchProgress};
 
     #[test]
     fn whoever_stops_it_in_the_middle_waits_for_one_object_more_at_most() {
@@ -175,6 +176,9 @@ mod tests {
         assert!(matches!(stopped, Err(GitError::Cancelled)), "{stopped:?}");
         let (put, steps) = (list.len() as u64, shared.steps().count());
         assert!((1..300).contains(&put) && steps == put, "{put} objects in {steps} steps");
+        let progress = FetchProgress::default();
+        shared.tell(&progress);
+        assert_eq!((progress.objects(), progress.total()), (put, 0), "a person sees them while they are found");
     }
 
     /// How many objects are new behind this tip; with so much memory.

@@ -80,6 +80,11 @@ impl Shared {
         if self.stop.load(Ordering::Relaxed) { Err(GitError::Cancelled) } else { Ok(()) }
     }
 
+    /// So many objects are known to be new; how many there are in all is not known yet.
+    pub(super) fn found(&self, objects: usize) {
+        self.objects.store(objects as u64, Ordering::Relaxed);
+    }
+
     /// Tells a person how far it is.
     pub(super) fn tell(&self, progress: &FetchProgress) {
         let received = self.received();

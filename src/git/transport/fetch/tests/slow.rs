@@ -171,9 +171,10 @@ async fn who_finds_no_connection_free_for_too_long_gives_up_and_is_let_in_later(
     let remote = hurried(stage.remote().clone(), &places);
     let place = places.take_up_to(1, &format!("127.0.0.1:{}", remote.url.port())).await;
     assert!(place.is_some(), "it is free");
+    let full = format!("127.0.0.1:{}", remote.url.port());
     let is_busy = |error: &GitError| {
         let is_trouble = error.failure_code().is_some() || !error.is_transient();
-        matches!(error, GitError::HostBusy { .. }) && !is_trouble
+        matches!(error, GitError::HostBusy { host, most: 1 } if *host == full) && !is_trouble
     };
     let refs = RefSelection::default();
     let error = list_remote_refs(&remote, &refs, MAX_REFS).await.expect_err("no place is free");
