@@ -11,7 +11,7 @@ pub(super) struct ConnectionTest {
     /// The address of the repository: ssh://, user@host:path or https://
     #[arg(value_name = "URL")]
     url: String,
-    /// Over SSH, the one key to offer: its name or its id [default: the common keys of the pool]
+    /// Over SSH, the one key to try, and no other: its name or its id [default: the common keys of the pool]
     #[arg(long, value_name = "KEY")]
     ssh_key: Option<String>,
     /// Print JSON

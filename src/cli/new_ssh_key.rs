@@ -20,7 +20,7 @@ use super::{
 /// A key that comes with a new integration.
 #[derive(Debug, Args)]
 pub(super) struct KeyOfNew {
-    /// Over SSH, a file with a private key: the server keeps it first, and offers it alone; - reads standard input
+    /// Over SSH, a file with a private key: the server keeps it, and offers it first; - reads standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ssh_key", "common_ssh_keys"])]
     ssh_key_file: Option<PathBuf>,
     /// What people call the key of --ssh-key-file [default: as the integration]

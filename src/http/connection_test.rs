@@ -35,7 +35,7 @@ pub(super) struct TriedConnection {
     /// Its address, in any form that an integration takes, without a user's password.
     #[schema(value_type = String, example = "git@git.example.com:shop/api.git")]
     url: Secret<String>,
-    /// Over SSH, the one key of the pool to offer, by its id; without one the common keys are offered.
+    /// Over SSH, the one key of the pool to try, by its id: no other is offered. Without one the common keys are.
     #[serde(default)]
     ssh_key: Option<Uuid>,
 }

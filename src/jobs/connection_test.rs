@@ -71,8 +71,8 @@ pub struct Tested {
     pub refs: u64,
 }
 
-/// Tries it out. `chosen` is the one key that may be offered over SSH; otherwise the common ones may.
-pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId>) -> Result<Tested, JobError> {
+/// Tries it out. `only` is the one key that is offered over SSH, to try it; otherwise the common ones are.
+pub async fn test_connection(app: &App, url: &RemoteUrl, only: Option<SshKeyId>) -> Result<Tested, JobError> {
     let is_ssh = url.scheme() == Scheme::Ssh;
     let mut tested = Tested { failed: None, is_proved: !is_ssh, offered: Vec::new(), accepted: None, refs: 0 };
     let settings = &app.jobs.git;
@@ -90,7 +90,11 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
         return Ok(tested);
     }
     if is_ssh {
-        match ssh_access::access(app, None, url, chosen).await {
+        let access = match only {
+            Some(key) => ssh_access::access_with(app, url, key).await,
+            None => ssh_access::access_by_common_keys(app, url).await,
+        };
+        match access {
             Ok(access) => remote.ssh = Some(access),
             Err(JobError::Failed(code, text)) => {
                 tested.failed = Some((TestStep::Authentication, code, text));

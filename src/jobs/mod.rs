@@ -100,7 +100,7 @@ pub use self::{
     ssh_access::OpenKey,
     ssh_key_uses::{
         Offers, last_taken_at as ssh_key_last_taken_at, last_uses as last_ssh_key_uses, offers_of as ssh_offers_of,
-        taken_at as ssh_key_taken_at,
+        refused_at as ssh_key_refused_at, taken_at as ssh_key_taken_at,
     },
     upkeep::{Kept, Standing, Survey, standing_of},
     webhook_secrets::{LiveSecrets, WebhookSecrets, webhook_secrets},

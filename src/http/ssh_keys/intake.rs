@@ -42,7 +42,7 @@ pub(in crate::http) struct KeyToAdd {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     passphrase: Option<Secret<String>>,
-    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    /// Whether it is offered where no key is associated, after a chosen one; it is, when nothing is said.
     #[serde(default)]
     pub(super) common: Option<bool>,
 }
@@ -62,7 +62,7 @@ pub(in crate::http) struct KeyToGenerate {
     #[serde(default)]
     #[schema(schema_with = words::git_host)]
     host: Option<String>,
-    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    /// Whether it is offered where no key is associated, after a chosen one; it is, when nothing is said.
     #[serde(default)]
     pub(super) common: Option<bool>,
 }
