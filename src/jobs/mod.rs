@@ -80,7 +80,7 @@ pub use self::{
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     commit_lookup::{Called, LookedUp, commit_called, commit_called_in, look_up},
-    connection_test::{TestStep, Tested, test_connection},
+    connection_test::{KeysToTry, TestStep, Tested, test_connection},
     git_settings::{GitSettings, SshSettings},
     index_progress::ProgressNow,
     installation_listing::preview as preview_filter,

@@ -19,6 +19,7 @@ use keytrail_projections::{
     repository_list::Repository,
     ssh_key_list::{self, KeyState},
 };
+use uuid::Uuid;
 
 use super::{
     DiskTrouble, JobError, KeysOnDisk, changed_hosts,
@@ -125,6 +126,12 @@ pub(super) async fn access_with(app: &App, url: &RemoteUrl, key: SshKeyId) -> Re
     way(app, url, keys, None).await
 }
 
+/// The way with a key that somebody gives for this alone: it is in no pool, and gone with the way.
+pub(super) async fn access_with_given(app: &App, url: &RemoteUrl, key: SshKey) -> Result<Arc<SshAccess>, JobError> {
+    let given = SshKeyId(Uuid::nil());
+    way_by(app, url, (vec![given], None), Arc::new(GivenAlone(Arc::new(OpenKey(key))))).await
+}
+
 /// The key that is associated with a repository, or was and is being replaced.
 pub(super) async fn associated(app: &App, repository: RepositoryId) -> Result<Option<SshKeyId>, JobError> {
     let (now, in_rotation) = (Pooled::association(repository), Pooled::rotated_association(repository));
@@ -137,16 +144,25 @@ async fn way(
     keys: Vec<SshKeyId>,
     first: Option<SshKeyId>,
 ) -> Result<Arc<SshAccess>, JobError> {
-    let settings = &app.jobs.git.ssh;
     let keychain = Arc::new(Pool {
         vault: app.vault.clone(),
-        on_disk: settings.keys_on_disk.clone(),
+        on_disk: app.jobs.git.ssh.keys_on_disk.clone(),
         states: app.states(),
         host: id_of(url),
     });
+    way_by(app, url, (keys, first), keychain).await
+}
+
+async fn way_by(
+    app: &App,
+    url: &RemoteUrl,
+    keys: (Vec<SshKeyId>, Option<SshKeyId>),
+    keychain: Arc<dyn Keychain>,
+) -> Result<Arc<SshAccess>, JobError> {
+    let settings = &app.jobs.git.ssh;
     let host = known(&app.states(), id_of(url)).await?;
     let (program, folder) = (settings.program.clone(), app.caches.ssh());
-    Ok(Arc::new(SshAccess::new(program, folder, (keys, first), keychain, host, settings.places.clone())))
+    Ok(Arc::new(SshAccess::new(program, folder, keys, keychain, host, settings.places.clone())))
 }
 
 fn id_of(url: &RemoteUrl) -> HostKeyId {
@@ -277,6 +293,15 @@ impl Pool {
                 Err(GitError::SshKeyNotOnThisNode { name, reason })
             }
         }
+    }
+}
+
+/// The one key that somebody gave.
+struct GivenAlone(Arc<OpenKey>);
+
+impl Keychain for GivenAlone {
+    fn open(&self, _: SshKeyId) -> Opening<'_> {
+        Box::pin(async { Ok(self.0.clone() as Arc<dyn Signer>) })
     }
 }
 
