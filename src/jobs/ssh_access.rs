@@ -301,7 +301,7 @@ struct GivenAlone(Arc<OpenKey>);
 
 impl Keychain for GivenAlone {
     fn open(&self, _: SshKeyId) -> Opening<'_> {
-        Box::pin(async { Ok(self.0.clone() as Arc<dyn Signer>) })
+        Box::pin(async move { Ok(self.0.clone() as Arc<dyn Signer>) })
     }
 }
 
