@@ -142,7 +142,7 @@ async fn a_common_key_that_is_taken_in_the_place_of_a_chosen_one_is_in_use(serve
     let shop = server.connect("shop", connection).await.with(StatusCode::CREATED).id();
     is_indexed(&server, &shop).await;
     let row = repository_of(&server, &shop).await;
-    assert_eq!(row["ssh"]["accepted"], common["id"], "{row}");
+    assert_eq!((&row["ssh"]["accepted"], &row["ssh"]["chosen_refused"]), (&common["id"], &chosen["id"]), "{row}");
     let named = json!([{ "id": row["id"], "name": row["name"] }]);
     let kept = told(&server, &common).await;
     assert_eq!((&kept["common_for"], &kept["common_repositories"], &kept["used_by"]), (&json!(1), &named, &json!(0)));
@@ -152,6 +152,7 @@ async fn a_common_key_that_is_taken_in_the_place_of_a_chosen_one_is_in_use(serve
     retire(&server, &chosen, "?confirmed=true&used_by=1", "*").await.with(StatusCode::OK);
     is_in_trouble(&server, &shop, "ssh_no_key").await;
     assert_eq!(told(&server, &common).await["common_for"], Value::Null);
+    assert_eq!(repository_of(&server, &shop).await["ssh"]["chosen_refused"], Value::Null);
     retire(&server, &common, "", "*").await.with(StatusCode::OK);
     server.look_behind().await;
 }

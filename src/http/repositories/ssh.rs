@@ -54,12 +54,14 @@ pub(super) async fn offers(api: &Api, row: &Repository) -> Result<Option<ShownOf
     Ok(Some(ShownOffers { offered, accepted, at, chosen_refused, text }))
 }
 
-/// The key that is chosen for the connection, where it is another than the one that the host took, and was refused.
+/// The key that is chosen for the connection, where it is another than the one that the host took, and was refused. One that
+/// was retired is no matter of the host's.
 async fn refused(api: &Api, row: &Repository, accepted: SshKeyId) -> Result<Option<SshKeyId>, ApiError> {
     let Some(chosen) = chosen(api, row.integration).await?.filter(|chosen| *chosen != accepted) else {
         return Ok(None);
     };
-    if associated(api, row.id).await?.is_some() {
+    let is_active = matches!(key(api, chosen).await?, SshKey::Active { .. });
+    if !is_active || associated(api, row.id).await?.is_some() {
         return Ok(None);
     }
     Ok(ssh_key_refused_at(&api.app.db, row.id, chosen).await?.map(|_| chosen))
@@ -70,12 +72,15 @@ async fn chosen(api: &Api, integration: IntegrationId) -> Result<Option<SshKeyId
     Ok(rows.first().map(|row| &row.connection).and_then(Connection::ssh_key))
 }
 
+async fn key(api: &Api, id: SshKeyId) -> Result<SshKey, ApiError> {
+    Ok(api.app.load::<SshKey>(StreamId::new("ssh_key", id.0)).await?.0)
+}
+
 /// What people call a key: its id, where it was retired and has no name any more.
-async fn name(api: &Api, key: SshKeyId) -> Result<String, ApiError> {
-    let (state, _) = api.app.load::<SshKey>(StreamId::new("ssh_key", key.0)).await?;
-    Ok(match state {
+async fn name(api: &Api, id: SshKeyId) -> Result<String, ApiError> {
+    Ok(match key(api, id).await? {
         SshKey::Active { name, .. } => name.as_str().to_owned(),
-        SshKey::Absent | SshKey::Retired { .. } => key.to_string(),
+        SshKey::Absent | SshKey::Retired { .. } => id.to_string(),
     })
 }
 
