@@ -17,8 +17,8 @@ pub struct GitRemote {
     /// The sealed user and password or token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<SecretRef>,
-    /// Over SSH, the one key of the pool that is offered. Without one, the common keys are, in the order of the pool. A key that
-    /// is associated with the repository comes before both.
+    /// Over SSH, the key of the pool that is offered first. After it, or without one, the common keys are, in the order of the
+    /// pool. A key that is associated with the repository is the only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssh_key: Option<SshKeyId>,
     /// Whose certificates are good.

@@ -1,19 +1,26 @@
 //! `keytrail integration test`: tries out, before anything is added, whether a repository of a git server can be read.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use keytrail_domain::remote_url::{RemoteUrl, Scheme};
 use serde_json::{Value, json};
 
-use super::{CliError, chosen, client::Client, output, place::seen_by_all};
+use super::{CliError, chosen, client::Client, new_ssh_key, output, passphrase::Passphrase, place::seen_by_all};
 
 #[derive(Debug, Args)]
 pub(super) struct ConnectionTest {
     /// The address of the repository: ssh://, user@host:path or https://
     #[arg(value_name = "URL")]
     url: String,
-    /// Over SSH, the one key to offer: its name or its id [default: the common keys of the pool]
+    /// Over SSH, the one key to try, and no other: its name or its id [default: the common keys of the pool]
     #[arg(long, value_name = "KEY")]
     ssh_key: Option<String>,
+    /// Over SSH, a file with a private key to try, and no other; the server does not keep it; - reads standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "ssh_key")]
+    ssh_key_file: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: Passphrase,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -21,7 +28,7 @@ pub(super) struct ConnectionTest {
 
 impl ConnectionTest {
     pub(super) async fn carry_out(self, client: &Client) -> Result<(), CliError> {
-        let Self { url, ssh_key, json } = self;
+        let Self { url, ssh_key, ssh_key_file, passphrase, json } = self;
         let parsed = RemoteUrl::parse(&url).ok();
         if parsed.as_ref().is_some_and(|parsed| parsed.credential.is_some()) {
             return Err(seen_by_all("no password: without one it is tried out as anybody"));
@@ -31,6 +38,7 @@ impl ConnectionTest {
         if let Some(key) = ssh_key {
             body["ssh_key"] = chosen::SSH_KEY.id(client, &key).await?.into();
         }
+        new_ssh_key::try_out(ssh_key_file.as_deref(), &passphrase, &mut body)?;
         let tested: Value = client.post("/api/v1/connections/test", &body).await?;
         if json {
             output::json(&tested)?;
@@ -81,6 +89,11 @@ fn told(tested: &Value, is_ssh: bool) -> Vec<String> {
             None => "the host took none".to_owned(),
         };
         lines.push(format!("{} offered; {taken}", output::count(offered, "key")));
+    }
+    let given = &tested["key_given"];
+    if given["offered"] == true {
+        let taken = if given["accepted"] == true { "took it" } else { "did not take it" };
+        lines.push(format!("{} offered; the host {taken}", output::cell(&given["fingerprint_sha256"])));
     }
     lines
 }

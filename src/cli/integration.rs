@@ -15,7 +15,7 @@ use super::{
     going::{seen, would_move, would_remove},
     how_far::first_indexes,
     installation_told::remains,
-    new_ssh_key::KeyOfNew,
+    new_ssh_key::{Kept, KeyOfNew},
     output,
     place::Place,
     watched_operation::{self, watch},
@@ -72,6 +72,8 @@ pub(super) enum Integration {
         integration: String,
         #[command(flatten)]
         place: Box<Place>,
+        #[command(flatten)]
+        key: Box<KeyOfNew>,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
@@ -154,11 +156,7 @@ impl Integration {
                 if let Some(links) = links.body() {
                     body["web_links"] = links;
                 }
-                let added: Result<Value, CliError> = client.post("/api/v1/integrations", &body).await;
-                if let (Some(kept), true) = (&kept, added.is_err()) {
-                    kept.say_left();
-                }
-                form.show(&added?)
+                form.show(&Kept::or_left(kept, client.post::<Value>("/api/v1/integrations", &body).await)?)
             }
             Self::Connect(connection) => connection.connect(client).await,
             Self::Test(test) => test.carry_out(client).await,
@@ -184,16 +182,19 @@ impl Integration {
                 let at = at(client, &integration).await?;
                 form.show(&client.put::<Value>(&format!("{at}/name"), &json!({ "name": name })).await?)
             }
-            Self::Move { integration, place, consent, form } => {
+            Self::Move { integration, place, key, consent, form } => {
                 let at = at(client, &integration).await?;
-                let connection = place.connection_by(client).await?;
+                let mut connection = place.connection_by(client).await?;
                 let lines = would_move(client, &at, &connection).await?;
                 let must_ask = consent.is_dry_run() || lines.len() > 1;
                 if must_ask && !consent.given(&lines, form.json)? {
                     return Ok(());
                 }
+                let found: Value = client.get(&at, &[]).await?;
+                let name = found["name"].as_str().unwrap_or_default();
+                let kept = key.choose(client, name, &mut connection).await?;
                 let body = json!({ "connection": connection });
-                form.show(&client.put::<Value>(&format!("{at}/connection"), &body).await?)
+                form.show(&Kept::or_left(kept, client.put::<Value>(&format!("{at}/connection"), &body).await)?)
             }
             Self::SetWebLinks(links) => links.carry_out(client).await,
             Self::Pause { integration, form } => {

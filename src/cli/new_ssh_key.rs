@@ -1,5 +1,6 @@
 //! A private key that the server is to keep: looked at here first, so that what is wrong with it is said before anything is
-//! sent; and one that comes with a new integration. Called by `ssh_key_pool.rs` and `integration.rs`.
+//! sent; one that comes with an integration; and one that is only tried at a host. Called by `ssh_key_pool.rs`,
+//! `integration.rs` and `connection_test.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -17,10 +18,10 @@ use super::{
     ssh_key_told as told,
 };
 
-/// A key that comes with a new integration.
+/// A key that comes with an integration which is added or moved.
 #[derive(Debug, Args)]
 pub(super) struct KeyOfNew {
-    /// Over SSH, a file with a private key: the server keeps it first, and offers it alone; - reads standard input
+    /// Over SSH, a file with a private key: the server keeps it, and offers it first; - reads standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ssh_key", "common_ssh_keys"])]
     ssh_key_file: Option<PathBuf>,
     /// What people call the key of --ssh-key-file [default: as the integration]
@@ -33,7 +34,7 @@ pub(super) struct KeyOfNew {
     passphrase: Passphrase,
 }
 
-/// A key that the server keeps for an integration which there is not yet.
+/// A key that the server keeps for an integration which has it not yet.
 pub(super) struct Kept {
     name: String,
 }
@@ -46,14 +47,7 @@ impl KeyOfNew {
         integration: &str,
         connection: &mut Value,
     ) -> Result<Option<Kept>, CliError> {
-        let Some(file) = &self.ssh_key_file else {
-            if self.passphrase.is_given() {
-                let detail =
-                    "a passphrase is that of a key; give the key with --ssh-key-file, or leave the passphrase out";
-                return Err(CliError::Input(detail.to_owned()));
-            }
-            return Ok(None);
-        };
+        let Some(file) = of_a_key(self.ssh_key_file.as_deref(), &self.passphrase)? else { return Ok(None) };
         only_over_ssh(connection)?;
         let name = self.ssh_key_name.as_deref().unwrap_or(integration);
         let body = body(file, &self.passphrase, name, self.ssh_key_reserved)?;
@@ -64,8 +58,12 @@ impl KeyOfNew {
 }
 
 impl Kept {
-    /// Says what is there where the integration is not.
-    pub(super) fn say_left(&self) {
+    /// The outcome of what was done with the key then; says what is there where it was not done.
+    pub(super) fn or_left<T>(kept: Option<Self>, done: Result<T, CliError>) -> Result<T, CliError> {
+        done.inspect_err(|_| kept.iter().for_each(Self::say_left))
+    }
+
+    fn say_left(&self) {
         let name = output::quoted(&self.name);
         eprintln!(
             "keytrail: the server keeps the SSH key {name} now; use it with --ssh-key {name} in place of --ssh-key-file, or \
@@ -74,21 +72,41 @@ impl Kept {
     }
 }
 
+/// The file of a key, if one is given; a passphrase is of no use without one.
+fn of_a_key<'a>(file: Option<&'a Path>, passphrase: &Passphrase) -> Result<Option<&'a Path>, CliError> {
+    if file.is_none() && passphrase.is_given() {
+        let detail = "a passphrase is that of a key; give the key with --ssh-key-file, or leave the passphrase out";
+        return Err(CliError::Input(detail.to_owned()));
+    }
+    Ok(file)
+}
+
+/// Adds a key that is only tried, if one is given, to what is sent to the host of this address.
+pub(super) fn try_out(file: Option<&Path>, options: &Passphrase, body: &mut Value) -> Result<(), CliError> {
+    if let Some(file) = of_a_key(file, options)? {
+        only_over_ssh(body)?;
+        add_key(file, options, body)?;
+    }
+    Ok(())
+}
+
 /// What is sent. A key that cannot be used is not sent at all.
 pub(super) fn body(file: &Path, options: &Passphrase, called: &str, reserved: bool) -> Result<Value, CliError> {
+    let mut body = json!({ "name": called, "common": !reserved });
+    add_key(file, options, &mut body)?;
+    Ok(body)
+}
+
+fn add_key(file: &Path, options: &Passphrase, body: &mut Value) -> Result<(), CliError> {
     let bytes = bytes_of(file, options)?;
     let name = name_of(file);
     let (key, passphrase) =
         opened(bytes.expose(), options, &name)?.map_err(|problem| told::refusal(&problem, &name))?;
-    let mut body = json!({
-        "name": called,
-        "private_key_base64": STANDARD.encode(bytes.expose()),
-        "common": !reserved,
-    });
+    body["private_key_base64"] = STANDARD.encode(bytes.expose()).into();
     if let Some(passphrase) = passphrase.filter(|_| key.encryption().is_some()) {
         body["passphrase"] = passphrase.expose().as_str().into();
     }
-    Ok(body)
+    Ok(())
 }
 
 /// No key is kept for what would be refused for certain.
@@ -110,11 +128,11 @@ fn refused(error: CliError) -> CliError {
         CliError::Problem { status, code, detail } => {
             let next = match code.as_str() {
                 "ssh_key_taken" => {
-                    " No integration was added: give it that key with --ssh-key in place of --ssh-key-file; \
+                    " No connection was made or changed: give it that key with --ssh-key in place of --ssh-key-file; \
                      `keytrail ssh-key list` has its name."
                 }
                 "ssh_key_name_taken" => {
-                    " No integration was added: --ssh-key-name calls the key otherwise than the integration."
+                    " No connection was made or changed: --ssh-key-name calls the key otherwise than the integration."
                 }
                 _ => "",
             };

@@ -1,5 +1,5 @@
 //! The passphrase of a key: from a file, from standard input, or typed where nobody sees it. Never from an argument or the
-//! environment, which others on the machine can read. Called by `ssh_key.rs` and `new_ssh_key.rs`.
+//! environment, which others on the machine can read. Called by `ssh_key.rs`, `new_ssh_key.rs` and `connection_test.rs`.
 
 use std::{
     io::{self, BufRead, IsTerminal, Write},

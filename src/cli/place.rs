@@ -43,10 +43,10 @@ pub(super) struct Place {
     /// When an integration is moved: forget its user and password
     #[arg(long, conflicts_with = "secret")]
     no_password: bool,
-    /// Over SSH, the one key of the server that is offered: its name or its id [default: the common keys]
+    /// Over SSH, the key of the server that is offered first: its name or its id [default: the common keys alone]
     #[arg(long, value_name = "KEY")]
     ssh_key: Option<String>,
-    /// When an integration is moved: offer the common keys again
+    /// When an integration is moved: offer the common keys alone again
     #[arg(long, conflicts_with = "ssh_key")]
     common_ssh_keys: bool,
     #[command(flatten)]

@@ -73,7 +73,7 @@ pub(super) enum Pool {
         #[arg(long)]
         json: bool,
     },
-    /// Make it common: it is offered where no key was chosen
+    /// Make it common: it is offered where no key is associated, after a chosen one
     Share {
         /// Its name or its id
         key: String,
@@ -264,7 +264,7 @@ impl Pool {
     }
 }
 
-/// Says whether it is offered where no key was chosen.
+/// Says whether it is offered where no key is associated, after a chosen one.
 async fn share(client: &Client, key: &str, common: bool, json: bool) -> Result<(), CliError> {
     let at = chosen::SSH_KEY.at(client, key).await?;
     let said: Value = client.put(&format!("{at}/common"), &json!({ "common": common })).await?;

@@ -138,7 +138,10 @@ pub(super) fn kept(key: &Value, public: &Value) {
     if let Some(repository) = key["last_used_for"]["name"].as_str() {
         field("used for", repository);
     }
-    field("common", if key["common"] == true { "yes: offered where no key was chosen" } else { "no" });
+    field(
+        "common",
+        if key["common"] == true { "yes: offered where no key is associated, after a chosen one" } else { "no" },
+    );
     field("chosen for", users(key).as_deref().unwrap_or("no integration"));
     field("only for", repositories(key).as_deref().unwrap_or("no repository"));
     if let Some(reading) = reading(key) {

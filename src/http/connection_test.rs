@@ -20,10 +20,11 @@ use super::{
     place,
     recommendation::Recommendation,
     remedies::remedy,
+    ssh_keys::{self, GivenKey},
     words,
 };
 use crate::{
-    jobs::{self, JobError, TestStep, Tested},
+    jobs::{self, JobError, KeysToTry, TestStep, Tested},
     secrets::Secret,
     views::ViewError,
 };
@@ -35,9 +36,22 @@ pub(super) struct TriedConnection {
     /// Its address, in any form that an integration takes, without a user's password.
     #[schema(value_type = String, example = "git@git.example.com:shop/api.git")]
     url: Secret<String>,
-    /// Over SSH, the one key of the pool to offer, by its id; without one the common keys are offered.
+    /// Over SSH, the one key of the pool to try, by its id: no other is offered. Without any key the common keys are.
     #[serde(default)]
     ssh_key: Option<Uuid>,
+    /// Over SSH, a private key to try, and no other, as text, in any form that a key is added in. It is used for this alone,
+    /// and not kept. Either this, `private_key_base64` or `ssh_key`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
+    private_key: Option<Secret<String>>,
+    /// The same as a file, byte by byte, in base64.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, write_only)]
+    private_key_base64: Option<Secret<String>>,
+    /// What opens the private key, where it has a passphrase. It is used once and not kept.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, write_only)]
+    passphrase: Option<Secret<String>>,
 }
 
 /// What came of trying it out.
@@ -53,10 +67,25 @@ pub(super) struct ConnectionTest {
     offered: Vec<Uuid>,
     /// The one that the host took.
     accepted: Option<Uuid>,
+    /// The private key that was given to be tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_given: Option<GivenKeyTried>,
     /// Branches, tags and pull requests that the repository has.
     refs: u64,
     /// The integration of its own that the service at this host has here, and what plain git lacks beside it.
     recommendation: Option<Recommendation>,
+}
+
+/// A private key that was given to be tried; nothing of it is kept.
+#[derive(Serialize, ToSchema)]
+pub(super) struct GivenKeyTried {
+    /// As `ssh-keygen -l` writes it.
+    #[schema(example = "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8")]
+    fingerprint_sha256: String,
+    /// Whether the host came to ask for it.
+    offered: bool,
+    /// Whether the host took it.
+    accepted: bool,
 }
 
 /// A step.
@@ -81,7 +110,8 @@ pub(super) struct TestedStep {
 pub(super) const STATES: [&str; 3] = ["ok", "failed", "not_reached"];
 
 /// Tries out whether a repository can be read: resolve, connect, host key (or certificate), authentication, repository.
-/// Nothing is kept but the alarm where the host shows another key than the trusted one. At most about a minute.
+/// Nothing is kept but the alarm where the host shows another key than the trusted one; nothing of a private key that is given
+/// to be tried either. At most about a minute.
 #[utoipa::path(tag = "integrations", operation_id = "TestConnection", security(("bearer" = ["admin"])),
     request_body = TriedConnection, responses((status = 200, description = "What came of it.", body = ConnectionTest)))]
 #[post("/api/v1/connections/test")]
@@ -90,20 +120,33 @@ pub(super) async fn test_connection(
     api: Data<Api>,
     body: Input<TriedConnection>,
 ) -> Result<HttpResponse, ApiError> {
-    let TriedConnection { url, ssh_key } = &body.value;
-    let url = place::reachable(&api, url)?;
-    let chosen = ssh_key.map(SshKeyId);
-    if chosen.is_some() && url.scheme() != Scheme::Ssh {
-        let detail = "A key is offered over SSH only. Leave `ssh_key` out, or give the ssh:// address.";
+    let TriedConnection { url, ssh_key, private_key, private_key_base64, passphrase } = body.value;
+    let url = place::reachable(&api, &url)?;
+    let is_given = private_key.is_some() || private_key_base64.is_some() || passphrase.is_some();
+    if (ssh_key.is_some() || is_given) && url.scheme() != Scheme::Ssh {
+        let detail = "A key is offered over SSH only. Leave it out, or give the ssh:// address.";
         return Err(ApiError::new(Code::CredentialInvalid, detail));
     }
-    if let Some(key) = chosen {
-        place::in_pool(&api, key).await?;
-    }
+    let (keys, given) = match ssh_key.map(SshKeyId) {
+        Some(_) if is_given => {
+            let detail = "Give a key of the pool as `ssh_key`, or a private key: one of the two.";
+            return Err(ApiError::new(Code::SshKeyTwice, detail));
+        }
+        Some(key) => {
+            place::in_pool(&api, key).await?;
+            (KeysToTry::OfPool(key), None)
+        }
+        None if is_given => {
+            let given = GivenKey { private_key, private_key_base64, passphrase };
+            let (key, public) = ssh_keys::tried(&api, given).await?;
+            (KeysToTry::Given(Box::new(key)), Some(public.sha256))
+        }
+        None => (KeysToTry::Common, None),
+    };
     // A few at a time: each of them waits for a host.
     let _turn = api.app.jobs.connection_tests.take().await.map_err(ViewError::from)?;
-    let tested = jobs::test_connection(&api.app, &url, chosen).await.map_err(untried)?;
-    Ok(HttpResponse::Ok().json(ConnectionTest::of(&url, tested)))
+    let tested = jobs::test_connection(&api.app, &url, keys).await.map_err(untried)?;
+    Ok(HttpResponse::Ok().json(ConnectionTest::of(&url, tested, given)))
 }
 
 /// Why nothing was tried out.
@@ -121,8 +164,13 @@ fn untried(error: JobError) -> ApiError {
 }
 
 impl ConnectionTest {
-    fn of(url: &RemoteUrl, tested: Tested) -> Self {
-        let Tested { failed, is_proved, offered, accepted, refs } = tested;
+    /// `given` is the fingerprint of the key that was given, which is none of the pool.
+    fn of(url: &RemoteUrl, tested: Tested, given: Option<String>) -> Self {
+        let Tested { failed, is_proved, mut offered, mut accepted, refs } = tested;
+        let key_given = given.map(|fingerprint_sha256| {
+            let (offered, accepted) = (std::mem::take(&mut offered), accepted.take());
+            GivenKeyTried { fingerprint_sha256, offered: !offered.is_empty(), accepted: accepted.is_some() }
+        });
         let at = failed.as_ref().map(|(step, ..)| *step);
         let step = |step: TestStep| {
             let state = match at {
@@ -146,6 +194,7 @@ impl ConnectionTest {
             steps: TestStep::ALL.map(step).into(),
             offered: offered.into_iter().map(|key| key.0).collect(),
             accepted: accepted.map(|key| key.0),
+            key_given,
             refs,
             recommendation: Recommendation::of(&Connection::git(GitRemote::at(url.clone()))),
         }

@@ -110,7 +110,7 @@ pub(super) const fn remedy(code: Code) -> &'static str {
             "The server looks again by itself. Give the public half of a key to the git host, as a deploy key or to an account that may read; check the user in the URL, or choose another key for the connection."
         }
         Code::SshNoKey => {
-            "The server looks again by itself. Generate or add a key, or choose another one for the connection or the repository; no other key is offered in the place of a chosen or associated one."
+            "The server looks again by itself. Generate or add a key, or choose another one for the connection or the repository; no other key is offered in the place of a chosen or associated one that was retired."
         }
         Code::SshKeyNotOnThisNode => {
             "The server looks again by itself. Put the file with the key back into the folder `folder` in [ssh_keys], readable for the server's user and without a passphrase, on every node; or add the key to the server, or choose another one. No other key is offered in its place."

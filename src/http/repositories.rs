@@ -301,8 +301,8 @@ pub(super) async fn get_repository(
 ) -> Result<HttpResponse, ApiError> {
     let read = || repository_list::by_id(RepositoryId(*id));
     let row = api.one(query.min_position, read, Code::RepositoryUnknown).await?;
-    let id = RepositoryId(*id);
-    let (ssh, ssh_key) = (ssh::offers(&api, id).await?, ssh::associated(&api, id).await?);
+    let ssh = ssh::offers(&api, &row.repository).await?;
+    let ssh_key = ssh::associated(&api, RepositoryId(*id)).await?;
     Ok(tell_one(&Shown { ssh, ssh_key, ..Shown::of(row).held_by(&held(&api).await?) }))
 }
 

@@ -26,6 +26,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+pub(super) use self::intake::{GivenKey, tried};
 use self::{
     intake::{KeyToAdd, KeyToGenerate, Taken},
     shown::{PublicForms, Shown},

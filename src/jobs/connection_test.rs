@@ -18,6 +18,7 @@ use crate::{
         self, GitError,
         remote::{Limits, Remote, Trust, list_remote_refs},
     },
+    ssh_keys::SshKey,
 };
 
 /// Nobody waits longer for the list of refs.
@@ -56,6 +57,16 @@ impl TestStep {
     }
 }
 
+/// Which keys are offered over SSH.
+pub enum KeysToTry {
+    /// The common ones, as for a new connection.
+    Common,
+    /// One of the pool.
+    OfPool(SshKeyId),
+    /// One that somebody gives for this alone.
+    Given(Box<SshKey>),
+}
+
 /// What came of it.
 #[derive(Debug)]
 pub struct Tested {
@@ -71,8 +82,8 @@ pub struct Tested {
     pub refs: u64,
 }
 
-/// Tries it out. `chosen` is the one key that may be offered over SSH; otherwise the common ones may.
-pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId>) -> Result<Tested, JobError> {
+/// Tries it out. What it says of a key that was given names no key of the pool.
+pub async fn test_connection(app: &App, url: &RemoteUrl, keys: KeysToTry) -> Result<Tested, JobError> {
     let is_ssh = url.scheme() == Scheme::Ssh;
     let mut tested = Tested { failed: None, is_proved: !is_ssh, offered: Vec::new(), accepted: None, refs: 0 };
     let settings = &app.jobs.git;
@@ -90,7 +101,12 @@ pub async fn test_connection(app: &App, url: &RemoteUrl, chosen: Option<SshKeyId
         return Ok(tested);
     }
     if is_ssh {
-        match ssh_access::access(app, None, url, chosen).await {
+        let access = match keys {
+            KeysToTry::Common => ssh_access::access_by_common_keys(app, url).await,
+            KeysToTry::OfPool(key) => ssh_access::access_with(app, url, key).await,
+            KeysToTry::Given(key) => ssh_access::access_with_given(app, url, *key).await,
+        };
+        match access {
             Ok(access) => remote.ssh = Some(access),
             Err(JobError::Failed(code, text)) => {
                 tested.failed = Some((TestStep::Authentication, code, text));

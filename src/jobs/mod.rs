@@ -80,7 +80,7 @@ pub use self::{
     caches::Caches,
     commit_diff::{Asked, CommitChanges, CommitDiffs, DiffTrouble, Part, commit_changes},
     commit_lookup::{Called, LookedUp, commit_called, commit_called_in, look_up},
-    connection_test::{TestStep, Tested, test_connection},
+    connection_test::{KeysToTry, TestStep, Tested, test_connection},
     git_settings::{GitSettings, SshSettings},
     index_progress::ProgressNow,
     installation_listing::preview as preview_filter,
@@ -100,7 +100,7 @@ pub use self::{
     ssh_access::OpenKey,
     ssh_key_uses::{
         Offers, last_taken_at as ssh_key_last_taken_at, last_uses as last_ssh_key_uses, offers_of as ssh_offers_of,
-        taken_at as ssh_key_taken_at,
+        refused_at as ssh_key_refused_at, taken_at as ssh_key_taken_at,
     },
     upkeep::{Kept, Standing, Survey, standing_of},
     webhook_secrets::{LiveSecrets, WebhookSecrets, webhook_secrets},

@@ -173,7 +173,7 @@ async fn opened(
     let (id, settings) = (repository.integration, &app.jobs.git);
     let ssh = match (remote.url.scheme(), only) {
         (Scheme::Ssh, Some(key)) => Some(ssh_access::access_with(app, &remote.url, key).await?),
-        (Scheme::Ssh, None) => Some(ssh_access::access(app, Some(repository.id), &remote.url, remote.ssh_key).await?),
+        (Scheme::Ssh, None) => Some(ssh_access::access(app, repository, &remote.url, remote.ssh_key).await?),
         (Scheme::Https | Scheme::Http | Scheme::Git, _) => None,
     };
     let proxy = opened_proxy(app, id, remote.proxy.as_ref()).await?;

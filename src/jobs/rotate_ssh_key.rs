@@ -31,7 +31,10 @@ use keytrail_projections::{
     repository_list::{self, RepositoryState},
 };
 
-use super::{JobError, Running, TakenJob, repository_source, ssh_access, ssh_key_uses::taken_at};
+use super::{
+    JobError, Running, TakenJob, repository_source, ssh_access,
+    ssh_key_uses::{offers_of, taken_at},
+};
 use crate::{
     app::{App, Context, DispatchError},
     git::{self, GitError, remote::list_remote_refs},
@@ -285,10 +288,25 @@ impl Tried {
         let stream = StreamId::new("integration", row.integration.0);
         Ok(match app.load::<Integration>(stream).await?.0 {
             Integration::Active { connection, .. } | Integration::Paused { connection, .. } => {
-                connection.ssh_key().map_or(self.common, |chosen| chosen == self.old)
+                match connection.ssh_key() {
+                    Some(chosen) if chosen == self.old => true,
+                    Some(chosen) => self.common && self.is_taken_instead_of(app, chosen, row.id).await?,
+                    None => self.common,
+                }
             }
             Integration::Absent | Integration::Removed { .. } => false,
         })
+    }
+
+    /// Whether the host refused the key that is chosen for a repository, and took the old one because it is common.
+    async fn is_taken_instead_of(
+        &self,
+        app: &App,
+        chosen: SshKeyId,
+        repository: RepositoryId,
+    ) -> Result<bool, JobError> {
+        let taken = offers_of(&app.db, repository).await?.accepted;
+        Ok(taken == Some(self.old) && ssh_access::in_its_place(app, chosen).await?.is_some())
     }
 }
 

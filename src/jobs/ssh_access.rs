@@ -1,23 +1,30 @@
 //! How a repository is reached over SSH: which keys may be offered, in which order, and which keys of the host are trusted.
 //! Called for each look and fetch. The key that is associated with the repository is the only one; otherwise the one that was
-//! chosen for the connection; there is no falling back to others in silence.
+//! chosen for the connection comes before the common ones. Where either of them was retired, no other is offered in its place.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keytrail_domain::{
+    fact::Fact,
     host_key::{HostKeyId, HostKeys},
-    id::{RepositoryId, SshKeyId},
+    id::{IntegrationId, RepositoryId, SshKeyId},
     index_run::FailureCode,
+    integration,
     recorded::{Position, StreamId},
     remote_url::RemoteUrl,
     ssh_key::SshKey as Pooled,
+    timestamp::Timestamp,
 };
-use keytrail_projections::ssh_key_list::{self, KeyState};
+use keytrail_projections::{
+    repository_list::Repository,
+    ssh_key_list::{self, KeyState},
+};
+use uuid::Uuid;
 
 use super::{
     DiskTrouble, JobError, KeysOnDisk, changed_hosts,
     keys_on_disk::PATIENCE,
-    ssh_key_uses::{self, Offers, offers_of},
+    ssh_key_uses::{self, offers_of, refused_at},
 };
 use crate::{
     app::{App, DispatchError, States},
@@ -40,6 +47,10 @@ const TRIED_RETIRED: &str = "the key that is tried was retired; choose another o
 /// So many keys may have taken the place of each other, one after the other, before somebody chooses anew.
 const MOST_SUCCESSORS: usize = 32;
 
+/// A chosen key that the host refused is offered first again after so long, in microseconds: somebody may have given it to
+/// the host meanwhile.
+const REFUSAL_COUNTS: i64 = 24 * 3_600 * 1_000_000;
+
 /// Rows that are read at once.
 const PAGE: u32 = 500;
 
@@ -47,39 +58,78 @@ const PAGE: u32 = 500;
 #[derive(Debug, Default)]
 pub(super) struct CommonKeys(Mutex<Option<(Position, Arc<[SshKeyId]>)>>);
 
-/// The way to a repository. The key that is associated with it is the one that may be offered, otherwise `chosen` is; without
-/// either, the common ones may.
+/// The way to a repository. The key that is associated with it is the only one that may be offered; otherwise `chosen` is,
+/// and after it the common ones.
 pub(super) async fn access(
     app: &App,
-    repository: Option<RepositoryId>,
+    repository: &Repository,
     url: &RemoteUrl,
     chosen: Option<SshKeyId>,
 ) -> Result<Arc<SshAccess>, JobError> {
-    let associated = match repository {
-        Some(repository) => associated(app, repository).await?,
-        None => None,
-    };
-    let keys = match (associated, chosen) {
-        (Some(key), _) => vec![in_pool(app, key, ASSOCIATED_RETIRED).await?],
-        (None, Some(key)) => vec![in_pool(app, key, CHOSEN_RETIRED).await?],
-        (None, None) => common(app).await?.to_vec(),
-    };
-    let Offers { accepted, .. } = match repository {
-        Some(repository) => offers_of(&app.db, repository).await?,
-        None => Offers::default(),
+    let (mut keys, chosen) = match (associated(app, repository.id).await?, chosen) {
+        (Some(key), _) => (vec![in_pool(app, key, ASSOCIATED_RETIRED).await?], None),
+        (None, Some(key)) => {
+            let key = in_pool(app, key, CHOSEN_RETIRED).await?;
+            let common = common(app).await?;
+            let others = common.iter().copied().filter(|other| *other != key);
+            (std::iter::once(key).chain(others).collect(), Some(key))
+        }
+        (None, None) => (common(app).await?.to_vec(), None),
     };
     // The one that was taken may have been replaced since.
-    let before = match accepted {
+    let before = match offers_of(&app.db, repository.id).await?.accepted {
         Some(key) if !keys.contains(&key) => in_its_place(app, key).await?.filter(|key| keys.contains(key)),
         accepted => accepted,
     };
-    way(app, url, keys, before).await
+    keys.sort_by_key(|key| Some(*key) != before);
+    let first = match chosen {
+        Some(key) if Some(key) != before && !is_refused(app, repository, key).await? => Some(key),
+        _ => before,
+    };
+    way(app, url, keys, first).await
+}
+
+/// The way for who is at no repository of ours yet: by the common keys.
+pub(super) async fn access_by_common_keys(app: &App, url: &RemoteUrl) -> Result<Arc<SshAccess>, JobError> {
+    let keys = common(app).await?.to_vec();
+    way(app, url, keys, None).await
+}
+
+/// Whether the key that is chosen for a repository was refused there since it was chosen, and not long ago, while the
+/// repository is read well with another one. Then it does not cost a failed login at each look.
+async fn is_refused(app: &App, repository: &Repository, chosen: SshKeyId) -> Result<bool, JobError> {
+    if repository.trouble.is_some() || repository.failure.is_some() {
+        return Ok(false);
+    }
+    let Some(at) = refused_at(&app.db, repository.id, chosen).await? else { return Ok(false) };
+    let is_recent = app.clock.now().0.saturating_sub(at.0) < REFUSAL_COUNTS;
+    Ok(is_recent && chosen_at(app, repository.integration).await?.is_none_or(|chosen| chosen <= at))
+}
+
+/// When the key that an integration has was chosen.
+async fn chosen_at(app: &App, integration: IntegrationId) -> Result<Option<Timestamp>, JobError> {
+    let events = app.log.stream(StreamId::new("integration", integration.0), Position::MAX).await;
+    let events = events.map_err(|error| JobError::Later(error.to_string()))?;
+    let chooses = |fact: &Fact| match fact {
+        Fact::Integration(integration::Event::Added { .. }) => true,
+        Fact::Integration(integration::Event::ConnectionChanged { connection, previous }) => {
+            connection.ssh_key() != previous.ssh_key()
+        }
+        _ => false,
+    };
+    Ok(events.iter().rev().find(|event| chooses(&event.fact)).map(|event| event.metadata.at))
 }
 
 /// The way with this one key, whatever else may be offered: to try it.
 pub(super) async fn access_with(app: &App, url: &RemoteUrl, key: SshKeyId) -> Result<Arc<SshAccess>, JobError> {
     let keys = vec![in_pool(app, key, TRIED_RETIRED).await?];
     way(app, url, keys, None).await
+}
+
+/// The way with a key that somebody gives for this alone: it is in no pool, and gone with the way.
+pub(super) async fn access_with_given(app: &App, url: &RemoteUrl, key: SshKey) -> Result<Arc<SshAccess>, JobError> {
+    let given = SshKeyId(Uuid::nil());
+    way_by(app, url, (vec![given], None), Arc::new(GivenAlone(Arc::new(OpenKey(key))))).await
 }
 
 /// The key that is associated with a repository, or was and is being replaced.
@@ -92,18 +142,27 @@ async fn way(
     app: &App,
     url: &RemoteUrl,
     keys: Vec<SshKeyId>,
-    before: Option<SshKeyId>,
+    first: Option<SshKeyId>,
 ) -> Result<Arc<SshAccess>, JobError> {
-    let settings = &app.jobs.git.ssh;
     let keychain = Arc::new(Pool {
         vault: app.vault.clone(),
-        on_disk: settings.keys_on_disk.clone(),
+        on_disk: app.jobs.git.ssh.keys_on_disk.clone(),
         states: app.states(),
         host: id_of(url),
     });
+    way_by(app, url, (keys, first), keychain).await
+}
+
+async fn way_by(
+    app: &App,
+    url: &RemoteUrl,
+    keys: (Vec<SshKeyId>, Option<SshKeyId>),
+    keychain: Arc<dyn Keychain>,
+) -> Result<Arc<SshAccess>, JobError> {
+    let settings = &app.jobs.git.ssh;
     let host = known(&app.states(), id_of(url)).await?;
     let (program, folder) = (settings.program.clone(), app.caches.ssh());
-    Ok(Arc::new(SshAccess::new(program, folder, (keys, before), keychain, host, settings.places.clone())))
+    Ok(Arc::new(SshAccess::new(program, folder, keys, keychain, host, settings.places.clone())))
 }
 
 fn id_of(url: &RemoteUrl) -> HostKeyId {
@@ -234,6 +293,15 @@ impl Pool {
                 Err(GitError::SshKeyNotOnThisNode { name, reason })
             }
         }
+    }
+}
+
+/// The one key that somebody gave.
+struct GivenAlone(Arc<OpenKey>);
+
+impl Keychain for GivenAlone {
+    fn open(&self, _: SshKeyId) -> Opening<'_> {
+        Box::pin(async move { Ok(self.0.clone() as Arc<dyn Signer>) })
     }
 }
 

@@ -50,6 +50,15 @@ pub async fn offers_of(db: &Db, repository: RepositoryId) -> Result<Offers, Stor
     Ok(offers)
 }
 
+/// When this key was offered for a repository whose host did not take it then; nothing where that was never, or it was taken
+/// when it was offered last.
+pub async fn refused_at(db: &Db, repository: RepositoryId, key: SshKeyId) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT offered_at FROM ssh_key_uses WHERE repository = $1 AND ssh_key = $2 AND \
+               (accepted_at IS NULL OR accepted_at < offered_at)";
+    let rows = db.read_as(Area::Log, sql, &row![repository, key], |cells| cells.time()).await?;
+    Ok(rows.into_iter().next())
+}
+
 /// When each of the keys with ids from `first` to `last` was last taken by a host; those that never were are left out.
 pub async fn last_uses(db: &Db, first: SshKeyId, last: SshKeyId) -> Result<HashMap<SshKeyId, Timestamp>, StoreError> {
     let sql = "SELECT ssh_key, MAX(accepted_at) FROM ssh_key_uses \

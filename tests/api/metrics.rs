@@ -2,14 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
+    pin::pin,
     time::Duration,
 };
 
-use keytrail::{jobs::Kind, telemetry::METRICS};
+use keytrail::{app::App, gauges, jobs::Kind, telemetry::METRICS};
 use keytrail_test_support::{
     postgres,
     server::{Home, Options, Server},
 };
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 
 use crate::{repository, server::soon};
@@ -42,6 +45,15 @@ pub(crate) async fn metrics(server: &Server) -> String {
     let got = got.expect("an answer");
     assert_eq!(got.status(), 200);
     got.text().await.expect("a text")
+}
+
+/// What is measured of a server of this process, whoever else measures beside it.
+pub(crate) async fn measured(app: &App) -> String {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let mut measuring = pin!(gauges::set(app));
+    // A task may go on in another thread after each wait.
+    poll_fn(|context| ::metrics::with_local_recorder(&recorder, || measuring.as_mut().poll(context))).await;
+    recorder.handle().render()
 }
 
 pub(crate) fn value(text: &str, series: &str) -> f64 {

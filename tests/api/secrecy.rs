@@ -21,7 +21,9 @@ use crate::{
     remotes::{credential, served},
     repository::{self, git},
     server::{Server, answer, on_both_engines, soon},
-    ssh_keys, support_archive,
+    ssh_keys,
+    ssh_transport::TEST,
+    support_archive,
 };
 
 /// The number of the key that is given, as [`ssh_keys::key`] makes it.
@@ -152,6 +154,12 @@ async fn a_password_is_nowhere_in_the_store_and_in_no_answer(server: Server) {
     is_clean("a key", server.post(keys, given(WORD)).await.with(StatusCode::CREATED).text.as_bytes());
     let wrong = server.post(keys, given(WRONG)).await.refused(422, "ssh_key_passphrase_wrong");
     is_clean("a refusal", wrong.text.as_bytes());
+    let tried = |word: &str| {
+        let url = "git@no-such-host.invalid:shop.git";
+        server.post(TEST, json!({ "url": url, "private_key": key_file(), "passphrase": word }))
+    };
+    is_clean("a trial", tried(WORD).await.with(StatusCode::OK).text.as_bytes());
+    is_clean("a refusal", tried(WRONG).await.refused(422, "ssh_key_passphrase_wrong").text.as_bytes());
     let made = server.post(&format!("{keys}/generate"), json!({ "name": "made" })).await.with(StatusCode::CREATED);
     is_clean("a key", made.text.as_bytes());
     let kept = ssh_keys::opened(&server, &made.id()).await;
@@ -236,6 +244,12 @@ async fn a_password_is_in_no_log_line_and_no_file_of_the_real_program() {
     let refused = server.client().post("/api/v1/ssh-keys", None, &body).await.expect("an answer");
     assert_eq!(refused.body["code"], "ssh_key_passphrase_wrong", "{}", refused.body);
     is_clean("a refusal", refused.body.to_string().as_bytes());
+    let (key, word) = (text(&key), text(&word));
+    let at = "ssh://git@127.0.0.1:1/shop.git";
+    let try_out = ["integration", "test", at, "--ssh-key-file", key, "--passphrase-file", word, "--json"];
+    let (code, printed, complained) = home.run(try_out).await;
+    assert_eq!((code, &lines(&printed)[0]["key_given"]["accepted"]), (Some(1), &false.into()), "{complained}");
+    is_clean("what it printed", format!("{printed}{complained}").as_bytes());
     is_clean("what it printed", done(home.run(["ssh-key", "generate", "made"]).await).as_bytes());
     knows_a_server(&home).await;
     let reader = Reader::new(server.client().url(), server.client().token());

@@ -71,11 +71,11 @@ async fn indexed(server: &Server) -> usize {
     server.client().list("/api/v1/repositories?state=indexed").await.map_or(0, |all| all.len())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_repositories_never_have_more_connections_open_than_their_host_may() {
+async fn a_hundred_repositories_keep_within_what_their_host_may_have(database_url: Option<String>) {
     let connections = CONNECTIONS.to_string();
     // More runs at once than connections, so that they have to wait for them; and none of them again.
-    let home = home(None, "3600", &[("SSH__CONNECTIONS_PER_HOST", connections.as_str()), ("JOBS__WORKERS", "8")]);
+    let home =
+        home(database_url, "3600", &[("SSH__CONNECTIONS_PER_HOST", connections.as_str()), ("JOBS__WORKERS", "8")]);
     let place = |number: usize| home.folder().join(format!("served/{number}"));
     for number in 1..=REPOSITORIES {
         repository::with_commits(&place(number), &[&format!("SHOP-{number} begins")]);
@@ -104,6 +104,17 @@ async fn a_hundred_repositories_never_have_more_connections_open_than_their_host
     assert_eq!(host.relay.came(), logins as u64, "nobody was sent away");
     let (_, ended) = server.terminate().await;
     assert!(ended.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_repositories_never_have_more_connections_open_than_their_host_may() {
+    a_hundred_repositories_keep_within_what_their_host_may_have(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_repositories_never_have_more_connections_open_than_their_host_may_on_postgresql() {
+    let database = postgres::database().await;
+    a_hundred_repositories_keep_within_what_their_host_may_have(Some(database.url())).await;
 }
 
 async fn one_connection_and_nothing_else(database_url: Option<String>) {

@@ -1,5 +1,5 @@
-//! Which keys of SSH are offered for which repository: whether a key is common is said of it, and choosing it for one
-//! repository changes nothing for others.
+//! Which keys of SSH are offered for which repository, and in which order: whether a key is common is said of it, choosing it
+//! for one repository changes nothing for others, and the common ones come after a chosen one.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -18,6 +18,107 @@ async fn share(server: &Server, key: &Value, common: bool, etag: &str) -> Answer
 /// The keys that the latest attempt offered.
 async fn offered(server: &Server, integration: &str) -> Value {
     repository_of(server, integration).await["ssh"]["offered"].clone()
+}
+
+/// Has it looked at once more, to the end.
+async fn look(server: &Server, integration: &str) {
+    let one = id(&repository_of(server, integration).await);
+    let asked = server.post(&format!("/api/v1/repositories/{one}/fetch"), json!({})).await.with(StatusCode::ACCEPTED);
+    let href = asked.body["operation"]["href"].as_str().expect("an operation").to_owned();
+    soon("it was looked at", || async { !server.get(&href).await.body["ended_at"].is_null() }).await;
+}
+
+/// Looks until these keys were offered, and the last of them was taken.
+async fn is_read_by(server: &Server, integration: &str, keys: &[&Value]) {
+    let wanted: Vec<_> = keys.iter().map(|key| key["id"].clone()).collect();
+    soon("it is read with this key", || async {
+        let row = repository_of(server, integration).await;
+        let (ssh, taken) = (&row["ssh"], wanted.last());
+        if row["trouble"].is_null() && ssh["offered"] == json!(wanted) && Some(&ssh["accepted"]) == taken {
+            return true;
+        }
+        look(server, integration).await;
+        false
+    })
+    .await;
+}
+
+async fn the_common_keys_come_after_a_chosen_one_that_is_offered_first_as_soon_as_it_is_chosen(server: Server) {
+    let served = Served::new(&server, &[]);
+    let (chosen, common, next) =
+        (key(&server, "chosen").await, key(&server, "common").await, key(&server, "next").await);
+    served.lets_in(&[&common, &next]);
+    trust(&server, &served.sshd).await;
+    let with = |key: &Value| json!({ "kind": "git", "url": served.url("shop.git"), "ssh_key": key["id"] });
+    let shop = server.connect("shop", with(&chosen)).await.with(StatusCode::CREATED).id();
+    is_indexed(&server, &shop).await;
+    let ssh = repository_of(&server, &shop).await["ssh"].clone();
+    assert_eq!((&ssh["offered"], &ssh["accepted"]), (&json!([chosen["id"], common["id"]]), &common["id"]), "{ssh}");
+    assert_eq!(ssh["chosen_refused"], chosen["id"], "{ssh}");
+    let text = ssh["text"].as_str().expect("a text");
+    assert!(text.contains("refused the chosen key chosen, and took the common key common"), "{text}");
+    // The refused one does not cost a failed login at each look.
+    let logins = || served.sshd.log().matches("Accepted publickey").count();
+    let (before, let_in) = (served.connections(), logins());
+    look(&server, &shop).await;
+    soon("it was looked at, by one connection for each look", || async {
+        logins() > let_in && served.connections() - before == logins() - let_in
+    })
+    .await;
+
+    // One that was never offered there comes first, though another one was taken.
+    change(&server, &shop, with(&next)).await.with(StatusCode::OK);
+    is_read_by(&server, &shop, &[&next]).await;
+    let row = repository_of(&server, &shop).await;
+    assert_eq!((&row["ssh"]["chosen_refused"], &row["ssh"]["text"]), (&Value::Null, &Value::Null), "{row}");
+    // So does one that was refused there before it was chosen.
+    served.lets_in(&[&chosen, &common, &next]);
+    server.pass_seconds(1);
+    change(&server, &shop, with(&chosen)).await.with(StatusCode::OK);
+    is_read_by(&server, &shop, &[&chosen]).await;
+    // And one that was refused a day ago.
+    served.lets_in(&[&common]);
+    is_read_by(&server, &shop, &[&chosen, &common]).await;
+    served.lets_in(&[&chosen, &common]);
+    look(&server, &shop).await;
+    assert_eq!(repository_of(&server, &shop).await["ssh"]["accepted"], common["id"], "it was refused a moment ago");
+    server.pass_days(1);
+    server.pass_seconds(1);
+    is_read_by(&server, &shop, &[&chosen]).await;
+    server.look_behind().await;
+}
+
+/// A host may let a common key in and show it nothing: then the chosen one is tried at each look.
+async fn a_chosen_key_comes_first_as_long_as_the_repository_cannot_be_read(server: Server) {
+    let served = Served::new(&server, &[]);
+    let (chosen, common) = (key(&server, "chosen").await, key(&server, "common").await);
+    served.lets_in(&[&common]);
+    trust(&server, &served.sshd).await;
+    let connection = json!({ "kind": "git", "url": served.url("late.git"), "ssh_key": chosen["id"] });
+    let late = server.connect("late", connection).await.with(StatusCode::CREATED).id();
+    is_in_trouble(&server, &late, "remote_not_found").await;
+    assert_eq!(offered(&server, &late).await, json!([chosen["id"], common["id"]]));
+    served.lets_in(&[&chosen, &common]);
+    served.serve_another("late.git");
+    is_read_by(&server, &late, &[&chosen]).await;
+    server.look_behind().await;
+}
+
+async fn where_the_associated_key_is_refused_no_common_one_is_offered(server: Server) {
+    let served = Served::new(&server, &[]);
+    let (mine, common) = (key(&server, "mine").await, key(&server, "common").await);
+    served.lets_in(&[&common]);
+    trust(&server, &served.sshd).await;
+    let connection = json!({ "kind": "git", "url": served.url("shop.git"), "ssh_key": common["id"] });
+    let shop = server.connect("shop", connection).await.with(StatusCode::CREATED).id();
+    is_indexed(&server, &shop).await;
+    let repository = id(&repository_of(&server, &shop).await);
+    let associate = format!("/api/v1/ssh-keys/{}/associate", id(&mine));
+    server.post(&associate, json!({ "repositories": [repository] })).await.with(StatusCode::OK);
+    is_in_trouble(&server, &shop, "ssh_auth_failed").await;
+    let ssh = repository_of(&server, &shop).await["ssh"].clone();
+    assert_eq!((&ssh["offered"], &ssh["accepted"]), (&json!([mine["id"]]), &Value::Null), "{ssh}");
+    server.look_behind().await;
 }
 
 async fn choosing_a_key_for_one_repository_takes_it_from_no_other(server: Server) {
@@ -91,5 +192,8 @@ async fn whether_a_key_is_common_is_said_when_it_comes_and_later(server: Server)
 on_both_engines!(
     reaching_this_machine;
     choosing_a_key_for_one_repository_takes_it_from_no_other,
+    the_common_keys_come_after_a_chosen_one_that_is_offered_first_as_soon_as_it_is_chosen,
+    a_chosen_key_comes_first_as_long_as_the_repository_cannot_be_read,
+    where_the_associated_key_is_refused_no_common_one_is_offered,
     whether_a_key_is_common_is_said_when_it_comes_and_later,
 );

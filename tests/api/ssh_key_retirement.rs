@@ -132,6 +132,31 @@ async fn a_common_key_is_retired_only_when_who_reads_with_it_was_told_of(server:
     server.look_behind().await;
 }
 
+/// Its host took it because it refused the chosen one: it is read with it all the same.
+async fn a_common_key_that_is_taken_in_the_place_of_a_chosen_one_is_in_use(server: Server) {
+    let served = Served::new(&server, &[]);
+    let (chosen, common) = (key(&server, "chosen").await, key(&server, "common").await);
+    served.lets_in(&[&common]);
+    trust(&server, &served.sshd).await;
+    let connection = json!({ "kind": "git", "url": served.url("shop.git"), "ssh_key": chosen["id"] });
+    let shop = server.connect("shop", connection).await.with(StatusCode::CREATED).id();
+    is_indexed(&server, &shop).await;
+    let row = repository_of(&server, &shop).await;
+    assert_eq!((&row["ssh"]["accepted"], &row["ssh"]["chosen_refused"]), (&common["id"], &chosen["id"]), "{row}");
+    let named = json!([{ "id": row["id"], "name": row["name"] }]);
+    let kept = told(&server, &common).await;
+    assert_eq!((&kept["common_for"], &kept["common_repositories"], &kept["used_by"]), (&json!(1), &named, &json!(0)));
+    let refused = retire(&server, &common, "", "*").await.refused(409, "ssh_key_in_use");
+    assert_eq!((&refused.body["common_for"], &refused.body["common_repositories"]), (&json!(1), &named));
+    // Without the chosen one nothing is offered there.
+    retire(&server, &chosen, "?confirmed=true&used_by=1", "*").await.with(StatusCode::OK);
+    is_in_trouble(&server, &shop, "ssh_no_key").await;
+    assert_eq!(told(&server, &common).await["common_for"], Value::Null);
+    assert_eq!(repository_of(&server, &shop).await["ssh"]["chosen_refused"], Value::Null);
+    retire(&server, &common, "", "*").await.with(StatusCode::OK);
+    server.look_behind().await;
+}
+
 /// Neither looks away while the other is done: where both are asked for at once, at most one is.
 async fn a_key_is_not_chosen_and_retired_at_the_same_moment(server: Server) {
     let common = json!({ "kind": "git", "url": "ssh://git@127.0.0.1:1/shop.git", "ssh_key": null });
@@ -168,6 +193,7 @@ on_both_engines!(
     reaching_this_machine;
     a_key_that_integrations_have_is_retired_only_when_that_is_confirmed,
     a_common_key_is_retired_only_when_who_reads_with_it_was_told_of,
+    a_common_key_that_is_taken_in_the_place_of_a_chosen_one_is_in_use,
     a_key_is_not_chosen_and_retired_at_the_same_moment,
 );
 

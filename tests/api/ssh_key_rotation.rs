@@ -143,6 +143,28 @@ async fn a_key_that_one_repository_does_not_take_changes_nothing(server: Server)
     server.look_behind().await;
 }
 
+/// Who takes the common key in the place of the chosen one is asked, too.
+async fn a_common_key_is_rotated_where_it_is_taken_in_the_place_of_a_chosen_one(server: Server) {
+    let served = Served::new(&server, &[]);
+    let (chosen, old) = (key(&server, "chosen").await, key(&server, "old").await);
+    let new = json!({ "name": "new", "common": false });
+    let new = server.post("/api/v1/ssh-keys/generate", new).await.with(StatusCode::CREATED).body;
+    served.lets_in(&[&old]);
+    trust(&server, &served.sshd).await;
+    let shop = connect(&server, "shop", &served.url("shop.git"), Some(&chosen)).await;
+    is_indexed(&server, &shop).await;
+    is_read_with(&server, &shop, &old).await;
+    let failed = rotated(&server, &old, &new).await;
+    assert_eq!(failed["problem"]["code"], "ssh_key_not_taken", "{failed}");
+    served.lets_in(&[&old, &new]);
+    let done = rotated(&server, &old, &new).await;
+    assert_eq!(done["state"], "succeeded", "{done}");
+    served.lets_in(&[&new]);
+    is_read_with(&server, &shop, &new).await;
+    assert_eq!(told(&server, &chosen).await["used_by"], 1, "the chosen one stays chosen");
+    server.look_behind().await;
+}
+
 async fn a_rotation_is_watched_stopped_and_goes_on_after_a_restart(server: Server) {
     let mut served = Served::new(&server, &[]);
     let (old, new, other) = (key(&server, "old").await, key(&server, "new").await, key(&server, "other").await);
@@ -310,6 +332,7 @@ on_both_engines!(
     reaching_this_machine;
     a_key_that_all_repositories_take_gets_all_that_the_old_one_had,
     a_key_that_one_repository_does_not_take_changes_nothing,
+    a_common_key_is_rotated_where_it_is_taken_in_the_place_of_a_chosen_one,
     a_rotation_is_watched_stopped_and_goes_on_after_a_restart,
     a_rotation_asks_several_repositories_at_once_and_has_an_end,
     what_cannot_take_the_place_of_a_key_is_refused,

@@ -22,7 +22,10 @@ use keytrail_projections::{
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server, answer, on_both_engines};
+use crate::{
+    metrics::{measured, value},
+    server::{Answer, Server, answer, on_both_engines},
+};
 
 const KEYS: &str = "/api/v1/ssh-keys";
 const WORD: &str = "correct horse Ärger";
@@ -321,6 +324,9 @@ async fn a_key_that_ages_says_so(server: Server) {
     let oldest = now.plus_micros(-366 * 24 * 3600 * 1_000_000);
     let half = now.plus_micros(-24 * 3600 * 1_000_000);
     assert_eq!(counts(half).await, [KeyCounts { all: 2, on_disk: 0, old: 1, oldest: Some(oldest) }]);
+    let series = ["keytrail_ssh_keys_old", "keytrail_ssh_keys{store=\"server\"}", "keytrail_ssh_key_oldest_seconds"];
+    let text = measured(&server.app).await;
+    assert_eq!(series.map(|series| value(&text, series)), [1.0, 2.0, 366.0 * 86_400.0]);
     let at = format!("{KEYS}/{}", old.items()[0]["id"].as_str().expect("an id"));
     change(&server, Method::DELETE, &at, Some("*"), None).await.with(StatusCode::OK);
     server.get(&format!("{KEYS}?state=active")).await;
@@ -328,6 +334,7 @@ async fn a_key_that_ages_says_so(server: Server) {
         async || server.app.read_at_least(server.app.log.feed().head().position, ssh_key_list::counts(half)).await;
     let left = soon().await.expect("a view");
     assert_eq!((left[0].all, left[0].old), (1, 0));
+    assert_eq!(value(&measured(&server.app).await, "keytrail_ssh_keys_old"), 0.0);
     assert_eq!(server.get(&at).await.body["is_old"], false, "a retired key troubles nobody");
 }
 

@@ -56,6 +56,23 @@ async fn a_repository_over_ssh_is_tried_out_and_added_with_a_key_that_is_called_
         (code, &tested["offered"][0], &tested["steps"][3]["code"]),
         (Some(1), &other["id"], &"ssh_auth_failed".into())
     );
+    // A key that the server does not have is tried, and not kept.
+    let own = ssh_keys::ed25519(Secret::new(vec![6; 32]), "ann@laptop").expect("a key");
+    let file = home.folder().join("own");
+    std::fs::write(&file, written(&own, Target::OpenSsh, None)).expect("a file");
+    let try_out = ["integration", "test", &url, "--ssh-key-file", text(&file)];
+    let (code, printed, _) = home.run(try_out).await;
+    let fingerprint = own.public().sha256();
+    assert!(code == Some(1) && printed.contains(&format!("{fingerprint} offered; the host did not take it")));
+    let lets_in = |key: &Value| key["public_key"].as_str().expect("a public half").to_owned();
+    sshd.authorize(&[lets_in(&deploy), own.public().openssh("")]).expect("a file");
+    let printed = done(home.run(try_out).await);
+    assert!(printed.contains(&format!("{fingerprint} offered; the host took it")), "{printed}");
+    failed(home.run(try_out.into_iter().chain(["--ssh-key", "deploy"])).await, 2);
+    let over_https = ["integration", "test", "https://127.0.0.1:1/shop.git", "--ssh-key-file", text(&file)];
+    let said = failed(home.run(over_https).await, 2);
+    assert!(said.contains("over SSH"), "{said}");
+    assert_eq!(lines(&done(home.run(["ssh-key", "list", "--json"]).await)).len(), 2, "it is not kept");
     let said = failed(home.run(["integration", "test", "ssh://git:geheim@127.0.0.1/shop"]).await, 2);
     assert!(!said.contains("geheim"), "{said}");
     assert_eq!(done(home.run(["integration", "list", "--json"]).await), "", "nothing was kept");
@@ -200,4 +217,22 @@ async fn a_key_of_a_file_comes_with_a_new_integration_and_is_said_to_stay_where_
     let added = lines(&String::from_utf8_lossy(&output.stdout)).remove(0);
     let kept = lines(&done(home.run(["ssh-key", "show", "api", "--json"]).await)).remove(0);
     assert_eq!(added["connection"]["ssh_key"], kept["id"]);
+
+    // And with a change in place.
+    let ((other, file), (_, last)) = (made(10, Some("correct horse")), made(11, None));
+    let moved = ["integration", "move", "pay", &pay, "--yes", "--json", "--ssh-key-file", text(&file)];
+    let moved = moved.into_iter().chain(["--passphrase-file", text(&word)]);
+    let moved = lines(&done(home.run(moved).await)).remove(0);
+    let kept = lines(&done(home.run(["ssh-key", "show", "pay", "--json"]).await)).remove(0);
+    assert_eq!(kept["fingerprint_sha256"], other.public().sha256());
+    assert_eq!(moved["connection"]["ssh_key"], kept["id"]);
+    let over_https = "https://127.0.0.1:1/pay.git";
+    let nowhere = ["integration", "move", "pay", over_https, "--yes", "--ssh-key-file", text(&last)];
+    let said = failed(home.run(nowhere).await, 2);
+    assert!(!said.contains("keeps the SSH key"), "{said}");
+    let taken = ["integration", "move", "pay", &shop, "--yes", "--ssh-key-file", text(&last), "--ssh-key-name", "last"];
+    let said = failed(home.run(taken).await, 4);
+    assert!(said.contains("connection_taken") && said.contains("keeps the SSH key last now"), "{said}");
+    let left = lines(&done(home.run(["ssh-key", "show", "last", "--json"]).await)).remove(0);
+    assert_eq!(left["used_by"], 0);
 }

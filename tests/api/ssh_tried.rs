@@ -1,10 +1,12 @@
 //! Connections over SSH that are tried out before anything is added: each step with its outcome, and none is said to be done
 //! that nobody did; and a node without the program.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use keytrail::{
     app::Context,
     clock::Clock,
-    jobs::{self, TestStep},
+    jobs::{self, KeysToTry, TestStep},
+    ssh_keys::Target,
     store::{Area, Statement},
 };
 use keytrail_domain::{
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use crate::{
     nodes::{connect, node_with},
     server::{Answer, Server, answer, on_both_engines, soon},
+    ssh_keys::{self, written},
     ssh_transport::{Served, TEST, id, key, trust},
 };
 
@@ -104,8 +107,62 @@ async fn a_host_with_another_key_raises_its_alarm_when_it_is_tried_out(server: S
     .await;
 }
 
+/// It is no key of the pool: that the host would take a common one does not help.
+async fn a_private_key_that_is_given_is_tried_alone_and_nothing_of_it_is_kept(server: Server) {
+    let served = Served::new(&server, &[]);
+    let common = key(&server, "common").await;
+    let own = ssh_keys::key(7);
+    let word = "correct horse battery";
+    let (locked, open) = (written(&own, Target::OpenSsh, Some(word)), written(&own, Target::Pem, None));
+    let packed = STANDARD.encode(&open);
+    served.lets_in(&[&common]);
+    trust(&server, &served.sshd).await;
+    let url = served.url("shop.git");
+    let with = |url: &str, more: &Value| {
+        let mut body = json!({ "url": url });
+        body.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        server.post(TEST, body)
+    };
+    let head = || server.app.log.feed().head().position;
+    let begun = head();
+    let given =
+        |accepted: bool| json!({ "fingerprint_sha256": own.public().sha256(), "offered": true, "accepted": accepted });
+    let refused = with(&url, &json!({ "private_key": locked, "passphrase": word })).await.with(StatusCode::OK);
+    assert_eq!((steps(&refused).1, &refused.body["key_given"]), (json!("ssh_auth_failed"), &given(false)));
+    assert_eq!((&refused.body["offered"], &refused.body["accepted"]), (&json!([]), &Value::Null), "{}", refused.text);
+    assert!(!served.sshd.log().contains("Accepted publickey"), "the common key was not offered");
+    served.lets_in(&[&json!({ "public_key": own.public().openssh("") })]);
+    for body in [json!({ "private_key": locked, "passphrase": word }), json!({ "private_key_base64": packed })] {
+        let well = with(&url, &body).await.with(StatusCode::OK);
+        assert_eq!((&well.body["ok"], &well.body["key_given"]), (&json!(true), &given(true)), "{}", well.text);
+    }
+
+    let needed = with(&url, &json!({ "private_key": locked })).await.refused(422, "ssh_key_passphrase_needed");
+    let command = needed.body["next"]["commands"][0].as_str().expect("a command");
+    assert!(command.starts_with("keytrail integration test "), "{command}");
+    let tests = served.connections();
+    for (body, code) in [
+        (json!({ "private_key": locked, "passphrase": "another" }), "ssh_key_passphrase_wrong"),
+        (json!({ "private_key": common["public_key"] }), "ssh_key_public"),
+        (json!({ "private_key_base64": "no base64" }), "ssh_key_unknown_format"),
+        (json!({ "passphrase": word }), "ssh_key_empty"),
+        (json!({ "private_key": open, "private_key_base64": packed }), "ssh_key_twice"),
+        (json!({ "private_key": open, "ssh_key": common["id"] }), "ssh_key_twice"),
+    ] {
+        let refused = with(&url, &body).await.refused(422, code);
+        assert!(!refused.text.contains(word), "{}", refused.text);
+    }
+    let over_https = with("https://git.example.com/shop.git", &json!({ "private_key": open })).await;
+    over_https.refused(422, "credential_invalid");
+    assert_eq!(served.connections(), tests, "nobody came to the host");
+    assert_eq!((head(), ssh_keys::sealed(&server).await), (begun, 1), "nothing was recorded, and no other key is kept");
+    assert_eq!(server.get("/api/v1/ssh-keys").await.items().len(), 1);
+    server.look_behind().await;
+}
+
 on_both_engines!(
     reaching_this_machine;
+    a_private_key_that_is_given_is_tried_alone_and_nothing_of_it_is_kept,
     a_connection_is_tried_out_step_by_step_and_nothing_is_kept,
     a_host_with_another_key_raises_its_alarm_when_it_is_tried_out,
     a_step_that_nobody_did_is_not_said_to_be_done,
@@ -148,7 +205,7 @@ async fn without_the_program_it_is_said_what_cannot_be_done() {
     let port = listens.local_addr().expect("an address").port();
     let url = RemoteUrl::parse(&format!("ssh://git@127.0.0.1:{port}/shop")).expect("a URL").url;
     let tried = async || {
-        let tested = jobs::test_connection(&app, &url, None).await.expect("it is tried out");
+        let tested = jobs::test_connection(&app, &url, KeysToTry::Common).await.expect("it is tried out");
         (tested.failed.map(|(step, code, _)| (step, code)), tested.is_proved)
     };
     assert_eq!(tried().await, (Some((TestStep::HostKey, FailureCode::HostKeyUnknown)), false));

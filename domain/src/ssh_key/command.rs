@@ -21,7 +21,7 @@ pub enum Command {
         public: PublicKey,
         /// How it came.
         intake: Intake,
-        /// Whether it is offered where no key was chosen.
+        /// Whether it is offered where no key is associated, after a chosen one.
         common: bool,
         /// Where its private half is sealed.
         secret: SecretRef,
@@ -57,7 +57,7 @@ pub enum Command {
         /// The new name.
         name: SshKeyName,
     },
-    /// Offer it where no key was chosen, or not.
+    /// Offer it where no key is associated, after a chosen one, or not.
     Share {
         /// Whether it is.
         common: bool,

@@ -31,7 +31,7 @@ pub enum Event {
         public: PublicKey,
         /// How it came.
         intake: Intake,
-        /// Whether it is offered where no key was chosen. Every key was, before this was said.
+        /// Whether it is offered where no key is associated, after a chosen one. Every key was, before this was said.
         #[serde(default = "yes", skip_serializing_if = "is_yes")]
         common: bool,
         /// Where its private half is sealed.
@@ -73,7 +73,7 @@ pub enum Event {
         /// The old one, which is free again.
         previous: SshKeyName,
     },
-    /// It is offered where no key was chosen from now on, or is not any more.
+    /// It is offered where no key is associated, after a chosen one, from now on; or is not any more.
     Shared {
         /// Whether it is.
         common: bool,

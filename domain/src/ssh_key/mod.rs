@@ -49,7 +49,7 @@ pub enum SshKey {
         /// Where its private half lies, if it is not sealed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         path: Option<DisplayText>,
-        /// Whether it is offered where no key was chosen.
+        /// Whether it is offered where no key is associated, after a chosen one.
         #[serde(default = "event::yes")]
         common: bool,
         /// The repositories for which it is the only key that is offered.

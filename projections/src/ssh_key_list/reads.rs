@@ -64,7 +64,7 @@ pub struct SshKey {
     pub rsa_because: Option<RsaReason>,
     /// Where its file was found, if its private half is not sealed.
     pub path: Option<String>,
-    /// Whether it is offered where no key was chosen.
+    /// Whether it is offered where no key is associated, after a chosen one.
     pub common: bool,
     /// The key that took its place, or is about to.
     pub rotation_to: Option<SshKeyId>,

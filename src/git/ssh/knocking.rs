@@ -64,8 +64,8 @@ impl<'a> Knocking<'a> {
         };
         let told = access.locked().clone();
         let mut keys = access.keys.clone();
-        // Who was taken the last time, and where, comes first: a look costs one connection.
-        let first = told.accepted.or(access.accepted_before);
+        // Who was taken, and where, comes first: a look costs one connection.
+        let first = told.accepted.or(access.first);
         keys.sort_by_key(|key| Some(*key) != first);
         addresses.sort_by_key(|address| Some(*address) != told.address);
         addresses.truncate(MOST_ADDRESSES);

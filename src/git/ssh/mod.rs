@@ -104,8 +104,8 @@ pub struct SshAccess {
     pub host: TrustedHost,
     /// How many connections a host may have.
     pub places: Arc<Places>,
-    /// The key that the host took the last time.
-    accepted_before: Option<SshKeyId>,
+    /// The key that comes first: mostly the one that the host took the last time.
+    first: Option<SshKeyId>,
     told: Mutex<Told>,
     waits: Waits,
 }
@@ -122,26 +122,16 @@ pub struct Told {
 }
 
 impl SshAccess {
-    /// With the key that the host took the last time, which is offered first.
+    /// With the key that is offered first.
     pub fn new(
         program: Option<PathBuf>,
         folder: PathBuf,
-        (keys, accepted_before): (Vec<SshKeyId>, Option<SshKeyId>),
+        (keys, first): (Vec<SshKeyId>, Option<SshKeyId>),
         keychain: Arc<dyn Keychain>,
         host: TrustedHost,
         places: Arc<Places>,
     ) -> Self {
-        Self {
-            program,
-            folder,
-            keys,
-            keychain,
-            host,
-            places,
-            accepted_before,
-            told: Mutex::default(),
-            waits: Waits::default(),
-        }
+        Self { program, folder, keys, keychain, host, places, first, told: Mutex::default(), waits: Waits::default() }
     }
 
     /// What came of it so far; nothing where no key was offered.

@@ -37,8 +37,8 @@ pub(in crate::http) struct Remote {
     #[serde(default)]
     #[schema(value_type = Option<Credential>)]
     credential: Given,
-    /// Over SSH, the one key of the pool that is offered, by its id. Left out of a change it stays what it is; `null` lets
-    /// the common keys be offered.
+    /// Over SSH, the key of the pool that is offered first, by its id; the common keys come after it. Left out of a change it
+    /// stays what it is; `null` lets the common keys alone be offered.
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<Uuid>)]
     ssh_key: Option<Option<Uuid>>,

@@ -38,8 +38,8 @@ pub(in crate::http) enum ShownPlace {
         url: String,
         /// Whether a user and a password are sealed for it.
         credential: bool,
-        /// Over SSH, the one key of the pool that is offered; nothing where the common keys are. A key that is associated with
-        /// the repository comes before both.
+        /// Over SSH, the key of the pool that is offered first, before the common keys; nothing where these alone are. A key
+        /// that is associated with the repository is the only one.
         ssh_key: Option<Uuid>,
         /// Whose certificates are good.
         trust: trust::Shown,

@@ -197,7 +197,7 @@ impl Asked<'_> {
             | Code::SshKeyFido
             | Code::SshKeyRsaTooShort
             | Code::SshKeyRsaTooLong
-            | Code::SshKeyHalvesDiffer => self.is(&["AddSshKey"]),
+            | Code::SshKeyHalvesDiffer => self.is(&["AddSshKey", "TestConnection"]),
             Code::AuthorAmbiguous => self.is(&["SearchIssues"]),
             Code::RepositoryUnreadable => self.is_of_commit(),
             Code::DeliveryInvalid | Code::SignatureMissing | Code::SignatureInvalid => {

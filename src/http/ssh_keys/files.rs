@@ -39,7 +39,7 @@ pub(in crate::http) struct KeyToRegister {
     /// Which: as `ssh-keygen -l` writes it, and the list of the files has it.
     #[schema(example = "SHA256:nThbg6kXUpJWGl7E1IGOCspRomTxdCARLviKw6E5SY8")]
     fingerprint_sha256: String,
-    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    /// Whether it is offered where no key is associated, after a chosen one; it is, when nothing is said.
     #[serde(default)]
     common: Option<bool>,
 }

@@ -20,6 +20,10 @@ use crate::{
     ssh_keys::{self, Fresh, GIT_HOSTS, GitHost, MOST_BYTES, Problem, Remedy, SshKey, Target},
 };
 
+/// What asks for the passphrase of a key that is added, and of one that is tried.
+const ADD: &str = "keytrail ssh-key add FILE --name NAME";
+const TRY: &str = "keytrail integration test URL --ssh-key-file FILE";
+
 const ONE_OF_TWO: &str = "Give the key as text in private_key, or as a file in private_key_base64: one of the two.";
 
 /// A private key that somebody has.
@@ -42,7 +46,7 @@ pub(in crate::http) struct KeyToAdd {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, write_only)]
     passphrase: Option<Secret<String>>,
-    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    /// Whether it is offered where no key is associated, after a chosen one; it is, when nothing is said.
     #[serde(default)]
     pub(super) common: Option<bool>,
 }
@@ -62,7 +66,7 @@ pub(in crate::http) struct KeyToGenerate {
     #[serde(default)]
     #[schema(schema_with = words::git_host)]
     host: Option<String>,
-    /// Whether it is offered where no key was chosen; it is, when nothing is said.
+    /// Whether it is offered where no key is associated, after a chosen one; it is, when nothing is said.
     #[serde(default)]
     pub(super) common: Option<bool>,
 }
@@ -91,9 +95,44 @@ impl Taken {
     }
 }
 
+/// A private key as a body gives it.
+pub(in crate::http) struct GivenKey {
+    /// As text.
+    pub(in crate::http) private_key: Option<Secret<String>>,
+    /// As a file, in base64.
+    pub(in crate::http) private_key_base64: Option<Secret<String>>,
+    /// What opens it.
+    pub(in crate::http) passphrase: Option<Secret<String>>,
+}
+
 /// The key of a body, and how it came.
 pub(super) async fn added(api: &Api, body: KeyToAdd) -> Result<(Taken, Intake), ApiError> {
-    let (bytes, origin) = match (body.private_key, body.private_key_base64) {
+    let KeyToAdd { private_key, private_key_base64, passphrase, .. } = body;
+    let given = GivenKey { private_key, private_key_base64, passphrase };
+    opened(api, given, ADD, |key, origin| {
+        let intake = Intake { origin, format: facts::format(key.format()), had_passphrase: key.encryption().is_some() };
+        Ok((Taken::of(&key)?, intake))
+    })
+    .await
+}
+
+/// The key of a body that is to be tried at a host, and what may be seen of it. It is gone with the value.
+pub(in crate::http) async fn tried(api: &Api, given: GivenKey) -> Result<(SshKey, PublicKey), ApiError> {
+    opened(api, given, TRY, |key, _| {
+        let public = facts::public_key(key.public(), key.comment());
+        Ok((key, public))
+    })
+    .await
+}
+
+/// Opens the key of a body, and does what is to be done with it. `again` is the command that asks for its passphrase.
+async fn opened<T: Send + 'static>(
+    api: &Api,
+    given: GivenKey,
+    again: &str,
+    done: impl FnOnce(SshKey, Origin) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, ApiError> {
+    let (bytes, origin) = match (given.private_key, given.private_key_base64) {
         (Some(text), None) => (Secret::new(text.expose().as_bytes().to_vec()), Origin::Pasted),
         (None, Some(text)) => {
             let packed = text.expose().bytes().filter(|byte| !byte.is_ascii_whitespace());
@@ -108,15 +147,10 @@ pub(super) async fn added(api: &Api, body: KeyToAdd) -> Result<(Taken, Intake), 
     };
     // Nobody waits for a turn with what is no key for its size alone.
     if bytes.expose().len() > MOST_BYTES {
-        return Err(refused(&Problem::TooLarge));
+        return Err(refused(&Problem::TooLarge, again));
     }
-    let passphrase = body.passphrase;
-    at_work(api, move || {
-        let key = ssh_keys::read(bytes.expose(), passphrase.as_ref())?;
-        let intake = Intake { origin, format: facts::format(key.format()), had_passphrase: key.encryption().is_some() };
-        Ok((Taken::of(&key)?, intake))
-    })
-    .await
+    let passphrase = given.passphrase;
+    at_work(api, again, move || done(ssh_keys::read(bytes.expose(), passphrase.as_ref())?, origin)).await
 }
 
 /// A new key, and why it is of RSA if it is.
@@ -140,7 +174,7 @@ pub(super) async fn generated(
         (Some(Kind::Ed25519) | None, None) => None,
     };
     let comment = name.as_str().to_owned();
-    let taken = at_work(api, move || {
+    let taken = at_work(api, ADD, move || {
         let key = match rsa_because {
             Some(_) => ssh_keys::rsa_4096(&comment)?,
             None => ssh_keys::ed25519(Secret::new(ids::random_bytes::<32>().to_vec()), &comment)?,
@@ -161,6 +195,7 @@ fn host(word: &str) -> Result<&'static GitHost, ApiError> {
 /// Does it on a thread of its own, when there is a turn.
 async fn at_work<T: Send + 'static>(
     api: &Api,
+    again: &str,
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, ApiError> {
     let turn = api
@@ -175,13 +210,13 @@ async fn at_work<T: Send + 'static>(
     });
     match done.await {
         Ok(Ok(done)) => Ok(done),
-        Ok(Err(problem)) => Err(refused(&problem)),
+        Ok(Err(problem)) => Err(refused(&problem, again)),
         Err(error) => Err(ApiError::internal(&error)),
     }
 }
 
-/// What is wrong with a key, and in `next` what mends it.
-fn refused(problem: &Problem) -> ApiError {
+/// What is wrong with a key, and in `next` what mends it: the command `again` where it lacks its passphrase.
+fn refused(problem: &Problem, again: &str) -> ApiError {
     let Remedy { says, commands } = problem.remedy("FILE");
     let says = match problem {
         Problem::PassphraseNeeded => {
@@ -190,7 +225,7 @@ fn refused(problem: &Problem) -> ApiError {
         _ => says,
     };
     let commands = match problem {
-        Problem::PassphraseNeeded => vec!["keytrail ssh-key add FILE --name NAME".to_owned()],
+        Problem::PassphraseNeeded => vec![again.to_owned()],
         _ => commands,
     };
     let code = Code::parse(problem.code()).unwrap_or(Code::SshKeyUnknownFormat);
@@ -235,7 +270,7 @@ mod tests {
             Problem::HalvesDiffer,
         ];
         for problem in problems {
-            let error = refused(&problem);
+            let error = refused(&problem, ADD);
             assert_eq!(error.code().as_str(), problem.code());
             assert_eq!(error.code().status(), 422, "{}", problem.code());
         }

@@ -1,4 +1,4 @@
-//! Whether a key is common, which is said of it by a person: common keys are offered where none was chosen. Choosing a key for
+//! Whether a key is common, which is said of it by a person: common keys are offered where none is associated. Choosing a key for
 //! an integration does not change it.
 
 use actix_web::{
@@ -21,11 +21,11 @@ use crate::http::{Api, auth::Admin, conditions::IfMatch, error::ApiError, input:
 #[serde(deny_unknown_fields)]
 #[schema(as = SshKeySharing)]
 pub(in crate::http) struct Sharing {
-    /// Whether it is offered where no key was chosen.
+    /// Whether it is offered where no key is associated, after a chosen one.
     common: bool,
 }
 
-/// Offers a key where none was chosen, or offers it only where it was chosen.
+/// Offers a key where none is associated, after a chosen one, or only where it was chosen.
 #[utoipa::path(tag = "ssh-keys", operation_id = "ShareSshKey", security(("bearer" = ["admin"])),
     params(("If-Match" = String, Header, description = "The ETag that was seen, or *.")), request_body = Sharing,
     responses((status = 200, description = "It is as it was said.", body = Shown)))]

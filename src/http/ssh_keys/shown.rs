@@ -59,7 +59,7 @@ pub(in crate::http) struct Shown {
     rsa_because: Option<&'static str>,
     /// The same in words.
     rsa_reason: Option<&'static str>,
-    /// Whether it is offered where no key was chosen: the common keys are, in the order in which they came.
+    /// Whether it is offered where no key is associated: after a chosen one the common keys are, in the order in which they came.
     common: bool,
     /// When it came.
     #[schema(value_type = String, format = DateTime)]

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use keytrail_domain::{
     claim::ClaimScope,
     id::{IntegrationId, RepositoryId, SshKeyId},
-    recorded::Position,
+    recorded::{Position, StreamId},
     remote_url::Scheme,
     service::Connection,
     ssh_key::SshKey,
@@ -216,7 +216,7 @@ async fn read_as_common(api: &Api, id: SshKeyId, min_position: Option<Position>)
     let known = known(api, taken.iter().copied()).await?;
     let is_there = |row: &&Named| !matches!(row.state, RepositoryState::Forgotten | RepositoryState::Refused);
     let there: Vec<_> = taken.iter().filter_map(|one| known.get(one)).filter(is_there).collect();
-    let open = without_a_key(api, there.iter().map(|row| row.integration)).await?;
+    let open = open_to(api, id, there.iter().map(|row| row.integration)).await?;
     let there: Vec<_> = there.into_iter().filter(|row| open.contains(&row.integration)).collect();
     let held = |row: &Named| SshKey::association(row.id).key;
     let scopes = [ClaimScope::SshKeyOfRepository, ClaimScope::SshKeyInRotation];
@@ -236,24 +236,34 @@ async fn known(api: &Api, ids: impl Iterator<Item = RepositoryId>) -> Result<Has
     Ok(known)
 }
 
-/// Of these integrations those that are reached over SSH and for which no key was chosen.
-async fn without_a_key(
+/// Of these integrations those at which this key is offered because it is common, where the repository has no key of its own.
+async fn open_to(
     api: &Api,
+    key: SshKeyId,
     ids: impl Iterator<Item = IntegrationId>,
 ) -> Result<HashSet<IntegrationId>, ApiError> {
     let ids: Vec<_> = ids.collect::<HashSet<_>>().into_iter().collect();
     let mut open = HashSet::new();
     for some in ids.chunks(MOST_IDS) {
         let rows = api.app.read(integration_list::by_ids(some)).await?.into_iter();
-        let live = rows.filter(|row| row.state != IntegrationState::Removed);
-        open.extend(live.filter(|row| takes_common_keys(&row.connection)).map(|row| row.id));
+        for row in rows.filter(|row| row.state != IntegrationState::Removed) {
+            if takes_as_common(api, &row.connection, key).await? {
+                open.insert(row.id);
+            }
+        }
     }
     Ok(open)
 }
 
-/// Whether the common keys are offered there, where the repository has no key of its own.
-fn takes_common_keys(connection: &Connection) -> bool {
-    matches!(connection, Connection::Git(remote) if remote.url.scheme() == Scheme::Ssh && remote.ssh_key.is_none())
+/// Whether this key is offered there after the chosen one, if there is such a one. It is not where that was retired.
+async fn takes_as_common(api: &Api, connection: &Connection, key: SshKeyId) -> Result<bool, ApiError> {
+    let Connection::Git(remote) = connection else { return Ok(false) };
+    if remote.url.scheme() != Scheme::Ssh {
+        return Ok(false);
+    }
+    let Some(chosen) = remote.ssh_key else { return Ok(true) };
+    let (state, _) = api.app.load::<SshKey>(StreamId::new("ssh_key", chosen.0)).await?;
+    Ok(chosen != key && matches!(state, SshKey::Active { .. }))
 }
 
 /// The first names, and how many there are besides.
