@@ -1,6 +1,8 @@
 //! What is to be worked off: taken a few at a time by one node, given back when it could not be done yet. A node that dies
 //! loses its place when its lease ends.
 
+use std::collections::BTreeMap;
+
 use keytrail_domain::{id::IntegrationId, timestamp::Timestamp};
 use keytrail_projections::value::{BadRow, Cells, Row, Value};
 use uuid::Uuid;
@@ -35,7 +37,7 @@ pub struct Taken {
 }
 
 /// How working it off ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum End {
     /// For good, with what there is to say of it.
     For(State, String),
@@ -92,27 +94,38 @@ impl Inbox {
         mut with: Vec<Statement>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let mut alike: BTreeMap<End, Vec<Taken>> = BTreeMap::new();
         for (taken, end) in ends {
-            let key = [Value::from(taken.receipt), Value::Int(taken.epoch)];
-            with.push(match end {
+            alike.entry(end).or_default().push(taken);
+        }
+        for (end, taken) in alike {
+            let (mut args, change) = match end {
                 End::For(state, outcome) => {
-                    let mut args = key.to_vec();
-                    args.extend([Value::from(state.as_str()), Value::from(outcome), Value::from(now)]);
-                    let sql = "UPDATE webhook_inbox SET state = $3, outcome = $4, ended_at = $5, owner = NULL \
-                               WHERE receipt = $1 AND epoch = $2";
-                    Statement::new(sql, args)
+                    let args = vec![Value::from(state.as_str()), Value::from(outcome), Value::from(now)];
+                    (args, "state = $1, outcome = $2, ended_at = $3".to_owned())
                 }
                 End::Again(pause, outcome) => {
-                    let mut args = key.to_vec();
-                    args.extend([Value::Int(pause), Value::from(outcome)]);
+                    let mut args = vec![Value::Int(pause), Value::from(outcome)];
                     let now = self.db.lease_clock(&mut args, now);
-                    let sql = format!(
-                        "UPDATE webhook_inbox SET due_at = {now} + $3, outcome = $4, owner = NULL \
-                         WHERE receipt = $1 AND epoch = $2"
-                    );
-                    Statement::new(sql, args)
+                    (args, format!("due_at = {now} + $1, outcome = $2"))
                 }
-            });
+            };
+            let mut marker = |value: Value| {
+                args.push(value);
+                format!("${}", args.len())
+            };
+            let receipts: Vec<_> = taken.iter().map(|one| marker(Value::from(one.receipt))).collect();
+            let epochs = taken.iter().map(|one| marker(Value::Int(one.epoch)));
+            let pairs: Vec<_> =
+                receipts.iter().zip(epochs).map(|(receipt, epoch)| format!("({receipt}, {epoch})")).collect();
+            // The first condition is what an engine finds the rows by.
+            let sql = format!(
+                "UPDATE webhook_inbox SET {change}, owner = NULL \
+                 WHERE receipt IN ({}) AND (receipt, epoch) IN (VALUES {})",
+                receipts.join(", "),
+                pairs.join(", ")
+            );
+            with.push(Statement::new(sql, args));
         }
         self.db.write(Area::Log, with).await.map(|_| ())
     }

@@ -165,7 +165,10 @@ impl Schedule {
     fn want(&mut self, id: RepositoryId) {
         let held = self.list.repositories.get(&id).is_some_and(|watched| self.list.is_held(watched.integration));
         match self.list.repositories.get_mut(&id).filter(|_| !held) {
-            Some(watched) => (watched.wanted, watched.timer.due) = (true, Instant::now()),
+            Some(watched) => {
+                watched.wanted = true;
+                watched.timer.ask();
+            }
             None => self.tell(id, LookOutcome::NotWatched),
         }
     }
@@ -332,7 +335,7 @@ impl Schedule {
                 watched.owed = false;
                 watched.timer.rest(happened, at_least, shortest, longest);
                 if watched.wanted {
-                    watched.timer.due = Instant::now();
+                    watched.timer.ask();
                 }
             }
             Ok(Looked::Folder(id, found)) => {

@@ -12,7 +12,7 @@ use keytrail::{
 
 use crate::engines::{by_hand, number, on_empty_postgres, on_empty_sqlite};
 
-const ALL: [&str; 11] = [
+const ALL: [&str; 12] = [
     "log_0001_events",
     "log_0002_truth",
     "log_0003_poll_shards",
@@ -23,6 +23,7 @@ const ALL: [&str; 11] = [
     "log_0008_pull_request_listings",
     "log_0009_ssh_key_uses",
     "log_0010_ssh_key_folders",
+    "log_0011_packed_bodies",
     "views_0001_builds",
 ];
 

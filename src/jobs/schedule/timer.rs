@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Looks that somebody asks for are so far apart at least: who pushes without end costs a host no more than this.
+const APART: Duration = Duration::from_millis(500);
+
 /// When something is looked at next.
 pub(super) struct Timer {
     pub(super) due: Instant,
     pause: Duration,
+    /// When the last look ended.
+    looked: Option<Instant>,
     /// A look goes on.
     pub(super) busy: bool,
 }
@@ -16,14 +21,22 @@ impl Timer {
     /// The first look is soon, and not at all of them at once.
     pub(super) fn new(shortest: Duration, seed: u8) -> Self {
         let spread = shortest.mul_f64(f64::from(seed) / 256.0);
-        Self { due: Instant::now() + spread, pause: shortest, busy: false }
+        Self { due: Instant::now() + spread, pause: shortest, looked: None, busy: false }
     }
 
     /// After a look: sooner again where something happened, later and later where nothing does.
     pub(super) fn rest(&mut self, happened: bool, at_least: Duration, shortest: Duration, longest: Duration) {
+        let now = Instant::now();
         self.pause = if happened { shortest } else { self.pause.mul_f64(1.5).clamp(shortest, longest) };
-        self.due = Instant::now() + self.pause.max(at_least);
+        self.due = now + self.pause.max(at_least);
+        self.looked = Some(now);
         self.busy = false;
+    }
+
+    /// Somebody asks for a look: it is due now, or a moment after the last one.
+    pub(super) fn ask(&mut self) {
+        let now = Instant::now();
+        self.due = self.due.min(self.looked.map_or(now, |at| now.max(at + APART)));
     }
 
     /// Something happened: it is looked at within this time, and the pauses begin anew.
@@ -55,6 +68,24 @@ mod tests {
         timer.rest(true, Duration::ZERO, SHORTEST, LONGEST);
         assert_eq!(timer.pause, SHORTEST);
         assert!(timer.due <= Instant::now() + SHORTEST, "and the look is as soon");
+    }
+
+    #[test]
+    fn a_look_that_somebody_asks_for_is_at_once_and_not_on_the_heels_of_another() {
+        let mut timer = Timer::new(SHORTEST, 255);
+        timer.ask();
+        assert!(timer.due <= Instant::now(), "nobody looked yet");
+        let before = Instant::now();
+        timer.rest(true, Duration::ZERO, SHORTEST, LONGEST);
+        timer.ask();
+        let soon = timer.due;
+        assert!(soon >= before + APART && soon <= Instant::now() + APART);
+        timer.ask();
+        assert_eq!(timer.due, soon, "who asks again and again puts nothing off");
+        timer.rest(true, Duration::ZERO, Duration::ZERO, LONGEST);
+        let due = timer.due;
+        timer.ask();
+        assert_eq!(timer.due, due, "it is due before that anyway");
     }
 
     #[test]

@@ -1,0 +1,1 @@
+-- This engine never tries to make a value smaller; on PostgreSQL this says so of what was delivered, which is packed already.
