@@ -41,7 +41,9 @@ impl Register for ServiceConfig<'_> {
 /// Puts them there.
 pub(super) fn routes(config: &mut impl Register) {
     config
-        // Issues. First, as they are asked most: the router tries one route after the other.
+        // First what comes most: the router tries one route after the other.
+        .service(webhooks::receive_github_webhook)
+        // Issues
         .service(issues::list_issue_commits)
         .service(issue_summary::get_issue)
         .service(issues::list_issue_branches)
@@ -76,7 +78,6 @@ pub(super) fn routes(config: &mut impl Register) {
         .service(deliveries::list_deliveries)
         .service(deliveries::get_delivery)
         .service(deliveries::replay_delivery)
-        .service(webhooks::receive_github_webhook)
         .service(installations::preview_filter)
         .service(installations::confirm_repositories)
         .service(installations::confirm_gone)

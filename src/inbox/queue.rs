@@ -161,7 +161,9 @@ impl Inbox {
         let mut swept = 0;
         loop {
             let args = vec![Value::from(before), Value::Int(SWEPT)];
-            let old = "SELECT receipt FROM webhook_inbox WHERE received_at < $1 ORDER BY received_at LIMIT $2";
+            // The first receipts are the oldest: no index by age is needed.
+            let old = "SELECT receipt FROM (SELECT receipt, received_at FROM webhook_inbox ORDER BY receipt LIMIT $2) \
+                       AS first WHERE received_at < $1";
             if self.db.read(Area::Log, old, &args).await?.is_empty() {
                 return Ok(swept);
             }

@@ -38,7 +38,7 @@ const MIGRATIONS: &[Migration] = &[
     migration!(Area::Log, "log_0008_pull_request_listings"),
     migration!(Area::Log, "log_0009_ssh_key_uses"),
     migration!(Area::Log, "log_0010_ssh_key_folders"),
-    migration!(Area::Log, "log_0011_packed_bodies"),
+    migration!(Area::Log, "log_0011_inbox_writes"),
     migration!(Area::Views, "views_0001_builds"),
 ];
 

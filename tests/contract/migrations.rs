@@ -23,7 +23,7 @@ const ALL: [&str; 12] = [
     "log_0008_pull_request_listings",
     "log_0009_ssh_key_uses",
     "log_0010_ssh_key_folders",
-    "log_0011_packed_bodies",
+    "log_0011_inbox_writes",
     "views_0001_builds",
 ];
 

@@ -349,12 +349,13 @@ async fn four_silent_servers_and_more_leave_room_for_one_that_answers() {
             ids.push(repository_at(&app, &server.url(&format!("{number}.git"))).await);
         }
     }
+    let first = repository_at(&app, &well.url("first.git")).await;
     let other = repository_at(&app, &well.url("other.git")).await;
     settle(&app).await;
     let mut schedule = Schedule::of(&app);
     schedule.list.keep_up(&app).await.expect("the views");
-    // It was heard of before the others.
-    schedule.want(other);
+    // Its server was heard of before the others.
+    schedule.want(first);
     schedule.begin();
     let ended = schedule.looks.join_next_with_id().await.expect("a look");
     schedule.end(ended);

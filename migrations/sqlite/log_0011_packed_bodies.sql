@@ -1,1 +1,0 @@
--- This engine never tries to make a value smaller; on PostgreSQL this says so of what was delivered, which is packed already.
