@@ -18,8 +18,8 @@ limits in [access.md](access.md).
 
 - **Who asks** is told by `Authorization: Bearer …`: an access token (`kt_…`) or a signed token of a service. Below, *needs*
   is the least role (viewer, auditor, admin; each may do what the one before may) and the scope that a narrowed token needs.
-- **JSON** in snake_case. Times are RFC 3339 in UTC, ids are UUIDs. Unknown fields are refused, and so are unknown parameters by
-  what takes any; what takes none does not look at them.
+- **JSON** in snake_case. Times are RFC 3339 in UTC, ids are UUIDs. Unknown fields are refused, and so are unknown
+  parameters, below `/api/` also by what takes none.
 - **Refusals** are `application/problem+json` (RFC 9457) with a stable `code`, a sentence that says what to do, and the
   `request_id` by which the server's log names the request. Send your own as `X-Request-Id`; a `traceparent` (W3C) goes into
   the metadata of events.
