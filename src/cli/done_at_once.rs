@@ -42,7 +42,10 @@ pub(super) const BECAUSE: &[(&str, &str)] = &[
     ("host-key refuse", "what is trusted stays"),
     ("token issue", "`token revoke` takes it back"),
     ("views rebuild", "what is shown stays until the new build is whole"),
-    ("vault rotate-root-key", "every key that seals secrets is under the new root key, in one step, before the old one is needed no more"),
+    (
+        "vault rotate-root-key",
+        "every key that seals secrets is under the new root key, in one step, before the old one is needed no more",
+    ),
 ];
 
 /// Commands that change nothing of a server or its data: they read, or are of files and of the program itself.
