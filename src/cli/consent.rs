@@ -47,7 +47,7 @@ impl Consent {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             let detail = format!(
                 "{}. It is not done without being asked for: add --yes, or --dry-run to look first",
-                lines.join("; ")
+                in_one(lines)
             );
             return Err(CliError::Input(detail));
         }
@@ -64,5 +64,31 @@ impl Consent {
             output::print("nothing was done");
         }
         Ok(yes)
+    }
+}
+
+/// Lines as one sentence: what a colon announces follows it, and the others are set apart.
+fn in_one(lines: &[String]) -> String {
+    let mut said = String::new();
+    for line in lines.iter().map(|line| line.trim()) {
+        said.push_str(match said.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some(_) => "; ",
+        });
+        said.push_str(line);
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_colon_announces_follows_it() {
+        let lines = ["this trusts the server by these keys:", "  ssh-ed25519 A", "  ssh-rsa B"].map(str::to_owned);
+        assert_eq!(in_one(&lines), "this trusts the server by these keys: ssh-ed25519 A; ssh-rsa B");
+        assert_eq!(in_one(&[]), "");
     }
 }

@@ -19,7 +19,7 @@ use super::{
     input::Input,
     place,
     recommendation::Recommendation,
-    remedies::remedy,
+    remedies::by_a_person,
     ssh_keys::{self, GivenKey},
     words,
 };
@@ -185,7 +185,7 @@ impl ConnectionTest {
                 state,
                 code: why.map(|(_, code, _)| *code),
                 text: why.map(|(.., text)| sentence(text)),
-                next: why.map(|(_, code, _)| remedy(*code)),
+                next: why.map(|(_, code, _)| by_a_person(*code)),
             }
         };
         Self {

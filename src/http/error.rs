@@ -171,6 +171,11 @@ impl From<StoreError> for ApiError {
                 )
                 .retry_after(2)
             }
+            StoreError::Undone(reason) => {
+                tracing::warn!(%reason, "a transaction was in the way of others again and again");
+                Self::new(Code::StoreUnavailable, "Nothing was changed. Too much was written at once; try again.")
+                    .retry_after(1)
+            }
             StoreError::Fenced => {
                 Self::new(Code::StoreUnavailable, "Another node took over. Nothing was changed; try again.")
                     .retry_after(1)

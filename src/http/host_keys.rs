@@ -34,7 +34,7 @@ use super::{
     idempotency::IdempotencyKey,
     input::Input,
     integrations::OneQuery,
-    words,
+    looking_again, words,
 };
 
 #[derive(Deserialize, IntoParams)]
@@ -157,6 +157,7 @@ pub(super) async fn trust_host_keys(
             api.app.dispatch::<Aggregate>(server.id().0, command, context, Vec::new()).await?
         }
     };
+    looking_again::with_hosts(&api, Some(HostKeyId(committed.stream.id))).await;
     let read = host_key_list::by_id(HostKeyId(committed.stream.id));
     api.changed(committed, Telling::created("/api/v1/host-keys"), read, Shown::of).await
 }
@@ -173,6 +174,7 @@ pub(super) async fn import_known_hosts(
 ) -> Result<HttpResponse, ApiError> {
     let imported = import::carry_out(&api, body.value, || admin.context(None, None)).await?;
     is_shown(&api, imported.position).await;
+    looking_again::with_hosts(&api, None).await;
     let mut response = HttpResponse::Ok();
     response.insert_header((X_LOG_POSITION, imported.position.to_string()));
     Ok(response.json(imported))
@@ -237,7 +239,11 @@ async fn decided(
     command: Command,
     context: crate::app::Context,
 ) -> Result<HttpResponse, ApiError> {
+    let is_accepted = matches!(command, Command::AcceptChanged { .. });
     let committed = api.app.dispatch::<Aggregate>(id.0, command, context, Vec::new()).await?;
+    if is_accepted {
+        looking_again::with_hosts(api, Some(id)).await;
+    }
     api.changed(committed, Telling::changed(), host_key_list::by_id(id), Shown::of).await
 }
 

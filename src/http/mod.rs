@@ -39,6 +39,7 @@ mod issues;
 mod limits;
 mod links;
 mod list_place;
+mod looking_again;
 mod metrics;
 mod one_commit;
 mod operation_stream;

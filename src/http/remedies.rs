@@ -3,6 +3,16 @@
 
 use keytrail_domain::index_run::FailureCode as Code;
 
+/// What a person can do about a connection that was only tried out: what the server does by itself, which the first sentence
+/// says, it does of repositories.
+pub(super) fn by_a_person(code: Code) -> &'static str {
+    let next = remedy(code);
+    match next.split_once(". ") {
+        Some((by_itself, rest)) if by_itself.starts_with("The server ") => rest,
+        _ => next,
+    }
+}
+
 /// One or two sentences. Exhaustive, so that no code is without a way out.
 pub(super) const fn remedy(code: Code) -> &'static str {
     match code {

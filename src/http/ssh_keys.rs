@@ -42,7 +42,7 @@ use super::{
     idempotency::IdempotencyKey,
     input::Input,
     integrations::OneQuery,
-    words,
+    looking_again, words,
 };
 use crate::{
     app::{Context, DispatchError},
@@ -330,6 +330,7 @@ async fn kept(
 ) -> Result<HttpResponse, ApiError> {
     match api.app.dispatch::<Aggregate>(id.0, command, context, companions).await {
         Ok(committed) => {
+            looking_again::with_keys(api).await;
             let read = ssh_key_list::by_id(SshKeyId(committed.stream.id));
             // Nobody can have taken or chosen it yet.
             let uses = Uses::default();

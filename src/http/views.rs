@@ -200,8 +200,10 @@ fn unverified(error: &VerifyError) -> ApiError {
             "A newer version of keytrail wrote to this log; start that version or a later one. Nothing is skipped.",
         ),
         VerifyError::Store(StoreError::Full) => StoreError::Full.into(),
-        VerifyError::Store(StoreError::Unavailable(_) | StoreError::Fenced)
-        | VerifyError::Feed(FeedError::Store(StoreError::Unavailable(_) | StoreError::Fenced)) => {
+        VerifyError::Store(StoreError::Unavailable(_) | StoreError::Undone(_) | StoreError::Fenced)
+        | VerifyError::Feed(FeedError::Store(
+            StoreError::Unavailable(_) | StoreError::Undone(_) | StoreError::Fenced,
+        )) => {
             let detail = "The database did not answer while the views were compared. Ask again in a moment.";
             ApiError::new(Code::StoreUnavailable, detail).retry_after(2)
         }

@@ -15,6 +15,9 @@ pub enum StoreError {
     /// The database does not answer, or is busy for too long. Trying again may help.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Two transactions waited for each other, and this one was undone, as a whole. The same again may work.
+    #[error("another transaction was in the way: {0}")]
+    Undone(String),
     /// There is no space left for it.
     #[error("there is no space left on the database's disk")]
     Full,
@@ -32,7 +35,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same may work a little later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Full)
+        matches!(self, Self::Unavailable(_) | Self::Undone(_) | Self::Full)
     }
 
     /// Whether it speaks of the statements of one command, so that other commands may go on: not of the store as a whole.

@@ -27,6 +27,9 @@ const RESTED: Duration = Duration::from_secs(1);
 /// would do so for as long as TCP goes on trying. Well beyond the server's own time-outs, which say more.
 pub const ANSWERS_WITHIN: Duration = Duration::from_secs(20);
 
+/// How often a transaction is done once more that stood in the way of another one.
+const MOST_UNDONE: u32 = 5;
+
 /// The store in a PostgreSQL database.
 pub struct Postgres {
     pool: PgPool,
@@ -88,10 +91,24 @@ impl Postgres {
         query.fetch_all(&self.pool).await.map_err(failure)?.iter().map(row).collect()
     }
 
+    /// Where two transactions wait for each other the server undoes one of them; that one is done once more.
     pub(super) async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>, StoreError> {
+        let mut left = MOST_UNDONE;
+        loop {
+            match self.transact(&statements).await {
+                Err(StoreError::Undone(why)) if left > 0 => {
+                    left -= 1;
+                    tracing::debug!(why, "a transaction is done once more");
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn transact(&self, statements: &[Statement]) -> Result<Vec<Vec<Row>>, StoreError> {
         let mut transaction = self.pool.begin().await.map_err(failure)?;
         let mut answers = Vec::with_capacity(statements.len());
-        for statement in &statements {
+        for statement in statements {
             answers.push(run(&mut transaction, statement).await?);
         }
         transaction.commit().await.map_err(failure)?;
@@ -267,10 +284,13 @@ pub fn silent(connection: PoolConnection<Pg>) -> StoreError {
 
 /// What the server's SQLSTATE means to us.
 fn of_state(code: &str, text: String) -> StoreError {
-    // Connection, shutdown, too many connections, serialisation, deadlock, lock and idle time-outs; and what the server's
-    // machine refused it: an error of its disk says nothing of what is stored.
-    const PASSING: [&str; 7] = ["08", "57", "58", "40", "53", "55", "25P"];
+    // Connection, shutdown, too many connections, lock and idle time-outs; and what the server's machine refused it: an error of
+    // its disk says nothing of what is stored.
+    const PASSING: [&str; 6] = ["08", "57", "58", "53", "55", "25P"];
     match code {
+        // Serialisation and deadlock. Of 40003 nobody knows whether it was done.
+        "40001" | "40P01" => StoreError::Undone(text),
+        code if code.starts_with("40") => StoreError::Unavailable(text),
         "53100" => StoreError::Full,
         "XX001" | "XX002" => StoreError::Corrupt(text),
         code if PASSING.iter().any(|class| code.starts_with(class)) => StoreError::Unavailable(text),
@@ -284,8 +304,11 @@ mod tests {
 
     #[test]
     fn an_error_of_the_servers_disk_is_no_damage_and_may_pass() {
-        for code in ["58030", "58000", "57P01", "40P01", "08006", "25P03", "55P03", "53300"] {
+        for code in ["58030", "58000", "57P01", "40003", "08006", "25P03", "55P03", "53300"] {
             assert!(matches!(of_state(code, String::new()), StoreError::Unavailable(_)), "{code}");
+        }
+        for code in ["40P01", "40001"] {
+            assert!(matches!(of_state(code, String::new()), StoreError::Undone(_)), "{code}");
         }
         assert!(matches!(of_state("53100", String::new()), StoreError::Full));
         assert!(matches!(of_state("XX001", String::new()), StoreError::Corrupt(_)));

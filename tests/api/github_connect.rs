@@ -228,6 +228,8 @@ async fn a_way_back_that_is_replayed_leads_to_what_became_of_it(server: Server) 
     scene.becomes("installing").await;
     let again = browser.open(callback.as_str()).await.belongs_to_us(409).says("registration_state_used");
     browser.follow(&again, "See how the app is, and go on").await.belongs_to_us(200);
+    // What is told of the log follows it.
+    soon("it is told", || async { scene.events().await.contains("installation.app_registered") }).await;
     let events = scene.events().await;
     assert_eq!(events.matches("installation.app_registered").count(), 1, "{events}");
     scene.end().await;

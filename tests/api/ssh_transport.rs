@@ -239,8 +239,8 @@ async fn a_changed_host_key_stops_everything_until_a_person_decides(server: Serv
     let before = served.connections();
     is_in_trouble(&server, &integration, "host_key_unknown").await;
     assert_eq!(served.connections(), before, "whom nobody knows is not come to");
+    // Nobody asks for a look, and the next poll is far.
     trust(&server, &served.sshd).await;
-    fetch(&server, &integration).await;
     is_indexed(&server, &integration).await;
 
     served.sshd.replace_host_key(HostKeyKind::Ed25519).expect("it starts again");
@@ -260,7 +260,6 @@ async fn a_changed_host_key_stops_everything_until_a_person_decides(server: Serv
     let accept = format!("/api/v1/host-keys/{}/accept", id(&host));
     let request = server.local(Method::POST, &accept).header("If-Match", "*");
     answer(request.json(&json!({ "fingerprints": offered }))).await.with(StatusCode::OK);
-    fetch(&server, &integration).await;
     soon("it is read again", || async { repository_of(&server, &integration).await["trouble"].is_null() }).await;
     server.look_behind().await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 use keytrail::{
     log::{AppendError, Lane},
-    store::{Area, Db, StoreError},
+    store::{Area, Db, Statement, StoreError},
 };
 
 use crate::{
@@ -18,6 +18,7 @@ on_both_engines!(
     of_writers_to_one_stream_one_wins_each_sequence,
     an_event_id_is_appended_once,
     what_the_engine_cannot_store_refuses_only_its_own_command,
+    of_transactions_that_wait_for_each_other_both_are_done,
 );
 
 async fn a_conflict_refuses_only_the_offender_of_a_batch(db: Arc<Db>) {
@@ -85,4 +86,20 @@ async fn what_the_engine_cannot_store_refuses_only_its_own_command(db: Arc<Db>) 
     let stored = number(&db, Area::Log, "SELECT COUNT(*) FROM events").await;
     assert_eq!(stored, 4 + i64::from(odd.is_ok()));
     assert_eq!(log.stored_head().await.expect("a head").position, stored);
+}
+
+/// PostgreSQL undoes one of them; the embedded engine does one after the other.
+async fn of_transactions_that_wait_for_each_other_both_are_done(db: Arc<Db>) {
+    let table = Statement::new("CREATE TABLE pairs (id BIGINT PRIMARY KEY, n BIGINT NOT NULL)", Vec::new());
+    let rows = Statement::new("INSERT INTO pairs (id, n) VALUES (1, 0), (2, 0)", Vec::new());
+    db.write(Area::Log, vec![table, rows]).await.expect("a table");
+    let pause = match &*db {
+        Db::Sqlite(_) => "SELECT 1",
+        Db::Postgres(_) => "SELECT 1 FROM pg_sleep(0.3)",
+    };
+    let change = |id: i64| Statement::new("UPDATE pairs SET n = n + 1 WHERE id = $1", vec![id.into()]).expecting(1);
+    let both = |first, second| vec![change(first), Statement::new(pause, Vec::new()), change(second)];
+    let (one, other) = tokio::join!(db.write(Area::Log, both(1, 2)), db.write(Area::Log, both(2, 1)));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    assert_eq!(number(&db, "SELECT COUNT(*) FROM pairs WHERE n = 2").await, 2);
 }

@@ -164,9 +164,10 @@ async fn register(api: &Api, id: IntegrationId, github: &GithubConnection, conve
             Err(DispatchError::Refused { code, .. }) if code == Error::Unknown.code() && attempt < TRIES => {
                 command = Command::Adopt { host: host.clone(), app: app.clone(), key: key.clone(), webhook_secret };
             }
-            Err(DispatchError::Store(StoreError::Unavailable(_) | StoreError::Full) | DispatchError::Busy)
-                if attempt < TRIES =>
-            {
+            Err(
+                DispatchError::Store(StoreError::Unavailable(_) | StoreError::Undone(_) | StoreError::Full)
+                | DispatchError::Busy,
+            ) if attempt < TRIES => {
                 tokio::time::sleep(PAUSE).await;
             }
             Err(DispatchError::Refused { code, .. }) if code == Error::Removed.code() => return Err(orphaned(&app)),

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{shown::Shown, tell, uses::Uses};
-use crate::http::{Api, auth::Admin, conditions::IfMatch, error::ApiError, input::Input};
+use crate::http::{Api, auth::Admin, conditions::IfMatch, error::ApiError, input::Input, looking_again};
 
 /// Whether a key is common.
 #[derive(Deserialize, ToSchema)]
@@ -40,6 +40,9 @@ pub(in crate::http) async fn share_ssh_key(
     let context = admin.context(None, if_match.required()?);
     let command = Command::Share { common: body.value.common };
     let committed = api.app.dispatch::<Aggregate>(*id, command, context, Vec::new()).await?;
+    if body.value.common {
+        looking_again::with_keys(&api).await;
+    }
     let id = SshKeyId(*id);
     let uses = Uses::of(&api, id, Some(committed.last)).await.ok();
     tell(&api, id, committed, uses).await
