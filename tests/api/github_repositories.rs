@@ -50,8 +50,7 @@ impl<'a> Stage<'a> {
 
     /// Connected and taken over.
     async fn adopted(&self, filter: Option<&str>) -> String {
-        let added = self.server.connect(self.organisation, self.connection(filter)).await.with(StatusCode::CREATED);
-        let id = added.id();
+        let id = self.server.connect(self.organisation, self.connection(filter)).await.with(StatusCode::CREATED).id();
         let app = json!({ "app_id": self.app.id, "key": self.app.key.pkcs1 });
         self.act(&id, "installation/adopt", app).await.with(StatusCode::OK);
         self.becomes(&id, "active").await;
@@ -370,18 +369,19 @@ async fn installing_that_does_not_come_on_is_stuck_until_it_does(server: Server)
     let fake = github(&server).await;
     let app = fake.register_app("acme", "Keytrail acme");
     let stage = Stage { server: &server, fake: &fake, organisation: "acme", app, installation: 0 };
-    let added = server.connect("acme", stage.connection(None)).await.with(StatusCode::CREATED);
-    let id = added.id();
+    let id = server.connect("acme", stage.connection(None)).await.with(StatusCode::CREATED).id();
     let app = json!({ "app_id": stage.app.id, "key": stage.app.key.pkcs1 });
     stage.act(&id, "installation/adopt", app).await.with(StatusCode::OK);
     soon("that is said", || async { stage.status(&id).await["cause"] == "not_installed" }).await;
     assert_eq!(stage.status(&id).await["status"], "installing");
     soon("it is said when it goes on", || async { stage.status(&id).await["next_at"].is_string() }).await;
-    // Whoever works on a job while a day passes has lost it.
-    server.look_behind().await;
-    server.pass_days(1);
-    fake.set_clock(server.app.clock.now().seconds());
-    assert_eq!(stage.repair(&id).await["status"], "stuck");
+    for (seconds, status) in [(5 * 60, "installing"), (1, "stuck")] {
+        // Whoever works on a job while minutes pass has lost it.
+        server.look_behind().await;
+        server.pass_seconds(seconds);
+        fake.set_clock(server.app.clock.now().seconds());
+        assert_eq!(stage.repair(&id).await["status"], status, "after {seconds} seconds more");
+    }
     // Nobody asks: the timer does.
     fake.install(stage.app.id, "acme", Selection::All);
     stage.becomes(&id, "active").await;
