@@ -16,7 +16,7 @@ pub(super) fn lines(shown: &Value) -> Vec<String> {
     all.say("next", next(shown));
     all.say("to do", text(shown, "action"));
     all.say("page", text(shown, "page_url"));
-    confirmation(&mut all, &shown["confirmation"]);
+    confirmation(&mut all, text(shown, "integration"), &shown["confirmation"]);
     let app = &shown["app"];
     if app.is_object() {
         let owner = app["owner"].as_str().map(|owner| format!(", owned by {owner}")).unwrap_or_default();
@@ -60,13 +60,15 @@ fn next(shown: &Value) -> String {
     format!("{}{at}", text(shown, "next_step"))
 }
 
-fn confirmation(all: &mut Lines, confirmation: &Value) {
+fn confirmation(all: &mut Lines, integration: &str, confirmation: &Value) {
     if confirmation["state"] == "wanted" {
         let count = confirmation["repositories"].as_u64().unwrap_or_default();
         all.say("confirmation", format!("wanted for {}", output::count(count, "repository")));
         let filter = text(confirmation, "proposed_filter");
         if !filter.is_empty() {
-            all.say("", format!("or take this filter: {filter}"));
+            // It has quotes of its own.
+            let filter = output::quoted(filter);
+            all.say("", format!("or take this filter: keytrail installation set-filter {integration} {filter}"));
         }
     }
 }
@@ -184,6 +186,17 @@ mod tests {
                 "              at        d",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_proposed_is_shown_as_a_shell_takes_it() {
+        let filter = "repositories[?size < `9` && max([pushed_at, '2025-11-21']) != '2025-11-21']";
+        let confirmation = json!({ "state": "wanted", "repositories": 1_005, "proposed_filter": filter });
+        let shown = lines(&json!({ "integration": "0199", "confirmation": confirmation }));
+        let command = shown.iter().find_map(|line| line.split_once("or take this filter: keytrail "));
+        let line = format!("printf '%s\\n' {}", command.expect("a command").1);
+        let output = std::process::Command::new("/bin/sh").args(["-c", &line]).output().expect("a shell");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("installation\nset-filter\n0199\n{filter}\n"));
     }
 
     #[test]

@@ -201,11 +201,14 @@ pub async fn preview(
     tried.map(Some).map_err(|error| AskError::Later(format!("the filter was not worked through ({error:?})")))
 }
 
-/// A filter that leaves out what is seldom wanted: archived, forked, large, quiet.
+/// A filter that leaves out what is seldom wanted: archived, forked, large, quiet. JMESPath orders numbers alone: of two texts
+/// it tells the greater one.
 fn proposed(now: Timestamp) -> String {
     let quiet = now.plus_micros(-QUIET_DAYS * 86_400 * 1_000_000);
     let day: String = quiet.to_string().chars().take(10).collect();
-    format!("repositories[?!archived && !fork && size < `{LARGE}` && pushed_at > '{day}']")
+    format!(
+        "repositories[?!archived && !fork && size < `{LARGE}` && pushed_at && max([pushed_at, '{day}']) != '{day}']"
+    )
 }
 
 async fn kept(
@@ -334,7 +337,27 @@ async fn say(app: &App, id: IntegrationId, cause: Position, command: Command) ->
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_is_proposed_leaves_out_what_is_archived_forked_large_or_quiet_and_keeps_the_rest() {
+        let one = |id: u64, archived: bool, fork: bool, size: u64, pushed_at: Option<&str>| json!({ "id": id, "archived": archived, "fork": fork, "size": size, "pushed_at": pushed_at });
+        let (late, quiet) = (Some("2025-11-21T00:00:01Z"), Some("2025-11-20T23:59:59Z"));
+        let documents = [
+            one(1, false, false, 10, late),
+            one(2, true, false, 10, late),
+            one(3, false, true, 10, late),
+            one(4, false, false, LARGE, late),
+            one(5, false, false, 10, quiet),
+            // Nobody ever pushed to it.
+            one(6, false, false, 0, None),
+        ];
+        // 2026-11-21T06:00:00Z
+        let filter = RepositoryFilter::parse(&proposed(Timestamp(1_795_240_800_000_000))).expect("it can be read");
+        assert_eq!(filter.kept(&documents), Ok(HashSet::from([1])), "{}", filter.as_str());
+    }
 
     #[test]
     fn what_may_be_too_many_waits_until_all_of_it_was_seen() {

@@ -256,6 +256,10 @@ async fn whoever_cancels_or_goes_back_goes_on_later_in_another_browser(server: S
     let start = browser.open(&scene.link().await).await.belongs_to_us(200);
     let begun = browser.press(&start, "Begin", &[]).await.belongs_to_us(200);
     let creating = browser.press(&begun, "Go to GitHub", &[]).await;
+    // The way back is open for longer than GitHub's own hour.
+    scene.server.look_behind().await;
+    scene.server.pass_seconds(61 * 60);
+    scene.fake.set_clock(scene.server.app.clock.now().seconds());
     let installing = browser.press(&creating, "Create GitHub App", &[]).await;
     scene.becomes("installing").await;
     let gone = browser.follow(&installing, "Cancel").await;

@@ -37,6 +37,7 @@ mod git_daemons;
 mod github_app;
 mod github_bad_input;
 mod github_causes;
+mod github_chosen;
 mod github_connect;
 mod github_held;
 mod github_host;

@@ -9,6 +9,7 @@ use keytrail_test_support::{
     server::{Home, Options, Server},
 };
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::{
     metrics::{OF_APPS, metrics, shown, value},
@@ -16,11 +17,11 @@ use crate::{
     server::soon,
 };
 
-/// Delivers a `ping`; the status of the answer.
-async fn delivered(url: &str, signature: &str, body: &str) -> u16 {
+/// Delivers an event by its number; the status of the answer.
+async fn delivered(url: &str, (event, number): (&str, u128), signature: &str, body: &str) -> u16 {
     let http = reqwest::Client::builder().no_proxy().build().expect("a client");
-    let request = http.post(url).header("Content-Type", "application/json").header("X-GitHub-Event", "ping");
-    let request = request.header("X-GitHub-Delivery", "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b");
+    let request = http.post(url).header("Content-Type", "application/json").header("X-GitHub-Event", event);
+    let request = request.header("X-GitHub-Delivery", Uuid::from_u128(number).to_string());
     let answer = request.header("X-Hub-Signature-256", signature).body(body.to_owned()).send().await;
     answer.expect("an answer").status().as_u16()
 }
@@ -58,12 +59,19 @@ async fn look(database_url: Option<String>) {
 
     let (url, body) = (format!("{}/webhooks/github/{id}", server.client().url()), r#"{"zen":"Keep it simple."}"#);
     let signed = |secret: &str| signature(secret.as_bytes(), body.as_bytes());
-    assert_eq!(delivered(&url, &signed("of somebody else"), body).await, 401);
-    assert_eq!(delivered(&url, &signed(&app.webhook_secret), body).await, 202);
+    assert_eq!(delivered(&url, ("ping", 1), &signed("of somebody else"), body).await, 401);
+    assert_eq!(delivered(&url, ("ping", 1), &signed(&app.webhook_secret), body).await, 202);
     let worked = "keytrail_webhooks_worked_total{event=\"ping\",outcome=\"done\"}";
     soon("it is worked off", || async { metrics(&server).await.contains(worked) }).await;
     let text = metrics(&server).await;
     assert_eq!(value(&text, worked), 1.0);
+    // One that nobody here knows is taken and counted, by no word of its own.
+    assert_eq!(delivered(&url, ("of_tomorrow", 2), &signed(&app.webhook_secret), body).await, 202);
+    let ignored = "keytrail_webhooks_worked_total{event=\"other\",outcome=\"ignored\"}";
+    soon("it is not worked on", || async { metrics(&server).await.contains(ignored) }).await;
+    let text = metrics(&server).await;
+    assert_eq!(value(&text, ignored), 1.0);
+    assert_eq!(value(&text, "keytrail_webhooks_total{event=\"other\",outcome=\"stored\"}"), 1.0);
     for outcome in ["stored", "refused"] {
         assert_eq!(value(&text, &format!("keytrail_webhooks_total{{event=\"ping\",outcome=\"{outcome}\"}}")), 1.0);
     }

@@ -144,6 +144,9 @@ async fn the_public_half_is_told_in_both_forms_with_where_it_goes(server: Server
     let of = |word: &str| hosts.iter().find(|host| host["host"] == word).expect("a host");
     assert_eq!((&of("github")["takes_it"], &of("azure_devops")["takes_it"]), (&json!(true), &json!(false)));
     assert!(of("gitlab")["hint"].as_str().is_some_and(|hint| hint.contains("Deploy keys")));
+    let told: Vec<_> = hosts.iter().map(|one| (one["host"].as_str(), one["hint"].as_str())).collect();
+    let wanted: Vec<_> = ssh_keys::GIT_HOSTS.iter().map(|host| (Some(host.name), Some(host.hint))).collect();
+    assert_eq!(told, wanted, "a hint for each");
 }
 
 async fn a_generated_key_is_ed25519_unless_its_git_host_takes_only_rsa(server: Server) {

@@ -128,11 +128,17 @@ async fn links_of_a_host_follow_the_connection_to_another_one(server: Server) {
     };
     let of = |by: &str, preset: &str, commit: &str| [json!(by), json!(preset), json!(commit)];
     assert_eq!(links(&shop), of("host", "github", "https://github.com/shop/api/commit/${rev}"));
+    let better = &shop.body["recommendation"];
+    assert_eq!(
+        (&better["kind"], &better["lacks"]),
+        (&json!("github_app"), &json!(["pull_requests", "discovery", "deliveries"]))
+    );
     let moved = async |host: &str| links(&change(&server, &id, at(host)).await.with(StatusCode::OK));
     assert_eq!(moved("gitlab.com").await, of("host", "gitlab", "https://gitlab.com/shop/api/-/commit/${rev}"));
     assert_eq!(moved("codeberg.org").await, of("host", "gitea", "https://codeberg.org/shop/api/commit/${rev}"));
     let unknown = [json!("host"), Value::Null, Value::Null];
     assert_eq!(moved("git.example.invalid").await, unknown, "nobody knows what it is");
+    assert_eq!(server.get(&format!("/api/v1/integrations/{id}")).await.body["recommendation"], Value::Null);
     assert_eq!(moved("github.com").await, of("host", "github", "https://github.com/shop/api/commit/${rev}"));
     assert_eq!(links(&server.get(&format!("/api/v1/integrations/{id}")).await), moved("github.com").await);
 

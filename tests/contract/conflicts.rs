@@ -101,5 +101,5 @@ async fn of_transactions_that_wait_for_each_other_both_are_done(db: Arc<Db>) {
     let both = |first, second| vec![change(first), Statement::new(pause, Vec::new()), change(second)];
     let (one, other) = tokio::join!(db.write(Area::Log, both(1, 2)), db.write(Area::Log, both(2, 1)));
     assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
-    assert_eq!(number(&db, "SELECT COUNT(*) FROM pairs WHERE n = 2").await, 2);
+    assert_eq!(number(&db, Area::Log, "SELECT COUNT(*) FROM pairs WHERE n = 2").await, 2);
 }

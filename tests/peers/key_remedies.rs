@@ -92,6 +92,8 @@ fn what_cannot_be_used_is_told_exactly_and_the_commands_that_are_shown_mend_it()
     mended(&bench, "cut", "ssh_key_truncated", false);
     bench.write("spoiled", bench.text("key").replacen("b3BlbnNzaC1rZXktdjE", "b3BlbnNzaC1rZXktdjI", 1));
     mended(&bench, "spoiled", "ssh_key_damaged", false);
+    bench.write("several", [&whole[..], &whole].concat());
+    mended(&bench, "several", "ssh_key_several", false);
     bench.run(&["openssl", "dsaparam", "-genkey", "-noout", "-out", "dsa", "1024"]);
     mended(&bench, "dsa", "ssh_key_dsa", false);
     bench.run(&["openssl", "genrsa", "-traditional", "-out", "short", "1024"]);
@@ -158,6 +160,9 @@ fn a_key_that_asks_for_too_much_is_made_modest_by_the_commands_that_are_shown() 
     let rounds = ["-v2", "aes-256-cbc", "-iter", "5000001", "-passout", &pass];
     bench.run(&[&["openssl", "pkcs8", "-topk8", "-in", "key.pem", "-out", "pbkdf2"], &rounds[..]].concat());
     mended(&bench, "pbkdf2", "ssh_key_too_costly", true);
+    let passes = ["-scrypt", "-scrypt_p", "64", "-passout", &pass];
+    bench.run(&[&["openssl", "pkcs8", "-topk8", "-in", "key.pem", "-out", "scrypt"], &passes[..]].concat());
+    mended(&bench, "scrypt", "ssh_key_too_costly", true);
     bench.copy("key", "bcrypt");
     bench.run(&["ssh-keygen", "-q", "-p", "-P", "", "-N", WORD, "-a", "513", "-f", "bcrypt"]);
     mended(&bench, "bcrypt", "ssh_key_too_costly", true);

@@ -152,6 +152,38 @@ mod tests {
         assert_eq!(command(&url("host:wow!.git")), Ok(r"git-upload-pack 'wow'\!'.git'".to_owned()));
     }
 
+    /// As `ssh` itself understands it.
+    #[test]
+    fn the_host_is_checked_by_our_list_alone_and_nothing_turns_that_off() {
+        let (public_half, known_hosts) = (Path::new("/a folder/key.pub"), Path::new("/a folder/known_hosts"));
+        let files = Files { socket: "/a folder/agent".into(), public_half, known_hosts };
+        let address = "192.0.2.7:2222".parse().expect("an address");
+        let options = options(address, Duration::from_secs(5), &files).expect("they are fit");
+        let output = std::process::Command::new("ssh").args(options).args(["-G", "git@host"]).output();
+        let output = output.expect("install the Debian package openssh-client");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let told = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        for (name, value) in [
+            ("stricthostkeychecking", "true"),
+            ("userknownhostsfile", "/a folder/known_hosts"),
+            ("globalknownhostsfile", "/dev/null"),
+            ("hostkeyalias", HOST_ALIAS),
+            ("verifyhostkeydns", "false"),
+            ("updatehostkeys", "false"),
+            ("nohostauthenticationforlocalhost", "no"),
+            ("hostname", "192.0.2.7"),
+            ("port", "2222"),
+            ("batchmode", "yes"),
+            ("identitiesonly", "yes"),
+            ("passwordauthentication", "no"),
+            ("forwardagent", "no"),
+            ("permitlocalcommand", "no"),
+        ] {
+            assert_eq!(told(name), Some(value), "{name}: {said}");
+        }
+        assert_eq!((told("proxycommand"), told("proxyjump"), told("knownhostscommand")), (None, None, None), "{said}");
+    }
+
     #[test]
     fn a_shell_reads_back_what_was_written_for_it() {
         let options = ["-o".to_owned(), "UserKnownHostsFile=\"/a folder/known_hosts\"".to_owned(), "it's".to_owned()];

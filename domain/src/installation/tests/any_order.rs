@@ -2,9 +2,13 @@
 
 use super::*;
 
+const fn chosen(all: bool) -> Selection {
+    if all { Selection::All } else { Selection::Selected }
+}
+
 fn any_seen() -> impl Strategy<Value = Seen> {
     (100..103_u64, any::<bool>(), any::<bool>()).prop_map(|(installation, suspended, all)| Seen {
-        selection: if all { Selection::All } else { Selection::Selected },
+        selection: chosen(all),
         suspended: suspended.then(|| by("alice")),
         ..seen(installation)
     })
@@ -18,6 +22,10 @@ fn any_heard() -> impl Strategy<Value = Heard> {
         (100..103_u64).prop_map(|installation| Heard::Uninstalled { installation }),
         (100..103_u64).prop_map(|installation| Heard::Suspended { installation, suspension: by("bob") }),
         (100..103_u64).prop_map(|installation| Heard::Resumed { installation }),
+        (100..103_u64, any::<bool>())
+            .prop_map(|(installation, all)| Heard::SelectionChanged { installation, selection: chosen(all) }),
+        (100..103_u64)
+            .prop_map(|installation| Heard::PermissionsAccepted { installation, permissions: app().permissions }),
         Just(Heard::AccountRenamed { account: 4, login: login("octo-two") }),
     ]
 }
