@@ -36,7 +36,7 @@ use super::{
     error::{ApiError, Code},
     idempotency::{IDEMPOTENCY_REPLAYED, IdempotencyKey},
     input::Input,
-    installations::{answers, in_time, named_connection},
+    installations::{answers, named_connection, or_by_jobs},
 };
 use crate::{app::Context, jobs};
 
@@ -213,14 +213,16 @@ fn context() -> Context {
     context
 }
 
-/// Asks GitHub how the app is, for a person who waits; what cannot be had soon comes later by itself.
+/// Asks GitHub how the app is, for a person who waits; jobs go on with what takes too long, and where GitHub does not answer
+/// the schedule looks again.
 async fn look(api: &Api, id: IntegrationId) {
-    let head = api.app.log.feed().head().position;
-    match in_time(jobs::reconcile(&api.app, id, head)).await {
-        Some(Ok(())) => {}
-        Some(Err(error)) => tracing::debug!(?error, integration = %id, "an app could not be looked at now"),
-        None => tracing::debug!(integration = %id, "GitHub takes long to say how an app is"),
-    }
+    let asked = async {
+        let head = api.app.log.feed().head().position;
+        if let Err(error) = jobs::reconcile(&api.app, id, head).await {
+            tracing::debug!(?error, integration = %id, "an app could not be looked at now");
+        }
+    };
+    or_by_jobs(api, id, asked).await;
 }
 
 /// With everything that is not plain in a query escaped.

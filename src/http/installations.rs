@@ -30,7 +30,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub(super) use self::{
-    asking::{asked, in_time},
+    asking::{asked, in_time, or_by_jobs},
     holder::{awaiting, connected_already, held},
     reachable::answers,
     repair::repair_installation,
@@ -40,7 +40,7 @@ pub(super) use self::{
     webhook_secret::rotate_webhook_secret,
 };
 use self::{
-    asking::{bad_key, or_by_jobs, proved},
+    asking::{bad_key, proved},
     holder::{name, naming_the_holder},
     kept::{kept_key, taken_over},
     repair::mend,

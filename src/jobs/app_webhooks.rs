@@ -36,7 +36,8 @@ pub(super) async fn look_after(
     let Installation::Registered(registered) = app_access::installation(app, id).await? else { return Ok(()) };
     if registered.key_rejected || registered.service == keytrail_domain::installation::Service::AppDeleted {
         // Nobody can be asked; what is known is compared.
-        return say(app, id, cause, Command::CompareProperties { differing: differing(&registered, None) }).await;
+        let (differing, known) = (differing(&registered, None), registered.webhooks);
+        return say(app, id, cause, Command::CompareProperties { differing, known }).await;
     }
     let access = app_access::access(app, id, github, &registered).await?;
     let address = app.public_address.webhook(id);
@@ -88,7 +89,7 @@ pub(super) async fn look_after(
     // After the doubt, which asks whether this is news. The next time tells more, where it is only not told now: a clock that
     // went wrong, or a key refused, says nothing of it.
     if seen.as_ref().map_or_else(GithubError::withholds, |_| true) {
-        say(app, id, cause, Command::CompareProperties { differing }).await?;
+        say(app, id, cause, Command::CompareProperties { differing, known: registered.webhooks }).await?;
     }
     Ok(())
 }

@@ -19,6 +19,7 @@ on_both_engines!(
     many_at_once_are_all_kept,
     what_ended_in_an_error_is_taken_again_when_it_comes_again,
     one_node_at_a_time_works_a_delivery_off,
+    deliveries_that_end_together_end_each_as_it_did,
     a_delivery_is_worked_off_again_when_a_person_says_so,
     it_is_known_whether_something_else_was_sent_since,
     deliveries_are_thrown_away_after_a_week,
@@ -108,6 +109,34 @@ async fn one_node_at_a_time_works_a_delivery_off(db: Arc<Db>) {
     assert!(one.take(50, NOW).await.expect("some").iter().any(|taken| taken.delivery == delivery));
 }
 
+async fn deliveries_that_end_together_end_each_as_it_did(db: Arc<Db>) {
+    let inbox = Inbox::open(db, "a");
+    for delivery in 0..4 {
+        put(&inbox, ONE, delivery).await;
+    }
+    // Two of them are taken a second time.
+    let first = inbox.take(2, NOW).await.expect("some");
+    let lost = first[0].clone();
+    let put_off = first.into_iter().map(|taken| (taken, End::Again(0, "not yet".into()))).collect();
+    inbox.ended(put_off, Vec::new(), NOW).await.expect("it is noted");
+    let mut taken = inbox.take(4, NOW).await.expect("some");
+    assert_eq!(taken.len(), 4);
+    // Who lost the first one says nothing of it, also not along with the other that was taken twice.
+    taken[0] = lost;
+    let states = [State::Done, State::Done, State::Done, State::Ignored];
+    let ends = taken.into_iter().zip(states).map(|(taken, state)| (taken, End::For(state, "so".into()))).collect();
+    inbox.ended(ends, Vec::new(), NOW).await.expect("it is noted");
+    for (delivery, expected) in [
+        (0, (State::Waiting, Some("not yet"))),
+        (1, (State::Done, Some("so"))),
+        (2, (State::Done, Some("so"))),
+        (3, (State::Ignored, Some("so"))),
+    ] {
+        let stored = inbox.one(ONE, Uuid::from_u128(delivery)).await.expect("a read").expect("it is there");
+        assert_eq!((stored.state, stored.outcome.as_deref()), expected, "{delivery}");
+    }
+}
+
 async fn a_delivery_is_worked_off_again_when_a_person_says_so(db: Arc<Db>) {
     let inbox = Inbox::open(db, "a");
     put(&inbox, ONE, 1).await;
@@ -151,9 +180,14 @@ async fn deliveries_are_thrown_away_after_a_week(db: Arc<Db>) {
         put(&inbox, ONE, delivery).await;
     }
     const DAY: i64 = 24 * 3_600 * 1_000_000;
+    let (delivery, came) = (Uuid::from_u128(700), NOW.plus_micros(DAY));
+    let later = Receipt::new(ONE, delivery, "push", Some("made"), Origin::Sent, "{}", b"{}", came);
+    inbox.put(later).await.expect("it is stored");
     assert_eq!(inbox.sweep(NOW.plus_micros(7 * DAY)).await.expect("a sweep"), 0);
     assert_eq!(inbox.sweep(NOW.plus_micros(7 * DAY + 1)).await.expect("a sweep"), 700);
-    assert!(inbox.page(&all(ONE), None, 10).await.expect("a page").is_empty());
+    let left = inbox.page(&all(ONE), None, 10).await.expect("a page");
+    assert_eq!(left.iter().map(|row| row.delivery).collect::<Vec<_>>(), [delivery]);
+    assert_eq!(inbox.sweep(came.plus_micros(7 * DAY + 1)).await.expect("a sweep"), 1);
 }
 
 async fn the_latest_are_listed_first(db: Arc<Db>) {

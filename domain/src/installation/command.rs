@@ -106,6 +106,8 @@ pub enum Command {
     CompareProperties {
         /// In the order of [`super::Property`].
         differing: Vec<Difference>,
+        /// What was known of deliveries before that was looked up.
+        known: Webhooks,
     },
     /// This stands in the way.
     Diagnose(Diagnosis),

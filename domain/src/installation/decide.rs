@@ -1,8 +1,8 @@
 //! What follows from a wish about an installation, and from what GitHub says of it.
 
 use super::{
-    Command, Confirmation, Diagnosis, Error, Event, Halt, Heard, Installation, Kept, Registered, Remainder, Report,
-    Seen, Service, Suspension, There, TooMany, Webhooks, Wish,
+    Command, Confirmation, Diagnosis, Difference, Error, Event, Halt, Heard, Installation, Kept, Property, Registered,
+    Remainder, Report, Seen, Service, Suspension, There, TooMany, Webhooks, Wish,
 };
 use crate::{aggregate::Aggregate as _, display_text::DisplayText, github::App, stamped::Stamped};
 
@@ -122,8 +122,17 @@ fn of_registered(state: &Registered, command: Command) -> Result<Vec<Event>, Err
         Command::DoubtWebhooks { known, .. } if known.is_some_and(|known| known != state.webhooks) => Vec::new(),
         Command::DoubtWebhooks { cause, .. } if state.webhooks == (Webhooks::Doubted { cause }) => Vec::new(),
         Command::DoubtWebhooks { cause, .. } => vec![Event::WebhooksDoubted { cause }],
-        Command::CompareProperties { differing } if differing == state.differing => Vec::new(),
-        Command::CompareProperties { differing } => vec![Event::PropertiesCompared { differing }],
+        Command::CompareProperties { differing, .. } if differing == state.differing => Vec::new(),
+        // The delivery that came in while that was looked up may have been sent before they went elsewhere. Written down it
+        // would be known, and no doubt: the next look says it.
+        Command::CompareProperties { differing, known }
+            if known != Webhooks::Proven
+                && state.webhooks == Webhooks::Proven
+                && webhook_differs_anew(state, &differing) =>
+        {
+            Vec::new()
+        }
+        Command::CompareProperties { differing, .. } => vec![Event::PropertiesCompared { differing }],
         Command::Diagnose(found) => diagnosed(state.diagnosis, found),
         Command::Clear => state.diagnosis.map(|_| Event::Cleared {}).into_iter().collect(),
         Command::CountRepositories { too_many } => counted(state, too_many),
@@ -358,6 +367,11 @@ fn heard(state: &Registered, heard: Heard) -> Result<Vec<Event>, Error> {
         | Heard::SelectionChanged { .. } => {}
     }
     Ok(story.events)
+}
+
+/// Whether the webhook differs in a way that is not written down yet.
+fn webhook_differs_anew(state: &Registered, differing: &[Difference]) -> bool {
+    differing.iter().any(|one| one.property == Property::Webhook && !state.differing.contains(one))
 }
 
 /// What stays at GitHub: the app itself, which only a person can delete, and perhaps its installation.

@@ -27,7 +27,7 @@ pub(in crate::http) async fn in_time<T>(work: impl Future<Output = T>) -> Option
 
 /// Does what a person waits for; whether that was done in time. What is not jobs do: they ask after the app, and what it
 /// sees.
-pub(super) async fn or_by_jobs(api: &Api, id: IntegrationId, work: impl Future<Output = ()>) -> bool {
+pub(in crate::http) async fn or_by_jobs(api: &Api, id: IntegrationId, work: impl Future<Output = ()>) -> bool {
     if in_time(work).await.is_some() {
         return true;
     }

@@ -14,6 +14,10 @@ fn any_seen() -> impl Strategy<Value = Seen> {
     })
 }
 
+fn any_known() -> impl Strategy<Value = Webhooks> {
+    prop_oneof![Just(Webhooks::Unproven), Just(Webhooks::Proven)]
+}
+
 fn any_heard() -> impl Strategy<Value = Heard> {
     prop_oneof![
         Just(Heard::Anything),
@@ -60,7 +64,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Command::WishWebhook),
         (2..5_u128).prop_map(|number| Command::TellWebhook { address: text("https://k/x"), secret: secret(number) }),
         Just(Command::DoubtWebhooks { cause: WebhookDoubt::Tls, known: None }),
-        Just(Command::CompareProperties { differing: vec![renamed_hook()] }),
+        any_known().prop_map(|known| Command::CompareProperties { differing: vec![renamed_hook()], known }),
         any::<bool>().prop_map(|stuck| Command::Diagnose(Diagnosis::of(Cause::NotInstalled, stuck))),
         Just(Command::Clear),
         Just(Command::ConfirmGone),

@@ -16,6 +16,22 @@ fn deliveries_are_not_doubted_by_who_looked_before_one_came() {
 }
 
 #[test]
+fn where_deliveries_go_is_not_known_by_who_looked_before_one_came() {
+    let compare = |known| Command::CompareProperties { differing: vec![renamed_hook()], known };
+    let compared = Event::PropertiesCompared { differing: vec![renamed_hook()] };
+    let proven = then_also(installed(), Event::WebhooksProven {});
+    let doubted = Webhooks::Doubted { cause: WebhookDoubt::Tls };
+    for known in [Webhooks::Unproven, doubted] {
+        given::<Installation>(&installed()).when(compare(known)).then(std::slice::from_ref(&compared));
+        given::<Installation>(&proven).when(compare(known)).then_nothing();
+        let elsewhere = then_also(proven.clone(), compared.clone());
+        let back = Command::CompareProperties { differing: Vec::new(), known };
+        given::<Installation>(&elsewhere).when(back).then(&[Event::PropertiesCompared { differing: Vec::new() }]);
+    }
+    given::<Installation>(&proven).when(compare(Webhooks::Proven)).then(&[compared]);
+}
+
+#[test]
 fn only_what_has_just_come_in_shows_that_deliveries_come_in_again() {
     let doubted = then_also(installed(), Event::WebhooksDoubted { cause: WebhookDoubt::NoneSent });
     for heard in [Heard::Resumed { installation: 100 }, Heard::Earlier] {
