@@ -1,12 +1,16 @@
 //! Which keys of SSH are offered for which repository, and in which order: whether a key is common is said of it, choosing it
 //! for one repository changes nothing for others, and the common ones come after a chosen one.
 
+use keytrail::{
+    secrets::Secret,
+    ssh_keys::{Target, ed25519},
+};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::{
     server::{Answer, Server, answer, on_both_engines, soon},
-    ssh_keys,
+    ssh_keys::{self, written},
     ssh_transport::{Served, change, id, is_in_trouble, is_indexed, key, repository_of, trust},
 };
 
@@ -189,6 +193,25 @@ async fn whether_a_key_is_common_is_said_when_it_comes_and_later(server: Server)
     server.look_behind().await;
 }
 
+async fn a_key_that_comes_is_tried_at_once_where_there_was_none(server: Server) {
+    let served = Served::new(&server, &[]);
+    trust(&server, &served.sshd).await;
+    let connection = json!({ "kind": "git", "url": served.url("shop.git") });
+    let shop = server.connect("shop", connection).await.with(StatusCode::CREATED).id();
+    is_in_trouble(&server, &shop, "ssh_no_key").await;
+    // Nobody asks for a look from here on, and the next poll is a minute away.
+    let own = ed25519(Secret::new(vec![6; 32]), "ann@laptop").expect("a key");
+    served.lets_in(&[&json!({ "public_key": own.public().openssh("") })]);
+    let key = json!({ "name": "own", "private_key": written(&own, Target::OpenSsh, None) });
+    let key = server.post("/api/v1/ssh-keys", key).await.with(StatusCode::CREATED).body;
+    is_indexed(&server, &shop).await;
+    share(&server, &key, false, "*").await.with(StatusCode::OK);
+    is_in_trouble(&server, &shop, "ssh_no_key").await;
+    share(&server, &key, true, "*").await.with(StatusCode::OK);
+    soon("it is read again", || async { repository_of(&server, &shop).await["trouble"].is_null() }).await;
+    server.look_behind().await;
+}
+
 on_both_engines!(
     reaching_this_machine;
     choosing_a_key_for_one_repository_takes_it_from_no_other,
@@ -196,4 +219,5 @@ on_both_engines!(
     a_chosen_key_comes_first_as_long_as_the_repository_cannot_be_read,
     where_the_associated_key_is_refused_no_common_one_is_offered,
     whether_a_key_is_common_is_said_when_it_comes_and_later,
+    a_key_that_comes_is_tried_at_once_where_there_was_none,
 );
